@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* str.h - a growing byte string, and the small text helpers everyone needs. */
+#ifndef NT_BASE_STR_H
+#define NT_BASE_STR_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Start from {0}. Always NUL terminated once something was added. After a lack of memory
+ * `failed` stays set and further additions do nothing, so that it is checked once, at the end. */
+typedef struct nt_str {
+    char *p;
+    size_t n, cap;
+    bool failed;
+} nt_str;
+
+void nt_str_release(nt_str *s);
+void nt_str_add(nt_str *s, const char *text);
+void nt_str_addn(nt_str *s, const void *bytes, size_t n);
+void nt_str_addf(nt_str *s, const char *fmt, ...) NT_PRINTF(2, 3);
+/* Gives the text to the caller (nt_free) and empties s; NULL when it failed. */
+char *nt_str_take(nt_str *s);
+
+/* Whole-string numbers: "1hello", "" and what is out of [lo, hi] are false. */
+bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi);
+bool nt_parse_double(double *out, const char *text, double lo, double hi);
+
+/* Shell-style match: *, ? and [..]; '*' crosses dots. */
+bool nt_glob_match(const char *pattern, const char *text);
+
+/* The candidate closest to `want` by edit distance if it is close enough to be meant, else NULL. */
+const char *nt_nearest(const char *want, const char *const *candidates, size_t n);
+
+#endif

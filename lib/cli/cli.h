@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* cli.h - options, messages, progress, signals and exit statuses: for tools only. */
+#ifndef NT_CLI_CLI_H
+#define NT_CLI_CLI_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum nt_precision { NT_PREC_AUTO, NT_PREC_FP32, NT_PREC_BF16 } nt_precision;
+
+typedef enum nt_opt_kind {
+    NT_OPTK_END,
+    NT_OPTK_BOOL,   /* bool *: set to true */
+    NT_OPTK_STR,    /* const char ** */
+    NT_OPTK_LIST,   /* nt_strlist *: may be given several times */
+    NT_OPTK_I64,    /* int64_t *, within [lo, hi] */
+    NT_OPTK_DOUBLE, /* double *, within [lo, hi] */
+    NT_OPTK_ENUM    /* int *: index into the '|'-separated names of `arg` */
+} nt_opt_kind;
+
+typedef struct nt_strlist {
+    const char **v;
+    size_t n;
+} nt_strlist;
+
+typedef struct nt_opt {
+    nt_opt_kind kind;
+    char short_name;       /* 0: none */
+    const char *name;      /* long name without dashes */
+    void *out;
+    const char *arg;       /* metavariable in --help ("FILE"), or the names of an enum */
+    double lo, hi;
+    const char *help;      /* lower case, no full stop */
+} nt_opt;
+
+#define NT_OPT_BOOL(sh, nm, out, help) {NT_OPTK_BOOL, sh, nm, out, NULL, 0, 0, help}
+#define NT_OPT_STR(sh, nm, out, arg, help) {NT_OPTK_STR, sh, nm, out, arg, 0, 0, help}
+#define NT_OPT_LIST(sh, nm, out, arg, help) {NT_OPTK_LIST, sh, nm, out, arg, 0, 0, help}
+#define NT_OPT_I64(sh, nm, out, arg, lo, hi, help) {NT_OPTK_I64, sh, nm, out, arg, lo, hi, help}
+#define NT_OPT_DOUBLE(sh, nm, out, arg, lo, hi, help)                                          \
+    {NT_OPTK_DOUBLE, sh, nm, out, arg, lo, hi, help}
+#define NT_OPT_ENUM(sh, nm, out, names, help) {NT_OPTK_ENUM, sh, nm, out, names, 0, 0, help}
+#define NT_OPT_END {NT_OPTK_END, 0, NULL, NULL, NULL, 0, 0, NULL}
+
+/* Which common options a tool takes (all take --help, --version, -q, -v, --progress). The
+ * common options are appended to the tool's own table by nt_cli_parse. */
+enum {
+    NT_CLI_OUTPUT = 1 << 0,  /* -o FILE: a model archive (or whatever the tool writes) */
+    NT_CLI_CONFIG = 1 << 1,  /* -c/--config FILE */
+    NT_CLI_DATA = 1 << 2,    /* --data SPEC, --split NAME, --batch-size N */
+    NT_CLI_SEED = 1 << 3,    /* --seed N, default 0 */
+    NT_CLI_COMPUTE = 1 << 4, /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
+    NT_CLI_REPORT = 1 << 5,  /* --json, --report FILE */
+    NT_CLI_INPUT = 1 << 6,   /* one operand: the model; default standard input */
+    NT_CLI_INPUTS = 1 << 7   /* any number of operands, in c->operands */
+};
+
+typedef struct nt_cli {
+    const char *tool;     /* "nt-prune" */
+    const char *synopsis; /* after the tool's name in the usage line */
+    const char *about;    /* one sentence for --help */
+    unsigned takes;       /* NT_CLI_* */
+    /* filled in by nt_cli_parse */
+    const char *input;    /* "-" by default */
+    nt_strlist operands;  /* NT_CLI_INPUTS */
+    const char *output;   /* "-" by default; NULL where -o was not given and not taken */
+    bool output_given;
+    const char *config, *data, *split;
+    int64_t batch_size;   /* 0: not given */
+    int64_t seed, threads; /* threads: what was given, else the cores this process may use */
+    nt_precision precision;
+    bool json, quiet, verbose;
+    const char *report;
+    int progress;         /* 0 auto, 1 always, 2 never */
+    cJSON *record;        /* the options as given, in table order, for the history */
+} nt_cli;
+
+/* Parses argv; --help and --version print and exit 0, bad usage prints one line and exits 2.
+ * Also: ignores no signal but installs the INT/TERM/HUP handler (nt_outfile_unlink_all, then
+ * dies by the signal), sets SIGPIPE to default, checks --device gpu (exit 1: "this build has no
+ * GPU backend"), and sets the OpenMP thread count through nt_cli's threads (the caller passes
+ * it on to kernels). */
+void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv);
+/* {"tool", "version", "options", "seed"} of this call without input and output names: what a
+ * history record needs beside the input digest. nt_json_free it. NULL when memory ran out. */
+cJSON *nt_cli_record(const nt_cli *c);
+/* Refuses a model on a terminal: reading it from one, or (for_output) writing it to one: usage
+ * error, exit 2. */
+void nt_cli_check_terminal(const nt_cli *c, bool for_output);
+/* Prints the error if s is not NT_OK, checks that standard output was written, maps s to the
+ * exit status (0, 1, 2 or 3), releases c. */
+int nt_cli_finish(nt_cli *c, nt_status s, const nt_err *e);
+/* "tool: warning: text", "tool: note: text" (only under -v); one line each, control characters
+ * shown as '?'. */
+void nt_cli_warn(const nt_cli *c, const char *fmt, ...) NT_PRINTF(2, 3);
+void nt_cli_note(const nt_cli *c, const char *fmt, ...) NT_PRINTF(2, 3);
+/* A usage error found after parsing: one line, exit 2. */
+void nt_cli_usage(const nt_cli *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+
+/* Report text or JSON: to c->report if given (JSON always), and to standard output when the
+ * tool writes no model there, else to standard error when `always` or -v. `text` may be NULL. */
+nt_status nt_cli_report(const nt_cli *c, const cJSON *json, const char *text,
+                        nt_err *e) NT_MUST_CHECK;
+
+/* A bar on a terminal after a second, erased before any message; cheap to call often.
+ * fraction in [0, 1]; what may be NULL. */
+void nt_cli_progress(nt_cli *c, double fraction, const char *fmt, ...) NT_PRINTF(3, 4);
+void nt_cli_progress_end(nt_cli *c);
+
+#endif
