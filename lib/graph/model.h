@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h - what every tool passes on: a graph and what ONNX has no word for, in one archive.
+ *
+ * Loading takes an archive, a bare .onnx, or either on standard input ("-"); it reads ONNX, binds
+ * the operators, infers shapes and folds shape arithmetic. Saving writes model.onnx from the
+ * graph, the masks, the manifest (signature, layers, history) and carries every other member.
+ */
+#ifndef NT_GRAPH_MODEL_H
+#define NT_GRAPH_MODEL_H
+
+#include "archive/archive.h"
+#include "graph/graph.h"
+
+typedef struct nt_model nt_model;
+
+/* path as above. ops: nt_ops_table() of the layer op. */
+nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops,
+                        nt_err *e) NT_MUST_CHECK;
+/* Wraps a graph (taken, also on failure) that is bound to `ops`, inferred. */
+nt_status nt_model_from_graph(nt_model **out, nt_graph *g, nt_err *e) NT_MUST_CHECK;
+nt_status nt_model_save(nt_model *m, const char *path, nt_err *e) NT_MUST_CHECK;
+void nt_model_free(nt_model *m);
+
+nt_graph *nt_model_graph(nt_model *m);
+/* Replaces the graph (taken). */
+void nt_model_take_graph(nt_model *m, nt_graph *g);
+nt_archive *nt_model_archive(nt_model *m);
+/* SHA-256 of the bytes the model was read from ("" when made in memory). */
+const char *nt_model_digest(const nt_model *m);
+/* Bytes read; 0 when made in memory. */
+size_t nt_model_file_size(const nt_model *m);
+/* Appends to the manifest's history: record ({"tool", "version", "options", "seed"}: taken) with
+ * "inputs": {"model": digest, and the others given as name, digest pairs}. */
+nt_status nt_model_add_history(nt_model *m, cJSON *record, nt_err *e) NT_MUST_CHECK;
+/* "classification" by default, from the manifest. */
+const char *nt_model_task(const nt_model *m);
+
+/*
+ * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in the
+ * archive; these read and write them. get: NULL where the parameter has none; borrowed.
+ */
+const nt_tensor *nt_model_mask(const nt_model *m, const char *parameter);
+/* Takes the mask (also on failure). */
+nt_status nt_model_take_mask(nt_model *m, const char *parameter, nt_tensor *mask,
+                             nt_err *e) NT_MUST_CHECK;
+void nt_model_clear_masks(nt_model *m);
+bool nt_model_has_masks(const nt_model *m);
+/* masks.json as an object layer -> {granularity, axis, sparsity, kept}; created when missing;
+ * borrowed, may be changed. NULL when memory ran out. */
+cJSON *nt_model_masks_json(nt_model *m);
+
+#endif
