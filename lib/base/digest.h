@@ -13,7 +13,7 @@ typedef struct nt_sha256_hex {
 } nt_sha256_hex;
 
 nt_sha256_hex nt_sha256(const void *bytes, size_t n);
-/* Of a file's bytes. */
+/* Of a file's bytes. The message holds no path: the caller puts it in front. */
 nt_status nt_sha256_file(nt_sha256_hex *out, const char *path, nt_err *e) NT_MUST_CHECK;
 
 #endif

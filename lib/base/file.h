@@ -18,7 +18,7 @@ char *nt_path_join(const char *dir, const char *name);
 /* Is `name` relative, without "..", so that it stays inside its folder? */
 bool nt_path_is_inside(const char *name);
 bool nt_path_exists(const char *path);
-/* mkdir -p. */
+/* mkdir -p. The message begins with the path of the folder that could not be made. */
 nt_status nt_make_dirs(const char *path, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -11,7 +11,8 @@ typedef struct nt_outfile nt_outfile;
 
 /* A temporary beside `path` (mode 0666 & ~umask, or the old file's mode); "-" is standard
  * output, written as it comes. A path that exists and is no regular file (a device, a fifo) is
- * written directly. */
+ * written directly. A symbolic link is followed. All messages of this file begin with the path
+ * ("standard output" for "-"). */
 nt_status nt_outfile_open(nt_outfile **out, const char *path, nt_err *e) NT_MUST_CHECK;
 nt_status nt_outfile_write(nt_outfile *f, const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
 /* fsync, close (checked), rename; frees f whatever happens. */

@@ -24,11 +24,12 @@ void nt_str_addf(nt_str *s, const char *fmt, ...) NT_PRINTF(2, 3);
 /* Gives the text to the caller (nt_free) and empties s; NULL when it failed. */
 char *nt_str_take(nt_str *s);
 
-/* Whole-string numbers: "1hello", "" and what is out of [lo, hi] are false. */
+/* Whole-string numbers: "1hello", " 1", "", nan, inf and what is out of [lo, hi] are false. */
 bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi);
 bool nt_parse_double(double *out, const char *text, double lo, double hi);
 
-/* Shell-style match: *, ? and [..]; '*' crosses dots. */
+/* Shell-style match: *, ? and [..]; '*' crosses dots. A text always matches itself, so that
+ * "block[0]" finds the layer of that name. */
 bool nt_glob_match(const char *pattern, const char *text);
 
 /* The candidate closest to `want` by edit distance if it is close enough to be meant, else NULL. */

@@ -61,7 +61,8 @@ nt_status nt_tensor_new(nt_tensor **out, nt_dtype dtype, int rank, const int64_t
 nt_status nt_tensor_dup(nt_tensor **out, const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
 void nt_tensor_free(nt_tensor *t);
 
-/* Element i as a number whatever the type (not STRING); saturates when writing. */
+/* Element i as a number whatever the type (not STRING). A fraction is cut off on the way to an
+ * integer, what is out of the integer's range saturates, NaN becomes 0; a bool is v != 0. */
 double nt_tensor_get(const nt_tensor *t, int64_t i);
 int64_t nt_tensor_get_i64(const nt_tensor *t, int64_t i);
 void nt_tensor_set(nt_tensor *t, int64_t i, double v);

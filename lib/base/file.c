@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_BYTES ((size_t)1 << 16)
+
+/* Room to start with: a regular file's size and one more, so that its end is seen. */
+static nt_status first_room(size_t *room, int fd, size_t max, nt_err *e)
+{
+    struct stat st;
+
+    *room = FIRST_BYTES;
+    if (fstat(fd, &st))
+        return nt_fail_errno(e, "cannot read");
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+        return NT_OK;
+    if ((uintmax_t)st.st_size > max)
+        return nt_fail(e, NT_EFORMAT, "%jd bytes, want at most %zu", (intmax_t)st.st_size, max);
+    return nt_size_add(room, (size_t)st.st_size, 2) ? NT_OK : nt_fail_nomem(e);
+}
+
+static nt_status read_all(char **out, size_t *n, int fd, size_t max, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t room, used = 0;
+    char *p = NULL;
+
+    NT_TRY(first_room(&room, fd, max, e));
+    for (;;) {
+        char *grown = used + 1 < room && p ? p : nt_realloc(p, room, 1);
+        ssize_t got;
+
+        if (!grown)
+            NT_TRY(nt_fail_nomem(e));
+        p = grown;
+        got = read(fd, p + used, room - used - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            NT_TRY(nt_fail_errno(e, "cannot read"));
+        if (got == 0)
+            break;
+        used += (size_t)got;
+        if (used > max)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "more than %zu bytes", max));
+        if (used + 1 == room && !nt_size_mul(&room, room, 2))
+            NT_TRY(nt_fail_nomem(e));
+    }
+    p[used] = '\0';
+    *out = p;
+    *n = used;
+    p = NULL;
+done:
+    nt_free(p);
+    return s;
+}
+
+nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max, nt_err *e)
+{
+    nt_status s;
+    int fd;
+
+    if (strcmp(path, "-") == 0)
+        return read_all(out, n, STDIN_FILENO, max, e);
+    fd = open(path, O_RDONLY);
+    if (fd < 0)
+        return nt_fail_errno(e, "cannot open");
+    s = read_all(out, n, fd, max, e);
+    close(fd);
+    return s;
+}
+
+char *nt_path_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    bool slash = n > 0 && dir[n - 1] != '/';
+
+    return nt_strfmt("%s%s%s", dir, slash ? "/" : "", name);
+}
+
+bool nt_path_is_inside(const char *name)
+{
+    if (!*name || *name == '/')
+        return false;
+    for (const char *p = name; p; p = strchr(p, '/')) {
+        p += *p == '/';
+        if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
+            return false;
+    }
+    return true;
+}
+
+bool nt_path_exists(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0;
+}
+
+static nt_status make_dir(const char *path, nt_err *e)
+{
+    struct stat st;
+    int code;
+
+    if (mkdir(path, 0777) == 0)
+        return NT_OK;
+    code = errno;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return NT_OK;
+    errno = code;
+    return nt_fail_errno(e, "%s: cannot make the folder", path);
+}
+
+nt_status nt_make_dirs(const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *part = nt_strdup(path);
+
+    if (!part)
+        return nt_fail_nomem(e);
+    for (char *p = part + 1; *part && *p; p++) {
+        if (*p != '/' || p[-1] == '/')
+            continue;
+        *p = '\0';
+        NT_TRY(make_dir(part, e));
+        *p = '/';
+    }
+    NT_TRY(make_dir(path, e));
+done:
+    nt_free(part);
+    return s;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The output goes to a temporary in the target's folder and is renamed over the target when all
+ * of it is on disk. The names of the live temporaries stand in a fixed table, so that a signal
+ * handler (of any thread) can remove them without touching the heap: a slot's path is written
+ * before its state says LIVE, and the memory is never freed.
+ */
+#define _XOPEN_SOURCE 700 /* realpath */
+
+#include "base/outfile.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_LIVE 64
+
+enum { FREE, TAKEN, LIVE };
+
+typedef struct live_slot {
+    atomic_int state;
+    pid_t owner; /* a forked child must not remove its parent's files */
+    char path[PATH_MAX];
+} live_slot;
+
+static live_slot live[MAX_LIVE];
+
+struct nt_outfile {
+    FILE *file;
+    char *shown;     /* the path in messages */
+    char *target;    /* what the temporary is renamed to; NULL where written directly */
+    live_slot *temp; /* NULL where written directly */
+};
+
+void nt_outfile_unlink_all(void)
+{
+    int code = errno;
+
+    for (size_t i = 0; i < MAX_LIVE; i++)
+        if (atomic_load(&live[i].state) == LIVE && live[i].owner == getpid())
+            unlink(live[i].path);
+    errno = code;
+}
+
+static live_slot *slot_take(void)
+{
+    for (size_t i = 0; i < MAX_LIVE; i++) {
+        int expected = FREE;
+
+        if (atomic_compare_exchange_strong(&live[i].state, &expected, TAKEN)) {
+            live[i].owner = getpid();
+            return &live[i];
+        }
+    }
+    return NULL;
+}
+
+static void slot_give_back(live_slot *slot)
+{
+    if (slot)
+        atomic_store(&slot->state, FREE);
+}
+
+/* Where `path` really lies, so that a symbolic link stays one; *st is of what is there now. */
+static nt_status find_target(char **target, struct stat *st, const char *path, nt_err *e)
+{
+    char *real = NULL;
+
+    *st = (struct stat){0};
+    if (stat(path, st) == 0)
+        real = realpath(path, NULL);
+    else if (errno != ENOENT)
+        return nt_fail_errno(e, "%s", path);
+    *target = nt_strdup(real ? real : path);
+    free(real);
+    return *target ? NT_OK : nt_fail_nomem(e);
+}
+
+/* Creates DIR/.nt-XXXX.tmp, a name no other process makes: by process, slot and time. */
+static nt_status create_temp(nt_outfile *f, int *fd, nt_err *e)
+{
+    const char *slash = strrchr(f->target, '/');
+    int dir = slash ? (int)(slash - f->target) + 1 : 0;
+
+    for (int tries = 0; tries < 100; tries++) {
+        live_slot *t = f->temp;
+        struct timespec now;
+        int n;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        atomic_store(&t->state, TAKEN);
+        n = snprintf(t->path, sizeof t->path, "%.*s.nt-%jx-%x-%lx.tmp", dir, f->target,
+                     (uintmax_t)getpid(), (unsigned)(t - live), (unsigned long)now.tv_nsec);
+        if (n < 0 || (size_t)n >= sizeof t->path)
+            return nt_fail(e, NT_EIO, "%s: the path is too long", f->shown);
+        atomic_store(&t->state, LIVE);
+        *fd = open(t->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (*fd >= 0)
+            return NT_OK;
+        atomic_store(&t->state, TAKEN);
+        if (errno != EEXIST)
+            break;
+    }
+    return nt_fail_errno(e, "%s: cannot create", f->shown);
+}
+
+static nt_status open_temp(nt_outfile *f, const struct stat *old, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int fd = -1;
+
+    f->temp = slot_take();
+    if (!f->temp)
+        return nt_fail(e, NT_EIO, "%s: more than %d outputs are open", f->shown, MAX_LIVE);
+    NT_TRY(create_temp(f, &fd, e));
+    if (old->st_mode && fchmod(fd, old->st_mode & 0777))
+        NT_TRY(nt_fail_errno(e, "%s: cannot set its mode", f->shown));
+    f->file = fdopen(fd, "wb");
+    if (!f->file)
+        NT_TRY(nt_fail_errno(e, "%s", f->shown));
+done:
+    if (s != NT_OK && fd >= 0)
+        close(fd);
+    return s;
+}
+
+static nt_status open_direct(nt_outfile *f, nt_err *e)
+{
+    f->file = fopen(f->shown, "wb");
+    return f->file ? NT_OK : nt_fail_errno(e, "%s: cannot open", f->shown);
+}
+
+static nt_status open_path(nt_outfile *f, const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    struct stat st;
+
+    if (strcmp(path, "-") == 0) {
+        f->file = stdout;
+        return NT_OK;
+    }
+    NT_TRY(find_target(&f->target, &st, path, e));
+    if (S_ISDIR(st.st_mode))
+        NT_TRY(nt_fail(e, NT_EIO, "%s: is a folder", path));
+    if (st.st_mode && !S_ISREG(st.st_mode))
+        NT_TRY(open_direct(f, e));
+    else
+        NT_TRY(open_temp(f, &st, e));
+done:
+    return s;
+}
+
+nt_status nt_outfile_open(nt_outfile **out, const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_outfile *f = nt_calloc(1, sizeof *f);
+
+    if (!f)
+        return nt_fail_nomem(e);
+    f->shown = nt_strdup(strcmp(path, "-") == 0 ? "standard output" : path);
+    if (!f->shown)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(open_path(f, path, e));
+    *out = f;
+    f = NULL;
+done:
+    nt_outfile_abandon(f);
+    return s;
+}
+
+nt_status nt_outfile_write(nt_outfile *f, const void *bytes, size_t n, nt_err *e)
+{
+    if (n && fwrite(bytes, 1, n, f->file) != n)
+        return nt_fail_errno(e, "%s: cannot write", f->shown);
+    return NT_OK;
+}
+
+static nt_status flush(nt_outfile *f, nt_err *e)
+{
+    bool failed = fflush(f->file) || ferror(f->file);
+
+    if (!failed && f->temp)
+        failed = fsync(fileno(f->file));
+    if (f->file != stdout) {
+        failed = fclose(f->file) || failed;
+        f->file = NULL;
+    }
+    return failed ? nt_fail_errno(e, "%s: cannot write", f->shown) : NT_OK;
+}
+
+nt_status nt_outfile_commit(nt_outfile *f, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(flush(f, e));
+    if (f->temp) {
+        if (rename(f->temp->path, f->target))
+            NT_TRY(nt_fail_errno(e, "%s: cannot rename its temporary", f->shown));
+        slot_give_back(f->temp);
+        f->temp = NULL;
+    }
+done:
+    nt_outfile_abandon(f);
+    return s;
+}
+
+void nt_outfile_abandon(nt_outfile *f)
+{
+    if (!f)
+        return;
+    if (f->file && f->file != stdout)
+        fclose(f->file);
+    if (f->temp && atomic_load(&f->temp->state) == LIVE)
+        unlink(f->temp->path);
+    slot_give_back(f->temp);
+    nt_free(f->target);
+    nt_free(f->shown);
+    nt_free(f);
+}
+
+nt_status nt_outfile_save(const char *path, const void *bytes, size_t n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_outfile *f = NULL;
+
+    NT_TRY(nt_outfile_open(&f, path, e));
+    NT_TRY(nt_outfile_write(f, bytes, n, e));
+    s = nt_outfile_commit(f, e);
+    f = NULL;
+done:
+    nt_outfile_abandon(f);
+    return s;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers are parsed and printed in the C locale: no program of ours calls setlocale, so that a
+ * comma never appears for a point.
+ */
+#include "base/str.h"
+
+#include "base/alloc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void nt_str_release(nt_str *s)
+{
+    nt_free(s->p);
+    *s = (nt_str){0};
+}
+
+/* Room for n more bytes and the NUL. */
+static bool reserve(nt_str *s, size_t n)
+{
+    size_t want, cap = s->cap ? s->cap : 64;
+    char *p;
+
+    if (s->failed)
+        return false;
+    if (!nt_size_add(&want, s->n, n) || !nt_size_add(&want, want, 1)) {
+        s->failed = true;
+        return false;
+    }
+    if (want <= s->cap)
+        return true;
+    while (cap < want)
+        cap = cap > want / 2 ? want : cap * 2;
+    if (cap < s->cap + s->cap / 2)
+        cap = s->cap + s->cap / 2;
+    p = nt_realloc(s->p, cap, 1);
+    if (!p) {
+        s->failed = true;
+        return false;
+    }
+    s->p = p;
+    s->cap = cap;
+    return true;
+}
+
+void nt_str_add(nt_str *s, const char *text)
+{
+    nt_str_addn(s, text, strlen(text));
+}
+
+void nt_str_addn(nt_str *s, const void *bytes, size_t n)
+{
+    if (!reserve(s, n))
+        return;
+    if (n)
+        memcpy(s->p + s->n, bytes, n);
+    s->n += n;
+    s->p[s->n] = '\0';
+}
+
+void nt_str_addf(nt_str *s, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        s->failed = true;
+    if (n < 0 || !reserve(s, (size_t)n))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    s->n += (size_t)n;
+}
+
+char *nt_str_take(nt_str *s)
+{
+    char *p = NULL;
+
+    if (reserve(s, 0)) {
+        p = s->p;
+        p[s->n] = '\0';
+        s->p = NULL;
+    }
+    nt_str_release(s);
+    return p;
+}
+
+bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi)
+{
+    char *end;
+    long long v;
+
+    if (!*text || isspace((unsigned char)*text))
+        return false;
+    errno = 0;
+    v = strtoll(text, &end, 10);
+    if (errno || end == text || *end || v < lo || v > hi)
+        return false;
+    *out = v;
+    return true;
+}
+
+bool nt_parse_double(double *out, const char *text, double lo, double hi)
+{
+    char *end;
+    double v;
+
+    if (!*text || isspace((unsigned char)*text))
+        return false;
+    v = strtod(text, &end);
+    if (end == text || *end || !isfinite(v) || v < lo || v > hi)
+        return false;
+    *out = v;
+    return true;
+}
+
+bool nt_glob_match(const char *pattern, const char *text)
+{
+    return strcmp(pattern, text) == 0 || fnmatch(pattern, text, FNM_NOESCAPE) == 0;
+}
+
+#define NAME_LIMIT 256 /* longer names are not guessed at */
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+
+    return m < c ? m : c;
+}
+
+/* Levenshtein's distance, one row at a time. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t na = strlen(a), nb = strlen(b), row[NAME_LIMIT + 1];
+
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            row[j] = min3(row[j] + 1, row[j - 1] + 1, change);
+        }
+    }
+    return row[nb];
+}
+
+const char *nt_nearest(const char *want, const char *const *candidates, size_t n)
+{
+    size_t len = strlen(want);
+    size_t best = (len + 2) / 3 + 1; /* up to a third of the name may be wrong */
+    const char *found = NULL;
+
+    if (len > NAME_LIMIT)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t d;
+
+        if (strlen(candidates[i]) > NAME_LIMIT)
+            continue;
+        d = edit_distance(want, candidates[i]);
+        if (d < best && d < len) {
+            best = d;
+            found = candidates[i];
+        }
+    }
+    return found;
+}
