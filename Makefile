@@ -21,7 +21,8 @@ BIN := $(B)/bin
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
 OMP := $(if $(filter clang%,$(notdir $(CC))),-fopenmp=libgomp -Wno-unknown-pragmas,-fopenmp)
-SANFLAGS := $(if $(SAN),-fsanitize=address,undefined -fno-sanitize-recover=undefined \
+comma := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -DNT_SAN=1)
 PKGS := libprotobuf-c libarchive libcjson nettle libjpeg libpng zlib
 ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -Ilib -I$(B)/gen -MMD -MP -ffp-contract=off \
