@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/prim.h"
+
+#include "base/alloc.h"
+#include "kernel/internal.h"
+
+#include <cblas.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The environment's choice, else oneDNN where it is built in. */
+static nt_status choose_backend(nt_backend *out, nt_err *e)
+{
+    const char *name = getenv("NT_BACKEND");
+
+    if (!name || !*name)
+        *out = NT_WITH_ONEDNN ? NT_BACKEND_ONEDNN : NT_BACKEND_OPENBLAS;
+    else if (!strcmp(name, "openblas"))
+        *out = NT_BACKEND_OPENBLAS;
+    else if (strcmp(name, "onednn"))
+        return nt_fail(e, NT_EINVAL, "NT_BACKEND is '%s', want onednn or openblas", name);
+    else if (!NT_WITH_ONEDNN)
+        return nt_fail(e, NT_EUNSUPPORTED, "NT_BACKEND is 'onednn', which is not built in");
+    else
+        *out = NT_BACKEND_ONEDNN;
+    return NT_OK;
+}
+
+/* "OpenBLAS 0.3.21 SkylakeX": openblas_get_config starts with the first two words. */
+static void describe_openblas(nt_device *d)
+{
+    const char *config = openblas_get_config();
+    int n = 0;
+
+    while (config[n] && config[n] != ' ')
+        n++;
+    if (config[n])
+        for (n++; config[n] && config[n] != ' ';)
+            n++;
+    snprintf(d->text, sizeof d->text, "%.*s %s", n, config, openblas_get_corename());
+}
+
+nt_status nt_device_new(nt_device **out, int threads, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_device *d = nt_calloc(1, sizeof *d);
+
+    if (!d)
+        return nt_fail_nomem(e);
+    if (threads < 1)
+        NT_TRY(nt_fail(e, NT_EINVAL, "%d threads, want at least 1", threads));
+    NT_TRY(choose_backend(&d->backend, e));
+    d->threads = threads;
+    omp_set_num_threads(threads);
+    openblas_set_num_threads(threads);
+    if (NT_USE_DNN(d))
+        NT_TRY(dnn_device_open(d, e));
+    else
+        describe_openblas(d);
+    *out = d;
+    d = NULL;
+done:
+    nt_device_free(d);
+    return s;
+}
+
+void nt_device_free(nt_device *d)
+{
+    if (!d)
+        return;
+    if (NT_USE_DNN(d))
+        dnn_device_close(d);
+    nt_free(d);
+}
+
+nt_backend nt_device_backend(const nt_device *d)
+{
+    return d->backend;
+}
+
+int nt_device_threads(const nt_device *d)
+{
+    return d->threads;
+}
+
+bool nt_device_has_bf16(const nt_device *d)
+{
+    return d->bf16;
+}
+
+const char *nt_device_text(const nt_device *d)
+{
+    return d->text;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/eltwise.h"
+
+#include "kernel/internal.h"
+
+nt_status nt_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
+                         nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_eltwise_new(out, dev, p, x, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_eltwise_new(out, dev, p, x, e) : s;
+}
+
+nt_status nt_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
+                             nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_eltwise_bwd_new(out, dev, p, x, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_eltwise_bwd_new(out, dev, p, x, e) : s;
+}
+
+nt_status nt_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
+                        const nt_desc *b, const nt_desc *y, nt_err *e)
+{
+    nt_status s =
+        NT_USE_DNN(dev) ? dnn_binary_new(out, dev, kind, a, b, y, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_binary_new(out, dev, kind, a, b, y, e) : s;
+}
+
+nt_status nt_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_sum_new(out, dev, n, x, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_sum_new(out, dev, n, x, e) : s;
+}
+
+nt_status nt_reorder_new(nt_prim **out, nt_device *dev, const nt_desc *x, const nt_desc *y,
+                         nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_reorder_new(out, dev, x, y, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_reorder_new(out, dev, x, y, e) : s;
+}
+
+nt_status nt_concat_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, int axis,
+                        nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_concat_new(out, dev, n, x, axis, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_concat_new(out, dev, n, x, axis, e) : s;
+}
+
+nt_status nt_reduce_to_new(nt_prim **out, nt_device *dev, const nt_desc *a, const nt_desc *b,
+                           nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_reduce_to_new(out, dev, a, b, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_reduce_to_new(out, dev, a, b, e) : s;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What oneDNN cannot do exactly (ONNX's ceil_mode with counted padding), the portable code
+ * does. */
+#include "kernel/pool.h"
+
+#include "kernel/internal.h"
+
+nt_status nt_pool_fwd_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev,
+                          const nt_pool_desc *d, nt_err *e)
+{
+    nt_status s =
+        NT_USE_DNN(dev) ? dnn_pool_fwd_new(out, workspace_bytes, dev, d, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_pool_fwd_new(out, workspace_bytes, dev, d, e) : s;
+}
+
+nt_status nt_pool_bwd_new(nt_prim **out, nt_device *dev, const nt_pool_desc *d, nt_err *e)
+{
+    nt_status s = NT_USE_DNN(dev) ? dnn_pool_bwd_new(out, dev, d, e) : NT_EUNSUPPORTED;
+
+    return s == NT_EUNSUPPORTED ? blas_pool_bwd_new(out, dev, d, e) : s;
+}
