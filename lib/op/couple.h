@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * couple.h - which channels can only go together (DepGraph, Fang et al. 2023, arXiv:2301.12900,
+ * by index instead of by layer).
+ *
+ * An element is one index of one span of a value. A span is one axis, or several neighbouring
+ * axes taken together in row-major order: a Reshape that folds [C] into [g][C/g] ties the span
+ * (in, 1, 1 axis) to (out, 1, 2 axes), index by index. Ties make classes; a class is removed
+ * whole or not at all. Spans of one value that overlap are tied by the coupling itself: an index
+ * of the smaller one goes with every index of the larger one that lies in it.
+ */
+#ifndef NT_OP_COUPLE_H
+#define NT_OP_COUPLE_H
+
+#include "graph/graph.h"
+
+typedef struct nt_coupling nt_coupling;
+
+typedef struct nt_span {
+    const nt_value *v;
+    int axis; /* >= 0 */
+    int n;    /* axes, >= 1 */
+} nt_span;
+
+/* a[a0 + i * a_step] with b[b0 + i * b_step] for i < count. */
+nt_status nt_couple_tie(nt_coupling *c, nt_span a, int64_t a0, int64_t a_step, nt_span b,
+                        int64_t b0, int64_t b_step, int64_t count, nt_err *e) NT_MUST_CHECK;
+/* The common case: two spans of the same size, index by index. */
+nt_status nt_couple_same(nt_coupling *c, nt_span a, nt_span b, nt_err *e) NT_MUST_CHECK;
+/* None of the span's indices may go; why: "Softmax along channels", for the report. */
+nt_status nt_couple_freeze(nt_coupling *c, nt_span a, const nt_node *n, const char *why,
+                           nt_err *e) NT_MUST_CHECK;
+/* For elementwise operators with broadcasting: every axis of every input tied to the output's;
+ * an axis of extent 1 that is stretched is not tied. The batch axis (0 of computed values) is
+ * never prunable and never tied. */
+nt_status nt_couple_elementwise(nt_coupling *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+/* Makes the classes of a whole graph with known shapes (batch 1 will do) by asking every node's
+ * operator. */
+nt_status nt_coupling_new(nt_coupling **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
+void nt_coupling_free(nt_coupling *c);
+
+/* Reading the result. Classes are numbered from 0, in order of first appearance. */
+int nt_coupling_n_classes(const nt_coupling *c);
+/* -1 where the span was never tied. */
+int nt_coupling_class(const nt_coupling *c, nt_span s, int64_t index);
+/* NULL, or the reason why this class must stay ("layer 'fc': graph output"). */
+const char *nt_coupling_frozen(const nt_coupling *c, int cls);
+/* Members of a class: fills at most max, returns how many there are. */
+typedef struct nt_member {
+    nt_span span;
+    int64_t index;
+} nt_member;
+size_t nt_coupling_members(const nt_coupling *c, int cls, nt_member *out, size_t max);
+
+/*
+ * What is left after removal, for nt_op.adapt. The indices (ascending, by the old numbering) of
+ * one axis (or span) of a value that are kept; all of them when it was never cut. Borrowed.
+ * NULL when the span was cut in a way that is not a cut of this span alone.
+ */
+const int64_t *nt_kept_indices(const nt_kept *k, nt_span s, int64_t *count);
+/* Old extent of an axis. */
+int64_t nt_kept_old_dim(const nt_kept *k, const nt_value *v, int axis);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op.h - one operator, one file, one constant table with all its facets.
+ *
+ * lib/op/conv.c ends in `const nt_op nt_op_conv[] = {{...}};` and registry.c has one line for it.
+ * No switch over operators stands anywhere else: whoever needs to know something about a node
+ * asks its table.
+ */
+#ifndef NT_OP_OP_H
+#define NT_OP_OP_H
+
+#include "graph/graph.h"
+#include "kernel/prim.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct nt_program nt_program;   /* program.h */
+typedef struct nt_coupling nt_coupling; /* couple.h */
+typedef struct nt_kept nt_kept;         /* couple.h */
+
+/* An attribute the operator knows; any other is refused at load. */
+typedef struct nt_attr_spec {
+    const char *name;
+    nt_attr_kind kind;
+    bool required;
+} nt_attr_spec;
+
+typedef struct nt_op_cost {
+    int64_t macs;   /* multiply-accumulates of convolutions and dense layers, whole batch */
+    int64_t params; /* weights, biases, BN scale and shift */
+} nt_op_cost;
+
+enum {
+    NT_OPF_IDENTITY = 1 << 0,  /* output 0 equals input 0 at inference */
+    NT_OPF_FUSES = 1 << 1,     /* lower() honours nt_program_fusion (post-operations) */
+    NT_OPF_RESIDUAL = 1 << 2,  /* ... and a residual sum among them */
+    NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3, /* forward and backward with one following Relu */
+    NT_OPF_HAS_WEIGHT = 1 << 4 /* input 1 is a trainable weight when constant */
+};
+
+typedef struct nt_op {
+    const char *name;
+    const char *domain;    /* "" for ai.onnx */
+    int since, until;      /* opsets this entry implements, both included; until 0: newest */
+    int min_in, max_in;    /* max -1: any number */
+    int min_out, max_out;
+    const nt_attr_spec *attrs; /* ends with a NULL name; NULL: none */
+    unsigned flags;
+
+    /* Refuses at load what the operator cannot do ("node 'x': Pad: mode 'wrap' is not
+     * supported"; the caller adds "node 'x': Op: "). Types and ranks of inputs may still be
+     * unknown. NULL: nothing to refuse. */
+    nt_status (*check)(const nt_graph *g, const nt_node *n, nt_err *e);
+    /* Sets dtype, rank, dims of the outputs; symbolic and unknown dims flow through. */
+    nt_status (*infer)(nt_graph *g, nt_node *n, nt_err *e);
+    /* All shapes known. NULL: no multiply-accumulates, no parameters. */
+    void (*cost)(const nt_node *n, nt_op_cost *c);
+
+    /* Plain forms on dense row-major tensors, for constant folding and as the default
+     * lowering. in[i] is NULL where left out; outputs are made (type, shape) and distinct. */
+    nt_status (*eval)(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e);
+    /* fp32: from inputs, outputs and the outputs' gradients (NULL: zero) the inputs'
+     * gradients; din[i] is NULL where not wanted, else overwritten. NULL: no gradient flows. */
+    nt_status (*grad)(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
+                      const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e);
+
+    /* Planned forms: append steps to the program. NULL: eval and grad on PLAIN tensors. */
+    nt_status (*lower)(nt_program *p, const nt_node *n, nt_err *e);
+    nt_status (*lower_grad)(nt_program *p, const nt_node *n, nt_err *e);
+    /* As a post-operation of what produces its input (activations). NULL: never. */
+    bool (*as_post)(const nt_node *n, nt_post *out);
+
+    /* Which channels of its tensors stand or fall together (couple.h). NULL: all channels of
+     * all its tensors are frozen, with this operator as the reason. */
+    nt_status (*couple)(nt_coupling *c, const nt_node *n, nt_err *e);
+    /* After channels went: attributes and constant operands that name sizes or indices follow
+     * (group of Conv, shape of Reshape, split sizes). Weights whose axes were tied are cut by
+     * the caller. NULL: nothing to follow. */
+    nt_status (*adapt)(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e);
+} nt_op;
+
+/* The registry as the graph wants it. */
+const nt_graph_ops *nt_ops_table(void);
+/* Newest entry for the name at this opset, or NULL. */
+const nt_op *nt_op_find(const char *domain, const char *name, int opset);
+/* All entries, in order; for tables. */
+const nt_op *nt_op_at(size_t i);
+size_t nt_op_count(void);
+
+#endif
