@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 
 typedef struct nt_coupling nt_coupling;
+typedef struct nt_kept nt_kept; /* kept.h */
 
 typedef struct nt_span {
     const nt_value *v;

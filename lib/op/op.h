@@ -35,8 +35,7 @@ enum {
     NT_OPF_IDENTITY = 1 << 0,  /* output 0 equals input 0 at inference */
     NT_OPF_FUSES = 1 << 1,     /* lower() honours nt_program_fusion (post-operations) */
     NT_OPF_RESIDUAL = 1 << 2,  /* ... and a residual sum among them */
-    NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3, /* forward and backward with one following Relu */
-    NT_OPF_HAS_WEIGHT = 1 << 4 /* input 1 is a trainable weight when constant */
+    NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3 /* forward and backward with one following Relu */
 };
 
 typedef struct nt_op {
@@ -47,6 +46,8 @@ typedef struct nt_op {
     int min_out, max_out;
     const nt_attr_spec *attrs; /* ends with a NULL name; NULL: none */
     unsigned flags;
+    unsigned trainable;    /* bit i: input i is a parameter when it is a float32 constant */
+    unsigned state;        /* bit i: input i is a statistic that training updates (BN) */
 
     /* Refuses at load what the operator cannot do ("node 'x': Pad: mode 'wrap' is not
      * supported"; the caller adds "node 'x': Op: "). Types and ranks of inputs may still be
