@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * data.h - data descriptions, samples and batches.
+ *
+ * A data set is described by a JSON file or the short form KIND:PATH[,key=value...] (CONTRACT.md,
+ * "Data description"). A split is a list of samples with transforms. A loader decodes, augments
+ * and batches on worker threads, ahead of the consumer, in an order that depends only on seed and
+ * epoch, never on the number of workers.
+ */
+#ifndef NT_DATA_DATA_H
+#define NT_DATA_DATA_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct nt_dataset nt_dataset;
+typedef struct nt_split nt_split;
+typedef struct nt_loader nt_loader;
+
+/* spec: a path to a JSON file, a short form, or JSON text itself (starts with '{'). Nothing of
+ * the data is read yet, but its place must exist. NT_EINVAL for a bad description (with the
+ * key's path), NT_EIO for a missing data set. */
+nt_status nt_dataset_open(nt_dataset **out, const char *spec, nt_err *e) NT_MUST_CHECK;
+void nt_dataset_free(nt_dataset *d);
+/* The description with defaults filled in; borrowed. */
+const cJSON *nt_dataset_json(const nt_dataset *d);
+/* "batch_size" of the description, 0 when not given. */
+int64_t nt_dataset_batch_size(const nt_dataset *d);
+
+/* Indexes the split (names and labels, not pixels). An unknown name lists the known ones. A split
+ * cut from another ("val": {"from": "train", "last": 5000}) takes its samples away from it.
+ * Borrows d. */
+nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err *e) NT_MUST_CHECK;
+void nt_split_free(nt_split *s);
+size_t nt_split_count(const nt_split *s);
+int64_t nt_split_classes(const nt_split *s);
+const char *nt_split_class_name(const nt_split *s, int64_t label); /* NULL: unnamed */
+/* SHA-256 over the sample list and the source's bytes: the data's identity. */
+const char *nt_split_digest(nt_split *s, nt_err *e);
+
+/* x fp32 [n][c][h][w], y labels [n]. */
+typedef struct nt_batch {
+    const float *x;
+    const int32_t *y;
+    int64_t n, c, h, w;
+    size_t first; /* position of the first sample in this epoch's order */
+} nt_batch;
+
+typedef struct nt_loader_opts {
+    int64_t batch_size;
+    int shuffle;      /* 1 yes, 0 no, -1 as the split says */
+    bool augment;     /* false: random transforms are replaced by their centred form */
+    bool drop_last;   /* leave out a last batch that is not full */
+    int workers;      /* threads; 0: one */
+    uint64_t seed;
+    size_t limit;     /* at most so many samples an epoch; 0: all */
+} nt_loader_opts;
+
+nt_status nt_loader_new(nt_loader **out, nt_split *s, const nt_loader_opts *o, nt_err *e)
+    NT_MUST_CHECK;
+void nt_loader_free(nt_loader *l);
+/* Shape of one sample after the transforms: c, h, w. */
+void nt_loader_shape(const nt_loader *l, int64_t chw[3]);
+size_t nt_loader_batches(const nt_loader *l);
+/* (Re)starts at an epoch, at batch `first_batch` of it (resuming). */
+nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch, nt_err *e)
+    NT_MUST_CHECK;
+/* *out NULL at the end of the epoch. The batch is borrowed until the next call. */
+nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e) NT_MUST_CHECK;
+
+#endif
