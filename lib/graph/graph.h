@@ -52,6 +52,12 @@ struct nt_value {
     nt_use *uses;
     int n_uses, cap_uses;
     bool is_input, is_output;
+    bool pinned;   /* named inside a subgraph attribute: stays, under its name */
+    bool declared; /* the type comes from the file and inference does not yet know it all */
+    bool borrows;  /* data belongs to another graph (nt_graph_dup with share_data) */
+    const char *doc; /* NULL: none */
+    const void *type_raw; /* packed TypeProto of what is no tensor (sequence, map, optional) */
+    size_t type_raw_n;
 };
 
 typedef enum nt_attr_kind { /* ONNX AttributeProto.AttributeType numbers */
@@ -92,6 +98,7 @@ struct nt_node {
     nt_attr *attrs;
     int n_attrs;
     int id; /* index in g->nodes */
+    const char *doc; /* NULL: none */
 };
 
 typedef struct nt_prop { /* metadata_props, and opset imports of foreign domains */
@@ -103,7 +110,10 @@ struct nt_graph {
     const char *name;
     int64_t ir_version;
     int opset; /* of ai.onnx */
-    const char *producer, *producer_version, *doc;
+    const char *producer, *producer_version, *doc; /* NULL: none */
+    const char *domain;    /* of the model ("org.example"), NULL: none */
+    const char *graph_doc; /* NULL: none */
+    int64_t model_version;
     nt_prop *props;
     int n_props;
     nt_prop *domains; /* other opset imports: domain -> version as text */
@@ -117,6 +127,7 @@ struct nt_graph {
     nt_value **outputs;
     int n_outputs;
     const struct nt_graph_ops *ops;
+    struct nt_map *names; /* name -> value: rename with nt_graph_rename_value only */
 };
 
 /* What the graph asks of operators; the layer op hands in one constant instance. */
@@ -134,6 +145,7 @@ typedef struct nt_graph_ops {
     bool (*is_identity)(const nt_node *n);
 } nt_graph_ops;
 
+/* Empty, of IR version 8 and opset 17. */
 nt_status nt_graph_new(nt_graph **out, nt_err *e) NT_MUST_CHECK;
 void nt_graph_free(nt_graph *g);
 /* A deep copy, constants included (share_data: constants of the copy borrow the original's
@@ -169,6 +181,12 @@ nt_status nt_node_set_float(nt_graph *g, nt_node *n, const char *name, float v,
                             nt_err *e) NT_MUST_CHECK;
 nt_status nt_node_set_str(nt_graph *g, nt_node *n, const char *name, const char *v,
                           nt_err *e) NT_MUST_CHECK;
+/* Any kind, copied deeply. */
+nt_status nt_node_set_attr(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e) NT_MUST_CHECK;
+/* All attributes of src (which may be of another graph). */
+nt_status nt_node_copy_attrs(nt_graph *g, nt_node *dst, const nt_node *src,
+                             nt_err *e) NT_MUST_CHECK;
+void nt_node_remove_attr(nt_node *n, const char *name);
 /* Readers with defaults; a wrong kind gives the default (the operator's check refuses it). */
 const nt_attr *nt_node_attr(const nt_node *n, const char *name);
 int64_t nt_node_int(const nt_node *n, const char *name, int64_t dflt);
@@ -177,11 +195,12 @@ const char *nt_node_str(const nt_node *n, const char *name, const char *dflt);
 /* Up to max values into out; returns how many the attribute has (0 when absent). */
 size_t nt_node_ints(const nt_node *n, const char *name, int64_t *out, size_t max);
 
-/* Surgery. Uses stay consistent. */
+/* Surgery. Uses stay consistent. An index past the last input adds inputs (left out, NULL). */
 nt_status nt_graph_set_input(nt_graph *g, nt_node *n, int index, nt_value *v,
                              nt_err *e) NT_MUST_CHECK;
 /* All uses of `from` (and its being a graph output) go to `to`. A graph output keeps its name:
- * `to` takes it over. */
+ * `to` takes it over, and `from` gets the other. NT_EINVAL when both names must stay, as when a
+ * graph input would become a graph output. */
 nt_status nt_graph_replace_value(nt_graph *g, nt_value *from, nt_value *to,
                                  nt_err *e) NT_MUST_CHECK;
 /* Unhooks the node; its outputs must have no uses left and not be graph outputs. */
@@ -193,8 +212,14 @@ void nt_graph_compact(nt_graph *g);
 /* Restores the topological order after surgery; NT_EFORMAT on a cycle. */
 nt_status nt_graph_sort(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 
+/* NT_EINVAL when another value has that name. */
+nt_status nt_graph_rename_value(nt_graph *g, nt_value *v, const char *name,
+                                nt_err *e) NT_MUST_CHECK;
+
 nt_value *nt_graph_find_value(const nt_graph *g, const char *name);
 nt_node *nt_graph_find_node(const nt_graph *g, const char *name);
+/* What messages call a node: its name, else "Conv_3" with its index. Returns buf. */
+char *nt_node_label(char *buf, size_t n, const nt_node *node);
 /* All dims known? Then writes them (and the count) out; out may be NULL. */
 bool nt_value_shape(const nt_value *v, int64_t *out);
 /* Sets fully known dims. */
@@ -203,7 +228,7 @@ void nt_value_set_shape(nt_value *v, nt_dtype t, int rank, const int64_t *dims);
 char *nt_value_shape_text(char *buf, size_t n, const nt_value *v);
 
 /* Finds every node's operator; the first that is missing is the error: "node 'x': operator
- * 'Foo' (opset 13) is not supported". Sets g->ops. */
+ * 'Foo' (opset 13) is not supported" ("node 'x': " is put in front here). Sets g->ops. */
 nt_status nt_graph_bind(nt_graph *g, const nt_graph_ops *ops, nt_err *e) NT_MUST_CHECK;
 
 /*
@@ -220,7 +245,8 @@ nt_value *nt_layer_weight(const nt_node *node);
 /* Is `node` one of the layers that hold trainable weights of a convolution or dense layer? */
 bool nt_layer_is_prunable(const nt_node *node);
 /* Does `spec` (exact name, glob or traversal index among prunable layers) name this layer, the
- * index-th prunable one? */
+ * index-th prunable one? Where names are numbers themselves ("0", "2" of a bare Sequential) a
+ * number means the name. */
 bool nt_layer_matches(const char *spec, const char *layer_name, int index);
 
 #endif

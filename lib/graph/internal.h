@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - what the files of lib/graph share and nobody else needs. */
+#ifndef NT_GRAPH_INTERNAL_H
+#define NT_GRAPH_INTERNAL_H
+
+#include "graph/graph.h"
+
+/* Room for one more element in an array of n that only nt_array_room ever grew: the array, moved
+ * perhaps, or NULL when memory ran out (p is then as it was). */
+void *nt_array_room(void *p, int n, size_t size);
+
+nt_status nt_value_add_use(nt_graph *g, nt_value *v, nt_node *n, int index,
+                           nt_err *e) NT_MUST_CHECK;
+void nt_value_drop_data(nt_value *v);
+
+/* `base` if no value has it, else a name made from it; in g's arena, NULL: out of memory. */
+char *nt_graph_free_name(nt_graph *g, const char *base);
+
+/* Takes the node's uses and outputs away and marks it; nt_graph_sweep then removes all marked
+ * nodes in one go. Conditions as for nt_graph_remove_node. */
+void nt_graph_unhook_node(nt_node *n);
+void nt_graph_sweep(nt_graph *g);
+
+/* A deep copy of src in g's arena. */
+nt_status nt_attr_copy(nt_attr *out, nt_graph *g, const nt_attr *src, nt_err *e) NT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* What a layer is called. The source framework's names survive in the names of parameters. */
+#include "base/str.h"
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_one_of(const nt_node *n, const char *const *ops)
+{
+    if (*n->domain)
+        return false;
+    for (; *ops; ops++)
+        if (strcmp(n->op_type, *ops) == 0)
+            return true;
+    return false;
+}
+
+nt_value *nt_layer_weight(const nt_node *n)
+{
+    static const char *const weighted[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", NULL};
+
+    if (!is_one_of(n, weighted) || n->n_in < 2)
+        return NULL;
+    if (n->in[1] && n->in[1]->data && n->in[1]->rank >= 2)
+        return n->in[1];
+    if (n->op_type[0] == 'M' && n->in[0] && n->in[0]->data && n->in[0]->rank >= 2)
+        return n->in[0];
+    return NULL;
+}
+
+bool nt_layer_is_prunable(const nt_node *n)
+{
+    return nt_layer_weight(n) != NULL;
+}
+
+/* A weight may pass through quantization or a transposition on its way to the layer. */
+static const nt_value *behind(const nt_value *v)
+{
+    static const char *const through[] = {"DequantizeLinear", "QuantizeLinear", "Transpose",
+                                          "Identity", "Cast", NULL};
+
+    while (v && v->producer && v->producer->n_in > 0 && is_one_of(v->producer, through))
+        v = v->producer->in[0];
+    return v && v->data ? v : NULL;
+}
+
+/* Shapes, axes and indices are integers, limits and scales mostly scalars: no parameters. */
+static bool is_parameter(const nt_value *v)
+{
+    return v && v->rank >= 1 && v->dtype != NT_I64 && v->dtype != NT_I32 && v->dtype != NT_BOOL;
+}
+
+/* Length of the name without its last dotted part; 0 if it does not look like a parameter's.
+ * Made-up names ("/layer1/layer1.0/Constant_output_0", "onnx::Conv_193") do not. */
+static size_t stem(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot && !strpbrk(dot, "/:") ? (size_t)(dot - name) : 0;
+}
+
+char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node)
+{
+    const nt_value *w = nt_layer_weight(node);
+
+    (void)g;
+    for (int i = w ? -1 : 1; i < node->n_in; i++) {
+        size_t k;
+
+        if (i >= 0)
+            w = behind(node->in[i]);
+        k = is_parameter(w) ? stem(w->name) : 0;
+        if (k > 0) {
+            snprintf(buf, n, "%.*s", (int)k, w->name);
+            return buf;
+        }
+        i = i < 0 ? 0 : i; /* the weight has no such name: the bias may have */
+    }
+    return nt_node_label(buf, n, node);
+}
+
+bool nt_layer_matches(const char *spec, const char *layer_name, int index)
+{
+    int64_t i;
+
+    if (strcmp(spec, layer_name) == 0)
+        return true;
+    if (nt_parse_i64(&i, spec, 0, INT32_MAX))
+        return i == index && !nt_parse_i64(&i, layer_name, 0, INT32_MAX);
+    return nt_glob_match(spec, layer_name);
+}
