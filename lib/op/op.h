@@ -2,7 +2,8 @@
 /*
  * op.h - one operator, one file, one constant table with all its facets.
  *
- * lib/op/conv.c ends in `const nt_op nt_op_conv[] = {{...}};` and registry.c has one line for it.
+ * lib/op/conv.c ends in `const nt_op nt_op_conv[] = {{...}, {0}};` (an entry per range of opsets,
+ * then one without a name) and registry.c has one line for it.
  * No switch over operators stands anywhere else: whoever needs to know something about a node
  * asks its table.
  */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c - the list of operators, and what the graph asks of it. One line per table. */
+#include "op/op.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* Each names a `const nt_op nt_op_NAME[]` that ends with an entry without a name. */
+#define TABLES(X)
+
+#define DECLARE(table) extern const nt_op nt_op_##table[];
+TABLES(DECLARE)
+
+static const nt_op ends[] = {{0}};
+
+#define ADDRESS(table) nt_op_##table,
+static const nt_op *const tables[] = {TABLES(ADDRESS) ends};
+
+enum { N_TABLES = sizeof tables / sizeof tables[0] };
+
+const nt_op *nt_op_at(size_t i)
+{
+    for (int t = 0; t < N_TABLES; t++)
+        for (const nt_op *op = tables[t]; op->name; op++)
+            if (i-- == 0)
+                return op;
+    return NULL;
+}
+
+size_t nt_op_count(void)
+{
+    size_t n = 0;
+
+    for (int t = 0; t < N_TABLES; t++)
+        for (const nt_op *op = tables[t]; op->name; op++)
+            n++;
+    return n;
+}
+
+static bool implements(const nt_op *op, const char *domain, const char *name, int opset)
+{
+    return op->since <= opset && (op->until == 0 || opset <= op->until) &&
+           !strcmp(op->name, name) && !strcmp(op->domain, domain);
+}
+
+const nt_op *nt_op_find(const char *domain, const char *name, int opset)
+{
+    const nt_op *best = NULL;
+
+    if (!strcmp(domain, "ai.onnx")) /* the long name of the same domain */
+        domain = "";
+    for (int t = 0; t < N_TABLES; t++)
+        for (const nt_op *op = tables[t]; op->name; op++)
+            if (implements(op, domain, name, opset) && (!best || op->since > best->since))
+                best = op;
+    return best;
+}
+
+static const char *kind_name(nt_attr_kind k)
+{
+    static const char *const names[] = {
+        "nothing", "a float", "an integer", "a string", "a tensor", "a graph", "floats",
+        "integers", "strings",
+    };
+
+    return (size_t)k < sizeof names / sizeof names[0] ? names[k] : "of a kind unknown to nt";
+}
+
+static const nt_attr_spec *find_spec(const nt_op *op, const char *name)
+{
+    for (const nt_attr_spec *a = op->attrs; a && a->name; a++)
+        if (!strcmp(a->name, name))
+            return a;
+    return NULL;
+}
+
+static nt_status check_attrs(const nt_op *op, const nt_node *n, nt_err *e)
+{
+    for (int i = 0; i < n->n_attrs; i++) {
+        const nt_attr *a = &n->attrs[i];
+        const nt_attr_spec *spec = find_spec(op, a->name);
+
+        if (!spec)
+            return nt_fail(e, NT_EUNSUPPORTED, "attribute '%s' is not known", a->name);
+        if (a->kind != spec->kind)
+            return nt_fail(e, NT_EFORMAT, "attribute '%s' is %s, want %s", a->name,
+                           kind_name(a->kind), kind_name(spec->kind));
+    }
+    for (const nt_attr_spec *spec = op->attrs; spec && spec->name; spec++)
+        if (spec->required && !nt_node_attr(n, spec->name))
+            return nt_fail(e, NT_EFORMAT, "attribute '%s' is missing", spec->name);
+    return NT_OK;
+}
+
+/* Values up to the last that is not left out. */
+static int count(nt_value *const *v, int n)
+{
+    while (n > 0 && !v[n - 1])
+        n--;
+    return n;
+}
+
+static nt_status check_count(int have, int min, int max, const char *what, nt_err *e)
+{
+    if (have < min)
+        return nt_fail(e, NT_EFORMAT, "%d %s, want at least %d", have, what, min);
+    if (max >= 0 && have > max)
+        return nt_fail(e, NT_EFORMAT, "%d %s, want at most %d", have, what, max);
+    return NT_OK;
+}
+
+static nt_status check_node(const nt_op *op, const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(check_count(count(n->in, n->n_in), op->min_in, op->max_in, "inputs", e));
+    NT_TRY(check_count(count(n->out, n->n_out), op->min_out, op->max_out, "outputs", e));
+    for (int i = 0; i < op->min_in; i++)
+        if (!n->in[i])
+            NT_TRY(nt_fail(e, NT_EFORMAT, "input %d is missing", i));
+    NT_TRY(check_attrs(op, n, e));
+    if (op->check)
+        NT_TRY(op->check(g, n, e));
+done:
+    return s;
+}
+
+static nt_status missing(const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    if (n->domain[0] && strcmp(n->domain, "ai.onnx"))
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "node '%s': operator '%s' of domain '%s' is not supported", n->name,
+                       n->op_type, n->domain);
+    return nt_fail(e, NT_EUNSUPPORTED, "node '%s': operator '%s' (opset %d) is not supported",
+                   n->name, n->op_type, g->opset);
+}
+
+/* Foreign domains have versions of their own; each of their operators has one entry. */
+static int opset_of(const nt_graph *g, const nt_node *n)
+{
+    return n->domain[0] && strcmp(n->domain, "ai.onnx") ? INT_MAX : g->opset;
+}
+
+static nt_status find(const struct nt_op **out, const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    const nt_op *op = nt_op_find(n->domain, n->op_type, opset_of(g, n));
+    nt_status s = NT_OK;
+
+    if (!op)
+        return missing(g, n, e);
+    NT_TRY(check_node(op, g, n, e));
+    *out = op;
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+    return s;
+}
+
+static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    nt_status s = n->op->infer(g, n, e);
+
+    if (s != NT_OK)
+        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+    return s;
+}
+
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
+{
+    nt_status s = n->op->eval ? n->op->eval(n, in, out, e)
+                              : nt_fail(e, NT_EUNSUPPORTED, "has no plain form");
+
+    if (s != NT_OK)
+        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+    return s;
+}
+
+static bool is_identity(const nt_node *n)
+{
+    return n->op->flags & NT_OPF_IDENTITY;
+}
+
+const nt_graph_ops *nt_ops_table(void)
+{
+    static const nt_graph_ops ops = {find, infer, eval, is_identity};
+
+    return &ops;
+}
