@@ -3,9 +3,9 @@
  * archive.h - the .nt file: an uncompressed tar (pax restricted) of named members.
  *
  * manifest.json comes first and lists every other member's size and SHA-256; then model.onnx,
- * then the rest sorted by name. mtime 0, ids 0, mode 0644, so that same members give same bytes.
- * On reading, gzip and zstd compressed tars are taken too. Members are only ever held in memory
- * under names that stay inside the archive; nothing is unpacked.
+ * then the rest sorted by name. mtime 0, ids 0, mode 0644, so that same members give same
+ * bytes. On reading, gzip and zstd compressed tars are taken too. Members are only ever held in
+ * memory under names that stay inside the archive; nothing is unpacked.
  */
 #ifndef NT_ARCHIVE_ARCHIVE_H
 #define NT_ARCHIVE_ARCHIVE_H

@@ -37,15 +37,22 @@ static nt_status fail_at(nt_err *e, const char *text, const char *at, const char
 static const char *scan_string(const char *p, const char *end, const char **why,
                                const char **at)
 {
-    for (p++; p < end && *p != '"'; p++) {
+    size_t len;
+
+    for (p++; p < end && *p != '"'; p += len) {
         *at = p;
+        len = nt_utf8_len(p, (size_t)(end - p));
+        *why = "a string is not UTF-8";
+        if (len == 0)
+            return NULL;
         *why = "a control character in a string";
         if ((unsigned char)*p < ' ')
             return NULL;
         *why = "a NUL in a string";
         if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0)
             return NULL;
-        p += *p == '\\' && p + 1 < end;
+        if (*p == '\\' && p + 1 < end)
+            len = 2;
     }
     *at = p;
     *why = "a string has no end";
@@ -191,8 +198,11 @@ static void add_number(nt_str *t, double v)
 
 static void add_string(nt_str *t, const char *text)
 {
+    size_t len;
+
     nt_str_add(t, "\"");
-    for (const char *p = text; *p; p++) {
+    for (const char *p = text; *p; p += len ? len : 1) {
+        len = nt_utf8_len(p, strnlen(p, 4));
         if (*p == '"' || *p == '\\')
             nt_str_addf(t, "\\%c", *p);
         else if (*p == '\n')
@@ -201,8 +211,10 @@ static void add_string(nt_str *t, const char *text)
             nt_str_add(t, "\\t");
         else if ((unsigned char)*p < ' ')
             nt_str_addf(t, "\\u%04x", (unsigned)*p);
+        else if (len)
+            nt_str_addn(t, p, len);
         else
-            nt_str_addn(t, p, 1);
+            nt_str_add(t, "\xef\xbf\xbd"); /* U+FFFD: what we write is always valid */
     }
     nt_str_add(t, "\"");
 }

@@ -96,6 +96,31 @@ char *nt_str_take(nt_str *s)
     return p;
 }
 
+/* RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
+size_t nt_utf8_len(const char *p, size_t n)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *u = (const unsigned char *)p;
+    size_t len = n == 0        ? 0
+                 : u[0] < 0x80 ? 1
+                 : u[0] < 0xc0 ? 0
+                 : u[0] < 0xe0 ? 2
+                 : u[0] < 0xf0 ? 3
+                 : u[0] < 0xf8 ? 4
+                               : 0;
+    uint32_t c;
+
+    if (len < 2 || len > n)
+        return len > n ? 0 : len;
+    c = u[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((u[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (u[i] & 0x3f);
+    }
+    return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
+}
+
 bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi)
 {
     char *end;

@@ -24,6 +24,9 @@ void nt_str_addf(nt_str *s, const char *fmt, ...) NT_PRINTF(2, 3);
 /* Gives the text to the caller (nt_free) and empties s; NULL when it failed. */
 char *nt_str_take(nt_str *s);
 
+/* Bytes of the UTF-8 character that starts at p (1 to 4, at most n); 0 where there is none. */
+size_t nt_utf8_len(const char *p, size_t n);
+
 /* Whole-string numbers: "1hello", " 1", "", nan, inf and what is out of [lo, hi] are false. */
 bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi);
 bool nt_parse_double(double *out, const char *text, double lo, double hi);

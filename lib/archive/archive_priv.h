@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* archive_priv.h - what the files of this folder share: members in file order, their names. */
+#ifndef NT_ARCHIVE_ARCHIVE_PRIV_H
+#define NT_ARCHIVE_ARCHIVE_PRIV_H
+
+#include "archive/archive.h"
+
+#define NT_ARCHIVE_MANIFEST "manifest.json"
+#define NT_ARCHIVE_MAX_NAME 255
+#define NT_ARCHIVE_MAX_MEMBERS 32768
+
+typedef struct nt_member {
+    char *name;
+    void *bytes;
+    size_t n;
+} nt_member;
+
+struct nt_archive {
+    nt_member *members; /* in file order: model.onnx, then by name */
+    size_t n_members, cap_members;
+    cJSON *manifest;
+};
+
+/* NT_EFORMAT unless the name is one a member may have. */
+nt_status nt_archive_check_name(const char *name, nt_err *e) NT_MUST_CHECK;
+
+#endif

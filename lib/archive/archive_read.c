@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every byte is hostile. The manifest comes first and is small; after it no member is read that
+ * it does not list, none twice, and none at another size than it says, so that what a
+ * compressed archive unpacks to is known, and bounded, before memory is asked for. At the end
+ * each listed member must have come: a tar cut between two entries looks like a complete one.
+ */
+#include "archive/archive.h"
+
+#include "archive/archive_priv.h"
+#include "base/alloc.h"
+#include "base/digest.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#define MAX_MANIFEST_BYTES (64 << 20)
+#define MAX_RATIO 256 /* of unpacked to packed bytes: weights rarely pass 2, sparse ones 50 */
+#define ALLOWANCE (1 << 20) /* so that small archives of zeros are no bombs */
+
+/* One line of the manifest's "members". */
+typedef struct expected {
+    const char *name, *sha256;
+    size_t size;
+    bool seen;
+} expected;
+
+typedef struct reader {
+    struct archive *tar;
+    nt_archive *a;
+    size_t packed; /* bytes of the input */
+    cJSON *manifest;
+    expected *list; /* by name */
+    size_t n_list;
+    bool verify;
+} reader;
+
+static nt_status fail_tar(struct archive *tar, nt_err *e)
+{
+    const char *why = archive_error_string(tar);
+
+    if (archive_errno(tar) == ENOMEM)
+        return nt_fail_nomem(e);
+    return nt_fail(e, NT_EFORMAT, "cut short or damaged (%s)", why ? why : "no reason given");
+}
+
+bool nt_archive_sniff(const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes;
+
+    if (n >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+        return true;
+    if (n >= 4 && memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0)
+        return true;
+    return n >= 512 && memcmp(p + 257, "ustar", 5) == 0;
+}
+
+static nt_status open_tar(reader *r, const void *bytes, size_t n, nt_err *e)
+{
+    r->tar = archive_read_new();
+    r->packed = n;
+    if (!r->tar)
+        return nt_fail_nomem(e);
+    /* a filter of an external program gives ARCHIVE_WARN: that will do, too */
+    if (archive_read_support_format_tar(r->tar) != ARCHIVE_OK ||
+        archive_read_support_filter_gzip(r->tar) < ARCHIVE_WARN ||
+        archive_read_support_filter_zstd(r->tar) < ARCHIVE_WARN ||
+        archive_read_open_memory(r->tar, bytes, n) != ARCHIVE_OK)
+        return fail_tar(r->tar, e);
+    return NT_OK;
+}
+
+/* *entry is NULL at the end. */
+static nt_status next_entry(reader *r, struct archive_entry **entry, nt_err *e)
+{
+    int got = archive_read_next_header(r->tar, entry);
+    const char *name;
+
+    if (got == ARCHIVE_EOF) {
+        *entry = NULL;
+        return NT_OK;
+    }
+    if (got != ARCHIVE_OK)
+        return fail_tar(r->tar, e);
+    name = archive_entry_pathname(*entry);
+    if (!name)
+        return nt_fail(e, NT_EFORMAT, "a member has no name");
+    if (archive_entry_filetype(*entry) != AE_IFREG || archive_entry_hardlink(*entry))
+        return nt_fail(e, NT_EFORMAT, "member '%.100s' is not a regular file", name);
+    return nt_archive_check_name(name, e);
+}
+
+/* The entry's bytes, exactly `size` of them, with a NUL after them; nt_free. */
+static nt_status read_bytes(reader *r, char **out, size_t size, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t used = 0;
+    char *p = nt_alloc(size + 1, 1);
+
+    if (!p)
+        return nt_fail_nomem(e);
+    while (used < size) {
+        la_ssize_t got = archive_read_data(r->tar, p + used, size - used);
+
+        if (got < 0)
+            NT_TRY(fail_tar(r->tar, e));
+        if (got == 0)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "%zu bytes, want %zu", used, size));
+        used += (size_t)got;
+    }
+    p[used] = '\0';
+    *out = p;
+    p = NULL;
+done:
+    nt_free(p);
+    return s;
+}
+
+static nt_status check_format(const cJSON *manifest, nt_err *e)
+{
+    int64_t format = 0;
+
+    if (!cJSON_IsObject(manifest))
+        return nt_fail(e, NT_EFORMAT, "not a JSON object");
+    if (nt_json_get_i64(&format, manifest, "format", 1, INT64_MAX, "", e) != NT_OK)
+        return NT_EFORMAT;
+    if (format == 0)
+        return nt_fail(e, NT_EFORMAT, "no \"format\"");
+    if (format > NT_ARCHIVE_FORMAT)
+        return nt_fail(e, NT_EUNSUPPORTED, "archive format %" PRId64 " is newer than %d",
+                       format, NT_ARCHIVE_FORMAT);
+    return NT_OK;
+}
+
+static bool is_sha256(const char *text)
+{
+    return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+static nt_status read_expected(expected *x, const cJSON *entry, nt_err *e)
+{
+    int64_t size = -1;
+
+    *x = (expected){.name = entry->string, .sha256 = ""};
+    if (!cJSON_IsObject(entry))
+        return nt_fail(e, NT_EFORMAT, "member '%.100s': want an object", x->name);
+    if (nt_json_get_i64(&size, entry, "size", 0, INT64_MAX, x->name, e) != NT_OK ||
+        nt_json_get_str(&x->sha256, entry, "sha256", x->name, e) != NT_OK)
+        return NT_EFORMAT;
+    if (size < 0 || !is_sha256(x->sha256))
+        return nt_fail(e, NT_EFORMAT, "member '%.100s': no \"size\" or no \"sha256\"", x->name);
+    x->size = (size_t)size;
+    return NT_OK;
+}
+
+/* What all members together unpack to must be plausible for the bytes at hand. */
+static nt_status check_total(const reader *r, nt_err *e)
+{
+    bool plain = archive_filter_code(r->tar, 0) == ARCHIVE_FILTER_NONE;
+    size_t total = 0, limit = r->packed;
+
+    if (!plain &&
+        (!nt_size_mul(&limit, limit, MAX_RATIO) || !nt_size_add(&limit, limit, ALLOWANCE)))
+        limit = SIZE_MAX;
+    for (size_t i = 0; i < r->n_list; i++)
+        if (!nt_size_add(&total, total, r->list[i].size) || total > limit)
+            return nt_fail(e, NT_EFORMAT, "members of more than %zu bytes in an archive of %zu",
+                           limit, r->packed);
+    return NT_OK;
+}
+
+static int compare_expected(const void *a, const void *b)
+{
+    return strcmp(((const expected *)a)->name, ((const expected *)b)->name);
+}
+
+static nt_status read_list(reader *r, nt_err *e)
+{
+    const cJSON *members = cJSON_GetObjectItemCaseSensitive(r->manifest, "members");
+    nt_status s = NT_OK;
+    size_t n = 0;
+
+    if (!cJSON_IsObject(members))
+        return nt_fail(e, NT_EFORMAT, "no \"members\"");
+    for (const cJSON *c = members->child; c; c = c->next)
+        n++;
+    if (n > NT_ARCHIVE_MAX_MEMBERS)
+        return nt_fail(e, NT_EFORMAT, "%zu members, want at most %d", n,
+                       NT_ARCHIVE_MAX_MEMBERS);
+    r->list = nt_alloc(n, sizeof *r->list);
+    if (!r->list)
+        return nt_fail_nomem(e);
+    for (const cJSON *c = members->child; c; c = c->next)
+        NT_TRY(read_expected(&r->list[r->n_list++], c, e));
+    qsort(r->list, n, sizeof *r->list, compare_expected);
+    NT_TRY(check_total(r, e));
+done:
+    return s;
+}
+
+static nt_status parse_manifest(reader *r, size_t size, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *text = NULL;
+
+    NT_TRY(read_bytes(r, &text, size, e));
+    NT_TRY(nt_json_parse(&r->manifest, text, size, e));
+    NT_TRY(check_format(r->manifest, e));
+    NT_TRY(read_list(r, e));
+done:
+    if (s == NT_EFORMAT)
+        nt_err_prefix(e, NT_ARCHIVE_MANIFEST);
+    nt_free(text);
+    return s;
+}
+
+static nt_status read_manifest(reader *r, nt_err *e)
+{
+    struct archive_entry *entry;
+    nt_status s = next_entry(r, &entry, e);
+    la_int64_t size;
+
+    if (s != NT_OK)
+        return s;
+    if (!entry || strcmp(archive_entry_pathname(entry), NT_ARCHIVE_MANIFEST) != 0)
+        return nt_fail(e, NT_EFORMAT, "not a model archive: it does not begin with '%s'",
+                       NT_ARCHIVE_MANIFEST);
+    size = archive_entry_size(entry);
+    if (size < 0 || size > MAX_MANIFEST_BYTES)
+        return nt_fail(e, NT_EFORMAT, "%s: %" PRId64 " bytes, want at most %d",
+                       NT_ARCHIVE_MANIFEST, (int64_t)size, MAX_MANIFEST_BYTES);
+    return parse_manifest(r, (size_t)size, e);
+}
+
+static nt_status read_member(reader *r, struct archive_entry *entry, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char *name = archive_entry_pathname(entry);
+    expected key = {.name = name};
+    expected *x = bsearch(&key, r->list, r->n_list, sizeof key, compare_expected);
+    char *bytes = NULL;
+
+    if (!x)
+        return nt_fail(e, NT_EFORMAT, "member '%.100s' is not in the manifest", name);
+    if (x->seen)
+        return nt_fail(e, NT_EFORMAT, "member '%.100s' appears twice", name);
+    if (archive_entry_size(entry) < 0 || (uint64_t)archive_entry_size(entry) != x->size)
+        return nt_fail(e, NT_EFORMAT,
+                       "member '%.100s': %" PRId64 " bytes, the manifest says %zu", name,
+                       (int64_t)archive_entry_size(entry), x->size);
+    x->seen = true;
+    s = read_bytes(r, &bytes, x->size, e);
+    if (s == NT_OK && r->verify && strcmp(nt_sha256(bytes, x->size).text, x->sha256) != 0)
+        s = nt_fail(e, NT_EFORMAT, "its SHA-256 is not the one in the manifest");
+    if (s != NT_OK) {
+        nt_err_prefix(e, "member '%.100s'", name);
+        nt_free(bytes);
+        return s;
+    }
+    return nt_archive_take(r->a, name, bytes, x->size, e);
+}
+
+static nt_status read_members(reader *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    struct archive_entry *entry;
+
+    for (;;) {
+        NT_TRY(next_entry(r, &entry, e));
+        if (!entry)
+            break;
+        NT_TRY(read_member(r, entry, e));
+    }
+    for (size_t i = 0; i < r->n_list; i++)
+        if (!r->list[i].seen)
+            NT_TRY(nt_fail(e, NT_EFORMAT,
+                           "member '%.100s' is missing: the archive was cut short",
+                           r->list[i].name));
+done:
+    return s;
+}
+
+nt_status nt_archive_read(nt_archive **out, const void *bytes, size_t n, bool verify, nt_err *e)
+{
+    nt_status s = NT_OK;
+    reader r = {.verify = verify};
+
+    if (!nt_archive_sniff(bytes, n))
+        return nt_fail(e, NT_EFORMAT, "not a model archive (no tar, gzip or zstd)");
+    NT_TRY(nt_archive_new(&r.a, e));
+    NT_TRY(open_tar(&r, bytes, n, e));
+    NT_TRY(read_manifest(&r, e));
+    NT_TRY(read_members(&r, e));
+    cJSON_DeleteItemFromObjectCaseSensitive(r.manifest, "members");
+    nt_json_free(r.a->manifest);
+    r.a->manifest = r.manifest;
+    r.manifest = NULL;
+    *out = r.a;
+    r.a = NULL;
+done:
+    nt_free(r.list);
+    nt_json_free(r.manifest);
+    nt_archive_free(r.a);
+    archive_read_free(r.tar);
+    return s;
+}
