@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * batch_plan.h - plans of one network for the batch sizes that turn up: the full batch, and the
+ * smaller last one of an epoch.
+ */
+#ifndef NT_TRAIN_BATCH_PLAN_H
+#define NT_TRAIN_BATCH_PLAN_H
+
+#include "data/data.h"
+#include "exec/plan.h"
+
+typedef struct nt_batch_plan nt_batch_plan;
+
+/* g must have one input [n][c][h][w] (or [n][c * h * w], fed with the samples' rows) and a first
+ * output [n][k] (or [n][k][1][1]). o->dims is ignored. The plan for batch size n is made here,
+ * so that what cannot be planned fails at once; others when they are first asked for. */
+nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *dev,
+                            const nt_plan_opts *o, int64_t n, const int64_t chw[3], nt_err *e)
+    NT_MUST_CHECK;
+void nt_batch_plan_free(nt_batch_plan *b);
+/* Outputs of a sample. */
+int64_t nt_batch_plan_classes(const nt_batch_plan *b);
+/* The parameters have changed: every plan is refreshed before its next run. */
+void nt_batch_plan_touch(nt_batch_plan *b);
+/* Copies x [n][c][h][w] in and runs; *plan is the one that ran (borrowed). Labels, when given,
+ * are checked to be in [0, classes). */
+nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t *y, int64_t n,
+                                nt_plan **plan, nt_err *e) NT_MUST_CHECK;
+
+#endif

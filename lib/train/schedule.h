@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schedule.h - the learning rate over a training run, as PyTorch's lr_scheduler computes it.
+ *
+ * All but `plateau` are functions of the clock alone, so that a resumed run needs no state.
+ *
+ *   constant
+ *   step         step_size (30), gamma (0.1)         lr gamma^floor(t / step_size)
+ *   multistep    milestones (30:60:80), gamma (0.1)  lr gamma^(milestones <= t)
+ *   exponential  gamma (0.95)                        lr gamma^t
+ *   linear       end_factor (0)                      straight from lr to lr end_factor, in the run
+ *   cosine       T_max (the run), eta_min (0)        Loshchilov & Hutter 2017, arXiv:1608.03983, (5)
+ *   onecycle     max_lr (lr), total_steps (the run), pct_start (0.3), div_factor (25),
+ *                final_div_factor (1e4), cycle_momentum (true), base_momentum (0.85),
+ *                max_momentum (0.95)                 Smith & Topin 2019, arXiv:1708.07120
+ *   plateau      mode (max; min for losses), factor (0.1), patience (10), threshold (1e-4),
+ *                cooldown (0), min_lr (0)            relative threshold
+ *
+ * t counts epochs, updates or evaluations as `interval` says: epoch (default), iteration
+ * (default, and the only one, of onecycle) or eval (the only one of plateau). PyTorch's class
+ * names (CosineAnnealingLR, StepLR, ...) are taken too.
+ *
+ * Warm-up: the schedule's value is multiplied by min(1, (update + 1) / warm-up updates).
+ */
+#ifndef NT_TRAIN_SCHEDULE_H
+#define NT_TRAIN_SCHEDULE_H
+
+#include "base/json.h"
+
+typedef struct nt_schedule nt_schedule;
+
+typedef struct nt_schedule_run {
+    double lr;               /* the optimiser's */
+    uint64_t epochs;         /* planned length of the run ... */
+    uint64_t steps;          /* ... in updates ... */
+    uint64_t evals;          /* ... and in evaluations */
+    uint64_t warmup_updates; /* 0: none */
+} nt_schedule_run;
+
+/* Where a run is: epochs finished, updates made, evaluations made. */
+typedef struct nt_clock {
+    uint64_t epoch, step, evals;
+} nt_clock;
+
+/* "cosine,eta_min=0.001,interval=iteration" as the object {"name": "cosine", ...}: nt_json_free.
+ * Lists are separated by colons. NT_EINVAL for what is no key=value. */
+nt_status nt_schedule_parse(cJSON **out, const char *spec, nt_err *e) NT_MUST_CHECK;
+
+/* spec: such an object (NULL: constant). NT_EINVAL names the key and the allowed values; `where`
+ * is the path in front of it ("scheduler"). */
+nt_status nt_schedule_new(nt_schedule **out, const cJSON *spec, const nt_schedule_run *run,
+                          const char *where, nt_err *e) NT_MUST_CHECK;
+void nt_schedule_free(nt_schedule *s);
+
+/* For the update that is about to be made. */
+double nt_schedule_lr(const nt_schedule *s, const nt_clock *c);
+/* Momentum (beta1) where the schedule cycles it, else NAN. */
+double nt_schedule_momentum(const nt_schedule *s, const nt_clock *c);
+/* Does it look at the metric? Then it must be told of every evaluation. */
+bool nt_schedule_wants_metric(const nt_schedule *s);
+void nt_schedule_metric(nt_schedule *s, double metric);
+
+/* plateau's state, for checkpoints: an object (NULL when memory ran out), and back. */
+cJSON *nt_schedule_state(const nt_schedule *s);
+nt_status nt_schedule_set_state(nt_schedule *s, const cJSON *j, nt_err *e) NT_MUST_CHECK;
+
+#endif
