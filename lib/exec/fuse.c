@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/fuse.h"
+
+#include <string.h>
+
+static bool is_kept(const nt_value *v, const char *const *keep)
+{
+    for (; keep && *keep; keep++) {
+        if (strcmp(*keep, v->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The only consumer of v, when v may vanish into it; NULL otherwise. */
+static const nt_node *sole_consumer(const nt_value *v, const char *const *keep)
+{
+    if (v->n_uses != 1 || v->is_output || is_kept(v, keep))
+        return NULL;
+    return v->uses[0].node;
+}
+
+static bool same_shape(const nt_value *a, const nt_value *b)
+{
+    if (a->rank != b->rank || a->dtype != b->dtype)
+        return false;
+    for (int i = 0; i < a->rank; i++) {
+        if (a->dims[i].value != b->dims[i].value)
+            return false;
+    }
+    return true;
+}
+
+/* The other operand of the sum `add`, if it is ready before `root` is run: made by a step in
+ * front of it (where a fused producer counts by its root), or a graph input. */
+static const nt_value *residual_of(const nt_node *add, const nt_value *v, const nt_node *root,
+                                   const int *root_of)
+{
+    const nt_value *r = add->in[add->in[0] == v];
+
+    if (add->n_in != 2 || add->in[0] == add->in[1] || !r || r->data)
+        return NULL;
+    if (!same_shape(r, v) || !same_shape(r, add->out[0]))
+        return NULL;
+    if (r->producer && root_of[r->producer->id] >= root->id)
+        return NULL;
+    return r;
+}
+
+static bool take_in(nt_fusion *f, const nt_node *c, const nt_node *root, const int *root_of)
+{
+    const nt_value *r;
+
+    if (f->n_post == NT_POST_MAX || c->n_out < 1)
+        return false;
+    if (c->op->as_post && c->op->as_post(c, &f->post[f->n_post])) {
+        f->n_post++;
+        return true;
+    }
+    if (!(c->op->flags & NT_OPF_SUM) || !(root->op->flags & NT_OPF_RESIDUAL) || f->residual)
+        return false;
+    r = residual_of(c, f->out, root, root_of);
+    if (!r)
+        return false;
+    f->residual = r;
+    f->post[f->n_post++] = (nt_post){.kind = NT_POST_SUM};
+    return true;
+}
+
+static bool may_fuse(const nt_program *p, const nt_node *n, const nt_fusion *f)
+{
+    if (!p->training)
+        return n->op->flags & NT_OPF_FUSES;
+    return n->op->flags & NT_OPF_FUSES_RELU_IN_TRAINING && f->n_post == 0;
+}
+
+/* In training a normalisation takes a plain Relu only. */
+static bool fits_training(const nt_program *p, const nt_fusion *f)
+{
+    const nt_post *q = &f->post[f->n_post - 1];
+
+    return !p->training || (q->kind == NT_POST_RELU && q->alpha == 0);
+}
+
+void nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, bool none)
+{
+    const nt_graph *g = p->g;
+    int *root_of = nt_program_alloc(p, (size_t)g->n_nodes + 1, sizeof *root_of);
+
+    for (int i = 0; i < g->n_nodes; i++) {
+        p->fusion[i].out = g->nodes[i]->n_out ? g->nodes[i]->out[0] : NULL;
+        if (root_of)
+            root_of[i] = i;
+    }
+    for (int i = 0; i < g->n_nodes && !none && root_of; i++) {
+        const nt_node *n = g->nodes[i];
+        nt_fusion *f = &p->fusion[i];
+
+        while (!absorbed[i] && may_fuse(p, n, f)) {
+            const nt_node *c = sole_consumer(f->out, keep);
+            nt_fusion before = *f;
+
+            if (!c || !c->op || !take_in(f, c, n, root_of))
+                break;
+            if (!fits_training(p, f)) {
+                *f = before;
+                break;
+            }
+            f->out = c->out[0];
+            absorbed[c->id] = true;
+            root_of[c->id] = i;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* fuse.h - which nodes become post-operations of the node before them. */
+#ifndef NT_EXEC_FUSE_H
+#define NT_EXEC_FUSE_H
+
+#include "op/program_int.h"
+
+/*
+ * Fills in p->fusion for every node and sets absorbed[node id] for nodes that need no step of
+ * their own. A node takes in what follows it (activations, one residual Add) as long as the
+ * value between has one use, is no graph output and not in `keep`. In training only
+ * normalisations take in one Relu. With `none` nothing is fused.
+ */
+void nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, bool none);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/place.h"
+
+#include "base/alloc.h"
+#include "kernel/eltwise.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN 64
+
+typedef struct life {
+    nt_tid t;
+    int first, last; /* steps, both included */
+    size_t bytes, offset;
+} life;
+
+static size_t rounded(size_t n)
+{
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static nt_tid root_of(const nt_program *p, nt_tid t)
+{
+    while (p->t[t].root != t)
+        t = p->t[t].root;
+    return t;
+}
+
+/* ---- steps that run once */
+
+static bool is_constant(const nt_program *p, nt_tid t)
+{
+    const nt_ptensor *r = &p->t[root_of(p, t)];
+
+    return r->kind == NT_PT_CONST || r->once;
+}
+
+static bool runs_once(const nt_program *p, const nt_pstep *s)
+{
+    if (s->impure)
+        return false;
+    for (int i = 0; i < s->n_args; i++) {
+        if (s->arg[i] < 0)
+            continue;
+        if (s->writes[i] ? p->t[root_of(p, s->arg[i])].kind != NT_PT_TEMP
+                         : !is_constant(p, s->arg[i]))
+            return false;
+        if (s->writes[i] && p->t[s->arg[i]].inplace >= 0 && p->t[s->arg[i]].must)
+            return false;
+    }
+    return true;
+}
+
+static void mark_once(nt_program *p)
+{
+    for (int i = 0; i < p->n_step; i++) {
+        nt_pstep *s = &p->step[i];
+
+        s->once = runs_once(p, s);
+        for (int a = 0; s->once && a < s->n_args; a++) {
+            if (s->arg[a] >= 0 && s->writes[a])
+                p->t[root_of(p, s->arg[a])].once = true;
+        }
+    }
+}
+
+/* ---- liveness */
+
+static void touch(life *l, int step)
+{
+    if (l->first < 0 || step < l->first)
+        l->first = step;
+    if (step > l->last)
+        l->last = step;
+}
+
+/* What a step reads and writes lives then; so does what a result is to take over. */
+static void find_lives(const nt_program *p, life *l)
+{
+    for (int t = 0; t < p->n_t; t++)
+        l[t] = (life){.t = t, .first = -1, .last = -1, .bytes = rounded(p->t[t].bytes)};
+    for (int i = 0; i < p->n_step; i++) {
+        for (int a = 0; a < p->step[i].n_args; a++) {
+            nt_tid t = p->step[i].arg[a];
+
+            if (t < 0)
+                continue;
+            touch(&l[root_of(p, t)], i);
+            if (p->step[i].writes[a] && p->t[t].inplace >= 0 && l[t].first == i)
+                touch(&l[root_of(p, p->t[t].inplace)], i);
+        }
+    }
+    for (int t = 0; t < p->n_t; t++) {
+        if (p->t[t].keep)
+            touch(&l[root_of(p, t)], p->n_step);
+    }
+}
+
+/* ---- in place */
+
+static nt_status run_copy(void *ctx, void *const *arg, nt_err *e)
+{
+    (void)e;
+    memcpy(arg[1], arg[0], *(const size_t *)ctx);
+    return NT_OK;
+}
+
+static nt_status insert_copy(nt_program *p, int at, nt_tid from, nt_tid to, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t *bytes = nt_program_alloc(p, 1, sizeof *bytes);
+    nt_step_desc d = {.node = p->step[at].node, .what = "copy", .fn = run_copy, .ctx = bytes,
+                      .arg = {from, to}, .writes = {false, true}, .n_args = 2};
+    nt_pstep st;
+
+    if (!bytes)
+        return nt_fail_nomem(e);
+    *bytes = p->t[to].bytes;
+    NT_TRY(nt_program_step(p, &d, e));
+    st = p->step[p->n_step - 1];
+    st.backward = p->step[at].backward;
+    memmove(&p->step[at + 1], &p->step[at],
+            (size_t)(p->n_step - 1 - at) * sizeof *p->step);
+    p->step[at] = st;
+    if (at < p->n_forward)
+        p->n_forward++;
+done:
+    return s;
+}
+
+/* A sum post-operation destroys r before the step has read all its operands. */
+static bool reads(const nt_program *p, const nt_pstep *s, nt_tid r)
+{
+    for (int a = 0; a < s->n_args; a++) {
+        if (s->arg[a] >= 0 && !s->writes[a] && root_of(p, s->arg[a]) == r)
+            return true;
+    }
+    return false;
+}
+
+/* May w, first written by step i, take over the memory of r? */
+static bool can_share(const nt_program *p, const life *l, nt_tid w, nt_tid r, int i)
+{
+    const nt_ptensor *m = &p->t[r];
+
+    if (p->t[w].must && reads(p, &p->step[i], r))
+        return false;
+    return m->kind == NT_PT_TEMP && !m->once && !m->keep && l[r].last <= i && l[r].first < i &&
+           m->bytes >= p->t[w].bytes && p->t[w].root == w;
+}
+
+static bool writes_first(const life *l, const nt_pstep *s, int a, int i)
+{
+    return s->writes[a] && s->arg[a] >= 0 && l[s->arg[a]].first == i;
+}
+
+static nt_status settle_inplace(nt_program *p, life *l, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < p->n_step; i++) {
+        for (int a = 0; a < p->step[i].n_args; a++) {
+            nt_tid w = p->step[i].arg[a], r;
+
+            if (p->step[i].once || !writes_first(l, &p->step[i], a, i) || p->t[w].inplace < 0)
+                continue;
+            r = root_of(p, p->t[w].inplace);
+            if (can_share(p, l, w, r, i)) {
+                p->t[w].root = r;
+                l[r].last = l[w].last > l[r].last ? l[w].last : l[r].last;
+                p->t[r].keep = p->t[r].keep || p->t[w].keep;
+            } else if (p->t[w].must) {
+                NT_TRY(insert_copy(p, i, p->t[w].inplace, w, e));
+                p->t[w].inplace = -1;
+                find_lives(p, l);
+                i++;
+            }
+        }
+    }
+done:
+    return s;
+}
+
+/* ---- places */
+
+static int by_size(const void *a, const void *b)
+{
+    const life *x = a, *y = b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->t - y->t;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const life *const *x = a, *const *y = b;
+
+    return (*x)->offset < (*y)->offset ? -1 : (*x)->offset > (*y)->offset;
+}
+
+/* Lowest offset where l fits between those already placed that live at the same time. */
+static size_t lowest_fit(const life *l, const life *placed, int n, const life **near)
+{
+    size_t at = 0;
+    int m = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (placed[i].first <= l->last && placed[i].last >= l->first)
+            near[m++] = &placed[i];
+    }
+    qsort(near, (size_t)m, sizeof *near, by_offset);
+    for (int i = 0; i < m; i++) {
+        if (near[i]->offset >= at + l->bytes)
+            break;
+        if (near[i]->offset + near[i]->bytes > at)
+            at = near[i]->offset + near[i]->bytes;
+    }
+    return at;
+}
+
+static size_t place_arena(life *l, int n, const life **near)
+{
+    size_t end = 0;
+
+    qsort(l, (size_t)n, sizeof *l, by_size);
+    for (int i = 0; i < n; i++) {
+        l[i].offset = lowest_fit(&l[i], l, i, near);
+        if (l[i].offset + l[i].bytes > end)
+            end = l[i].offset + l[i].bytes;
+    }
+    return end;
+}
+
+/* Temporaries that need a place in the arena go to `out`; returns how many. The others' bytes
+ * are summed. */
+static int sort_out(nt_program *p, const life *l, life *out, size_t *fixed)
+{
+    int n = 0;
+
+    *fixed = 0;
+    for (int t = 0; t < p->n_t; t++) {
+        nt_ptensor *x = &p->t[t];
+
+        if (x->kind != NT_PT_TEMP || root_of(p, t) != t || l[t].first < 0)
+            continue;
+        if (!x->once) {
+            out[n++] = l[t];
+            continue;
+        }
+        x->data = (void *)(uintptr_t)*fixed; /* an offset for now */
+        *fixed += l[t].bytes;
+    }
+    return n;
+}
+
+static size_t scratch_bytes(const nt_program *p)
+{
+    size_t max = 0;
+
+    for (int i = 0; i < p->n_step; i++) {
+        if (p->step[i].prim && nt_prim_scratch(p->step[i].prim) > max)
+            max = nt_prim_scratch(p->step[i].prim);
+    }
+    return rounded(max);
+}
+
+static void resolve(nt_program *p)
+{
+    for (int t = 0; t < p->n_t; t++)
+        p->t[t].data = p->t[root_of(p, t)].data;
+    for (int i = 0; i < p->n_step; i++) {
+        for (int a = 0; a < p->step[i].n_args; a++)
+            p->step[i].ptr[a] = p->step[i].arg[a] < 0 ? NULL : p->t[p->step[i].arg[a]].data;
+    }
+}
+
+nt_status nt_place(nt_placement *out, nt_program *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_placement pl = {0};
+    size_t room = 2 * (size_t)p->n_t + 1, scratch = scratch_bytes(p);
+    life *l = nt_calloc(room, sizeof *l), *tmp = nt_calloc(room, sizeof *l);
+    const life **near = nt_calloc(room, sizeof *near);
+    int n;
+
+    if (!l || !tmp || !near)
+        NT_TRY(nt_fail_nomem(e));
+    mark_once(p);
+    find_lives(p, l);
+    NT_TRY(settle_inplace(p, l, e));
+    n = sort_out(p, l, tmp, &pl.fixed_bytes);
+    pl.arena_bytes = place_arena(tmp, n, near);
+    pl.arena = nt_alloc(pl.arena_bytes + scratch + ALIGN, 1);
+    pl.fixed = nt_alloc(pl.fixed_bytes + ALIGN, 1);
+    if (!pl.arena || !pl.fixed)
+        NT_TRY(nt_fail_nomem(e));
+    /* blocked layouts have padding that kernels read and nobody writes */
+    memset(pl.arena, 0, pl.arena_bytes + scratch);
+    memset(pl.fixed, 0, pl.fixed_bytes);
+    pl.scratch = (char *)pl.arena + pl.arena_bytes;
+    pl.arena_bytes += scratch;
+    for (int i = 0; i < n; i++)
+        p->t[tmp[i].t].data = (char *)pl.arena + tmp[i].offset;
+    for (int t = 0; t < p->n_t; t++) {
+        if (p->t[t].once && p->t[t].root == t && l[t].first >= 0)
+            p->t[t].data = (char *)pl.fixed + (uintptr_t)p->t[t].data;
+    }
+    resolve(p);
+    *out = pl;
+    pl = (nt_placement){0};
+done:
+    nt_placement_release(&pl);
+    nt_free(l);
+    nt_free(tmp);
+    nt_free(near);
+    return s;
+}
+
+void nt_placement_release(nt_placement *pl)
+{
+    nt_free(pl->arena);
+    nt_free(pl->fixed);
+    *pl = (nt_placement){0};
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec/plan.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "exec/fuse.h"
+#include "exec/place.h"
+#include "graph/pass.h"
+#include "graph/pass_fuse_bn.h"
+#include "op/program_int.h"
+
+#include <string.h>
+#include <time.h>
+
+typedef struct port { /* a graph input, output, kept value or output gradient */
+    const char *name;
+    nt_tid tid;
+    nt_tensor t;
+    void *own; /* memory of inputs and output gradients */
+} port;
+
+/* All that is made anew when the parameters have changed. */
+typedef struct body {
+    nt_graph *g;
+    nt_program *prog;
+    nt_placement place;
+    port *in, *out, *dout, *kept;
+    int n_in, n_out, n_kept;
+} body;
+
+struct nt_plan {
+    const nt_graph *src;
+    nt_device *dev;
+    nt_plan_opts o;
+    int64_t (*dims)[NT_MAX_RANK];
+    body b;
+};
+
+static void free_ports(port *v, int n)
+{
+    for (int i = 0; v && i < n; i++)
+        nt_free(v[i].own);
+    nt_free(v);
+}
+
+static void body_release(body *b)
+{
+    free_ports(b->in, b->n_in);
+    free_ports(b->out, b->n_out);
+    free_ports(b->dout, b->n_out);
+    free_ports(b->kept, b->n_kept);
+    nt_placement_release(&b->place);
+    nt_program_free(b->prog);
+    nt_graph_free(b->g);
+    *b = (body){0};
+}
+
+/* ---- the graph as the plan wants it */
+
+static void mark_live(nt_graph *g, const nt_params *params)
+{
+    for (int i = 0; i < params->n; i++) {
+        nt_value *v = nt_graph_find_value(g, params->v[i].name);
+
+        if (v)
+            v->live = true;
+    }
+}
+
+static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    bool own_weights = p->o.params && !p->o.training;
+
+    NT_TRY(nt_graph_dup(&b->g, p->src, !own_weights, e));
+    NT_TRY(nt_graph_bind(b->g, p->src->ops, e));
+    if (own_weights)
+        NT_TRY(nt_params_store(p->o.params, b->g, e));
+    if (p->o.training)
+        mark_live(b->g, p->o.params);
+    NT_TRY(nt_pass_bind_shapes(b->g, (const int64_t(*)[NT_MAX_RANK])p->dims, e));
+    if (!p->o.training) {
+        NT_TRY(nt_pass_identity(b->g, NULL, e));
+        if (!p->o.no_fusion)
+            NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));
+    }
+    NT_TRY(nt_pass_dead(b->g, NULL, e));
+    for (int i = 0; i < b->g->n_values; i++) {
+        const nt_value *v = b->g->values[i];
+
+        if (!nt_value_shape(v, NULL))
+            return nt_fail(e, NT_EUNSUPPORTED, "value '%s': its shape depends on the data",
+                           v->name);
+    }
+done:
+    return s;
+}
+
+/* ---- what is trained */
+
+static void bind_live(body *b, const nt_params *params)
+{
+    for (int i = 0; i < b->g->n_values; i++) {
+        const nt_value *v = b->g->values[i];
+        const nt_param *q = v->data ? nt_params_find(params, v->name) : NULL;
+
+        if (!q)
+            continue;
+        b->prog->live[v->id].w = nt_param_data(params, q);
+        b->prog->live[v->id].g = q->is_state ? NULL : params->g + q->offset;
+        b->prog->needs_grad[v->id] = !q->is_state;
+    }
+}
+
+static bool is_float(const nt_value *v)
+{
+    return v->dtype == NT_F32 || v->dtype == NT_F16 || v->dtype == NT_BF16 || v->dtype == NT_F64;
+}
+
+static void spread_needs_grad(body *b)
+{
+    for (int i = 0; i < b->g->n_nodes; i++) {
+        const nt_node *n = b->g->nodes[i];
+        bool any = false;
+
+        for (int k = 0; k < n->n_in; k++)
+            any = any || nt_program_needs_grad(b->prog, n->in[k]);
+        for (int k = 0; k < n->n_out; k++) {
+            if (n->out[k])
+                b->prog->needs_grad[n->out[k]->id] = any && is_float(n->out[k]);
+        }
+    }
+}
+
+/* ---- ports */
+
+static nt_status new_ports(port **out, int n, nt_err *e)
+{
+    *out = nt_calloc((size_t)n + 1, sizeof **out);
+    return *out ? NT_OK : nt_fail_nomem(e);
+}
+
+/* A tensor with memory of its own, like the value but of type t. */
+static nt_status own_port(body *b, port *q, const nt_value *v, nt_dtype t, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, t);
+
+    q->name = v->name;
+    q->own = nt_calloc(1, nt_desc_bytes(&d) + 64);
+    if (!q->own)
+        return nt_fail_nomem(e);
+    NT_TRY(nt_program_fixed(b->prog, &d, NT_PT_LIVE, q->own, &q->tid, e));
+done:
+    return s;
+}
+
+static nt_status make_inputs(body *b, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(new_ports(&b->in, b->g->n_inputs, e));
+    for (; b->n_in < b->g->n_inputs; b->n_in++) {
+        const nt_value *v = b->g->inputs[b->n_in];
+
+        NT_TRY(own_port(b, &b->in[b->n_in], v, v->dtype, e));
+        NT_TRY(nt_program_bind(b->prog, v, b->in[b->n_in].tid, e));
+    }
+done:
+    return s;
+}
+
+static nt_status read_port(body *b, port *q, const nt_value *v, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    q->name = v->name;
+    NT_TRY(nt_program_value_as(b->prog, v, NT_FMT_PLAIN, v->dtype, &q->tid, e));
+    b->prog->t[q->tid].keep = true;
+done:
+    return s;
+}
+
+static nt_status make_outputs(body *b, const char *const *keep, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n = 0;
+
+    NT_TRY(new_ports(&b->out, b->g->n_outputs, e));
+    b->n_out = b->g->n_outputs;
+    for (int i = 0; i < b->n_out; i++)
+        NT_TRY(read_port(b, &b->out[i], b->g->outputs[i], e));
+    while (keep && keep[n])
+        n++;
+    NT_TRY(new_ports(&b->kept, n, e));
+    for (int i = 0; i < n; i++) {
+        const nt_value *v = nt_graph_find_value(b->g, keep[i]);
+
+        if (!v || (!v->data && b->prog->value[v->id] < 0))
+            continue; /* folded away: nt_plan_kept says NULL */
+        NT_TRY(read_port(b, &b->kept[b->n_kept++], v, e));
+    }
+done:
+    return s;
+}
+
+static void finish_ports(const nt_program *p, port *v, int n)
+{
+    for (int i = 0; v && i < n; i++) {
+        const nt_desc *d;
+
+        if (!v[i].name)
+            continue;
+        d = &p->t[v[i].tid].d;
+        v[i].t = (nt_tensor){.dtype = d->dtype, .rank = d->rank, .data = p->t[v[i].tid].data};
+        memcpy(v[i].t.dims, d->dims, sizeof d->dims);
+    }
+}
+
+/* ---- lowering */
+
+static nt_status lower_forward(body *b, const bool *absorbed, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < b->g->n_nodes; i++) {
+        const nt_node *n = b->g->nodes[i];
+
+        if (absorbed[i])
+            continue;
+        NT_TRY((n->op->lower ? n->op->lower : nt_lower_default)(b->prog, n, e));
+    }
+    b->prog->n_forward = b->prog->n_step;
+done:
+    return s;
+}
+
+static bool has_grad(const body *b, const nt_node *n)
+{
+    const nt_value *out = b->prog->fusion[n->id].out;
+
+    for (int i = 0; i < n->n_out; i++) {
+        if (n->out[i] && b->prog->contrib[n->out[i]->id].n)
+            return true;
+    }
+    return out && b->prog->contrib[out->id].n;
+}
+
+static nt_status lower_backward(body *b, const bool *absorbed, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(new_ports(&b->dout, b->n_out, e));
+    for (int i = 0; i < b->n_out; i++) {
+        const nt_value *v = b->g->outputs[i];
+
+        if (!b->prog->needs_grad[v->id])
+            continue;
+        NT_TRY(own_port(b, &b->dout[i], v, NT_F32, e));
+        NT_TRY(nt_program_add_grad(b->prog, v, b->dout[i].tid, e));
+    }
+    b->prog->backward = true;
+    for (int i = b->g->n_nodes - 1; i >= 0; i--) {
+        const nt_node *n = b->g->nodes[i];
+
+        if (absorbed[i] || !has_grad(b, n))
+            continue;
+        NT_TRY((n->op->lower_grad ? n->op->lower_grad : nt_lower_grad_default)(b->prog, n, e));
+    }
+    NT_TRY(nt_program_finish_grads(b->prog, e));
+done:
+    return s;
+}
+
+static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once, double *ms,
+                           nt_err *e);
+
+static nt_status build(body *b, const nt_plan *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    bool *absorbed = NULL;
+
+    NT_TRY(prepare_graph(b, p, e));
+    NT_TRY(nt_program_new(&b->prog, b->g, p->dev, e));
+    b->prog->training = p->o.training;
+    b->prog->compute = p->o.compute ? p->o.compute : NT_F32;
+    nt_rng_init(&b->prog->rng, p->o.seed);
+    if (p->o.training) {
+        bind_live(b, p->o.params);
+        spread_needs_grad(b);
+    }
+    absorbed = nt_calloc((size_t)b->g->n_nodes + 1, sizeof *absorbed);
+    if (!absorbed)
+        NT_TRY(nt_fail_nomem(e));
+    nt_fuse(b->prog, absorbed, p->o.keep, p->o.no_fusion);
+    NT_TRY(make_inputs(b, e));
+    NT_TRY(lower_forward(b, absorbed, e));
+    NT_TRY(make_outputs(b, p->o.keep, e));
+    b->prog->n_forward = b->prog->n_step;
+    if (p->o.training)
+        NT_TRY(lower_backward(b, absorbed, e));
+    NT_TRY(nt_place(&b->place, b->prog, e));
+    finish_ports(b->prog, b->in, b->n_in);
+    finish_ports(b->prog, b->out, b->n_out);
+    finish_ports(b->prog, b->dout, b->n_out);
+    finish_ports(b->prog, b->kept, b->n_kept);
+    NT_TRY(run_steps(b->prog, b->place.scratch, 0, b->prog->n_step, true, NULL, e));
+done:
+    nt_free(absorbed);
+    return s;
+}
+
+/* ---- the public side */
+
+static nt_status copy_dims(nt_plan *p, nt_err *e)
+{
+    p->dims = nt_calloc((size_t)p->src->n_inputs + 1, sizeof *p->dims);
+    if (!p->dims)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < p->src->n_inputs; i++) {
+        const nt_value *v = p->src->inputs[i];
+
+        for (int k = 0; k < v->rank; k++) {
+            int64_t d = v->dims[k].value;
+
+            if (p->o.dims)
+                d = p->o.dims[i][k];
+            else if (d < 0 && k == 0)
+                d = 1;
+            p->dims[i][k] = d;
+        }
+    }
+    return NT_OK;
+}
+
+nt_status nt_plan_new(nt_plan **out, const nt_graph *g, nt_device *dev, const nt_plan_opts *o,
+                      nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_plan *p = nt_calloc(1, sizeof *p);
+
+    if (!p)
+        return nt_fail_nomem(e);
+    p->src = g;
+    p->dev = dev;
+    p->o = *o;
+    NT_TRY(copy_dims(p, e));
+    p->o.dims = NULL;
+    NT_TRY(build(&p->b, p, e));
+    *out = p;
+    p = NULL;
+done:
+    nt_plan_free(p);
+    return s;
+}
+
+void nt_plan_free(nt_plan *p)
+{
+    if (!p)
+        return;
+    body_release(&p->b);
+    nt_free(p->dims);
+    nt_free(p);
+}
+
+nt_status nt_plan_refresh(nt_plan *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    body b = {0};
+
+    NT_TRY(build(&b, p, e));
+    body_release(&p->b);
+    p->b = b;
+    b = (body){0};
+done:
+    body_release(&b);
+    return s;
+}
+
+nt_tensor *nt_plan_input(nt_plan *p, int i)
+{
+    return i < p->b.n_in ? &p->b.in[i].t : NULL;
+}
+
+const nt_tensor *nt_plan_output(const nt_plan *p, int i)
+{
+    return i < p->b.n_out ? &p->b.out[i].t : NULL;
+}
+
+nt_tensor *nt_plan_output_grad(nt_plan *p, int i)
+{
+    return p->b.dout && i < p->b.n_out && p->b.dout[i].own ? &p->b.dout[i].t : NULL;
+}
+
+const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name)
+{
+    for (int i = 0; i < p->b.n_kept; i++) {
+        if (strcmp(p->b.kept[i].name, name) == 0)
+            return &p->b.kept[i].t;
+    }
+    return NULL;
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+/* The steps of [from, to) that run once, or those that do not. */
+static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once, double *ms,
+                           nt_err *e)
+{
+    nt_status s = NT_OK;
+    double t0 = ms ? now_ms() : 0;
+
+    for (int i = from; i < to; i++) {
+        nt_pstep *st = &p->step[i];
+
+        if (st->once != once)
+            continue;
+        NT_TRY(st->prim ? nt_prim_run(st->prim, st->ptr, scratch, e)
+                        : st->fn(st->ctx, st->ptr, e));
+        if (ms) {
+            double t1 = now_ms();
+
+            ms[i] += t1 - t0;
+            t0 = t1;
+        }
+    }
+done:
+    return s;
+}
+
+nt_status nt_plan_forward(nt_plan *p, nt_err *e)
+{
+    return run_steps(p->b.prog, p->b.place.scratch, 0, p->b.prog->n_forward, false, NULL, e);
+}
+
+nt_status nt_plan_backward(nt_plan *p, nt_err *e)
+{
+    return run_steps(p->b.prog, p->b.place.scratch, p->b.prog->n_forward, p->b.prog->n_step,
+                     false, NULL, e);
+}
+
+nt_status nt_plan_forward_timed(nt_plan *p, double *ms, nt_err *e)
+{
+    return run_steps(p->b.prog, p->b.place.scratch, 0, p->b.prog->n_forward, false, ms, e);
+}
+
+int nt_plan_n_steps(const nt_plan *p)
+{
+    return p->b.prog->n_step;
+}
+
+nt_step_info nt_plan_step(const nt_plan *p, int i)
+{
+    const nt_pstep *st = &p->b.prog->step[i];
+
+    return (nt_step_info){.node = st->node, .what = st->what,
+                          .impl = st->prim ? nt_prim_impl(st->prim) : "plain",
+                          .backward = st->backward, .once = st->once};
+}
+
+size_t nt_plan_arena_bytes(const nt_plan *p)
+{
+    return p->b.place.arena_bytes;
+}
+
+size_t nt_plan_const_bytes(const nt_plan *p)
+{
+    size_t n = p->b.place.fixed_bytes;
+
+    for (int i = 0; i < p->b.g->n_values; i++) {
+        if (p->b.g->values[i]->data)
+            n += nt_tensor_bytes(p->b.g->values[i]->data);
+    }
+    return n;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "graph/pass_fuse_bn.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Where the output channels of a weight are, and whether it can be folded into at all. */
+typedef struct target {
+    nt_node *node;
+    nt_value *w, *b; /* b NULL: no bias yet */
+    int axis;
+} target;
+
+static bool in_list(const char *const *keep, const char *name)
+{
+    for (; keep && *keep; keep++) {
+        if (strcmp(*keep, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_plain_gemm(const nt_node *n)
+{
+    return nt_node_float(n, "alpha", 1) == 1 && nt_node_float(n, "beta", 1) == 1 &&
+           nt_node_int(n, "transA", 0) == 0;
+}
+
+static bool find_axis(target *t)
+{
+    const nt_node *n = t->node;
+
+    if (strcmp(n->op_type, "Conv") == 0)
+        t->axis = 0;
+    else if (strcmp(n->op_type, "ConvTranspose") == 0 && nt_node_int(n, "group", 1) == 1)
+        t->axis = 1;
+    else if (strcmp(n->op_type, "Gemm") == 0 && is_plain_gemm(n))
+        t->axis = nt_node_int(n, "transB", 0) ? 0 : 1;
+    else
+        return false;
+    return true;
+}
+
+static bool is_const_f32(const nt_value *v)
+{
+    return v && v->data && v->data->dtype == NT_F32;
+}
+
+static bool is_target(target *t, const nt_node *bn, const char *const *keep)
+{
+    const nt_value *x = bn->in[0];
+    int64_t k;
+
+    if (bn->n_in < 5 || !x || !x->producer || x->n_uses != 1 || x->is_output ||
+        in_list(keep, x->name))
+        return false;
+    for (int i = 1; i < 5; i++) {
+        if (!is_const_f32(bn->in[i]))
+            return false;
+    }
+    for (int i = 1; i < bn->n_out; i++) {
+        if (bn->out[i] && (bn->out[i]->n_uses || bn->out[i]->is_output))
+            return false;
+    }
+    t->node = x->producer;
+    if (*t->node->domain || t->node->n_in < 2 || !find_axis(t))
+        return false;
+    t->w = t->node->in[1];
+    t->b = t->node->n_in > 2 ? t->node->in[2] : NULL;
+    if (!is_const_f32(t->w) || (t->b && !is_const_f32(t->b)))
+        return false;
+    k = t->w->data->dims[t->axis];
+    return nt_tensor_count(bn->in[1]->data) == k && (!t->b || nt_tensor_count(t->b->data) == k);
+}
+
+/* A weight with its output channels scaled. */
+static nt_status scaled_weight(nt_tensor **out, const target *t, const float *scale, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const nt_tensor *w = t->w->data;
+    int64_t inner = 1, k = w->dims[t->axis], n = nt_tensor_count(w);
+    nt_tensor *r = NULL;
+    float *p;
+
+    NT_TRY(nt_tensor_dup(&r, w, e));
+    for (int i = t->axis + 1; i < w->rank; i++)
+        inner *= w->dims[i];
+    p = r->data;
+    for (int64_t i = 0; i < n; i++)
+        p[i] *= scale[i / inner % k];
+    *out = r;
+done:
+    return s;
+}
+
+static nt_status put_const(nt_graph *g, nt_node *n, int index, nt_tensor *data, const char *name,
+                           nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_value *old = index < n->n_in ? n->in[index] : NULL;
+    nt_value *v;
+
+    if (old && old->n_uses == 1) {
+        nt_value_take_data(old, data);
+        return NT_OK;
+    }
+    NT_TRY(nt_graph_add_const(&v, g, nt_graph_find_value(g, name) ? NULL : name, data, e));
+    NT_TRY(nt_graph_set_input(g, n, index, v, e));
+done:
+    return s;
+}
+
+/* "conv1.weight" -> "conv1.bias" */
+static void bias_name(char *buf, size_t n, const nt_value *w)
+{
+    const char *dot = strrchr(w->name, '.');
+    int len = dot ? (int)(dot - w->name) : (int)strlen(w->name);
+
+    snprintf(buf, n, "%.*s.bias", len, w->name);
+}
+
+static nt_status fold(nt_graph *g, const target *t, nt_node *bn, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int64_t k = t->w->data->dims[t->axis];
+    const float *gamma = bn->in[1]->data->data, *beta = bn->in[2]->data->data;
+    const float *mean = bn->in[3]->data->data, *var = bn->in[4]->data->data;
+    const float *b = t->b ? t->b->data->data : NULL;
+    float eps = nt_node_float(bn, "epsilon", 1e-5f);
+    nt_tensor *w = NULL, *bias = NULL;
+    float *scale = nt_alloc((size_t)k, sizeof *scale), *p;
+    char name[512];
+
+    if (!scale)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_tensor_new(&bias, NT_F32, 1, &k, e));
+    p = bias->data;
+    for (int64_t i = 0; i < k; i++) {
+        scale[i] = gamma[i] / sqrtf(var[i] + eps);
+        p[i] = ((b ? b[i] : 0) - mean[i]) * scale[i] + beta[i];
+    }
+    NT_TRY(scaled_weight(&w, t, scale, e));
+    bias_name(name, sizeof name, t->w);
+    s = put_const(g, t->node, 1, w, t->w->name, e);
+    w = NULL;
+    NT_TRY(s);
+    s = put_const(g, t->node, 2, bias, name, e);
+    bias = NULL;
+    NT_TRY(s);
+    NT_TRY(nt_graph_replace_value(g, bn->out[0], bn->in[0], e));
+    nt_graph_remove_node(g, bn);
+done:
+    nt_tensor_free(w);
+    nt_tensor_free(bias);
+    nt_free(scale);
+    return s;
+}
+
+nt_status nt_pass_fuse_bn(nt_graph *g, const char *const *keep, int *n_fused, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n = 0;
+
+    for (int i = 0; i < g->n_nodes;) {
+        nt_node *bn = g->nodes[i];
+        target t = {0};
+
+        if (strcmp(bn->op_type, "BatchNormalization") != 0 || !is_target(&t, bn, keep)) {
+            i++;
+            continue;
+        }
+        NT_TRY(fold(g, &t, bn, e));
+        n++;
+    }
+    if (n_fused)
+        *n_fused = n;
+done:
+    return s;
+}
