@@ -52,6 +52,7 @@ struct nt_value {
     nt_use *uses;
     int n_uses, cap_uses;
     bool is_input, is_output;
+    bool live; /* a constant that training changes: folding leaves it alone */
     bool pinned;   /* named inside a subgraph attribute: stays, under its name */
     bool declared; /* the type comes from the file and inference does not yet know it all */
     bool borrows;  /* data belongs to another graph (nt_graph_dup with share_data) */
