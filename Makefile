@@ -17,6 +17,7 @@ VERSION := 0.1.0
 SUFFIX := $(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(SAN),-san)
 B ?= build$(SUFFIX)
 BIN := $(B)/bin
+Q := $(if $(V),,@)
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
@@ -50,11 +51,12 @@ $(B)/gen/onnx.pb-c.c: $(ONNX_PROTO)
 	protoc-c --proto_path=$(dir $(ONNX_PROTO)) --c_out=$(@D) onnx.proto
 $(B)/gen/onnx.pb-c.h: $(B)/gen/onnx.pb-c.c ;
 $(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) -std=c11 $(SANFLAGS) $(CFLAGS) -w -c -o $@ $<
+	$(Q)$(CC) -std=c11 $(SANFLAGS) $(CFLAGS) -w -c -o $@ $<
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	@$(if $(V),,echo "  CC $<")
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
 $(B)/lib/graph/onnx_%.o: $(B)/gen/onnx.pb-c.h
 
 define layer_rule
@@ -67,12 +69,14 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 $(BIN)/%: $(B)/tools/%.o $(LAYER_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
+	@$(if $(V),,echo "  LD $@")
+	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
 
 # ---- tests
 $(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka
+	@$(if $(V),,echo "  LD $@")
+	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka
 
 unit: $(TESTS)  ## build and run the unit tests
 	@fail=0; for t in $(TESTS); do $$t >$$t.log 2>&1 || { fail=1; echo "FAILED $$t"; \
