@@ -20,7 +20,6 @@
 #define MAX_FILE_BYTES ((size_t)1 << 30)
 #define EXACT_INTEGERS 0x1p53
 #define LINE_WIDTH 80
-#define BOUNDLESS 0x1p62 /* bounds beyond it are not named in messages */
 
 static nt_status fail_at(nt_err *e, const char *text, const char *at, const char *what)
 {
@@ -340,20 +339,6 @@ static nt_status fail_key(nt_err *e, const cJSON *j, const char *key, const char
     return NT_EINVAL;
 }
 
-static void range_text(char *buf, size_t n, const char *what, double lo, double hi)
-{
-    bool low = lo > -BOUNDLESS, high = hi < BOUNDLESS;
-
-    if (low && high)
-        snprintf(buf, n, "%s in [%.10g, %.10g]", what, lo, hi);
-    else if (low)
-        snprintf(buf, n, "%s of at least %.10g", what, lo);
-    else if (high)
-        snprintf(buf, n, "%s of at most %.10g", what, hi);
-    else
-        snprintf(buf, n, "%s", what);
-}
-
 nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, double lo,
                              double hi, const char *where, nt_err *e)
 {
@@ -366,7 +351,7 @@ nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, dou
         *out = j->valuedouble;
         return NT_OK;
     }
-    range_text(want, sizeof want, "a number", lo, hi);
+    nt_range_text(want, sizeof want, "a number", lo, hi);
     return fail_key(e, j, key, where, want);
 }
 
@@ -384,7 +369,7 @@ nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64
         *out = (int64_t)v;
         return NT_OK;
     }
-    range_text(want, sizeof want, "an integer", (double)lo, (double)hi);
+    nt_range_text(want, sizeof want, "an integer", (double)lo, (double)hi);
     return fail_key(e, j, key, where, want);
 }
 

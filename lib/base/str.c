@@ -150,6 +150,28 @@ bool nt_parse_double(double *out, const char *text, double lo, double hi)
     return true;
 }
 
+#define BOUNDLESS 0x1p62
+
+void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi)
+{
+    bool low = lo > -BOUNDLESS, high = hi < BOUNDLESS;
+    char first[32], last[32];
+
+    snprintf(first, sizeof first, "%.10g", lo);
+    snprintf(last, sizeof last, "%.10g", hi);
+    if (low && high)
+        snprintf(buf, n, "%s in %c%s, %s%c", what, strtod(first, NULL) < lo ? '(' : '[', first,
+                 last, strtod(last, NULL) > hi ? ')' : ']');
+    else if (low)
+        snprintf(buf, n, "%s %s %s", what, strtod(first, NULL) < lo ? "above" : "of at least",
+                 first);
+    else if (high)
+        snprintf(buf, n, "%s %s %s", what, strtod(last, NULL) > hi ? "below" : "of at most",
+                 last);
+    else
+        snprintf(buf, n, "%s", what);
+}
+
 bool nt_glob_match(const char *pattern, const char *text)
 {
     return strcmp(pattern, text) == 0 || fnmatch(pattern, text, FNM_NOESCAPE) == 0;

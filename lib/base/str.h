@@ -31,6 +31,10 @@ size_t nt_utf8_len(const char *p, size_t n);
 bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi);
 bool nt_parse_double(double *out, const char *text, double lo, double hi);
 
+/* "an integer of at least 1", "a number in [0, 1)": what a message says is wanted, into buf. A
+ * bound past 2^62 is none; one that is a hair off a round number is that number, left out. */
+void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi);
+
 /* Shell-style match: *, ? and [..]; '*' crosses dots. A text always matches itself, so that
  * "block[0]" finds the layer of that name. */
 bool nt_glob_match(const char *pattern, const char *text);

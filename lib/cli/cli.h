@@ -29,14 +29,15 @@ typedef struct nt_strlist {
 
 typedef struct nt_opt {
     nt_opt_kind kind;
-    char short_name;       /* 0: none */
-    const char *name;      /* long name without dashes */
+    char short_name;  /* 0: none */
+    const char *name; /* long name without dashes */
     void *out;
-    const char *arg;       /* metavariable in --help ("FILE"), or the names of an enum */
+    const char *arg; /* metavariable in --help ("FILE"), or the names of an enum */
     double lo, hi;
-    const char *help;      /* lower case, no full stop */
+    const char *help; /* lower case, no full stop */
 } nt_opt;
 
+/* clang-format off */
 #define NT_OPT_BOOL(sh, nm, out, help) {NT_OPTK_BOOL, sh, nm, out, NULL, 0, 0, help}
 #define NT_OPT_STR(sh, nm, out, arg, help) {NT_OPTK_STR, sh, nm, out, arg, 0, 0, help}
 #define NT_OPT_LIST(sh, nm, out, arg, help) {NT_OPTK_LIST, sh, nm, out, arg, 0, 0, help}
@@ -45,6 +46,7 @@ typedef struct nt_opt {
     {NT_OPTK_DOUBLE, sh, nm, out, arg, lo, hi, help}
 #define NT_OPT_ENUM(sh, nm, out, names, help) {NT_OPTK_ENUM, sh, nm, out, names, 0, 0, help}
 #define NT_OPT_END {NT_OPTK_END, 0, NULL, NULL, NULL, 0, 0, NULL}
+/* clang-format on */
 
 /* Which common options a tool takes (all take --help, --version, -q, -v, --progress). The
  * common options are appended to the tool's own table by nt_cli_parse. */
@@ -65,28 +67,32 @@ typedef struct nt_cli {
     const char *about;    /* one sentence for --help */
     unsigned takes;       /* NT_CLI_* */
     /* filled in by nt_cli_parse */
-    const char *input;    /* "-" by default */
-    nt_strlist operands;  /* NT_CLI_INPUTS */
-    const char *output;   /* "-" by default; NULL where -o was not given and not taken */
+    const char *input;   /* "-" by default */
+    nt_strlist operands; /* NT_CLI_INPUTS */
+    const char *output;  /* "-" by default; NULL where -o was not given and not taken */
     bool output_given;
     const char *config, *data, *split;
-    int64_t batch_size;   /* 0: not given */
+    int64_t batch_size;    /* 0: not given */
     int64_t seed, threads; /* threads: what was given, else the cores this process may use */
     nt_precision precision;
     bool json, quiet, verbose;
     const char *report;
-    int progress;         /* 0 auto, 1 always, 2 never */
-    cJSON *record;        /* the options as given, in table order, for the history */
+    int progress;               /* 0 auto, 1 always, 2 never */
+    cJSON *record;              /* the options as given, in table order, for the history */
+    struct nt_cli_state *state; /* of lib/cli alone: the table in force, the progress bar */
 } nt_cli;
 
 /* Parses argv; --help and --version print and exit 0, bad usage prints one line and exits 2.
- * Also: ignores no signal but installs the INT/TERM/HUP handler (nt_outfile_unlink_all, then
- * dies by the signal), sets SIGPIPE to default, checks --device gpu (exit 1: "this build has no
- * GPU backend"), and sets the OpenMP thread count through nt_cli's threads (the caller passes
- * it on to kernels). */
+ * The hidden --dump-options prints one line per long option, its name and its argument's word,
+ * for completions and the test of the manual pages. Also: on INT, TERM, HUP and the like the
+ * program removes its temporaries and dies by the signal (one that was ignored stays ignored,
+ * but for PIPE), --device gpu is refused (exit 1: "this build has no GPU backend"), and threads
+ * is filled in (the caller passes it on to kernels). Strings are borrowed from argv. */
 void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv);
-/* {"tool", "version", "options", "seed"} of this call without input and output names: what a
- * history record needs beside the input digest. nt_json_free it. NULL when memory ran out. */
+/* {"tool", "version", "options", "seed"} of this call: what a history record needs beside the
+ * input digest. Left out is what cannot change the result (-o, --report, --json, -q, -v,
+ * --progress, --threads, --device); values that name files (FILE, DIR, MODEL, SPEC, PATH in the
+ * metavariable) go without their folders. nt_json_free it. NULL when memory ran out. */
 cJSON *nt_cli_record(const nt_cli *c);
 /* Refuses a model on a terminal: reading it from one, or (for_output) writing it to one: usage
  * error, exit 2. */
@@ -94,16 +100,17 @@ void nt_cli_check_terminal(const nt_cli *c, bool for_output);
 /* Prints the error if s is not NT_OK, checks that standard output was written, maps s to the
  * exit status (0, 1, 2 or 3), releases c. */
 int nt_cli_finish(nt_cli *c, nt_status s, const nt_err *e);
-/* "tool: warning: text", "tool: note: text" (only under -v); one line each, control characters
- * shown as '?'. */
+/* "tool: warning: text" (not under -q), "tool: note: text" (only under -v); one line each,
+ * control characters shown as '?'. */
 void nt_cli_warn(const nt_cli *c, const char *fmt, ...) NT_PRINTF(2, 3);
 void nt_cli_note(const nt_cli *c, const char *fmt, ...) NT_PRINTF(2, 3);
 /* A usage error found after parsing: one line, exit 2. */
 void nt_cli_usage(const nt_cli *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
-/* Report text or JSON: to c->report if given (JSON always), and to standard output when the
- * tool writes no model there, else to standard error when `always` or -v. `text` may be NULL. */
+/* A report: JSON to c->report if given; and to standard output (text, or JSON under --json or
+ * where `text` is NULL) when no model goes there and, of a tool that writes one, -q was not
+ * given. When a model goes there: to standard error, only under -v or --json. */
 nt_status nt_cli_report(const nt_cli *c, const cJSON *json, const char *text,
                         nt_err *e) NT_MUST_CHECK;
 
