@@ -96,8 +96,7 @@ nt_status nt_attr_copy(nt_attr *out, nt_graph *g, const nt_attr *src, nt_err *e)
     return NT_OK;
 }
 
-/* Puts an attribute that is in the arena already in the place of its namesake, or at the end. */
-static nt_status put(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e)
+nt_status nt_attr_put(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e)
 {
     nt_attr *v = (nt_attr *)nt_node_attr(n, a->name);
 
@@ -120,7 +119,7 @@ nt_status nt_node_set_attr(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e)
     nt_attr copy;
     nt_status s = nt_attr_copy(&copy, g, a, e);
 
-    return s == NT_OK ? put(g, n, &copy, e) : s;
+    return s == NT_OK ? nt_attr_put(g, n, &copy, e) : s;
 }
 
 nt_status nt_node_copy_attrs(nt_graph *g, nt_node *dst, const nt_node *src, nt_err *e)

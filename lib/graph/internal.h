@@ -23,5 +23,7 @@ void nt_graph_sweep(nt_graph *g);
 
 /* A deep copy of src in g's arena. */
 nt_status nt_attr_copy(nt_attr *out, nt_graph *g, const nt_attr *src, nt_err *e) NT_MUST_CHECK;
+/* Puts an attribute that lives in the arena already in the place of its namesake, or last. */
+nt_status nt_attr_put(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e) NT_MUST_CHECK;
 
 #endif

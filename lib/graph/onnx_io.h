@@ -12,7 +12,8 @@
  * Initialisers that are also graph inputs (IR < 4) become constants. Constant nodes become
  * constants. Local functions are inlined. Newer opsets and IR versions are refused by number.
  * Type and shape value_info is kept. Every length is checked; subgraphs are carried as raw
- * attributes. The graph is sorted but not yet bound or inferred.
+ * attributes. The graph is sorted but not yet bound or inferred. It is of IR version 4 at
+ * least, since initialisers are no inputs in it.
  */
 nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
                        const void *ext, size_t ext_n, nt_err *e) NT_MUST_CHECK;
@@ -23,6 +24,10 @@ nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *
  */
 nt_status nt_onnx_write(void **bytes, size_t *n, void **ext, size_t *ext_n, const nt_graph *g,
                         nt_err *e) NT_MUST_CHECK;
+
+/* The same with another bound than 2 GiB on what stays in one piece. */
+nt_status nt_onnx_write_split(void **bytes, size_t *n, void **ext, size_t *ext_n,
+                              const nt_graph *g, size_t limit, nt_err *e) NT_MUST_CHECK;
 
 /* A TensorProto file (.pb), as the ONNX backend tests use; strings are not supported. */
 nt_status nt_onnx_tensor_read(nt_tensor **out, char **name, const void *bytes, size_t n,

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Local functions: a call is replaced by the function's body, values and nodes inside named
+ * "call/inner". Calls may nest; a function that calls itself, and a few functions that call each
+ * other to make a graph without end, meet bounds.
+ */
+#include "base/alloc.h"
+#include "graph/onnx_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_DEPTH 32
+#define MAX_NODES (1 << 20)
+
+/* "domain:name", the key of the table; false when it does not fit. */
+static bool make_key(char *buf, size_t n, const char *domain, const char *name)
+{
+    int k = snprintf(buf, n, "%s:%s", nt_onnx_domain(domain), name ? name : "");
+
+    return k >= 0 && (size_t)k < n;
+}
+
+static nt_status add_default(nt_onnx_function *f, nt_onnx_reader *r,
+                             const Onnx__AttributeProto *p, nt_err *e)
+{
+    nt_attr *v = nt_arena_alloc(r->g->arena, (size_t)f->n_dflt + 1, sizeof *v);
+
+    if (!v)
+        return nt_fail_nomem(e);
+    if (f->n_dflt)
+        memcpy(v, f->dflt, (size_t)f->n_dflt * sizeof *v);
+    f->dflt = v;
+    return nt_onnx_attr_decode(&v[f->n_dflt++], r->g, p, &r->src, e);
+}
+
+/* An unknown field's bytes begin with their length. */
+static nt_status add_unknown_default(nt_onnx_function *f, nt_onnx_reader *r,
+                                     const ProtobufCMessageUnknownField *u, nt_err *e)
+{
+    size_t skip = 0;
+    void *p = NULL;
+    nt_status s;
+
+    while (skip < u->len && (u->data[skip] & 128))
+        skip++;
+    if (++skip > u->len)
+        return nt_fail(e, NT_EFORMAT, "a default is damaged");
+    s = nt_onnx_unpack(&p, &onnx__attribute_proto__descriptor, u->data + skip, u->len - skip, e);
+    if (s == NT_OK)
+        s = add_default(f, r, p, e);
+    nt_onnx_free(p);
+    return s;
+}
+
+/* Defaults came as field 11 with IR version 9; onnx.proto may be older or newer than that. */
+static nt_status read_defaults(nt_onnx_function *f, nt_onnx_reader *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(
+        &onnx__function_proto__descriptor, 11);
+    const char *m = (const char *)f->p;
+
+    for (size_t i = 0; !d && i < f->p->base.n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *u = &f->p->base.unknown_fields[i];
+
+        if (u->tag == 11 && u->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
+            NT_TRY(add_unknown_default(f, r, u, e));
+    }
+    for (size_t i = 0; d && i < *(const size_t *)(m + d->quantifier_offset); i++) {
+        Onnx__AttributeProto *const *v = *(Onnx__AttributeProto **const *)(m + d->offset);
+
+        NT_TRY(add_default(f, r, v[i], e));
+    }
+done:
+    return s;
+}
+
+/* A body of another opset would have to be converted. Foreign domains it uses become ours. */
+static nt_status take_opsets(nt_onnx_reader *r, const Onnx__FunctionProto *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (size_t i = 0; i < p->n_opset_import; i++) {
+        const Onnx__OperatorSetIdProto *o = p->opset_import[i];
+
+        if (*nt_onnx_domain(o->domain))
+            NT_TRY(nt_onnx_add_domain(r->g, o->domain, o->version, e));
+        else if (o->version != r->g->opset)
+            NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "is written for opset %lld, the model for %d",
+                           (long long)o->version, r->g->opset));
+    }
+done:
+    return s;
+}
+
+static nt_status add_function(nt_onnx_reader *r, const Onnx__FunctionProto *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char buf[512];
+    char *key = NULL;
+    nt_onnx_function *f = nt_arena_alloc(r->g->arena, 1, sizeof *f);
+
+    if (!make_key(buf, sizeof buf, p->domain, p->name))
+        return nt_fail(e, NT_EFORMAT, "its name is too long");
+    if (nt_map_get(r->functions, buf))
+        return nt_fail(e, NT_EUNSUPPORTED, "there are two of that name");
+    key = nt_arena_strdup(r->g->arena, buf);
+    if (!f || !key)
+        return nt_fail_nomem(e);
+    f->p = p;
+    NT_TRY(read_defaults(f, r, e));
+    NT_TRY(take_opsets(r, p, e));
+    if (!nt_map_put(r->functions, key, f))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    return s;
+}
+
+nt_status nt_onnx_functions(nt_onnx_reader *r, const Onnx__ModelProto *m, nt_err *e)
+{
+    if (m->n_functions == 0)
+        return NT_OK;
+    r->functions = nt_map_new();
+    if (!r->functions)
+        return nt_fail_nomem(e);
+    for (size_t i = 0; i < m->n_functions; i++) {
+        nt_status s = add_function(r, m->functions[i], e);
+
+        if (s == NT_OK)
+            continue;
+        nt_err_prefix(e, "function '%s'", m->functions[i]->name ? m->functions[i]->name : "");
+        return s;
+    }
+    return NT_OK;
+}
+
+const nt_onnx_function *nt_onnx_function_of(const nt_onnx_reader *r, const Onnx__NodeProto *p)
+{
+    char key[512];
+
+    if (!r->functions || !make_key(key, sizeof key, p->domain, p->op_type))
+        return NULL;
+    return nt_map_get(r->functions, key);
+}
+
+/* What the attribute `name` of the function is in the call that sc stands for. */
+static nt_status resolve(nt_attr *out, bool *there, nt_onnx_reader *r, const nt_onnx_scope *sc,
+                         const char *name, nt_err *e)
+{
+    *there = false;
+    for (size_t i = 0; i < sc->call->n_attribute; i++) {
+        const Onnx__AttributeProto *p = sc->call->attribute[i];
+
+        if (p->name && strcmp(p->name, name) == 0)
+            return nt_onnx_scoped_attr(out, there, r, sc->up, p, e);
+    }
+    for (int i = 0; i < sc->fn->n_dflt; i++) {
+        if (strcmp(sc->fn->dflt[i].name, name) == 0) {
+            *out = sc->fn->dflt[i];
+            *there = true;
+        }
+    }
+    return NT_OK;
+}
+
+nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
+                              const nt_onnx_scope *sc, const Onnx__AttributeProto *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    *there = true;
+    if (!p->ref_attr_name || !*p->ref_attr_name)
+        return nt_onnx_attr_decode(out, r->g, p, &r->src, e);
+    if (!sc)
+        return nt_fail(e, NT_EFORMAT, "attribute '%s' refers to a function's, outside of one",
+                       p->name ? p->name : "");
+    NT_TRY(resolve(out, there, r, sc, p->ref_attr_name, e));
+    if (*there && !(out->name = nt_arena_strdup(r->g->arena, p->name ? p->name : "")))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    return s;
+}
+
+static nt_status bind_name(nt_onnx_reader *r, const nt_onnx_scope *sc, const char *local,
+                           size_t i, char *const *actual, size_t n_actual, nt_err *e)
+{
+    bool known = true;
+    nt_value *v = NULL;
+
+    if (i < n_actual && *actual[i])
+        v = nt_onnx_lookup(r, sc->up, actual[i], &known);
+    if (!known)
+        return nt_fail(e, NT_EFORMAT, "input '%s' is not produced by anything", actual[i]);
+    if (!nt_map_put(sc->names, local, v ? v : &r->absent))
+        return nt_fail_nomem(e);
+    return NT_OK;
+}
+
+/* Inputs that the call leaves out are absent in the body; outputs it leaves out are made and
+ * stay unused. */
+static nt_status bind_names(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const Onnx__FunctionProto *p = sc->fn->p;
+
+    if (sc->call->n_input > p->n_input || sc->call->n_output > p->n_output)
+        return nt_fail(e, NT_EFORMAT, "function '%s' has %zu inputs and %zu outputs",
+                       p->name, p->n_input, p->n_output);
+    for (size_t i = 0; i < p->n_input; i++)
+        NT_TRY(bind_name(r, sc, p->input[i], i, sc->call->input, sc->call->n_input, e));
+    for (size_t i = 0; i < sc->call->n_output; i++)
+        if (*sc->call->output[i])
+            NT_TRY(bind_name(r, sc, p->output[i], i, sc->call->output, sc->call->n_output, e));
+done:
+    return s;
+}
+
+static nt_status check_outputs(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_err *e)
+{
+    for (size_t i = 0; i < sc->call->n_output; i++) {
+        bool known;
+        const nt_value *v = nt_onnx_lookup(r, sc->up, sc->call->output[i], &known);
+
+        if (v && !v->producer && !v->data && !v->is_input)
+            return nt_fail(e, NT_EFORMAT, "function '%s' does not produce its output '%s'",
+                           sc->fn->p->name, sc->fn->p->output[i]);
+    }
+    return NT_OK;
+}
+
+nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
+                         const Onnx__NodeProto *call, const nt_onnx_scope *up, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char label[256];
+    nt_onnx_scope sc = {.up = up, .fn = f, .call = call, .label = label};
+
+    sc.depth = up ? up->depth + 1 : 1;
+    if (sc.depth > MAX_DEPTH)
+        return nt_fail(e, NT_EFORMAT, "functions are nested more than %d deep", MAX_DEPTH);
+    r->n_inlined += f->p->n_node;
+    if (r->n_inlined > MAX_NODES)
+        return nt_fail(e, NT_EFORMAT, "functions expand to more than %d nodes", MAX_NODES);
+    snprintf(label, sizeof label, "%s%s%.120s", up ? up->label : "", up ? "/" : "",
+             call->name && *call->name ? call->name : call->op_type);
+    sc.names = nt_map_new();
+    if (!sc.names)
+        return nt_fail_nomem(e);
+    NT_TRY(bind_names(r, &sc, e));
+    NT_TRY(nt_onnx_nodes_read(r, f->p->node, f->p->n_node, &sc, e));
+    NT_TRY(check_outputs(r, &sc, e));
+done:
+    nt_map_free(sc.names);
+    return s;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* NodeProtos to nodes, of the graph itself and of the bodies of local functions. */
+#include "graph/onnx_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *nt_onnx_domain(const char *domain)
+{
+    return !domain || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
+}
+
+/* Also what a function's call leaves out stands in its names, as a value that is none. */
+nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name,
+                         bool *known)
+{
+    nt_value *v = nt_map_get(sc ? sc->names : r->g->names, name);
+
+    *known = v != NULL;
+    return v == &r->absent ? NULL : v;
+}
+
+/* What messages call it: as nt_node_label, without an index. */
+static const char *label_of(const Onnx__NodeProto *p)
+{
+    if (p->name && *p->name)
+        return p->name;
+    if (p->n_output > 0 && *p->output[0])
+        return p->output[0];
+    return p->op_type ? p->op_type : "";
+}
+
+static nt_status local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
+                             const char *name, nt_err *e)
+{
+    char buf[512];
+    char *free_name;
+    nt_status s;
+
+    snprintf(buf, sizeof buf, "%.240s/%.240s", sc->label, name);
+    free_name = nt_graph_free_name(r->g, buf);
+    if (!free_name)
+        return nt_fail_nomem(e);
+    s = nt_graph_add_value(out, r->g, free_name, e);
+    if (s == NT_OK && !nt_map_put(sc->names, name, *out))
+        return nt_fail_nomem(e);
+    return s;
+}
+
+/* All outputs become values before any input is looked up: files need not be in order. */
+static nt_status make_outputs(nt_onnx_reader *r, const Onnx__NodeProto *p,
+                              const nt_onnx_scope *sc, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_value *v;
+    bool known;
+
+    for (size_t i = 0; i < p->n_output; i++) {
+        if (!*p->output[i])
+            continue;
+        nt_onnx_lookup(r, sc, p->output[i], &known);
+        if (known) /* nt_graph_add_node refuses a second producer */
+            continue;
+        if (sc)
+            NT_TRY(local_value(&v, r, sc, p->output[i], e));
+        else
+            NT_TRY(nt_graph_add_value(&v, r->g, p->output[i], e));
+    }
+done:
+    return s;
+}
+
+static nt_status find_values(nt_value ***out, nt_onnx_reader *r, const nt_onnx_scope *sc,
+                             char *const *names, size_t n, nt_err *e)
+{
+    nt_value **v = nt_arena_alloc(r->g->arena, n, sizeof *v);
+
+    if (!v)
+        return nt_fail_nomem(e);
+    for (size_t i = 0; i < n; i++) {
+        bool known = true;
+
+        if (*names[i])
+            v[i] = nt_onnx_lookup(r, sc, names[i], &known);
+        if (!known)
+            return nt_fail(e, NT_EFORMAT, "input '%s' is not produced by anything", names[i]);
+    }
+    *out = v;
+    return NT_OK;
+}
+
+/* Names that a subgraph uses from around it must stay. Pinning one that the subgraph defines
+ * itself as well does no harm. */
+static void pin_names(nt_onnx_reader *r, const nt_onnx_scope *sc, const Onnx__GraphProto *g)
+{
+    bool known;
+    nt_value *v;
+
+    for (size_t i = 0; i < g->n_node; i++) {
+        const Onnx__NodeProto *p = g->node[i];
+
+        for (size_t j = 0; j < p->n_input; j++)
+            if ((v = nt_onnx_lookup(r, sc, p->input[j], &known)))
+                v->pinned = true;
+        for (size_t j = 0; j < p->n_attribute; j++) {
+            if (p->attribute[j]->g)
+                pin_names(r, sc, p->attribute[j]->g);
+            for (size_t k = 0; k < p->attribute[j]->n_graphs; k++)
+                pin_names(r, sc, p->attribute[j]->graphs[k]);
+        }
+    }
+    for (size_t i = 0; i < g->n_output; i++)
+        if (g->output[i]->name && (v = nt_onnx_lookup(r, sc, g->output[i]->name, &known)))
+            v->pinned = true;
+}
+
+static nt_status read_attr(nt_onnx_reader *r, nt_node *n, const nt_onnx_scope *sc,
+                           const Onnx__AttributeProto *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    bool there = true, known;
+    nt_attr a;
+
+    if ((p->g || p->n_graphs) && sc)
+        return nt_fail(e, NT_EUNSUPPORTED, "subgraphs inside local functions are not supported");
+    if (p->g)
+        pin_names(r, sc, p->g);
+    for (size_t i = 0; i < p->n_graphs; i++)
+        pin_names(r, sc, p->graphs[i]);
+    NT_TRY(nt_onnx_scoped_attr(&a, &there, r, sc, p, e));
+    if (!there)
+        goto done;
+    known = nt_node_attr(n, a.name) != NULL;
+    if (known)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "attribute '%s' is given twice", a.name));
+    NT_TRY(nt_attr_put(r->g, n, &a, e));
+done:
+    return s;
+}
+
+static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p, const nt_onnx_scope *sc,
+                            nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_node *n = NULL;
+    nt_value **in, **out;
+    char name[512] = "";
+
+    NT_TRY(find_values(&in, r, sc, p->input, p->n_input, e));
+    NT_TRY(find_values(&out, r, sc, p->output, p->n_output, e));
+    if (sc && p->name && *p->name)
+        snprintf(name, sizeof name, "%.240s/%.240s", sc->label, p->name);
+    NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, sc ? name : p->name, in, (int)p->n_input, out,
+                             (int)p->n_output, e));
+    n->domain = nt_arena_strdup(r->g->arena, nt_onnx_domain(p->domain));
+    if (p->doc_string)
+        n->doc = nt_arena_strdup(r->g->arena, p->doc_string);
+    if (!n->domain || (p->doc_string && !n->doc))
+        NT_TRY(nt_fail_nomem(e));
+    for (size_t i = 0; i < p->n_attribute; i++)
+        NT_TRY(read_attr(r, n, sc, p->attribute[i], e));
+done:
+    return s;
+}
+
+/* The tensor that a Constant's attribute means; NULL for kinds that stay a node (strings,
+ * sparse tensors). */
+static nt_status constant_data(nt_tensor **out, const nt_attr *a, nt_err *e)
+{
+    static const char *const names[] = {
+        [NT_ATTR_FLOAT] = "value_float",   [NT_ATTR_INT] = "value_int",
+        [NT_ATTR_TENSOR] = "value",        [NT_ATTR_FLOATS] = "value_floats",
+        [NT_ATTR_INTS] = "value_ints",
+    };
+    size_t kind = (size_t)a->kind;
+    bool list = a->kind == NT_ATTR_FLOATS || a->kind == NT_ATTR_INTS;
+    bool real = a->kind == NT_ATTR_FLOATS || a->kind == NT_ATTR_FLOAT;
+    const void *data = a->kind == NT_ATTR_FLOAT    ? (const void *)&a->f
+                       : a->kind == NT_ATTR_INT    ? (const void *)&a->i
+                       : a->kind == NT_ATTR_FLOATS ? (const void *)a->floats
+                                                   : (const void *)a->ints;
+    int64_t n = (int64_t)a->n;
+    nt_status s;
+
+    *out = NULL;
+    if (kind >= sizeof names / sizeof names[0] || !names[kind] ||
+        strcmp(a->name, names[kind]) != 0)
+        return NT_OK;
+    if (a->kind == NT_ATTR_TENSOR)
+        return a->t ? nt_tensor_dup(out, a->t, e) : NT_OK;
+    s = nt_tensor_new(out, real ? NT_F32 : NT_I64, list, &n, e);
+    if (s == NT_OK && nt_tensor_bytes(*out))
+        memcpy((*out)->data, data, nt_tensor_bytes(*out));
+    return s;
+}
+
+/* A Constant node becomes a constant where its attribute allows. */
+static nt_status read_constant(bool *is_constant, nt_onnx_reader *r, const Onnx__NodeProto *p,
+                               const nt_onnx_scope *sc, nt_err *e)
+{
+    nt_status s;
+    nt_attr a;
+    nt_tensor *t = NULL;
+    bool there, known;
+    nt_value *v;
+
+    *is_constant = false;
+    if (p->n_output != 1 || p->n_attribute != 1 || !*p->output[0])
+        return NT_OK;
+    s = nt_onnx_scoped_attr(&a, &there, r, sc, p->attribute[0], e);
+    if (s != NT_OK || !there)
+        return s;
+    s = constant_data(&t, &a, e);
+    if (s != NT_OK || !t)
+        return s;
+    v = nt_onnx_lookup(r, sc, p->output[0], &known);
+    if (!v || v->producer || v->data || v->is_input) {
+        nt_tensor_free(t);
+        return nt_fail(e, NT_EFORMAT, "output '%s' is produced twice", p->output[0]);
+    }
+    nt_value_take_data(v, t);
+    *is_constant = true;
+    return NT_OK;
+}
+
+static nt_status read_node(nt_onnx_reader *r, const Onnx__NodeProto *p, const nt_onnx_scope *sc,
+                           nt_err *e)
+{
+    nt_status s = NT_OK;
+    const nt_onnx_function *f = nt_onnx_function_of(r, p);
+    bool is_constant = false;
+
+    if (f)
+        return nt_onnx_inline(r, f, p, sc, e);
+    if (!p->op_type || !*p->op_type)
+        return nt_fail(e, NT_EFORMAT, "has no operator");
+    if (strcmp(p->op_type, "Constant") == 0 && !*nt_onnx_domain(p->domain))
+        NT_TRY(read_constant(&is_constant, r, p, sc, e));
+    if (!is_constant)
+        NT_TRY(read_plain(r, p, sc, e));
+done:
+    return s;
+}
+
+nt_status nt_onnx_nodes_read(nt_onnx_reader *r, Onnx__NodeProto *const *v, size_t n,
+                             const nt_onnx_scope *sc, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (size_t i = 0; i < n; i++)
+        NT_TRY(make_outputs(r, v[i], sc, e));
+    for (size_t i = 0; i < n; i++) {
+        s = read_node(r, v[i], sc, e);
+        if (s == NT_OK)
+            continue;
+        nt_err_prefix(e, "node '%s'", label_of(v[i]));
+        break;
+    }
+done:
+    return s;
+}

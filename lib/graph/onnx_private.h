@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* onnx_private.h - what lib/graph/onnx_*.c share; ONNX and protobuf-c types stop here. */
+#ifndef NT_GRAPH_ONNX_PRIVATE_H
+#define NT_GRAPH_ONNX_PRIVATE_H
+
+#include "graph/internal.h"
+#include "graph/map.h"
+#include "onnx.pb-c.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "ONNX's raw_data is little-endian and is copied as it is"
+#endif
+
+#define NT_ONNX_EXTERNAL "weights.bin" /* where external data of our archives lies */
+
+/* onnx_wire.c: unpacking with bounded nesting (protobuf-c itself recurses without one) and
+ * checked memory. Free with nt_onnx_free. */
+nt_status nt_onnx_unpack(void **out, const ProtobufCMessageDescriptor *d, const void *bytes,
+                         size_t n, nt_err *e) NT_MUST_CHECK;
+void nt_onnx_free(void *message);
+/* The same into an arena, with which the message goes: not for nt_onnx_free. */
+nt_status nt_onnx_unpack_in(void **out, nt_arena *a, const ProtobufCMessageDescriptor *d,
+                            const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
+/* Frees the bytes of a field that has been read, long before the message goes. */
+void nt_onnx_drop(ProtobufCBinaryData *b);
+
+/* Where external data is looked for: in a folder, or in bytes called NT_ONNX_EXTERNAL. */
+typedef struct nt_onnx_source {
+    const char *dir; /* NULL: none */
+    const void *ext; /* NULL: none */
+    size_t ext_n;
+} nt_onnx_source;
+
+/* onnx_tensor.c: messages do not name the tensor. */
+nt_status nt_onnx_tensor_decode(nt_tensor **out, const Onnx__TensorProto *p,
+                                const nt_onnx_source *src, nt_err *e) NT_MUST_CHECK;
+/* p borrows t's extents and data. */
+void nt_onnx_tensor_encode(Onnx__TensorProto *p, const nt_tensor *t);
+/* onnx_external.c: n bytes that external_data describes. Opening checks that they are there, so
+ * that memory is asked for only then. */
+typedef struct nt_onnx_external {
+    int fd;          /* -1: none */
+    const char *mem; /* NULL: none */
+    int64_t offset;  /* in the file */
+} nt_onnx_external;
+
+nt_status nt_onnx_external_open(nt_onnx_external *x, size_t n, const Onnx__TensorProto *p,
+                                const nt_onnx_source *src, nt_err *e) NT_MUST_CHECK;
+nt_status nt_onnx_external_read(void *out, size_t n, const nt_onnx_external *x,
+                                nt_err *e) NT_MUST_CHECK;
+void nt_onnx_external_close(nt_onnx_external *x);
+
+/* onnx_attr.c: into g's arena; a tensor type that nt has not is carried raw. */
+nt_status nt_onnx_attr_decode(nt_attr *out, nt_graph *g, const Onnx__AttributeProto *p,
+                              const nt_onnx_source *src, nt_err *e) NT_MUST_CHECK;
+/* In arena memory, borrowing what attr points to. */
+nt_status nt_onnx_attr_encode(Onnx__AttributeProto **out, nt_arena *a, const nt_attr *attr,
+                              nt_err *e) NT_MUST_CHECK;
+/* The type number of an attribute; files before IR version 2 leave it to what is there. */
+int nt_onnx_attr_type(const Onnx__AttributeProto *p);
+
+/* onnx_type.c */
+nt_status nt_onnx_type_decode(nt_value *v, nt_graph *g, const Onnx__TypeProto *t,
+                              nt_err *e) NT_MUST_CHECK;
+/* *out is NULL where nothing is known. */
+nt_status nt_onnx_type_encode(Onnx__TypeProto **out, nt_arena *a, const nt_value *v,
+                              nt_err *e) NT_MUST_CHECK;
+
+/* A local function of the model. */
+typedef struct nt_onnx_function {
+    const Onnx__FunctionProto *p;
+    nt_attr *dflt; /* attributes with a default */
+    int n_dflt;
+} nt_onnx_function;
+
+/* One function body on its way into the graph, and the call it stands for. */
+typedef struct nt_onnx_scope {
+    const struct nt_onnx_scope *up; /* the caller's; NULL: the graph itself */
+    const nt_onnx_function *fn;
+    const Onnx__NodeProto *call;
+    const char *label; /* of the call, in front of the names inside */
+    nt_map *names;     /* local name -> value */
+    int depth;
+} nt_onnx_scope;
+
+typedef struct nt_onnx_reader {
+    nt_graph *g;
+    nt_onnx_source src;
+    nt_map *functions; /* "domain:name" -> nt_onnx_function, NULL: none */
+    size_t n_inlined;  /* nodes that came from functions */
+    nt_value absent;   /* stands in a scope's names for what the call leaves out */
+} nt_onnx_reader;
+
+/* onnx_read.c: an opset import of another domain, once. */
+nt_status nt_onnx_add_domain(nt_graph *g, const char *domain, int64_t version,
+                             nt_err *e) NT_MUST_CHECK;
+
+/* onnx_inline.c */
+nt_status nt_onnx_functions(nt_onnx_reader *r, const Onnx__ModelProto *m,
+                            nt_err *e) NT_MUST_CHECK;
+/* NULL where the node calls no local function. */
+const nt_onnx_function *nt_onnx_function_of(const nt_onnx_reader *r, const Onnx__NodeProto *p);
+nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
+                         const Onnx__NodeProto *call, const nt_onnx_scope *up,
+                         nt_err *e) NT_MUST_CHECK;
+/* The attributes of a node inside a function body, references to the call's resolved. */
+nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
+                              const nt_onnx_scope *sc, const Onnx__AttributeProto *p,
+                              nt_err *e) NT_MUST_CHECK;
+
+/* onnx_node.c: nodes of the graph (sc NULL) or of a function body. */
+nt_status nt_onnx_nodes_read(nt_onnx_reader *r, Onnx__NodeProto *const *v, size_t n,
+                             const nt_onnx_scope *sc, nt_err *e) NT_MUST_CHECK;
+/* NULL for a name that nothing has and for an input left out: *known tells them apart. */
+nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name,
+                         bool *known);
+/* "" for "ai.onnx" and NULL. */
+const char *nt_onnx_domain(const char *domain);
+
+#endif

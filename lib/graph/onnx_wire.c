@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between bytes and protobuf-c. Its parser recurses once per nested message without a bound, so a
+ * small hostile file could exhaust the stack: the nesting is measured here first, by walking the
+ * wire format along the message descriptors.
+ */
+#include "base/alloc.h"
+#include "graph/onnx_private.h"
+
+#define MAX_NESTING 100 /* what Google's parsers allow */
+
+static const char damaged[] = "not an ONNX file, or damaged";
+
+/* A varint of at most 10 bytes at *at; false at the end of the bytes. */
+static bool read_varint(uint64_t *out, const uint8_t *p, size_t n, size_t *at)
+{
+    uint64_t v = 0;
+
+    for (int shift = 0; shift < 70 && *at < n; shift += 7) {
+        uint8_t b = p[(*at)++];
+
+        v |= (uint64_t)(b & 127) << (shift < 64 ? shift : 63);
+        if (b < 128) {
+            *out = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads a field's key and finds the bytes of its value, p[*at..*at + *len). */
+static bool read_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at)
+{
+    uint64_t ignored;
+
+    *len = 0;
+    if (!read_varint(key, p, n, at))
+        return false;
+    switch (*key & 7) {
+    case PROTOBUF_C_WIRE_TYPE_VARINT:
+        return read_varint(&ignored, p, n, at);
+    case PROTOBUF_C_WIRE_TYPE_64BIT:
+        *len = 8;
+        break;
+    case PROTOBUF_C_WIRE_TYPE_32BIT:
+        *len = 4;
+        break;
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+        if (!read_varint(len, p, n, at))
+            return false;
+        break;
+    default:
+        return false;
+    }
+    return *len <= n - *at;
+}
+
+static nt_status check_nesting(const ProtobufCMessageDescriptor *d, const uint8_t *p, size_t n,
+                               int depth, nt_err *e)
+{
+    size_t at = 0;
+    uint64_t key, len;
+
+    if (depth > MAX_NESTING)
+        return nt_fail(e, NT_EFORMAT, "messages are nested more than %d deep", MAX_NESTING);
+    for (; at < n; at += len) {
+        const ProtobufCFieldDescriptor *f;
+        nt_status s;
+
+        if (!read_field(&key, &len, p, n, &at))
+            return nt_fail(e, NT_EFORMAT, damaged);
+        f = protobuf_c_message_descriptor_get_field(d, (unsigned)(key >> 3));
+        if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE ||
+            (key & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
+            continue;
+        s = check_nesting(f->descriptor, p + at, len, depth + 1, e);
+        if (s != NT_OK)
+            return s;
+    }
+    return NT_OK;
+}
+
+/* Where protobuf-c's memory comes from, and whether it ran out there. */
+typedef struct memory {
+    nt_arena *arena; /* NULL: the heap */
+    bool failed;
+} memory;
+
+static void *take_memory(void *data, size_t n)
+{
+    memory *m = data;
+    void *p = m->arena ? nt_arena_alloc(m->arena, n, 1) : nt_realloc(NULL, n, 1);
+
+    m->failed = m->failed || !p;
+    return p;
+}
+
+static void give_memory(void *data, void *p)
+{
+    const memory *m = data;
+
+    if (!m->arena)
+        nt_free(p);
+}
+
+nt_status nt_onnx_unpack_in(void **out, nt_arena *a, const ProtobufCMessageDescriptor *d,
+                            const void *bytes, size_t n, nt_err *e)
+{
+    memory m = {a, false};
+    ProtobufCAllocator allocator = {take_memory, give_memory, &m};
+    nt_status s = check_nesting(d, bytes, n, 0, e);
+
+    if (s != NT_OK)
+        return s;
+    *out = protobuf_c_message_unpack(d, &allocator, n, bytes);
+    if (!*out)
+        return m.failed ? nt_fail_nomem(e) : nt_fail(e, NT_EFORMAT, damaged);
+    return NT_OK;
+}
+
+nt_status nt_onnx_unpack(void **out, const ProtobufCMessageDescriptor *d, const void *bytes,
+                         size_t n, nt_err *e)
+{
+    return nt_onnx_unpack_in(out, NULL, d, bytes, n, e);
+}
+
+void nt_onnx_free(void *message)
+{
+    memory m = {NULL, false};
+    ProtobufCAllocator allocator = {take_memory, give_memory, &m};
+
+    if (message)
+        protobuf_c_message_free_unpacked(message, &allocator);
+}
+
+void nt_onnx_drop(ProtobufCBinaryData *b)
+{
+    nt_free(b->data);
+    *b = (ProtobufCBinaryData){0, NULL};
+}
