@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dnn_api.h - oneDNN as the dnn_*.c files see it: one description of a primitive for the C
+ * interfaces of 2.6 and 3.x alike.
+ *
+ * A dnn_op is plain data: tensors as extents, type and layout. dnn_pd_new turns it into
+ * oneDNN's primitive descriptor (making the forward hint that a backward pass wants),
+ * dnn_prim_new turns that into an nt_prim. What oneDNN cannot do is NT_EUNSUPPORTED.
+ */
+#ifndef NT_KERNEL_DNN_API_H
+#define NT_KERNEL_DNN_API_H
+
+#include "kernel/internal.h"
+
+#include <dnnl.h>
+
+/* A borrowed memory descriptor: what oneDNN answers to a query. */
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t dnn_cmd;
+#else
+typedef const dnnl_memory_desc_t *dnn_cmd;
+#endif
+
+typedef struct dnn_md {
+    int rank; /* 0: no such tensor */
+    dnnl_dims_t dims;
+    dnnl_data_type_t type;
+    dnnl_format_tag_t tag; /* dnnl_format_tag_any: oneDNN chooses; _undef: by stride */
+    dnnl_dims_t stride;
+} dnn_md;
+
+/* In a backward pass src, weights, bias and dst are the gradients where the pass reads or makes
+ * those; data is the forward tensor some passes also want. */
+typedef struct dnn_op {
+    dnnl_primitive_kind_t kind;
+    dnnl_prop_kind_t prop;
+    dnnl_alg_kind_t alg;
+    dnn_md src, weights, bias, dst, data; /* binary: src op weights = dst */
+    dnnl_dims_t ker, stride, dil, lo, hi; /* dil as oneDNN counts it: 0 is dense */
+    float alpha, beta;                    /* of an eltwise */
+    float eps;
+    unsigned flags; /* of a batch normalisation */
+    int axis;       /* of a softmax */
+    nt_post post[NT_POST_MAX];
+    int n_post;
+    float scale; /* linear post-operation before all others; 0: none */
+} dnn_op;
+
+dnnl_data_type_t dnn_type(nt_dtype t);
+/* dnnl_format_tag_undef where this rank has no such format. */
+dnnl_format_tag_t dnn_tag(nt_format f, int rank);
+dnn_md dnn_md_of(const nt_desc *d);
+/* The same bytes as one long row, for kernels that do not look at positions. */
+dnn_md dnn_md_flat(const nt_desc *d);
+/* A row of n fp32 numbers: biases, statistics. */
+dnn_md dnn_md_row(int64_t n);
+/* NT_FMT_ANY when md is none of our layouts. */
+nt_format dnn_format_of(dnn_cmd md, const dnn_md *like);
+
+/* false: this oneDNN has no such function (hardsigmoid in 2.6). */
+bool dnn_eltwise_alg(dnnl_alg_kind_t *alg, float *alpha, float *beta, const nt_post *p);
+
+nt_status dnn_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, const dnn_op *op,
+                     nt_err *e) NT_MUST_CHECK;
+nt_status dnn_sum_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, const dnn_md *x,
+                         nt_err *e) NT_MUST_CHECK;
+nt_status dnn_concat_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, const dnn_md *x,
+                            int axis, nt_err *e) NT_MUST_CHECK;
+void dnn_pd_free(dnnl_primitive_desc_t pd);
+const char *dnn_pd_impl(dnnl_primitive_desc_t pd);
+/* The descriptor of an argument (DNNL_ARG_SRC, ...), living as long as pd; its bytes, 0 when
+ * the primitive has no such argument. */
+dnn_cmd dnn_pd_md(dnnl_primitive_desc_t pd, int arg);
+size_t dnn_pd_bytes(dnnl_primitive_desc_t pd, int arg);
+
+/* args[i].id is oneDNN's name of the caller's argument number args[i].from; what this primitive
+ * does not have is skipped. */
+typedef struct dnn_arg {
+    int id, from;
+} dnn_arg;
+
+nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, int n,
+                       const dnn_arg *args, nt_err *e) NT_MUST_CHECK;
+/* dnn_pd_new and dnn_prim_new in one. */
+nt_status dnn_prim_of(nt_prim **out, nt_device *dev, const dnn_op *op, int n,
+                      const dnn_arg *args, nt_err *e) NT_MUST_CHECK;
+/* args: x, y. */
+nt_status dnn_copy_new(nt_prim **out, nt_device *dev, const dnn_md *x, const dnn_md *y,
+                       nt_err *e) NT_MUST_CHECK;
+/* args: plain, packed; or with unpack: packed, plain. */
+nt_status dnn_pack_new(nt_prim **out, nt_device *dev, const dnn_md *plain, dnn_cmd packed,
+                       bool unpack, nt_err *e) NT_MUST_CHECK;
+
+#endif

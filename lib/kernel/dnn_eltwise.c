@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Elementwise functions, binary operations, sums, copies, concatenation and reduction by
+ * oneDNN. Where position does not matter a tensor is handed over as one long row, so that rank
+ * and layout do not decide how fast it goes.
+ */
+#include "kernel/dnn_api.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A function that moves 0 must see the padding of blocked layouts, to leave it at zero. */
+static bool has_padding(const nt_desc *x)
+{
+    int64_t block = nt_format_block(nt_format_of_rank(x->fmt, x->rank));
+
+    return block > 1 && x->dims[1] % block;
+}
+
+static nt_status eltwise(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
+                         dnnl_prop_kind_t prop, int n, const dnn_arg *args, nt_err *e)
+{
+    dnn_op o = {.kind = dnnl_eltwise, .prop = prop};
+
+    assert(p->kind != NT_POST_SUM);
+    if (!dnn_eltwise_alg(&o.alg, &o.alpha, &o.beta, p))
+        return nt_fail(e, NT_EUNSUPPORTED, "this oneDNN has no such elementwise function");
+    o.src = o.dst = has_padding(x) ? dnn_md_of(x) : dnn_md_flat(x);
+    return dnn_prim_of(out, dev, &o, n, args, e);
+}
+
+nt_status dnn_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
+                          nt_err *e)
+{
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DST, 1}};
+
+    return eltwise(out, dev, p, x, dnnl_forward_inference, 2, args, e);
+}
+
+nt_status dnn_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
+                              nt_err *e)
+{
+    static const dnn_arg args[] = {
+        {DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}, {DNNL_ARG_DIFF_SRC, 2}};
+
+    return eltwise(out, dev, p, x, dnnl_backward_data, 3, args, e);
+}
+
+/* oneDNN's fast kernels broadcast the second operand only; addition and product can swap. */
+nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
+                         const nt_desc *b, const nt_desc *y, nt_err *e)
+{
+    static const dnnl_alg_kind_t alg[] = {
+        [NT_BIN_ADD] = dnnl_binary_add,
+        [NT_BIN_SUB] = dnnl_binary_sub,
+        [NT_BIN_MUL] = dnnl_binary_mul,
+        [NT_BIN_DIV] = dnnl_binary_div,
+    };
+    dnn_arg args[] = {{DNNL_ARG_SRC_0, 0}, {DNNL_ARG_SRC_1, 1}, {DNNL_ARG_DST, 2}};
+    dnn_op o = {.kind = dnnl_binary, .alg = alg[kind]};
+
+    if ((kind == NT_BIN_ADD || kind == NT_BIN_MUL) && !nt_desc_same(a, y)) {
+        const nt_desc *t = a;
+
+        a = b;
+        b = t;
+        args[0].from = 1;
+        args[1].from = 0;
+    }
+    if (!nt_desc_same(a, y))
+        return nt_fail(e, NT_EUNSUPPORTED, "oneDNN broadcasts the second operand only");
+    if (nt_desc_same(b, y) && (kind != NT_BIN_DIV || !has_padding(y))) {
+        o.src = o.weights = o.dst = dnn_md_flat(y);
+    } else {
+        o.src = dnn_md_of(a);
+        o.weights = dnn_md_of(b);
+        o.dst = dnn_md_of(y);
+    }
+    return dnn_prim_of(out, dev, &o, 3, args, e);
+}
+
+nt_status dnn_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt_err *e)
+{
+    dnn_md all[8];
+    dnn_arg args[9];
+    dnnl_primitive_desc_t pd = NULL;
+    nt_status s;
+
+    assert(n >= 1 && n <= 8);
+    for (int i = 0; i < n; i++) {
+        all[i] = dnn_md_flat(x);
+        args[i] = (dnn_arg){DNNL_ARG_MULTIPLE_SRC + i, i};
+    }
+    args[n] = (dnn_arg){DNNL_ARG_DST, n};
+    NT_TRY(dnn_sum_pd_new(&pd, dev, n, all, e));
+    NT_TRY(dnn_prim_new(out, dev, pd, n + 1, args, e));
+done:
+    dnn_pd_free(pd);
+    return s;
+}
+
+nt_status dnn_reorder_new(nt_prim **out, nt_device *dev, const nt_desc *x, const nt_desc *y,
+                          nt_err *e)
+{
+    dnn_md from = dnn_md_of(x), to = dnn_md_of(y);
+
+    return dnn_copy_new(out, dev, &from, &to, e);
+}
+
+nt_status dnn_concat_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, int axis,
+                         nt_err *e)
+{
+    dnn_md all[64];
+    dnn_arg args[65];
+    dnnl_primitive_desc_t pd = NULL;
+    nt_status s;
+
+    assert(n >= 1 && n <= 64);
+    for (int i = 0; i < n; i++) {
+        all[i] = dnn_md_of(&x[i]);
+        args[i] = (dnn_arg){DNNL_ARG_MULTIPLE_SRC + i, i};
+    }
+    args[n] = (dnn_arg){DNNL_ARG_DST, n};
+    NT_TRY(dnn_concat_pd_new(&pd, dev, n, all, axis, e));
+    NT_TRY(dnn_prim_new(out, dev, pd, n + 1, args, e));
+done:
+    dnn_pd_free(pd);
+    return s;
+}
+
+nt_status dnn_reduce_to_new(nt_prim **out, nt_device *dev, const nt_desc *a, const nt_desc *b,
+                            nt_err *e)
+{
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DST, 1}};
+    dnn_op o = {.kind = dnnl_reduction, .alg = dnnl_reduction_sum};
+
+    if (nt_desc_same(a, b))
+        return dnn_reorder_new(out, dev, a, b, e);
+    o.src = dnn_md_of(a);
+    o.dst = dnn_md_of(b);
+    return dnn_prim_of(out, dev, &o, 2, args, e);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Batch normalisation and softmax by oneDNN. */
+#include "kernel/dnn_api.h"
+
+/* Two dimensions are a picture of one point: [n][c][1][1], channels last, is the same memory.
+ */
+static dnn_op bn_op(const nt_bn_desc *d, dnnl_prop_kind_t prop, unsigned flags)
+{
+    dnn_op o = {.kind = dnnl_batch_normalization, .prop = prop, .eps = d->eps};
+    nt_desc x = d->x;
+
+    if (x.rank == 2) {
+        x.rank = 4;
+        x.dims[2] = x.dims[3] = 1;
+        x.fmt = NT_FMT_NHWC;
+    }
+    o.src = o.dst = dnn_md_of(&x);
+    o.flags = dnnl_use_scale | dnnl_use_shift | flags;
+    if (d->relu)
+        o.flags |= dnnl_fuse_norm_relu;
+    return o;
+}
+
+nt_status dnn_bn_infer_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_err *e)
+{
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0},      {DNNL_ARG_SCALE, 1},
+                                   {DNNL_ARG_SHIFT, 2},    {DNNL_ARG_MEAN, 3},
+                                   {DNNL_ARG_VARIANCE, 4}, {DNNL_ARG_DST, 5}};
+    dnn_op o = bn_op(d, dnnl_forward_inference, dnnl_use_global_stats);
+
+    return dnn_prim_of(out, dev, &o, 6, args, e);
+}
+
+nt_status dnn_bn_train_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev,
+                           const nt_bn_desc *d, nt_err *e)
+{
+    static const dnn_arg args[] = {
+        {DNNL_ARG_SRC, 0},      {DNNL_ARG_SCALE, 1}, {DNNL_ARG_SHIFT, 2},    {DNNL_ARG_MEAN, 3},
+        {DNNL_ARG_VARIANCE, 4}, {DNNL_ARG_DST, 5},   {DNNL_ARG_WORKSPACE, 6}};
+    nt_status s;
+    dnn_op o = bn_op(d, dnnl_forward_training, 0);
+    dnnl_primitive_desc_t pd = NULL;
+
+    NT_TRY(dnn_pd_new(&pd, dev, &o, e));
+    NT_TRY(dnn_prim_new(out, dev, pd, 7, args, e));
+    *workspace_bytes = dnn_pd_bytes(pd, DNNL_ARG_WORKSPACE);
+done:
+    dnn_pd_free(pd);
+    return s;
+}
+
+nt_status dnn_bn_bwd_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_err *e)
+{
+    static const dnn_arg args[] = {
+        {DNNL_ARG_SRC, 0},      {DNNL_ARG_DIFF_DST, 1},   {DNNL_ARG_SCALE, 2},
+        {DNNL_ARG_MEAN, 3},     {DNNL_ARG_VARIANCE, 4},   {DNNL_ARG_WORKSPACE, 5},
+        {DNNL_ARG_DIFF_SRC, 6}, {DNNL_ARG_DIFF_SCALE, 7}, {DNNL_ARG_DIFF_SHIFT, 8}};
+    dnn_op o = bn_op(d, dnnl_backward, 0);
+
+    return dnn_prim_of(out, dev, &o, 9, args, e);
+}
+
+static dnn_op softmax_op(const nt_desc *x, int axis, bool log, dnnl_prop_kind_t prop)
+{
+    dnn_op o = {.kind = dnnl_softmax, .prop = prop, .axis = axis};
+
+    o.alg = log ? dnnl_softmax_log : dnnl_softmax_accurate;
+    o.src = o.dst = o.data = dnn_md_of(x);
+    return o;
+}
+
+nt_status dnn_softmax_new(nt_prim **out, nt_device *dev, const nt_desc *x, int axis, bool log,
+                          nt_err *e)
+{
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DST, 1}};
+    dnn_op o = softmax_op(x, axis, log, dnnl_forward_inference);
+
+    return dnn_prim_of(out, dev, &o, 2, args, e);
+}
+
+nt_status dnn_softmax_bwd_new(nt_prim **out, nt_device *dev, const nt_desc *x, int axis,
+                              bool log, nt_err *e)
+{
+    static const dnn_arg args[] = {
+        {DNNL_ARG_DST, 0}, {DNNL_ARG_DIFF_DST, 1}, {DNNL_ARG_DIFF_SRC, 2}};
+    dnn_op o = softmax_op(x, axis, log, dnnl_backward_data);
+
+    return dnn_prim_of(out, dev, &o, 3, args, e);
+}
