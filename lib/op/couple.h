@@ -8,6 +8,15 @@
  * (in, 1, 1 axis) to (out, 1, 2 axes), index by index. Ties make classes; a class is removed
  * whole or not at all. Spans of one value that overlap are tied by the coupling itself: an index
  * of the smaller one goes with every index of the larger one that lies in it.
+ *
+ * Three rules make this sound whatever an operator says:
+ *  - an axis that a node's couple() neither tied nor froze nor freed is frozen: the node needs it
+ *    whole (spatial axes of a convolution, the axis of a sum);
+ *  - the batch axis (0 of every value that depends on a graph input) is never tied; what would be
+ *    tied to it is frozen;
+ *  - every cut must be a cut of single axes, or a Reshape could not follow it. A joint span is
+ *    therefore tied to those of its axes along which something can be cut (they reach a constant),
+ *    and if there is none, to the longest of its axes that is not frozen.
  */
 #ifndef NT_OP_COUPLE_H
 #define NT_OP_COUPLE_H
@@ -31,6 +40,10 @@ nt_status nt_couple_same(nt_coupling *c, nt_span a, nt_span b, nt_err *e) NT_MUS
 /* None of the span's indices may go; why: "Softmax along channels", for the report. */
 nt_status nt_couple_freeze(nt_coupling *c, nt_span a, const nt_node *n, const char *why,
                            nt_err *e) NT_MUST_CHECK;
+/* The node minds nothing about this span: it follows whatever goes (Shape). */
+nt_status nt_couple_free(nt_coupling *c, nt_span a, nt_err *e) NT_MUST_CHECK;
+/* All axes of v are free. */
+nt_status nt_couple_free_all(nt_coupling *c, const nt_value *v, nt_err *e) NT_MUST_CHECK;
 /* For elementwise operators with broadcasting: every axis of every input tied to the output's;
  * an axis of extent 1 that is stretched is not tied. The batch axis (0 of computed values) is
  * never prunable and never tied. */
@@ -40,6 +53,8 @@ nt_status nt_couple_elementwise(nt_coupling *c, const nt_node *n, nt_err *e) NT_
 nt_status nt_coupling_new(nt_coupling **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 void nt_coupling_free(nt_coupling *c);
 
+/* The graph it was made of. */
+const nt_graph *nt_coupling_graph(const nt_coupling *c);
 /* Reading the result. Classes are numbered from 0, in order of first appearance. */
 int nt_coupling_n_classes(const nt_coupling *c);
 /* -1 where the span was never tied. */
@@ -52,11 +67,17 @@ typedef struct nt_member {
     int64_t index;
 } nt_member;
 size_t nt_coupling_members(const nt_coupling *c, int cls, nt_member *out, size_t max);
+/* All spans that were tied, frozen or freed, in order of first appearance. */
+int nt_coupling_n_spans(const nt_coupling *c);
+nt_span nt_coupling_span(const nt_coupling *c, int i);
+/* Product of the extents; -1 when one is unknown. */
+int64_t nt_span_size(nt_span s);
 
 /*
- * What is left after removal, for nt_op.adapt. The indices (ascending, by the old numbering) of
- * one axis (or span) of a value that are kept; all of them when it was never cut. Borrowed.
- * NULL when the span was cut in a way that is not a cut of this span alone.
+ * What is left after removal (kept.h), for nt_op.adapt. The indices (ascending, by the old
+ * numbering) of one axis (or span) of a value that are kept; all of them when it was never cut.
+ * Borrowed. NULL for several axes that were never tied together, and for values younger than the
+ * coupling.
  */
 const int64_t *nt_kept_indices(const nt_kept *k, nt_span s, int64_t *count);
 /* Old extent of an axis. */

@@ -128,11 +128,10 @@ done:
 static nt_status missing(const nt_graph *g, const nt_node *n, nt_err *e)
 {
     if (n->domain[0] && strcmp(n->domain, "ai.onnx"))
-        return nt_fail(e, NT_EUNSUPPORTED,
-                       "node '%s': operator '%s' of domain '%s' is not supported", n->name,
+        return nt_fail(e, NT_EUNSUPPORTED, "operator '%s' of domain '%s' is not supported",
                        n->op_type, n->domain);
-    return nt_fail(e, NT_EUNSUPPORTED, "node '%s': operator '%s' (opset %d) is not supported",
-                   n->name, n->op_type, g->opset);
+    return nt_fail(e, NT_EUNSUPPORTED, "operator '%s' (opset %d) is not supported", n->op_type,
+                   g->opset);
 }
 
 /* Foreign domains have versions of their own; each of their operators has one entry. */
@@ -152,7 +151,7 @@ static nt_status find(const struct nt_op **out, const nt_graph *g, const nt_node
     *out = op;
 done:
     if (s != NT_OK)
-        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+        nt_err_prefix(e, "%s", n->op_type);
     return s;
 }
 
@@ -161,7 +160,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     nt_status s = n->op->infer(g, n, e);
 
     if (s != NT_OK)
-        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+        nt_err_prefix(e, "%s", n->op_type);
     return s;
 }
 
@@ -172,7 +171,7 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
                               : nt_fail(e, NT_EUNSUPPORTED, "has no plain form");
 
     if (s != NT_OK)
-        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+        nt_err_prefix(e, "%s", n->op_type);
     return s;
 }
 
