@@ -11,12 +11,12 @@
 
 typedef struct nt_batch_plan nt_batch_plan;
 
-/* g must have one input [n][c][h][w] (or [n][c * h * w], fed with the samples' rows) and a first
- * output [n][k] (or [n][k][1][1]). o->dims is ignored. The plan for batch size n is made here,
- * so that what cannot be planned fails at once; others when they are first asked for. */
+/* g must have one input [n][c][h][w] (or [n][c * h * w], fed with the samples' rows) and a
+ * first output [n][k] (or [n][k][1][1]). o->dims is ignored. The plan for batch size n is made
+ * here, so that what cannot be planned fails at once; others when they are first asked for. */
 nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *dev,
-                            const nt_plan_opts *o, int64_t n, const int64_t chw[3], nt_err *e)
-    NT_MUST_CHECK;
+                            const nt_plan_opts *o, int64_t n, const int64_t chw[3],
+                            nt_err *e) NT_MUST_CHECK;
 void nt_batch_plan_free(nt_batch_plan *b);
 /* Outputs of a sample. */
 int64_t nt_batch_plan_classes(const nt_batch_plan *b);

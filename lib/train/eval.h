@@ -59,11 +59,11 @@ nt_comparison nt_eval_compare(const nt_eval_result *model, const nt_eval_result 
 typedef struct nt_evaluator nt_evaluator;
 
 /* Makes the plan(s) once. params as in nt_plan_opts: NULL for the graph's constants. All are
- * borrowed. NT_EINVAL when the data do not fit the network's input, or have more classes than it
- * has outputs. */
+ * borrowed. NT_EINVAL when the data do not fit the network's input, or have more classes than
+ * it has outputs. */
 nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *params,
-                           nt_device *dev, nt_split *split, const nt_eval_opts *o, nt_err *e)
-    NT_MUST_CHECK;
+                           nt_device *dev, nt_split *split, const nt_eval_opts *o,
+                           nt_err *e) NT_MUST_CHECK;
 void nt_evaluator_free(nt_evaluator *v);
 /* Over the whole split, with the parameters as they are now. Releases what r held. */
 nt_status nt_evaluator_run(nt_evaluator *v, nt_eval_result *r, nt_err *e) NT_MUST_CHECK;

@@ -6,14 +6,14 @@
  * over the batch and, unless grad is NULL, ADDS scale * dL/dx to grad [n][k], so that terms are
  * combined by calling one after the other on a zeroed buffer. None can fail or allocates.
  *
- * Cross-entropy and distillation want logits. A network that ends in Softmax or LogSoftmax over
- * its classes is trained and judged on what goes into it: nt_logits_graph takes the node off, so
- * that no logarithm of a rounded probability is ever taken.
+ * Cross-entropy and distillation want logits: see logits.h.
  */
 #ifndef NT_TRAIN_LOSS_H
 #define NT_TRAIN_LOSS_H
 
-#include "graph/graph.h"
+#include "base/err.h"
+
+#include <stdint.h>
 
 typedef enum nt_loss_kind { NT_LOSS_CROSS_ENTROPY, NT_LOSS_MSE } nt_loss_kind;
 
@@ -40,14 +40,7 @@ double nt_loss_distill(float *grad, const float *x, const float *teacher, int64_
 double nt_loss_mse(float *grad, const float *x, const float *target, int64_t n, int64_t k,
                    double scale);
 /* The same against one-hot targets. */
-double nt_loss_mse_label(float *grad, const float *x, const int32_t *label, int64_t n, int64_t k,
-                         double scale);
-
-/*
- * A copy of g (constants shared: g must outlive it) whose first output is the logits: without a
- * closing Softmax or LogSoftmax over axis 1 (or the last of [n][k]). Other graphs are copied as
- * they are.
- */
-nt_status nt_logits_graph(nt_graph **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
+double nt_loss_mse_label(float *grad, const float *x, const int32_t *label, int64_t n,
+                         int64_t k, double scale);
 
 #endif

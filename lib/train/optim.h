@@ -42,8 +42,8 @@ struct nt_optim_kind {
     const char *buffer_name[NT_OPTIM_BUFFERS]; /* as PyTorch calls them */
     double lr, weight_decay;                   /* PyTorch's defaults */
     /* w, g and the buffers are of n elements; g is not changed. */
-    void (*update)(float *w, const float *g, float *const *buf, size_t n, const nt_optim_opts *o,
-                   const nt_optim_hyper *h);
+    void (*update)(float *w, const float *g, float *const *buf, size_t n,
+                   const nt_optim_opts *o, const nt_optim_hyper *h);
 };
 
 extern const nt_optim_kind nt_optim_sgd, nt_optim_adam, nt_optim_adamw;
@@ -55,10 +55,11 @@ nt_status nt_optim_defaults(nt_optim_opts *o, const char *name, nt_err *e) NT_MU
 
 /* For n parameters, in one group with o's weight decay; state is zero. NT_EINVAL for values out
  * of range. */
-nt_status nt_optim_new(nt_optim **out, const nt_optim_opts *o, size_t n, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_optim_new(nt_optim **out, const nt_optim_opts *o, size_t n,
+                       nt_err *e) NT_MUST_CHECK;
 void nt_optim_free(nt_optim *p);
-/* Gives [offset, offset + count) a weight decay and a factor on the learning rate of its own. */
+/* Gives [offset, offset + count) a weight decay and a factor on the learning rate of its own.
+ */
 nt_status nt_optim_group(nt_optim *p, size_t offset, size_t count, double weight_decay,
                          double lr_factor, nt_err *e) NT_MUST_CHECK;
 

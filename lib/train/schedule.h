@@ -5,16 +5,16 @@
  * All but `plateau` are functions of the clock alone, so that a resumed run needs no state.
  *
  *   constant
- *   step         step_size (30), gamma (0.1)         lr gamma^floor(t / step_size)
- *   multistep    milestones (30:60:80), gamma (0.1)  lr gamma^(milestones <= t)
- *   exponential  gamma (0.95)                        lr gamma^t
- *   linear       end_factor (0)                      straight from lr to lr end_factor, in the run
- *   cosine       T_max (the run), eta_min (0)        Loshchilov & Hutter 2017, arXiv:1608.03983, (5)
+ *   step         step_size (30), gamma (0.1): lr gamma^floor(t / step_size)
+ *   multistep    milestones (30:60:80), gamma (0.1): lr gamma^(how many milestones <= t)
+ *   exponential  gamma (0.95): lr gamma^t
+ *   linear       end_factor (0), total_iters (the run): straight from lr to lr end_factor
+ *   cosine       T_max (the run), eta_min (0): Loshchilov & Hutter 2017, arXiv:1608.03983 (5)
  *   onecycle     max_lr (lr), total_steps (the run), pct_start (0.3), div_factor (25),
  *                final_div_factor (1e4), cycle_momentum (true), base_momentum (0.85),
- *                max_momentum (0.95)                 Smith & Topin 2019, arXiv:1708.07120
- *   plateau      mode (max; min for losses), factor (0.1), patience (10), threshold (1e-4),
- *                cooldown (0), min_lr (0)            relative threshold
+ *                max_momentum (0.95): Smith & Topin 2019, arXiv:1708.07120
+ *   plateau      mode (max, or min where the metric is a loss), factor (0.1), patience (10),
+ *                threshold (1e-4, relative), cooldown (0), min_lr (0)
  *
  * t counts epochs, updates or evaluations as `interval` says: epoch (default), iteration
  * (default, and the only one, of onecycle) or eval (the only one of plateau). PyTorch's class
@@ -27,6 +27,9 @@
 
 #include "base/json.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 typedef struct nt_schedule nt_schedule;
 
 typedef struct nt_schedule_run {
@@ -35,6 +38,7 @@ typedef struct nt_schedule_run {
     uint64_t steps;          /* ... in updates ... */
     uint64_t evals;          /* ... and in evaluations */
     uint64_t warmup_updates; /* 0: none */
+    bool metric_is_loss;     /* less is better: plateau's default mode */
 } nt_schedule_run;
 
 /* Where a run is: epochs finished, updates made, evaluations made. */
@@ -42,12 +46,12 @@ typedef struct nt_clock {
     uint64_t epoch, step, evals;
 } nt_clock;
 
-/* "cosine,eta_min=0.001,interval=iteration" as the object {"name": "cosine", ...}: nt_json_free.
- * Lists are separated by colons. NT_EINVAL for what is no key=value. */
+/* "cosine,eta_min=0.001,interval=iteration" as the object {"name": "cosine", ...}:
+ * nt_json_free. Lists are separated by colons. NT_EINVAL for what is no key=value. */
 nt_status nt_schedule_parse(cJSON **out, const char *spec, nt_err *e) NT_MUST_CHECK;
 
-/* spec: such an object (NULL: constant). NT_EINVAL names the key and the allowed values; `where`
- * is the path in front of it ("scheduler"). */
+/* spec: such an object (NULL: constant). NT_EINVAL names the key and the allowed values;
+ * `where` is the path in front of it ("scheduler"). */
 nt_status nt_schedule_new(nt_schedule **out, const cJSON *spec, const nt_schedule_run *run,
                           const char *where, nt_err *e) NT_MUST_CHECK;
 void nt_schedule_free(nt_schedule *s);

@@ -17,9 +17,9 @@ nt_interval nt_wilson(size_t hits, size_t n, double z);
 
 /*
  * Two models on the same n samples: `lost` the first alone has right, `won` the second alone.
- * drop = (lost - won) / n; its interval is Bonett and Price's adjusted one (2012, J. Educ. Behav.
- * Stat. 37(4)): one pseudo-observation is added to each of the two, so that it is sound when they
- * are few, and not of zero width when they are none.
+ * drop = (lost - won) / n; its interval is Bonett and Price's adjusted one (2012, J. Educ.
+ * Behav. Stat. 37(4)): one pseudo-observation is added to each of the two, so that it is sound
+ * when they are few, and not of zero width when they are none.
  */
 nt_interval nt_paired_drop(size_t lost, size_t won, size_t n, double z);
 

@@ -2,10 +2,10 @@
 /*
  * trainer.h - the training loop.
  *
- * Each step: forward, loss, backward, gradients masked (and clipped, if asked), optimiser, weights
- * masked, EMA. Masked weights therefore stay zero whatever momentum holds. The last batch of an
- * epoch may be smaller, as in PyTorch. Gradients are one flat buffer (nt_params.g) between
- * backward and optimiser: the place where data-parallel training sums over ranks.
+ * Each step: forward, loss, backward, gradients masked (and clipped, if asked), optimiser,
+ * weights masked, EMA. Masked weights therefore stay zero whatever momentum holds. The last
+ * batch of an epoch may be smaller, as in PyTorch. Gradients are one flat buffer (nt_params.g)
+ * between backward and optimiser: the place where data-parallel training sums over ranks.
  */
 #ifndef NT_TRAIN_TRAINER_H
 #define NT_TRAIN_TRAINER_H
@@ -19,14 +19,15 @@
 /* What a run looks like from outside, now. */
 typedef struct nt_train_progress {
     nt_clock clock;
-    uint64_t steps, epochs; /* planned */
+    uint64_t steps, epochs;             /* planned */
     double loss, lr, images_per_second; /* loss: mean of the epoch so far */
     double metric;                      /* of the last evaluation; NAN before the first */
     bool epoch_done;
 } nt_train_progress;
 
 typedef struct nt_train_opts {
-    int64_t epochs, steps; /* the run ends at whichever comes first; 0: not given. One is needed */
+    int64_t epochs,
+        steps; /* the run ends at whichever comes first; 0: not given. One is needed */
     nt_optim_opts optim;
     cJSON *schedule; /* borrowed; as nt_schedule_new takes it; NULL: constant */
     double warmup;   /* epochs, may be a fraction */
@@ -41,16 +42,17 @@ typedef struct nt_train_opts {
     int workers;
     nt_dtype compute;
     uint64_t seed;
-    nt_metric metric;      /* what early stopping, keep_best and plateau look at */
-    int64_t eval_freq;     /* evaluate every so many epochs; and always after the last */
-    int64_t eval_skip;     /* no evaluation in the first so many epochs */
-    int64_t early_stopping; /* stop after so many evaluations without improvement; 0: never */
-    bool keep_best;         /* end with the parameters of the best evaluation */
-    const char *checkpoint; /* NULL: none. Written after each epoch ... */
+    nt_metric metric;         /* what early stopping, keep_best and plateau look at */
+    int64_t eval_freq;        /* evaluate every so many epochs; and always after the last */
+    int64_t eval_skip;        /* no evaluation in the first so many epochs */
+    int64_t early_stopping;   /* stop after so many evaluations without improvement; 0: never */
+    bool keep_best;           /* end with the parameters of the best evaluation */
+    const char *checkpoint;   /* NULL: none. Written after each epoch ... */
     int64_t checkpoint_every; /* ... and each so many steps; 0: not */
     bool resume;              /* go on from the checkpoint if it exists */
-    const char *identity; /* what the run depends on beside these options (digests of model, data
-                             and teacher): a checkpoint of another run is refused */
+    /* What the run depends on beside these options (digests of model, data and teacher): a
+     * checkpoint of another run is refused. */
+    const char *identity;
     /* Called after each step (weights masked) and after each epoch. May be NULL. */
     void (*progress)(void *ctx, const nt_train_progress *p);
     /* May change parameters or masks (pruning and quantization schedules). May be NULL. */
@@ -58,11 +60,12 @@ typedef struct nt_train_opts {
     void *ctx;
 } nt_train_opts;
 
-/* PyTorch's defaults where it has one: SGD, constant rate, no decay, everything decays alike. */
+/* PyTorch's defaults where it has one: SGD, constant rate, no decay, everything decays alike.
+ */
 void nt_train_defaults(nt_train_opts *o);
-/* The keys of Neutrino's full_trainer (CONTRACT.md): sets what they name, leaves the rest. Strings
- * and the schedule stay borrowed from j. NT_EINVAL names the key's path. *eval_split (may be
- * NULL): borrowed, untouched when not named. */
+/* The keys of Neutrino's full_trainer (CONTRACT.md): sets what they name, leaves the rest.
+ * Strings and the schedule stay borrowed from j. NT_EINVAL names the key's path. *eval_split
+ * (may be NULL): borrowed, untouched when not named. */
 nt_status nt_train_config(nt_train_opts *o, const cJSON *j, const char *where,
                           const char **eval_split, nt_err *e) NT_MUST_CHECK;
 
@@ -73,8 +76,8 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
                          nt_split *train, nt_split *eval, const nt_train_opts *o,
                          nt_err *e) NT_MUST_CHECK;
 void nt_trainer_free(nt_trainer *t);
-/* To the end, or from the checkpoint to the end. The result (the average, with EMA) is stored in
- * the model's graph. A loss that is not finite stops it: NT_EFORMAT with step and rate. */
+/* To the end, or from the checkpoint to the end. The result (the average, with EMA) is stored
+ * in the model's graph. A loss that is not finite stops it: NT_EFORMAT with step and rate. */
 nt_status nt_trainer_run(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* {"epochs": [{epoch, loss, lr, images_per_second, seconds, metric...}], "steps", "stopped",
  * "best"}; borrowed. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "train/logits.h"
+
+#include "graph/pass.h"
+
+#include <string.h>
+
+/* Does n normalise over the classes of [n][k] or [n][k][1][1]? Opsets before 13 flatten from
+ * `axis` (default 1) on, which is the same for these shapes. */
+static bool is_class_softmax(const nt_graph *g, const nt_node *n)
+{
+    const nt_value *v;
+    int64_t axis;
+
+    if (n == NULL ||
+        (strcmp(n->op_type, "Softmax") != 0 && strcmp(n->op_type, "LogSoftmax") != 0))
+        return false;
+    v = n->out[0];
+    if (v->rank < 2 || n->n_in != 1 || n->in[0] == NULL || n->in[0]->producer == NULL)
+        return false;
+    for (int i = 2; i < v->rank; i++)
+        if (v->dims[i].value != 1)
+            return false;
+    axis = nt_node_int(n, "axis", g->opset < 13 ? 1 : -1);
+    return axis == 1 || axis + v->rank == 1;
+}
+
+nt_status nt_logits_graph(nt_graph **out, const nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_graph *c = NULL;
+    nt_node *n;
+
+    NT_TRY(nt_graph_dup(&c, g, true, e));
+    n = c->n_outputs > 0 ? c->outputs[0]->producer : NULL;
+    if (is_class_softmax(c, n) && c->outputs[0]->n_uses == 0) {
+        nt_value *v = n->out[0];
+
+        NT_TRY(nt_graph_replace_value(c, v, n->in[0], e));
+        nt_graph_remove_node(c, n);
+        NT_TRY(nt_pass_dead(c, NULL, e));
+    }
+    *out = c;
+    c = NULL;
+done:
+    nt_graph_free(c);
+    return s;
+}

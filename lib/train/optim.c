@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Groups are disjoint ranges in ascending order that cover the buffer; giving one range values
+ * of its own cuts what it meets in at most three.
+ */
+#include "train/optim.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+typedef struct group {
+    size_t offset, count;
+    double weight_decay, lr_factor;
+} group;
+
+struct nt_optim {
+    nt_optim_opts o;
+    size_t n;
+    float *buf[NT_OPTIM_BUFFERS];
+    group *groups;
+    size_t n_groups;
+    uint64_t updates;
+};
+
+static const nt_optim_kind *const kinds[] = {&nt_optim_sgd, &nt_optim_adam, &nt_optim_adamw};
+
+nt_status nt_optim_defaults(nt_optim_opts *o, const char *name, nt_err *e)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcasecmp(kinds[i]->name, name) == 0) {
+            *o = (nt_optim_opts){.kind = kinds[i],
+                                 .lr = kinds[i]->lr,
+                                 .weight_decay = kinds[i]->weight_decay,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .eps = 1e-8};
+            return NT_OK;
+        }
+    return nt_fail(e, NT_EINVAL, "optimizer '%s' is not known (sgd, adam, adamw)", name);
+}
+
+static nt_status check(const nt_optim_opts *o, nt_err *e)
+{
+    if (!(o->lr >= 0) || isinf(o->lr))
+        return nt_fail(e, NT_EINVAL, "learning rate %g is not a number from 0 up", o->lr);
+    if (!(o->weight_decay >= 0) || isinf(o->weight_decay))
+        return nt_fail(e, NT_EINVAL, "weight decay %g is not a number from 0 up",
+                       o->weight_decay);
+    if (!(o->momentum >= 0 && o->momentum < 1))
+        return nt_fail(e, NT_EINVAL, "momentum %g is outside [0, 1)", o->momentum);
+    if (!(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1))
+        return nt_fail(e, NT_EINVAL, "betas %g and %g must lie in [0, 1)", o->beta1, o->beta2);
+    if (!(o->eps >= 0))
+        return nt_fail(e, NT_EINVAL, "eps %g is negative", o->eps);
+    if (o->nesterov && (o->kind != &nt_optim_sgd || o->momentum == 0))
+        return nt_fail(e, NT_EINVAL, "nesterov needs the optimizer sgd and a momentum");
+    if (o->momentum != 0 && o->kind != &nt_optim_sgd)
+        return nt_fail(e, NT_EINVAL, "momentum goes with the optimizer sgd (%s has betas)",
+                       o->kind->name);
+    return NT_OK;
+}
+
+nt_status nt_optim_new(nt_optim **out, const nt_optim_opts *o, size_t n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_optim *p = NULL;
+
+    NT_TRY(check(o, e));
+    s = NT_ENOMEM;
+    if ((p = nt_calloc(1, sizeof *p)) == NULL)
+        goto done;
+    p->o = *o;
+    p->n = n;
+    for (int i = 0; i < o->kind->n_buffers; i++)
+        if ((p->buf[i] = nt_calloc(n, sizeof *p->buf[i])) == NULL)
+            goto done;
+    if ((p->groups = nt_realloc(NULL, 1, sizeof *p->groups)) == NULL)
+        goto done;
+    p->groups[0] = (group){0, n, o->weight_decay, 1};
+    p->n_groups = 1;
+    *out = p;
+    p = NULL;
+    s = NT_OK;
+done:
+    if (s == NT_ENOMEM)
+        nt_fail_nomem(e);
+    nt_optim_free(p);
+    return s;
+}
+
+void nt_optim_free(nt_optim *p)
+{
+    if (p == NULL)
+        return;
+    for (int i = 0; i < NT_OPTIM_BUFFERS; i++)
+        nt_free(p->buf[i]);
+    nt_free(p->groups);
+    nt_free(p);
+}
+
+/* The part of g in [from, to), appended to v unless it is empty. */
+static size_t add_part(group *v, size_t n, const group *g, size_t from, size_t to)
+{
+    size_t end = g->offset + g->count;
+
+    from = from > g->offset ? from : g->offset;
+    to = to < end ? to : end;
+    if (from < to) {
+        v[n] = *g;
+        v[n].offset = from;
+        v[n++].count = to - from;
+    }
+    return n;
+}
+
+nt_status nt_optim_group(nt_optim *p, size_t offset, size_t count, double weight_decay,
+                         double lr_factor, nt_err *e)
+{
+    size_t end = offset + count, n = 0;
+    group *v = NULL;
+
+    if (end < offset || end > p->n)
+        return nt_fail(e, NT_EINVAL, "group [%zu, %zu) is outside the %zu parameters", offset,
+                       end, p->n);
+    if (count == 0)
+        return NT_OK;
+    if ((v = nt_realloc(NULL, p->n_groups + 2, sizeof *v)) == NULL)
+        return nt_fail_nomem(e);
+    for (size_t i = 0; i < p->n_groups; i++)
+        n = add_part(v, n, &p->groups[i], 0, offset);
+    v[n++] = (group){offset, count, weight_decay, lr_factor};
+    for (size_t i = 0; i < p->n_groups; i++)
+        n = add_part(v, n, &p->groups[i], end, p->n);
+    nt_free(p->groups);
+    p->groups = v;
+    p->n_groups = n;
+    return NT_OK;
+}
+
+void nt_optim_step(nt_optim *p, float *w, const float *g, double lr, double momentum)
+{
+    const nt_optim_kind *k = p->o.kind;
+    double own = k == &nt_optim_sgd ? p->o.momentum : p->o.beta1;
+    nt_optim_hyper h = {.momentum = isnan(momentum) ? own : momentum, .t = ++p->updates};
+
+    for (size_t i = 0; i < p->n_groups; i++) {
+        const group *v = &p->groups[i];
+        float *buf[NT_OPTIM_BUFFERS] = {NULL};
+
+        for (int j = 0; j < k->n_buffers; j++)
+            buf[j] = p->buf[j] + v->offset;
+        h.lr = lr * v->lr_factor;
+        h.weight_decay = v->weight_decay;
+        k->update(w + v->offset, g + v->offset, buf, v->count, &p->o, &h);
+    }
+}
+
+const nt_optim_opts *nt_optim_get_opts(const nt_optim *p)
+{
+    return &p->o;
+}
+
+int nt_optim_n_buffers(const nt_optim *p)
+{
+    return p->o.kind->n_buffers;
+}
+
+const char *nt_optim_buffer_name(const nt_optim *p, int i)
+{
+    return p->o.kind->buffer_name[i];
+}
+
+float *nt_optim_buffer(nt_optim *p, int i)
+{
+    return p->buf[i];
+}
+
+uint64_t nt_optim_updates(const nt_optim *p)
+{
+    return p->updates;
+}
+
+void nt_optim_set_updates(nt_optim *p, uint64_t t)
+{
+    p->updates = t;
+}
+
+double nt_clip_norm(float *g, size_t n, double max_norm)
+{
+    double sum = 0, norm, f;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (double)g[i] * g[i];
+    norm = sqrt(sum);
+    f = max_norm / (norm + 1e-6);
+    if (f < 1)
+        for (size_t i = 0; i < n; i++)
+            g[i] *= (float)f;
+    return norm;
+}
