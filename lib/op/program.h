@@ -117,4 +117,9 @@ nt_tid nt_program_saved(const nt_program *p, const nt_node *n, int slot);
 /* A random stream for this node that moves on with every run (dropout); lives with the program. */
 struct nt_rng *nt_program_rng(nt_program *p, const nt_node *n);
 
+/* ---- the default lowering, through eval and grad on PLAIN tensors of the values' own types: what
+ * a NULL facet means, and what an operator's own lowering leaves its rare cases to */
+nt_status nt_lower_default(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+nt_status nt_lower_grad_default(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+
 #endif

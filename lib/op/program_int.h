@@ -90,9 +90,6 @@ void nt_program_free(nt_program *p);
 /* A tensor with an address of its own. */
 nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind, void *data,
                            nt_tid *out, nt_err *e) NT_MUST_CHECK;
-/* The default lowering through eval and grad. */
-nt_status nt_lower_default(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
-nt_status nt_lower_grad_default(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* Sums parameters' contributions into their places; after the last lower_grad. */
 nt_status nt_program_finish_grads(nt_program *p, nt_err *e) NT_MUST_CHECK;
 
