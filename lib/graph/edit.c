@@ -59,7 +59,7 @@ static void set_name(nt_graph *g, nt_value *v, const char *name)
 }
 
 /* The map cannot grow here: as many go out as come in. */
-static void swap_names(nt_graph *g, nt_value *a, nt_value *b)
+void nt_graph_swap_names(nt_graph *g, nt_value *a, nt_value *b)
 {
     const char *name = a->name;
     bool ok;
@@ -88,7 +88,7 @@ nt_status nt_graph_rename_value(nt_graph *g, nt_value *v, const char *name, nt_e
     return NT_OK;
 }
 
-static bool keeps_name(const nt_value *v)
+bool nt_value_keeps_name(const nt_value *v)
 {
     return v->is_input || v->is_output || v->pinned;
 }
@@ -99,7 +99,7 @@ nt_status nt_graph_replace_value(nt_graph *g, nt_value *from, nt_value *to, nt_e
 
     if (from == to)
         return NT_OK;
-    if ((from->is_output || from->pinned) && (keeps_name(to) || from->is_input))
+    if ((from->is_output || from->pinned) && (nt_value_keeps_name(to) || from->is_input))
         return nt_fail(e, NT_EINVAL, "value '%s' must keep its name and so must '%s'",
                        from->name, to->name);
     while (from->n_uses > 0) {
@@ -108,7 +108,7 @@ nt_status nt_graph_replace_value(nt_graph *g, nt_value *from, nt_value *to, nt_e
         NT_TRY(nt_graph_set_input(g, u.node, u.index, to, e));
     }
     if (from->is_output || from->pinned) {
-        swap_names(g, from, to);
+        nt_graph_swap_names(g, from, to);
         to->pinned = from->pinned;
         from->pinned = false;
     }
@@ -133,7 +133,6 @@ void nt_graph_unhook_node(nt_node *n)
     for (int i = 0; i < n->n_out; i++) {
         if (!n->out[i])
             continue;
-        assert(n->out[i]->n_uses == 0 && !n->out[i]->is_output && !n->out[i]->pinned);
         n->out[i]->producer = NULL;
         n->out[i] = NULL;
     }
@@ -154,8 +153,15 @@ void nt_graph_sweep(nt_graph *g)
     g->n_nodes = k;
 }
 
+bool nt_value_is_unused(const nt_value *v)
+{
+    return v->n_uses == 0 && !v->is_output && !v->pinned;
+}
+
 void nt_graph_remove_node(nt_graph *g, nt_node *n)
 {
+    for (int i = 0; i < n->n_out; i++)
+        assert(!n->out[i] || nt_value_is_unused(n->out[i]));
     nt_graph_unhook_node(n);
     nt_graph_sweep(g);
 }

@@ -359,16 +359,11 @@ char *nt_value_shape_text(char *buf, size_t n, const nt_value *v)
 
 nt_status nt_graph_bind(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
 {
-    char label[128];
-
     for (int i = 0; i < g->n_nodes; i++) {
-        nt_node *n = g->nodes[i];
-        nt_status s = ops->find(&n->op, g, n, e);
+        nt_status s = ops->find(&g->nodes[i]->op, g, g->nodes[i], e);
 
-        if (s != NT_OK) {
-            nt_err_prefix(e, "node '%s'", nt_node_label(label, sizeof label, n));
+        if (s != NT_OK)
             return s;
-        }
     }
     g->ops = ops;
     return NT_OK;

@@ -131,7 +131,8 @@ struct nt_graph {
     struct nt_map *names; /* name -> value: rename with nt_graph_rename_value only */
 };
 
-/* What the graph asks of operators; the layer op hands in one constant instance. */
+/* What the graph asks of operators; the layer op hands in one constant instance. Their messages
+ * name the node. */
 typedef struct nt_graph_ops {
     /* The operator for (domain, op_type) at this opset, after checking the node's inputs and
      * attributes; NT_EUNSUPPORTED says what is missing. */
@@ -139,7 +140,8 @@ typedef struct nt_graph_ops {
     /* Fills in dtype, rank and dims of the node's outputs from its inputs. */
     nt_status (*infer)(nt_graph *g, nt_node *n, nt_err *e);
     /* Computes the outputs from constant inputs (NULL for those left out) into tensors already
-     * made with the inferred type and shape. NT_EUNSUPPORTED: leave the node as it is. */
+     * made with the inferred type and shape. NT_EUNSUPPORTED: leave the node as it is. Shape
+     * and Size get their input without data (NULL), so that known shapes fold. */
     nt_status (*eval)(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e);
     /* Identity-like at inference (Identity, Dropout): output 0 equals input 0. */
@@ -229,7 +231,7 @@ void nt_value_set_shape(nt_value *v, nt_dtype t, int rank, const int64_t *dims);
 char *nt_value_shape_text(char *buf, size_t n, const nt_value *v);
 
 /* Finds every node's operator; the first that is missing is the error: "node 'x': operator
- * 'Foo' (opset 13) is not supported" ("node 'x': " is put in front here). Sets g->ops. */
+ * 'Foo' (opset 13) is not supported". Sets g->ops. */
 nt_status nt_graph_bind(nt_graph *g, const nt_graph_ops *ops, nt_err *e) NT_MUST_CHECK;
 
 /*

@@ -16,8 +16,14 @@ void nt_value_drop_data(nt_value *v);
 /* `base` if no value has it, else a name made from it; in g's arena, NULL: out of memory. */
 char *nt_graph_free_name(nt_graph *g, const char *base);
 
+/* Nobody uses it: no node, no subgraph, and it is no graph output. */
+bool nt_value_is_unused(const nt_value *v);
+/* Its name is known outside: of inputs, outputs and what subgraphs use. */
+bool nt_value_keeps_name(const nt_value *v);
+void nt_graph_swap_names(nt_graph *g, nt_value *a, nt_value *b);
+
 /* Takes the node's uses and outputs away and marks it; nt_graph_sweep then removes all marked
- * nodes in one go. Conditions as for nt_graph_remove_node. */
+ * nodes in one go. What becomes of the outputs is the caller's. */
 void nt_graph_unhook_node(nt_node *n);
 void nt_graph_sweep(nt_graph *g);
 
@@ -25,5 +31,8 @@ void nt_graph_sweep(nt_graph *g);
 nt_status nt_attr_copy(nt_attr *out, nt_graph *g, const nt_attr *src, nt_err *e) NT_MUST_CHECK;
 /* Puts an attribute that lives in the arena already in the place of its namesake, or last. */
 nt_status nt_attr_put(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e) NT_MUST_CHECK;
+
+/* pass_infer.c: types and shapes of one node's outputs, held against what the file declared. */
+nt_status nt_node_infer(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK;
 
 #endif

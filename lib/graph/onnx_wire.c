@@ -5,6 +5,7 @@
  * wire format along the message descriptors.
  */
 #include "base/alloc.h"
+#include "base/str.h"
 #include "graph/onnx_private.h"
 
 #define MAX_NESTING 100 /* what Google's parsers allow */
@@ -55,8 +56,19 @@ static bool read_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n,
     return *len <= n - *at;
 }
 
-static nt_status check_nesting(const ProtobufCMessageDescriptor *d, const uint8_t *p, size_t n,
-                               int depth, nt_err *e)
+static bool is_text(const uint8_t *p, size_t n)
+{
+    for (size_t len, i = 0; i < n; i += len) {
+        len = nt_utf8_len((const char *)p + i, n - i);
+        if (len == 0 || p[i] == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Also that strings are text: protobuf-c does not, and their NULs would cut names short. */
+static nt_status check_wire(const ProtobufCMessageDescriptor *d, const uint8_t *p, size_t n,
+                            int depth, nt_err *e)
 {
     size_t at = 0;
     uint64_t key, len;
@@ -65,15 +77,17 @@ static nt_status check_nesting(const ProtobufCMessageDescriptor *d, const uint8_
         return nt_fail(e, NT_EFORMAT, "messages are nested more than %d deep", MAX_NESTING);
     for (; at < n; at += len) {
         const ProtobufCFieldDescriptor *f;
-        nt_status s;
+        nt_status s = NT_OK;
 
         if (!read_field(&key, &len, p, n, &at))
             return nt_fail(e, NT_EFORMAT, damaged);
         f = protobuf_c_message_descriptor_get_field(d, (unsigned)(key >> 3));
-        if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE ||
-            (key & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
+        if (!f || (key & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
             continue;
-        s = check_nesting(f->descriptor, p + at, len, depth + 1, e);
+        if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+            s = check_wire(f->descriptor, p + at, len, depth + 1, e);
+        else if (f->type == PROTOBUF_C_TYPE_STRING && !is_text(p + at, len))
+            s = nt_fail(e, NT_EFORMAT, "a name is not UTF-8 text");
         if (s != NT_OK)
             return s;
     }
@@ -108,7 +122,7 @@ nt_status nt_onnx_unpack_in(void **out, nt_arena *a, const ProtobufCMessageDescr
 {
     memory m = {a, false};
     ProtobufCAllocator allocator = {take_memory, give_memory, &m};
-    nt_status s = check_nesting(d, bytes, n, 0, e);
+    nt_status s = check_wire(d, bytes, n, 0, e);
 
     if (s != NT_OK)
         return s;

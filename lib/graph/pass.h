@@ -6,22 +6,31 @@
 #include "graph/graph.h"
 
 /* Types and shapes of all values, in order. Values that carry declared shapes keep what inference
- * doesn't know; a contradiction is NT_EFORMAT naming the node. Constant inputs (shape
+ * doesn't know; a contradiction is NT_EFORMAT naming the node. What inference knows in full is
+ * no longer held against the file, so that surgery may change it. Constant inputs (shape
  * arithmetic) are seen through the values' data. */
 nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
-/* Nodes whose inputs are all constant become constants; also Shape of a value with known dims,
- * and the shape arithmetic that follows. Results over `max_bytes` are left (0: no bound). The
- * trainable weights themselves are never merged: a node whose constant input is a parameter
- * used by a prunable layer elsewhere is left. Interleaves with inference, so that symbolic
- * batch sizes flow. *n_folded may be NULL. */
+/*
+ * Nodes whose inputs are all constant become constants; also Shape and Size of a value with known
+ * dims, and the shape arithmetic that follows. Interleaves with inference, so that symbolic batch
+ * sizes flow. *n_folded may be NULL. Left alone are
+ *   - what uses a constant that training changes (`live`),
+ *   - what uses a weight of a prunable layer, so that a shared weight stays one,
+ *   - QuantizeLinear and DequantizeLinear, or a quantized model would not be one any more,
+ *   - results larger than max_bytes (0: no bound) and larger than what they are made of.
+ * A parameter that is only rearranged (a transposed weight) passes its name on to the result.
+ */
 nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e) NT_MUST_CHECK;
 /* Removes nodes whose outputs nobody uses, then compacts. */
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
-/* Removes Identity and inference-time Dropout. */
+/* Removes Identity and inference-time Dropout, where no graph output needs it for its name. */
 nt_status nt_pass_identity(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
-/* Gives symbolic dims of the inputs concrete values: the first dim of each input becomes
- * `batch`, other symbolic ones must be given in dims[input][axis] (0: keep); then infers and
- * folds. NT_EINVAL names the input that does not fit. */
+/*
+ * Makes the graph's shapes concrete: dimension k of input i becomes dims[i][k] (0: it stays as it
+ * is); then infers and folds. Dimensions the file fixes must agree, but for the first, the batch:
+ * models are often exported for batch size 1. Reshapes to a fixed batch then take theirs from
+ * their input. NT_EINVAL names the input that does not fit, or the output that does not follow.
+ */
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], nt_err *e)
     NT_MUST_CHECK;
 
