@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/profile.h"
+
+#include "base/alloc.h"
+#include "exec/plan.h"
+#include "graph/pass.h"
+#include "op/op.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- counting */
+
+static int64_t extent_bytes(const nt_value *v)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < v->rank; i++)
+        n *= v->dims[i].value > 0 ? v->dims[i].value : 1;
+    return n * (int64_t)nt_dtype_size(v->dtype);
+}
+
+static int64_t count_nonzero(const nt_tensor *t)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0, all = nt_tensor_count(t); i < all; i++)
+        n += nt_tensor_get(t, i) != 0;
+    return n;
+}
+
+/* Trainable constants, each once however often it is used. */
+static void count_params(nt_profile *p, const nt_graph *g)
+{
+    for (int i = 0; i < g->n_values; i++) {
+        const nt_value *v = g->values[i];
+        bool trainable = false;
+
+        for (int k = 0; v->data && k < v->n_uses; k++) {
+            const nt_op *op = v->uses[k].node->op;
+
+            trainable = trainable || (v->uses[k].index < 32 &&
+                                      op->trainable & 1u << (unsigned)v->uses[k].index);
+        }
+        if (!trainable)
+            continue;
+        p->params += nt_tensor_count(v->data);
+        p->nonzero_params += count_nonzero(v->data);
+        p->model_size_bytes += (int64_t)nt_tensor_bytes(v->data);
+    }
+}
+
+static void weight_of(nt_layer_profile *l, const nt_node *n)
+{
+    const nt_value *w = nt_layer_weight(n);
+    int64_t all;
+
+    l->bits = 32;
+    if (!w)
+        return;
+    nt_shape_text(l->weight, sizeof l->weight, w->data->rank, w->data->dims);
+    all = nt_tensor_count(w->data);
+    l->sparsity = all ? 1 - (double)count_nonzero(w->data) / (double)all : 0;
+    l->bits = 8 * (int)nt_dtype_size(w->data->dtype);
+}
+
+static nt_status count_layers(nt_profile *p, const nt_graph *g, nt_err *e)
+{
+    p->layers = nt_calloc((size_t)g->n_nodes + 1, sizeof *p->layers);
+    if (!p->layers)
+        return nt_fail_nomem(e);
+    p->memory_footprint_bytes = p->model_size_bytes;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const nt_node *n = g->nodes[i];
+        nt_layer_profile *l = &p->layers[p->n_layers++];
+        nt_op_cost c = {0};
+
+        nt_layer_name(l->name, sizeof l->name, g, n);
+        l->op = n->op->name;
+        l->time_ms = NAN;
+        weight_of(l, n);
+        if (n->op->cost)
+            n->op->cost(n, &c);
+        l->macs = c.macs;
+        l->params = c.params;
+        if (n->n_out && n->out[0]) {
+            nt_value_shape_text(l->output, sizeof l->output, n->out[0]);
+            l->activation_bytes = extent_bytes(n->out[0]);
+        }
+        p->macs += l->macs;
+        p->memory_footprint_bytes += l->activation_bytes;
+    }
+    return NT_OK;
+}
+
+/* A copy of the graph for one sample. */
+static nt_status concrete(nt_graph **out, const nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_graph *c = NULL;
+    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
+
+    if (!dims)
+        return nt_fail_nomem(e);
+    NT_TRY(nt_graph_dup(&c, g, true, e));
+    NT_TRY(nt_graph_bind(c, g->ops, e));
+    for (int i = 0; i < g->n_inputs; i++) {
+        for (int k = 0; k < g->inputs[i]->rank; k++)
+            dims[i][k] = k == 0 && g->inputs[i]->dims[0].value < 0 ? 1
+                                                                    : g->inputs[i]->dims[k].value;
+    }
+    NT_TRY(nt_pass_bind_shapes(c, (const int64_t(*)[NT_MAX_RANK])dims, e));
+    *out = c;
+    c = NULL;
+done:
+    nt_free(dims);
+    nt_graph_free(c);
+    return s;
+}
+
+/* ---- measuring */
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Smooth, not constant: kernels meet ordinary numbers. */
+static void fill_inputs(nt_plan *plan)
+{
+    nt_tensor *t;
+
+    for (int i = 0; (t = nt_plan_input(plan, i)); i++) {
+        for (int64_t k = 0, n = nt_tensor_count(t); k < n; k++)
+            nt_tensor_set(t, k, t->dtype == NT_F32 ? sin(0.1 * (double)k) : 0);
+    }
+}
+
+static nt_status time_runs(nt_profile *p, nt_plan *plan, const nt_profile_opts *o, nt_err *e)
+{
+    enum { MAX_RUNS = 1001 };
+    nt_status s = NT_OK;
+    double *ms = nt_alloc(MAX_RUNS, sizeof *ms), begin;
+    int n = 0, warmup = o->warmup ? o->warmup : 5;
+
+    if (!ms)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < warmup; i++)
+        NT_TRY(nt_plan_forward(plan, e));
+    begin = now_ms();
+    while (n < MAX_RUNS) {
+        double t0 = now_ms();
+
+        if (o->runs ? n >= o->runs : n >= 101 || (n >= 11 && t0 - begin > 500))
+            break;
+        NT_TRY(nt_plan_forward(plan, e));
+        ms[n++] = now_ms() - t0;
+    }
+    qsort(ms, (size_t)n, sizeof *ms, by_value);
+    p->execution_time_ms = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]);
+    p->time_min_ms = ms[0];
+    p->time_max_ms = ms[n - 1];
+done:
+    nt_free(ms);
+    return s;
+}
+
+static nt_layer_profile *find_layer(nt_profile *p, const nt_graph *g, const nt_node *n)
+{
+    char name[128];
+
+    nt_layer_name(name, sizeof name, g, n);
+    for (int i = 0; i < p->n_layers; i++) {
+        if (strcmp(p->layers[i].name, name) == 0)
+            return &p->layers[i];
+    }
+    return NULL;
+}
+
+/* The mean time of each step goes to the layer it belongs to; what has no layer of its own (a
+ * change of layout) to the layer before it. */
+static nt_status time_layers(nt_profile *p, const nt_graph *g, nt_plan *plan, nt_err *e)
+{
+    enum { REPEAT = 20 };
+    nt_status s = NT_OK;
+    double *ms = nt_calloc((size_t)nt_plan_n_steps(plan) + 1, sizeof *ms);
+    nt_layer_profile *last = p->n_layers ? p->layers : NULL;
+
+    if (!ms)
+        return nt_fail_nomem(e);
+    for (int r = 0; r < REPEAT; r++)
+        NT_TRY(nt_plan_forward_timed(plan, ms, e));
+    for (int i = 0; i < nt_plan_n_steps(plan); i++) {
+        nt_step_info info = nt_plan_step(plan, i);
+        nt_layer_profile *l = info.node ? find_layer(p, g, info.node) : NULL;
+
+        last = l ? l : last;
+        if (!last || info.once)
+            continue;
+        last->time_ms = (isnan(last->time_ms) ? 0 : last->time_ms) + ms[i] / REPEAT;
+    }
+done:
+    nt_free(ms);
+    return s;
+}
+
+static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
+                         const nt_profile_opts *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
+    nt_plan_opts po = {.compute = o->compute};
+    nt_plan *plan = NULL;
+
+    if (!dims)
+        return nt_fail_nomem(e);
+    p->batch = o->batch ? o->batch : 1;
+    for (int i = 0; i < g->n_inputs; i++) {
+        for (int k = 0; k < g->inputs[i]->rank; k++) {
+            int64_t d = g->inputs[i]->dims[k].value;
+
+            dims[i][k] = k == 0 && d < 0 ? p->batch : d;
+        }
+    }
+    po.dims = (const int64_t(*)[NT_MAX_RANK])dims;
+    NT_TRY(nt_plan_new(&plan, g, dev, &po, e));
+    fill_inputs(plan);
+    NT_TRY(time_runs(p, plan, o, e));
+    if (o->layers)
+        NT_TRY(time_layers(p, g, plan, e));
+    p->peak_memory_bytes = (int64_t)(nt_plan_arena_bytes(plan) + nt_plan_const_bytes(plan));
+done:
+    nt_plan_free(plan);
+    nt_free(dims);
+    return s;
+}
+
+nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt_profile_opts *o,
+                         nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_profile *p = nt_calloc(1, sizeof *p);
+    nt_graph *one = NULL;
+
+    if (!p)
+        return nt_fail_nomem(e);
+    p->eval_metric = p->eval_low = p->eval_high = NAN;
+    p->file_size_bytes = (int64_t)nt_model_file_size(m);
+    snprintf(p->backend, sizeof p->backend, "%s", nt_device_text(dev));
+    NT_TRY(concrete(&one, nt_model_graph(m), e));
+    count_params(p, one);
+    NT_TRY(count_layers(p, one, e));
+    NT_TRY(measure(p, nt_model_graph(m), dev, o, e));
+    *out = p;
+    p = NULL;
+done:
+    nt_graph_free(one);
+    nt_profile_free(p);
+    return s;
+}
+
+void nt_profile_free(nt_profile *p)
+{
+    if (!p)
+        return;
+    nt_free(p->layers);
+    nt_free(p);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-profile - the metrics of one model, its layers, or two models side by side. */
+#include "cli/cli.h"
+#include "data/data.h"
+#include "op/op.h"
+#include "report/profile.h"
+#include "train/eval.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct options {
+    nt_profile_opts o;
+    const char *compare, *metric;
+} options;
+
+static const char *title(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strcmp(path, "-") == 0 ? "model" : slash ? slash + 1 : path;
+}
+
+/* With --data: the metric and its interval. */
+static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *split,
+                          const nt_cli *c, nt_metric metric, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_eval_opts o = {.batch_size = 0, .workers = 1};
+    nt_evaluator *v = NULL;
+    nt_eval_result r = {0};
+
+    o.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    NT_TRY(nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e));
+    NT_TRY(nt_evaluator_run(v, &r, e));
+    p->eval_metric = r.value[metric];
+    strncpy(p->eval_key, nt_metric_name(metric), sizeof p->eval_key - 1);
+    if (nt_metric_is_share(metric)) {
+        nt_interval i = nt_eval_confidence(&r, metric);
+
+        p->eval_low = i.low;
+        p->eval_high = i.high;
+    }
+done:
+    nt_eval_result_release(&r);
+    nt_evaluator_free(v);
+    return s;
+}
+
+static nt_status profile(nt_profile **out, const char *path, nt_device *dev, nt_split *split,
+                         const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+    nt_profile *p = NULL;
+    nt_metric metric = NT_METRIC_ACCURACY;
+
+    NT_TRY(nt_metric_find(&metric, o->metric, e));
+    NT_TRY(nt_model_load(&m, path, nt_ops_table(), e));
+    NT_TRY(nt_profile_new(&p, m, dev, &o->o, e));
+    if (split)
+        NT_TRY(evaluate(p, m, dev, split, c, metric, e));
+    *out = p;
+    p = NULL;
+done:
+    nt_profile_free(p);
+    nt_model_free(m);
+    return s;
+}
+
+static nt_status run(nt_cli *c, options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_device *dev = NULL;
+    nt_dataset *data = NULL;
+    nt_split *split = NULL;
+    nt_profile *p = NULL, *q = NULL;
+    nt_str text = {0};
+    cJSON *json = NULL;
+
+    o->o.batch = c->batch_size ? c->batch_size : 1;
+    o->o.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
+    if (c->data) {
+        NT_TRY(nt_dataset_open(&data, c->data, e));
+        NT_TRY(nt_split_open(&split, data, c->split ? c->split : "test", e));
+    }
+    NT_TRY(profile(&p, c->input, dev, split, c, o, e));
+    if (o->compare)
+        NT_TRY(profile(&q, o->compare, dev, split, c, o, e));
+    NT_TRY(nt_profile_text(&text, p, title(c->input), q, o->compare ? title(o->compare) : NULL,
+                           e));
+    json = nt_profile_json(p, q);
+    if (!json)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(c, json, text.p, e));
+done:
+    nt_json_free(json);
+    nt_str_release(&text);
+    nt_profile_free(p);
+    nt_profile_free(q);
+    nt_split_free(split);
+    nt_dataset_free(data);
+    nt_device_free(dev);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-profile",
+                .synopsis = "[--layers] [--compare OTHER] [MODEL]",
+                .about = "Counts and measures a model: parameters, MACs, bytes, memory, time.",
+                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
+    options o = {.metric = "accuracy"};
+    int64_t runs = 0;
+    const nt_opt opts[] = {
+        NT_OPT_BOOL(0, "layers", &o.o.layers, "add the table of layers with their times"),
+        NT_OPT_STR(0, "compare", &o.compare, "MODEL", "a second model, and the ratios to it"),
+        NT_OPT_STR(0, "metric", &o.metric, "NAME", "evaluation metric with --data (accuracy)"),
+        NT_OPT_I64(0, "runs", &runs, "N", 1, 1001, "timed runs (as many as half a second holds)"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    nt_cli_check_terminal(&c, false);
+    o.o.runs = (int)runs;
+    s = run(&c, &o, &e);
+    return nt_cli_finish(&c, s, &e);
+}
