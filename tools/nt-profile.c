@@ -38,8 +38,8 @@ static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *
     if (nt_metric_is_share(metric)) {
         nt_interval i = nt_eval_confidence(&r, metric);
 
-        p->eval_low = i.low;
-        p->eval_high = i.high;
+        p->eval_low = i.lo;
+        p->eval_high = i.hi;
     }
 done:
     nt_eval_result_release(&r);

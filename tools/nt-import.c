@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-import - makes an archive from an ONNX model. */
+#include "cli/cli.h"
+#include "graph/model.h"
+#include "op/op.h"
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-import",
+                .synopsis = "[-o FILE] [MODEL.onnx]",
+                .about = "Makes an archive from an ONNX model; checks that all of it is supported.",
+                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
+    const char *task = "classification";
+    const nt_opt opts[] = {
+        NT_OPT_STR(0, "task", &task, "NAME",
+                   "classification (default), object_detection or segmentation"),
+        NT_OPT_END,
+    };
+    nt_model *m = NULL;
+    nt_err e = {{0}};
+    nt_status s = NT_OK;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    nt_cli_check_terminal(&c, false);
+    nt_cli_check_terminal(&c, true);
+    NT_TRY(nt_model_load(&m, c.input, nt_ops_table(), &e));
+    NT_TRY(nt_model_set_task(m, task, &e));
+    nt_cli_note(&c, "%d layers, %d values, opset %d", nt_model_graph(m)->n_nodes,
+                nt_model_graph(m)->n_values, nt_model_graph(m)->opset);
+    NT_TRY(nt_model_add_history(m, nt_cli_record(&c), &e));
+    NT_TRY(nt_model_save(m, c.output, &e));
+done:
+    nt_model_free(m);
+    return nt_cli_finish(&c, s, &e);
+}
