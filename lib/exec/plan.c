@@ -434,6 +434,11 @@ done:
     return s;
 }
 
+void nt_plan_set_run(nt_plan *p, uint64_t run)
+{
+    nt_program_set_run(p->b.prog, run);
+}
+
 nt_status nt_plan_forward(nt_plan *p, nt_err *e)
 {
     return run_steps(p->b.prog, p->b.place.scratch, 0, p->b.prog->n_forward, false, NULL, e);

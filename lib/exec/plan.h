@@ -44,6 +44,9 @@ nt_tensor *nt_plan_output_grad(nt_plan *p, int i);
 /* A value named in opts.keep, PLAIN, of its own type; NULL if unknown. */
 const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name);
 
+/* What dropout draws in the next run is decided by opts.seed and this number alone (the update, in
+ * training), so that a resumed training goes on as one that never stopped. */
+void nt_plan_set_run(nt_plan *p, uint64_t run);
 nt_status nt_plan_forward(nt_plan *p, nt_err *e) NT_MUST_CHECK;
 /* Overwrites the gradients in params->g. */
 nt_status nt_plan_backward(nt_plan *p, nt_err *e) NT_MUST_CHECK;

@@ -441,9 +441,18 @@ nt_tid nt_program_saved(const nt_program *p, const nt_node *n, int slot)
 
 struct nt_rng *nt_program_rng(nt_program *p, const nt_node *n)
 {
-    nt_rng *r = nt_arena_alloc(p->arena, 1, sizeof *r);
+    nt_stream *r = nt_arena_alloc(p->arena, 1, sizeof *r);
 
-    if (r)
-        *r = nt_rng_fork_index(&p->rng, (uint64_t)n->id);
-    return r;
+    if (!r)
+        return NULL;
+    r->now = r->start = nt_rng_fork_index(&p->rng, (uint64_t)n->id);
+    r->next = p->streams;
+    p->streams = r;
+    return &r->now;
+}
+
+void nt_program_set_run(nt_program *p, uint64_t run)
+{
+    for (nt_stream *r = p->streams; r; r = r->next)
+        r->now = nt_rng_fork_index(&r->start, run);
 }

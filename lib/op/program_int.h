@@ -60,6 +60,12 @@ typedef struct nt_live {
     float *w, *g; /* g NULL for state */
 } nt_live;
 
+/* A node's random stream, and where it began. */
+typedef struct nt_stream {
+    nt_rng now, start;
+    struct nt_stream *next;
+} nt_stream;
+
 struct nt_program {
     nt_arena *arena;
     const nt_graph *g;
@@ -68,6 +74,7 @@ struct nt_program {
     bool backward; /* lowering the backward pass now */
     nt_dtype compute;
     nt_rng rng;
+    nt_stream *streams;
 
     nt_ptensor *t;
     int n_t, cap_t;
@@ -92,5 +99,9 @@ nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind
                            nt_tid *out, nt_err *e) NT_MUST_CHECK;
 /* Sums parameters' contributions into their places; after the last lower_grad. */
 nt_status nt_program_finish_grads(nt_program *p, nt_err *e) NT_MUST_CHECK;
+
+/* Puts every random stream where it is before run number `run`, so that what a run draws does not
+ * depend on the runs before it. */
+void nt_program_set_run(nt_program *p, uint64_t run);
 
 #endif
