@@ -6,7 +6,24 @@
 #include <string.h>
 
 /* Each names a `const nt_op nt_op_NAME[]` that ends with an entry without a name. */
-#define TABLES(X)
+#define TABLES(X)                                                                              \
+    X(batchnorm)                                                                               \
+    X(clip)                                                                                    \
+    X(conv)                                                                                    \
+    X(elementary)                                                                              \
+    X(elu)                                                                                     \
+    X(gelu)                                                                                    \
+    X(gemm)                                                                                    \
+    X(hardsigmoid)                                                                             \
+    X(hardswish)                                                                               \
+    X(leakyrelu)                                                                               \
+    X(matmul)                                                                                  \
+    X(pool)                                                                                    \
+    X(relu)                                                                                    \
+    X(sigmoid)                                                                                 \
+    X(softmax)                                                                                 \
+    X(swish)                                                                                   \
+    X(tanh)
 
 #define DECLARE(table) extern const nt_op nt_op_##table[];
 TABLES(DECLARE)

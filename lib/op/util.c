@@ -140,6 +140,16 @@ bool nt_has_in(const nt_node *n, int i)
     return i < n->n_in && n->in[i];
 }
 
+int64_t nt_count_params(const nt_node *n)
+{
+    int64_t count = 0;
+
+    for (int i = 0; i < n->n_in; i++)
+        if (n->op->trainable >> i & 1 && nt_const_in(n, i))
+            count += nt_tensor_count(n->in[i]->data);
+    return count;
+}
+
 nt_status nt_tensor_ints(int64_t *out, size_t *n, size_t max, const nt_tensor *t, nt_err *e)
 {
     int64_t have = nt_tensor_count(t);

@@ -33,6 +33,8 @@ nt_status nt_axis(int *out, int64_t axis, int rank, nt_err *e) NT_MUST_CHECK;
 /* The data of input i, or NULL where it is left out or not constant. */
 const nt_tensor *nt_const_in(const nt_node *n, int i);
 bool nt_has_in(const nt_node *n, int i);
+/* Elements of the node's constant trainable inputs, for the cost facet. */
+int64_t nt_count_params(const nt_node *n);
 /* All integers of a tensor of integers of rank 0 or 1, at most max. */
 nt_status nt_tensor_ints(int64_t *out, size_t *n, size_t max, const nt_tensor *t,
                          nt_err *e) NT_MUST_CHECK;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Clip: y = min(max(x, min), max); the bounds are attributes before opset 11, inputs since. */
+#include "op/couple.h"
+#include "op/op.h"
+#include "op/unary.h"
+#include "op/util.h"
+
+#include <math.h>
+
+static const nt_attr_spec attrs_6[] = {
+    {"max", NT_ATTR_FLOAT, false},
+    {"min", NT_ATTR_FLOAT, false},
+    {NULL, 0, false},
+};
+
+static double value(double x, double min, double max)
+{
+    x = x < min ? min : x; /* NaN stays NaN */
+    return x > max ? max : x;
+}
+
+static double slope(double x, double y, double min, double max)
+{
+    (void)y;
+    return x > min && x < max ? 1 : 0;
+}
+
+/* From the tensor of input i, or the attribute, or the default. */
+static double bound(const nt_node *n, const nt_tensor *t, const char *attr, double dflt)
+{
+    return t ? nt_tensor_get(t, 0) : nt_node_float(n, attr, (float)dflt);
+}
+
+static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    (void)g;
+    for (int i = 1; i < n->n_in; i++)
+        if (nt_const_in(n, i) && nt_tensor_count(n->in[i]->data) != 1)
+            return nt_fail(e, NT_EFORMAT, "bound '%s' is no scalar", n->in[i]->name);
+    return NT_OK;
+}
+
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
+{
+    double min = bound(n, n->n_in > 1 ? in[1] : NULL, "min", -INFINITY);
+    double max = bound(n, n->n_in > 2 ? in[2] : NULL, "max", INFINITY);
+
+    (void)e;
+    nt_unary_map(out[0], in[0], value, min, max);
+    return NT_OK;
+}
+
+static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
+                      const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
+{
+    double min = bound(n, n->n_in > 1 ? in[1] : NULL, "min", -INFINITY);
+    double max = bound(n, n->n_in > 2 ? in[2] : NULL, "max", INFINITY);
+
+    for (int i = 1; i < n->n_in; i++)
+        if (din[i])
+            return nt_fail(e, NT_EUNSUPPORTED, "no gradient flows into a bound");
+    nt_unary_pull(din[0], in[0], out[0], dout[0], slope, min, max);
+    return NT_OK;
+}
+
+/* Only with bounds that are known beforehand. */
+static bool as_post(const nt_node *n, nt_post *out)
+{
+    for (int i = 1; i < n->n_in; i++)
+        if (n->in[i] && !n->in[i]->data)
+            return false;
+    *out = (nt_post){.kind = NT_POST_CLIP,
+                     .alpha = (float)bound(n, nt_const_in(n, 1), "min", -INFINITY),
+                     .beta = (float)bound(n, nt_const_in(n, 2), "max", INFINITY)};
+    return true;
+}
+
+const nt_op nt_op_clip[] = {
+    {
+        .name = "Clip",
+        .domain = "",
+        .since = 6,
+        .until = 10,
+        .min_in = 1,
+        .max_in = 1,
+        .min_out = 1,
+        .max_out = 1,
+        .attrs = attrs_6,
+        .infer = nt_infer_same,
+        .eval = eval,
+        .grad = grad,
+        .lower = nt_unary_lower,
+        .lower_grad = nt_unary_lower_grad,
+        .as_post = as_post,
+        .couple = nt_couple_elementwise,
+    },
+    {
+        .name = "Clip",
+        .domain = "",
+        .since = 11,
+        .min_in = 1,
+        .max_in = 3,
+        .min_out = 1,
+        .max_out = 1,
+        .check = check,
+        .infer = nt_infer_same,
+        .eval = eval,
+        .grad = grad,
+        .lower = nt_unary_lower,
+        .lower_grad = nt_unary_lower_grad,
+        .as_post = as_post,
+        .couple = nt_couple_elementwise,
+    },
+    {0},
+};

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * product.c - the general half of product.h.
+ *
+ * Batches that b does not take part in are rows of one large product. Otherwise an operand that
+ * is the same for all of the batch is read with stride 0, and one that is stretched along some
+ * axes only is copied out first. The gradient of a stretched operand is summed over what it was
+ * stretched along.
+ */
+#include "op/product.h"
+
+#include "base/alloc.h"
+#include "kernel/dense.h"
+#include "kernel/eltwise.h"
+#include "op/steps.h"
+#include "op/util.h"
+
+#include <string.h>
+
+void nt_product_eval(float *c, const float *a, const float *b, int64_t m, int64_t k, int64_t n,
+                     bool trans_a, bool trans_b, float alpha)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0;
+
+            for (int64_t l = 0; l < k; l++)
+                sum += (double)a[trans_a ? l * m + i : i * k + l] *
+                       b[trans_b ? j * k + l : l * n + j];
+            c[i * n + j] = (float)(alpha * sum);
+        }
+}
+
+static int64_t count(int rank, const int64_t *dims)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < rank; i++)
+        n *= dims[i];
+    return n;
+}
+
+/* ---- stretching an operand over the batch */
+
+typedef struct stretch_ctx {
+    int rank; /* batch axes and one for the matrix */
+    int64_t dims[NT_MAX_RANK + 1], from[NT_MAX_RANK + 1], to[NT_MAX_RANK + 1];
+} stretch_ctx;
+
+static nt_status run_stretch(void *ctx, void *const *arg, nt_err *e)
+{
+    const stretch_ctx *c = ctx;
+
+    (void)e;
+    nt_copy_strided(arg[1], c->to, arg[0], c->from, c->rank, c->dims, sizeof(float));
+    return NT_OK;
+}
+
+/* dims: [batch...][matrix elements] */
+static nt_desc flat_desc(int rank, const int64_t *batch, int64_t elements)
+{
+    nt_desc d = {.dtype = NT_F32, .rank = rank + 1, .fmt = NT_FMT_PLAIN};
+
+    for (int i = 0; i < rank; i++)
+        d.dims[i] = batch[i];
+    d.dims[rank] = elements;
+    return d;
+}
+
+static nt_status stretch(nt_program *p, const nt_product *l, const int64_t *batch,
+                         int64_t elements, nt_tid *t, nt_err *e)
+{
+    nt_desc d = flat_desc(l->rank, l->batch, elements);
+    stretch_ctx *c = nt_program_alloc(p, 1, sizeof *c);
+    nt_step_desc step = {
+        .node = l->node, .what = "broadcast", .fn = run_stretch, .ctx = c, .n_args = 2};
+    int64_t own = elements;
+    nt_status s = NT_OK;
+
+    if (!c)
+        return nt_fail_nomem(e);
+    c->rank = d.rank;
+    memcpy(c->dims, d.dims, (size_t)d.rank * sizeof d.dims[0]);
+    nt_strides(c->to, d.rank, d.dims);
+    c->from[l->rank] = 1;
+    for (int i = l->rank - 1; i >= 0; i--) {
+        c->from[i] = batch[i] == 1 ? 0 : own;
+        own *= batch[i];
+    }
+    step.arg[0] = *t;
+    step.writes[1] = true;
+    NT_TRY(nt_program_temp(p, &d, &step.arg[1], e));
+    NT_TRY(nt_program_step(p, &step, e));
+    *t = step.arg[1];
+done:
+    return s;
+}
+
+/* An operand in plain fp32; *stride is 0, or its matrix when it has one for each of the batch.
+ */
+static nt_status operand(nt_program *p, const nt_product *l, const nt_value *v,
+                         const int64_t *batch, int64_t elements, nt_tid *out, int64_t *stride,
+                         nt_err *e)
+{
+    int64_t own = count(l->rank, batch);
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_program_value_as(p, v, NT_FMT_PLAIN, NT_F32, out, e));
+    *stride = own == 1 ? 0 : elements;
+    if (own != 1 && own != count(l->rank, l->batch))
+        NT_TRY(stretch(p, l, batch, elements, out, e));
+done:
+    return s;
+}
+
+/* A batch whose b is the same all over is one product with more rows. */
+static void merge_rows(nt_product *l)
+{
+    int64_t batch = count(l->rank, l->batch);
+
+    if (l->trans_a || count(l->rank, l->batch_b) != 1 || count(l->rank, l->batch_a) != batch)
+        return;
+    l->m *= batch;
+    l->rank = 0;
+}
+
+static nt_status call(nt_program *p, const nt_product *l, const char *what,
+                      const nt_matmul_desc *d, nt_tid a, nt_tid b, nt_tid c, nt_err *e)
+{
+    const nt_tid in[2] = {a, b};
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_matmul_new(&prim, nt_program_device(p), d, e));
+    NT_TRY(nt_program_call(p, l->node, what, prim, in, 2, &c, 1, e));
+done:
+    return s;
+}
+
+nt_status nt_product_lower(nt_program *p, const nt_product *product, nt_tid *y, nt_err *e)
+{
+    nt_product l = *product;
+    nt_desc dst = nt_program_desc_of(l.node->out[0], NT_FMT_PLAIN, NT_F32);
+    nt_tid a = -1, b = -1, c = -1;
+    nt_matmul_desc d;
+    nt_status s = NT_OK;
+
+    merge_rows(&l);
+    d = (nt_matmul_desc){.batch = count(l.rank, l.batch),
+                         .m = l.m,
+                         .k = l.k,
+                         .n = l.n,
+                         .trans_a = l.trans_a,
+                         .trans_b = l.trans_b,
+                         .alpha = l.alpha};
+    NT_TRY(operand(p, &l, l.a, l.batch_a, l.m * l.k, &a, &d.stride_a, e));
+    NT_TRY(operand(p, &l, l.b, l.batch_b, l.k * l.n, &b, &d.stride_b, e));
+    NT_TRY(nt_program_temp(p, &dst, &c, e));
+    NT_TRY(call(p, &l, "matmul", &d, a, b, c, e));
+    *y = c;
+done:
+    return s;
+}
+
+/* ---- gradients */
+
+/* Sums t [batch...][elements] over the axes along which `batch` is stretched, into v's
+ * gradient. */
+static nt_status reduce(nt_program *p, const nt_product *l, const nt_value *v,
+                        const int64_t *batch, int64_t elements, nt_tid t, nt_tid to, nt_err *e)
+{
+    nt_desc from = flat_desc(l->rank, l->batch, elements);
+    nt_desc into = flat_desc(l->rank, batch, elements);
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &from, &into, e));
+    NT_TRY(nt_program_call(p, l->node, "reduce", prim, &t, 1, &to, 1, e));
+    NT_TRY(nt_program_add_grad(p, v, to, e));
+done:
+    return s;
+}
+
+/* The gradient of one operand, `d` of a and b, straight into its place or by way of a sum. */
+static nt_status grad_operand(nt_program *p, const nt_product *l, const nt_value *v,
+                              const int64_t *batch, int64_t elements, const nt_matmul_desc *d,
+                              nt_tid a, nt_tid b, nt_err *e)
+{
+    bool stretched = count(l->rank, batch) != d->batch;
+    nt_desc full = flat_desc(l->rank, l->batch, elements);
+    nt_tid to = -1, t = -1;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_steps_grad_target(p, v, &to, e));
+    if (!stretched) {
+        NT_TRY(call(p, l, "matmul grad", d, a, b, to, e));
+        NT_TRY(nt_program_add_grad(p, v, to, e));
+    } else {
+        NT_TRY(nt_program_temp(p, &full, &t, e));
+        NT_TRY(call(p, l, "matmul grad", d, a, b, t, e));
+        NT_TRY(reduce(p, l, v, batch, elements, t, to, e));
+    }
+done:
+    return s;
+}
+
+/* dA = alpha dC op(B)', or its transpose alpha op(B) dC' where A came transposed. */
+static nt_status grad_a(nt_program *p, const nt_product *l, nt_tid dc, nt_err *e)
+{
+    int64_t mn = l->m * l->n, sb = 0;
+    nt_matmul_desc d = {.batch = count(l->rank, l->batch), .alpha = l->alpha};
+    nt_tid b = -1;
+    nt_status s = NT_OK;
+
+    NT_TRY(operand(p, l, l->b, l->batch_b, l->k * l->n, &b, &sb, e));
+    if (l->trans_a) {
+        d.m = l->k, d.k = l->n, d.n = l->m;
+        d.trans_a = l->trans_b, d.trans_b = true;
+        d.stride_a = sb, d.stride_b = mn;
+        NT_TRY(grad_operand(p, l, l->a, l->batch_a, l->m * l->k, &d, b, dc, e));
+    } else {
+        d.m = l->m, d.k = l->n, d.n = l->k;
+        d.trans_b = !l->trans_b;
+        d.stride_a = mn, d.stride_b = sb;
+        NT_TRY(grad_operand(p, l, l->a, l->batch_a, l->m * l->k, &d, dc, b, e));
+    }
+done:
+    return s;
+}
+
+/* dB = alpha op(A)' dC, or its transpose alpha dC' op(A) where B came transposed. */
+static nt_status grad_b(nt_program *p, const nt_product *l, nt_tid dc, nt_err *e)
+{
+    int64_t mn = l->m * l->n, sa = 0;
+    nt_matmul_desc d = {.batch = count(l->rank, l->batch), .alpha = l->alpha};
+    nt_tid a = -1;
+    nt_status s = NT_OK;
+
+    NT_TRY(operand(p, l, l->a, l->batch_a, l->m * l->k, &a, &sa, e));
+    if (l->trans_b) {
+        d.m = l->n, d.k = l->m, d.n = l->k;
+        d.trans_a = true, d.trans_b = l->trans_a;
+        d.stride_a = mn, d.stride_b = sa;
+        NT_TRY(grad_operand(p, l, l->b, l->batch_b, l->k * l->n, &d, dc, a, e));
+    } else {
+        d.m = l->k, d.k = l->m, d.n = l->n;
+        d.trans_a = !l->trans_a;
+        d.stride_a = sa, d.stride_b = mn;
+        NT_TRY(grad_operand(p, l, l->b, l->batch_b, l->k * l->n, &d, a, dc, e));
+    }
+done:
+    return s;
+}
+
+nt_status nt_product_lower_grad(nt_program *p, const nt_product *product, nt_err *e)
+{
+    nt_product l = *product;
+    nt_tid dc = -1;
+    nt_status s = NT_OK;
+
+    merge_rows(&l);
+    NT_TRY(nt_program_grad(p, l.node->out[0], NT_FMT_PLAIN, NT_F32, &dc, e));
+    if (dc < 0)
+        return NT_OK;
+    if (nt_program_needs_grad(p, l.a))
+        NT_TRY(grad_a(p, &l, dc, e));
+    if (nt_program_needs_grad(p, l.b))
+        NT_TRY(grad_b(p, &l, dc, e));
+done:
+    return s;
+}

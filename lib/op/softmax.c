@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Softmax and LogSoftmax. Since opset 13 along one axis (default: the last); before, over all
+ * axes from `axis` (default 1) on taken together. Either way the tensor is [outer][n][inner]
+ * with the sums over n, in plain fp32.
+ */
+#include "base/alloc.h"
+#include "kernel/norm.h"
+#include "op/couple.h"
+#include "op/op.h"
+#include "op/steps.h"
+#include "op/util.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const nt_attr_spec attrs[] = {
+    {"axis", NT_ATTR_INT, false},
+    {NULL, 0, false},
+};
+
+/* The entries of the table below that take axes together. */
+static bool takes_all(const nt_node *n)
+{
+    return n->op->until != 0;
+}
+
+static bool is_log(const nt_node *n)
+{
+    return n->op->name[0] == 'L';
+}
+
+/* First axis and how many of them the sums go over. */
+static nt_status range(int *axis, int *count, const nt_node *n, int rank, nt_err *e)
+{
+    int64_t a = nt_node_int(n, "axis", takes_all(n) ? 1 : -1);
+
+    if (takes_all(n) && a == rank) { /* an empty product of axes: extent 1 */
+        *axis = rank;
+        *count = 0;
+        return NT_OK;
+    }
+    *count = takes_all(n) ? rank - (int)(a < 0 ? a + rank : a) : 1;
+    return nt_axis(axis, a, rank, e);
+}
+
+static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    int axis, count;
+    nt_status s = NT_OK;
+
+    (void)g;
+    if (n->in[0]->rank >= 0)
+        NT_TRY(range(&axis, &count, n, n->in[0]->rank, e));
+    nt_infer_like(n->out[0], n->in[0]);
+done:
+    return s;
+}
+
+/* [outer][n][inner] */
+static nt_status shape_of(int64_t box[3], const nt_node *n, int rank, const int64_t *dims,
+                          nt_err *e)
+{
+    int axis = 0, count = 0;
+    nt_status s = NT_OK;
+
+    NT_TRY(range(&axis, &count, n, rank, e));
+    for (int i = 0; i < 3; i++)
+        box[i] = 1;
+    for (int i = 0; i < rank; i++)
+        box[i < axis ? 0 : i < axis + count ? 1 : 2] *= dims[i];
+done:
+    return s;
+}
+
+static void row(float *y, const float *x, int64_t n, int64_t step, bool log_of)
+{
+    double max = -INFINITY, sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        max = fmax(max, x[i * step]);
+    for (int64_t i = 0; i < n; i++)
+        sum += exp(x[i * step] - max);
+    for (int64_t i = 0; i < n; i++) {
+        double shifted = x[i * step] - max;
+
+        y[i * step] = (float)(log_of ? shifted - log(sum) : exp(shifted) / sum);
+    }
+}
+
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
+{
+    const float *x = in[0]->data;
+    float *y = out[0]->data;
+    int64_t box[3];
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_eval_wants_f32(in, 1, e));
+    NT_TRY(shape_of(box, n, in[0]->rank, in[0]->dims, e));
+    for (int64_t o = 0; o < box[0]; o++)
+        for (int64_t i = 0; i < box[2]; i++) {
+            int64_t at = o * box[1] * box[2] + i;
+
+            row(y + at, x + at, box[1], box[2], is_log(n));
+        }
+done:
+    return s;
+}
+
+/* ---- the planned forms */
+
+static nt_status describe(nt_desc *d, const nt_node *n, nt_err *e)
+{
+    nt_desc x = nt_program_desc_of(n->in[0], NT_FMT_PLAIN, NT_F32);
+
+    *d = (nt_desc){.dtype = NT_F32, .rank = 3, .fmt = NT_FMT_PLAIN};
+    return shape_of(d->dims, n, x.rank, x.dims, e);
+}
+
+static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_desc full = nt_program_desc_of(n->out[0], NT_FMT_PLAIN, NT_F32);
+    nt_tid x = -1, y = -1;
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+    nt_desc d;
+
+    NT_TRY(describe(&d, n, e));
+    NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_PLAIN, NT_F32, &x, e));
+    NT_TRY(nt_program_temp(p, &full, &y, e));
+    NT_TRY(nt_softmax_new(&prim, nt_program_device(p), &d, 1, is_log(n), e));
+    NT_TRY(nt_program_call(p, n, "softmax", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_inplace(p, y, x, false, e));
+    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+done:
+    return s;
+}
+
+static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_desc full = nt_program_desc_of(n->in[0], NT_FMT_PLAIN, NT_F32);
+    nt_tid in[2] = {-1, -1}, dx = -1; /* y, dy */
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+    nt_desc d;
+
+    if (!nt_program_needs_grad(p, n->in[0]))
+        return NT_OK;
+    NT_TRY(describe(&d, n, e));
+    NT_TRY(nt_program_value_as(p, n->out[0], NT_FMT_PLAIN, NT_F32, &in[0], e));
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_PLAIN, NT_F32, &in[1], e));
+    if (in[1] < 0)
+        return NT_OK;
+    NT_TRY(nt_program_temp(p, &full, &dx, e));
+    NT_TRY(nt_softmax_bwd_new(&prim, nt_program_device(p), &d, 1, is_log(n), e));
+    NT_TRY(nt_program_call(p, n, "softmax grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
+done:
+    return s;
+}
+
+/* What is summed over must stay whole; the other axes go through. */
+static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    int axis = 0, count = 0;
+    nt_status s = NT_OK;
+
+    NT_TRY(range(&axis, &count, n, n->in[0]->rank, e));
+    for (int i = 1; i < n->in[0]->rank; i++) {
+        nt_span x = {n->in[0], i, 1}, y = {n->out[0], i, 1};
+
+        NT_TRY(nt_couple_same(c, x, y, e));
+        if (i >= axis && i < axis + count)
+            NT_TRY(nt_couple_freeze(c, x, n, "is summed over this axis", e));
+    }
+done:
+    return s;
+}
+
+#define FACETS                                                                                 \
+    .domain = "", .min_in = 1, .max_in = 1, .min_out = 1, .max_out = 1, .attrs = attrs,        \
+    .infer = infer, .eval = eval, .lower = lower, .lower_grad = lower_grad, .couple = couple
+
+const nt_op nt_op_softmax[] = {
+    {.name = "Softmax", .since = 1, .until = 12, FACETS},
+    {.name = "Softmax", .since = 13, FACETS},
+    {.name = "LogSoftmax", .since = 1, .until = 12, FACETS},
+    {.name = "LogSoftmax", .since = 13, FACETS},
+    {0},
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "op/unary.h"
+
+#include "kernel/eltwise.h"
+#include "op/steps.h"
+
+void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, double b)
+{
+    int64_t n = nt_tensor_count(x);
+
+    if (x->dtype == NT_F32 && y->dtype == NT_F32) {
+        const float *xs = x->data;
+        float *ys = y->data;
+
+        for (int64_t i = 0; i < n; i++)
+            ys[i] = (float)f(xs[i], a, b);
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            nt_tensor_set(y, i, f(nt_tensor_get(x, i), a, b));
+    }
+}
+
+void nt_unary_pull(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y, const nt_tensor *dy,
+                   nt_unary_slope slope, double a, double b)
+{
+    int64_t n = nt_tensor_count(x);
+
+    for (int64_t i = 0; dx && i < n; i++) {
+        double k = dy ? slope(nt_tensor_get(x, i), nt_tensor_get(y, i), a, b) : 0;
+
+        ((float *)dx->data)[i] = dy ? (float)(((const float *)dy->data)[i] * k) : 0;
+    }
+}
+
+static bool has_kernel(const nt_node *n, nt_post *post)
+{
+    return nt_steps_is_float(n->in[0]) && n->op->as_post(n, post);
+}
+
+nt_status nt_unary_lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_tid x = -1, y = -1;
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+    nt_post post;
+    nt_desc d;
+
+    if (!has_kernel(n, &post))
+        return nt_lower_default(p, n, e);
+    NT_TRY(nt_steps_activation(p, n->in[0], &x, e));
+    d = *nt_program_desc(p, x);
+    NT_TRY(nt_program_temp(p, &d, &y, e));
+    NT_TRY(nt_eltwise_new(&prim, nt_program_device(p), &post, &d, e));
+    NT_TRY(nt_program_call(p, n, "activation", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_inplace(p, y, x, false, e));
+    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+done:
+    return s;
+}
+
+nt_status nt_unary_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_tid in[2] = {-1, -1}, dx = -1;
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+    nt_post post;
+    nt_desc d;
+
+    if (!has_kernel(n, &post))
+        return nt_lower_grad_default(p, n, e);
+    if (!nt_program_needs_grad(p, n->in[0]))
+        return NT_OK;
+    NT_TRY(nt_steps_activation(p, n->in[0], &in[0], e));
+    d = *nt_program_desc(p, in[0]);
+    NT_TRY(nt_program_grad(p, n->out[0], d.fmt, d.dtype, &in[1], e));
+    if (in[1] < 0)
+        return NT_OK;
+    NT_TRY(nt_program_temp(p, &d, &dx, e));
+    NT_TRY(nt_eltwise_bwd_new(&prim, nt_program_device(p), &post, &d, e));
+    NT_TRY(nt_program_call(p, n, "activation grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_inplace(p, dx, in[1], false, e));
+    NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
+done:
+    return s;
+}
