@@ -2,10 +2,10 @@
 /*
  * data.h - data descriptions, samples and batches.
  *
- * A data set is described by a JSON file or the short form KIND:PATH[,key=value...] (CONTRACT.md,
- * "Data description"). A split is a list of samples with transforms. A loader decodes, augments
- * and batches on worker threads, ahead of the consumer, in an order that depends only on seed and
- * epoch, never on the number of workers.
+ * A data set is described by a JSON file or the short form KIND:PATH[,key=value...]
+ * (CONTRACT.md, "Data description"). A split is a list of samples with transforms. A loader
+ * decodes, augments and batches on worker threads, ahead of the consumer, in an order that
+ * depends only on seed and epoch, never on the number of workers.
  */
 #ifndef NT_DATA_DATA_H
 #define NT_DATA_DATA_H
@@ -22,6 +22,29 @@ typedef struct nt_dataset nt_dataset;
 typedef struct nt_split nt_split;
 typedef struct nt_loader nt_loader;
 
+/*
+ * The keys of a description: "format", "path" (in a file relative to that file's folder),
+ * "batch_size" and "splits"; of a split: "shuffle" (true for "train", else false),
+ * "transforms", and to cut it from another one "from" with "first" or "last". Several cuts of
+ * one split are made in the order of the description. A cut split without "transforms" has its
+ * parent's. Without "splits" there are those found at the path, with no transforms.
+ *
+ * The short form is KIND:PATH[,key=value...]; a path with a comma in it needs JSON. Its keys:
+ *
+ *   batch_size=128
+ *   size=256 or 256x320    resize: the shorter side, or height x width
+ *   crop=32 or 24x32       random_crop in split "train", center_crop in the others
+ *   padding=4              of the random_crop
+ *   flip=true              random_horizontal_flip in split "train"
+ *   mean=0.5:0.5:0.5       normalize, with std; one value, or one per channel between colons
+ *   std=0.2:0.2:0.2
+ *   val=5000               a split "val" of the last samples of "train"
+ *
+ * Folders give their samples class by class; they are put into an order in which every
+ * beginning and every end holds all classes in proportion, so that "first", "last" and `limit`
+ * are fair.
+ */
+
 /* spec: a path to a JSON file, a short form, or JSON text itself (starts with '{'). Nothing of
  * the data is read yet, but its place must exist. NT_EINVAL for a bad description (with the
  * key's path), NT_EIO for a missing data set. */
@@ -32,10 +55,11 @@ const cJSON *nt_dataset_json(const nt_dataset *d);
 /* "batch_size" of the description, 0 when not given. */
 int64_t nt_dataset_batch_size(const nt_dataset *d);
 
-/* Indexes the split (names and labels, not pixels). An unknown name lists the known ones. A split
- * cut from another ("val": {"from": "train", "last": 5000}) takes its samples away from it.
- * Borrows d. */
-nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err *e) NT_MUST_CHECK;
+/* Indexes the split (names and labels, not pixels). An unknown name lists the known ones. A
+ * split cut from another ("val": {"from": "train", "last": 5000}) takes its samples away from
+ * it. Borrows d. */
+nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name,
+                        nt_err *e) NT_MUST_CHECK;
 void nt_split_free(nt_split *s);
 size_t nt_split_count(const nt_split *s);
 int64_t nt_split_classes(const nt_split *s);
@@ -53,23 +77,23 @@ typedef struct nt_batch {
 
 typedef struct nt_loader_opts {
     int64_t batch_size;
-    int shuffle;      /* 1 yes, 0 no, -1 as the split says */
-    bool augment;     /* false: random transforms are replaced by their centred form */
-    bool drop_last;   /* leave out a last batch that is not full */
-    int workers;      /* threads; 0: one */
+    int shuffle;    /* 1 yes, 0 no, -1 as the split says */
+    bool augment;   /* false: random transforms are replaced by their centred form */
+    bool drop_last; /* leave out a last batch that is not full */
+    int workers;    /* threads; 0: one */
     uint64_t seed;
-    size_t limit;     /* at most so many samples an epoch; 0: all */
+    size_t limit; /* at most so many samples an epoch; 0: all */
 } nt_loader_opts;
 
-nt_status nt_loader_new(nt_loader **out, nt_split *s, const nt_loader_opts *o, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_loader_new(nt_loader **out, nt_split *s, const nt_loader_opts *o,
+                        nt_err *e) NT_MUST_CHECK;
 void nt_loader_free(nt_loader *l);
 /* Shape of one sample after the transforms: c, h, w. */
 void nt_loader_shape(const nt_loader *l, int64_t chw[3]);
 size_t nt_loader_batches(const nt_loader *l);
 /* (Re)starts at an epoch, at batch `first_batch` of it (resuming). */
-nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch,
+                          nt_err *e) NT_MUST_CHECK;
 /* *out NULL at the end of the epoch. The batch is borrowed until the next call. */
 nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e) NT_MUST_CHECK;
 

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/dataset.h"
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/str.h"
+#include "data/describe.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WHERE_MAX 160
+
+/* One for each stored split, opened when it is first needed. */
+typedef struct stored {
+    const char *name; /* the description's */
+    nt_source *source;
+} stored;
+
+struct nt_dataset {
+    cJSON *json;
+    const cJSON *splits;
+    const nt_format *format;
+    const char *path;
+    stored *sources;
+};
+
+typedef struct range {
+    size_t first, count;
+} range;
+
+static const cJSON *get(const cJSON *obj, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(obj, key);
+}
+
+nt_status nt_dataset_open(nt_dataset **out, const char *spec, nt_err *e)
+{
+    nt_dataset *d = nt_calloc(1, sizeof *d);
+    size_t n = 0;
+    nt_status s = NT_OK;
+
+    if (!d)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_describe(&d->json, spec, e));
+    d->splits = get(d->json, "splits");
+    d->path = get(d->json, "path")->valuestring;
+    NT_TRY(nt_format_get(&d->format, get(d->json, "format")->valuestring, e));
+    d->sources = nt_calloc((size_t)cJSON_GetArraySize(d->splits) + 1, sizeof *d->sources);
+    if (!d->sources)
+        NT_TRY(nt_fail_nomem(e));
+    for (const cJSON *c = d->splits->child; c; c = c->next)
+        d->sources[n++].name = c->string;
+    *out = d;
+    d = NULL;
+done:
+    nt_dataset_free(d);
+    return s;
+}
+
+void nt_dataset_free(nt_dataset *d)
+{
+    if (!d)
+        return;
+    for (size_t i = 0; d->sources && d->sources[i].name; i++)
+        nt_source_free(d->sources[i].source);
+    nt_free(d->sources);
+    nt_json_free(d->json);
+    nt_free(d);
+}
+
+const cJSON *nt_dataset_json(const nt_dataset *d)
+{
+    return d->json;
+}
+
+int64_t nt_dataset_batch_size(const nt_dataset *d)
+{
+    const cJSON *j = get(d->json, "batch_size");
+
+    return j ? (int64_t)j->valuedouble : 0;
+}
+
+/* ---- splits */
+
+/* The same classes in the same order, or labels would mean different things. */
+static nt_status check_classes(const nt_dataset *d, const char *name, const nt_source *a,
+                               nt_err *e)
+{
+    for (const stored *t = d->sources; t->name; t++) {
+        const nt_source *b = t->source;
+
+        if (!b || !b->class_names || b == a)
+            continue;
+        for (int64_t i = 0; i < a->classes && i < b->classes; i++)
+            if (strcmp(a->class_names[i], b->class_names[i]) != 0)
+                return nt_fail(e, NT_EFORMAT,
+                               "class %lld is '%.60s' in split '%.40s' but '%.60s' "
+                               "in '%.40s'",
+                               (long long)i, a->class_names[i], name, b->class_names[i],
+                               t->name);
+        if (a->classes != b->classes)
+            return nt_fail(e, NT_EFORMAT, "%lld classes in split '%.40s' but %lld in '%.40s'",
+                           (long long)a->classes, name, (long long)b->classes, t->name);
+    }
+    return NT_OK;
+}
+
+/* The stored split `from` leads to in the end. */
+static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, nt_err *e)
+{
+    nt_source *src = NULL;
+    stored *t = d->sources;
+    nt_status s = NT_OK;
+
+    while (get(split, "from"))
+        split = get(d->splits, get(split, "from")->valuestring);
+    while (strcmp(t->name, split->string) != 0)
+        t++;
+    if (!t->source) {
+        NT_TRY(nt_source_open(&src, d->format, d->path, t->name, e));
+        assert(src->count > 0);
+        if (src->class_names)
+            NT_TRY(check_classes(d, t->name, src, e));
+        t->source = src;
+        src = NULL;
+    }
+    *out = t->source;
+done:
+    nt_source_free(src);
+    return s;
+}
+
+/*
+ * What is left of `split` when the splits cut from it have taken theirs, in the order of the
+ * description; or, where one of them is `until`, what that one takes. The description has no
+ * circles, so the recursion ends.
+ */
+static nt_status cut(range *out, const nt_dataset *d, const cJSON *split, const cJSON *until,
+                     size_t stored_count, nt_err *e)
+{
+    const cJSON *from = get(split, "from");
+    range r = {0, stored_count};
+    nt_status s = NT_OK;
+
+    if (from)
+        s = cut(&r, d, get(d->splits, from->valuestring), split, stored_count, e);
+    for (const cJSON *c = d->splits->child; c && s == NT_OK; c = c->next) {
+        const cJSON *parent = get(c, "from"), *first = get(c, "first");
+        size_t n;
+
+        if (!parent || strcmp(parent->valuestring, split->string) != 0)
+            continue;
+        n = (size_t)(first ? first : get(c, "last"))->valuedouble;
+        if (n > r.count)
+            return nt_fail(e, NT_EINVAL, "splits.%s: wants %zu samples of '%s', which has %zu",
+                           c->string, n, split->string, r.count);
+        r.count -= n;
+        if (c == until) {
+            *out = (range){first ? r.first : r.first + r.count, n};
+            return NT_OK;
+        }
+        r.first += first ? n : 0;
+    }
+    *out = r;
+    return s;
+}
+
+static nt_status find_split(const cJSON **out, const nt_dataset *d, const char *name, nt_err *e)
+{
+    nt_str known = {0};
+
+    if ((*out = get(d->splits, name)))
+        return NT_OK;
+    for (const cJSON *c = d->splits->child; c; c = c->next)
+        nt_str_addf(&known, "%s%s", c == d->splits->child ? "" : ", ", c->string);
+    nt_fail(e, NT_EINVAL, "no split '%.60s', want one of %s", name,
+            known.failed ? "the description's" : known.p);
+    nt_str_release(&known);
+    return NT_EINVAL;
+}
+
+nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err *e)
+{
+    nt_split *p = nt_calloc(1, sizeof *p);
+    const cJSON *split;
+    char where[WHERE_MAX];
+    range r;
+    nt_status s = NT_OK;
+
+    if (!p)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(find_split(&split, d, name, e));
+    NT_TRY(get_source(&p->source, d, split, e));
+    NT_TRY(cut(&r, d, split, NULL, p->source->count, e));
+    if (r.count == 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "splits.%s: other splits take all its samples", name));
+    p->first = r.first;
+    p->count = r.count;
+    p->shuffle = cJSON_IsTrue(get(split, "shuffle"));
+    snprintf(where, sizeof where, "splits.%s.transforms", name);
+    NT_TRY(nt_pipeline_new(&p->pipeline, get(split, "transforms"), where, e));
+    *out = p;
+    p = NULL;
+done:
+    nt_split_free(p);
+    return s;
+}
+
+void nt_split_free(nt_split *p)
+{
+    if (!p)
+        return;
+    nt_pipeline_free(p->pipeline);
+    nt_free(p->digest);
+    nt_free(p);
+}
+
+size_t nt_split_count(const nt_split *p)
+{
+    return p->count;
+}
+
+int64_t nt_split_classes(const nt_split *p)
+{
+    return p->source->classes;
+}
+
+const char *nt_split_class_name(const nt_split *p, int64_t label)
+{
+    bool named = p->source->class_names && label >= 0 && label < p->source->classes;
+
+    return named ? p->source->class_names[label] : NULL;
+}
+
+const char *nt_split_digest(nt_split *p, nt_err *e)
+{
+    nt_sha256_hex digest;
+    nt_str text = {0};
+    nt_status s = NT_OK;
+
+    if (p->digest)
+        return p->digest;
+    NT_TRY(nt_source_load(p->source, e));
+    for (size_t i = 0; i < p->count; i++)
+        NT_TRY(nt_source_describe(p->source, &text, p->first + i, e));
+    if (text.failed)
+        NT_TRY(nt_fail_nomem(e));
+    digest = nt_sha256(text.p, text.n);
+    if (!(p->digest = nt_strdup(digest.text)))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    nt_str_release(&text);
+    return p->digest;
+}

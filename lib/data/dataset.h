@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* dataset.h - what a loader sees of a split. */
+#ifndef NT_DATA_DATASET_H
+#define NT_DATA_DATASET_H
+
+#include "data/data.h"
+#include "data/source.h"
+#include "data/transform.h"
+
+struct nt_split {
+    nt_source *source; /* the data set's, shared by the splits cut from it */
+    size_t first, count;
+    nt_pipeline *pipeline;
+    bool shuffle;
+    char *digest; /* NULL until asked for */
+};
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/describe.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "data/source.h"
+#include "data/transform.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WHERE_MAX 160
+#define MAX_BATCH (1 << 20)
+
+static const cJSON *get(const cJSON *obj, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(obj, key);
+}
+
+/* ---- reading it */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_short_form(const char *spec)
+{
+    size_t n = 0;
+
+    while (isalnum((unsigned char)spec[n]) || spec[n] == '_')
+        n++;
+    return n > 0 && spec[n] == ':' && !ends_with(spec, ".json");
+}
+
+/* A relative path in a file is relative to that file's folder. */
+static nt_status resolve_path(cJSON *j, const char *file, nt_err *e)
+{
+    cJSON *path = cJSON_GetObjectItemCaseSensitive(j, "path"), *whole;
+    const char *slash = strrchr(file, '/');
+    char *text;
+
+    if (!cJSON_IsString(path) || path->valuestring[0] == '/' || !slash)
+        return NT_OK;
+    text = nt_strfmt("%.*s/%s", (int)(slash - file), file, path->valuestring);
+    whole = text ? cJSON_CreateString(text) : NULL;
+    nt_free(text);
+    if (!whole || !cJSON_ReplaceItemInObjectCaseSensitive(j, "path", whole)) {
+        cJSON_Delete(whole);
+        return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
+static nt_status read_file(cJSON **out, const char *path, nt_err *e)
+{
+    cJSON *j = NULL;
+    nt_status s;
+
+    if (!ends_with(path, ".json") && !nt_path_exists(path))
+        return nt_fail(e, NT_EINVAL, "'%.80s' is neither a file nor KIND:PATH[,key=value...]",
+                       path);
+    NT_TRY(nt_json_load(&j, path, e));
+    NT_TRY(resolve_path(j, path, e));
+    *out = j;
+    j = NULL;
+done:
+    nt_json_free(j);
+    return s;
+}
+
+static nt_status read_spec(cJSON **out, const char *spec, nt_err *e)
+{
+    nt_status s;
+
+    if (spec[strspn(spec, " \t\r\n")] == '{') {
+        s = nt_json_parse(out, spec, strlen(spec), e);
+        return s == NT_EFORMAT ? NT_EINVAL : s;
+    }
+    return is_short_form(spec) ? nt_describe_short(out, spec, e) : read_file(out, spec, e);
+}
+
+/* ---- checking it and filling it in */
+
+static nt_status check_cut(const cJSON *splits, const cJSON *split, const char *where,
+                           nt_err *e)
+{
+    bool first = get(split, "first"), last = get(split, "last");
+    int64_t n = 0;
+    const char *from = NULL;
+    nt_status s;
+
+    NT_TRY(nt_json_get_str(&from, split, "from", where, e));
+    NT_TRY(nt_json_get_i64(&n, split, "first", 1, UINT32_MAX, where, e));
+    NT_TRY(nt_json_get_i64(&n, split, "last", 1, UINT32_MAX, where, e));
+    if (!from && (first || last))
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: goes with \"from\"", where,
+                       first ? "first" : "last"));
+    if (from && first == last)
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s: want one of \"first\" and \"last\" with \"from\"",
+                       where));
+    if (from && !get(splits, from))
+        NT_TRY(
+            nt_fail(e, NT_EINVAL, "%s.from: no split '%.60s' in the description", where, from));
+done:
+    return s;
+}
+
+/* A chain of "from" that is longer than there are splits goes in a circle. */
+static nt_status check_chain(const cJSON *splits, const cJSON *split, const char *where,
+                             nt_err *e)
+{
+    const cJSON *from;
+
+    for (int n = cJSON_GetArraySize(splits); (from = get(split, "from")); n--) {
+        if (n == 0)
+            return nt_fail(e, NT_EINVAL, "%s.from: the splits are cut from each other", where);
+        split = get(splits, from->valuestring);
+    }
+    return NT_OK;
+}
+
+/* Without transforms of its own a cut split has those of the split it is cut from. */
+static nt_status inherit_transforms(const cJSON *splits, cJSON *split, nt_err *e)
+{
+    const cJSON *up = split;
+    cJSON *copy;
+
+    while (!get(up, "transforms") && get(up, "from"))
+        up = get(splits, get(up, "from")->valuestring);
+    if (up == split)
+        return NT_OK;
+    copy = get(up, "transforms") ? cJSON_Duplicate(get(up, "transforms"), true)
+                                 : cJSON_CreateArray();
+    if (!copy || !cJSON_AddItemToObject(split, "transforms", copy)) {
+        cJSON_Delete(copy);
+        return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
+static nt_status check_split(const cJSON *split, const cJSON *splits, nt_err *e)
+{
+    static const char *const keys[] = {"first", "from", "last", "shuffle", "transforms", NULL};
+    char where[WHERE_MAX];
+    nt_pipeline *p = NULL;
+    bool shuffle;
+    nt_status s;
+
+    snprintf(where, sizeof where, "splits.%s", split->string);
+    if (!cJSON_IsObject(split))
+        return nt_fail(e, NT_EINVAL, "%s: want an object", where);
+    NT_TRY(nt_json_check_keys(split, keys, where, e));
+    NT_TRY(nt_json_get_bool(&shuffle, split, "shuffle", where, e));
+    NT_TRY(check_cut(splits, split, where, e));
+    snprintf(where, sizeof where, "splits.%s.transforms", split->string);
+    NT_TRY(nt_pipeline_new(&p, get(split, "transforms"), where, e));
+done:
+    nt_pipeline_free(p);
+    return s;
+}
+
+static nt_status fill_split(cJSON *splits, cJSON *split, nt_err *e)
+{
+    char where[WHERE_MAX];
+    nt_status s;
+
+    snprintf(where, sizeof where, "splits.%s", split->string);
+    NT_TRY(check_chain(splits, split, where, e));
+    NT_TRY(inherit_transforms(splits, split, e));
+    if (!get(split, "shuffle") &&
+        !nt_json_add_bool(split, "shuffle", strcmp(split->string, "train") == 0))
+        NT_TRY(nt_fail_nomem(e));
+    if (!get(split, "transforms") && !nt_json_add_array(split, "transforms"))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    return s;
+}
+
+static nt_status fill_splits(cJSON *j, const nt_format *format, const char *path, nt_err *e)
+{
+    cJSON *splits = cJSON_GetObjectItemCaseSensitive(j, "splits");
+    nt_status s = NT_OK;
+
+    if (splits && (!cJSON_IsObject(splits) || !splits->child))
+        return nt_fail(e, NT_EINVAL, "splits: want an object of splits");
+    if (!splits) {
+        if (!(splits = nt_json_add_object(j, "splits")))
+            return nt_fail_nomem(e);
+        NT_TRY(nt_format_list(format, splits, path, e));
+    }
+    for (cJSON *c = splits->child; c; c = c->next)
+        NT_TRY(check_split(c, splits, e));
+    for (cJSON *c = splits->child; c; c = c->next)
+        NT_TRY(fill_split(splits, c, e));
+done:
+    return s;
+}
+
+static nt_status check(cJSON *j, nt_err *e)
+{
+    static const char *const keys[] = {"format", "path", "batch_size", "splits", NULL};
+    const char *name = NULL, *path = NULL;
+    const nt_format *format;
+    int64_t batch;
+    nt_status s;
+
+    if (!cJSON_IsObject(j))
+        return nt_fail(e, NT_EINVAL, "want a JSON object with \"format\" and \"path\"");
+    NT_TRY(nt_json_get_str(&name, j, "format", "", e));
+    if (!name)
+        NT_TRY(nt_fail(e, NT_EINVAL, "format: missing"));
+    NT_TRY(nt_format_get(&format, name, e));
+    NT_TRY(nt_json_check_keys(j, keys, "", e));
+    NT_TRY(nt_json_get_str(&path, j, "path", "", e));
+    if (!path)
+        NT_TRY(nt_fail(e, NT_EINVAL, "path: missing"));
+    NT_TRY(nt_json_get_i64(&batch, j, "batch_size", 1, MAX_BATCH, "", e));
+    if (!nt_path_exists(path))
+        NT_TRY(nt_fail_errno(e, "%s", path));
+    NT_TRY(fill_splits(j, format, path, e));
+done:
+    return s;
+}
+
+nt_status nt_describe(cJSON **out, const char *spec, nt_err *e)
+{
+    cJSON *j = NULL;
+    nt_status s;
+
+    NT_TRY(read_spec(&j, spec, e));
+    NT_TRY(check(j, e));
+    *out = j;
+    j = NULL;
+done:
+    nt_json_free(j);
+    return s;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring of batches. Worker threads take batch numbers in order and fill slot (number mod
+ * ring); the consumer takes the slots in the same order, so that who filled which makes no
+ * difference, and a sample's random stream comes from seed, epoch and sample alone. What the
+ * threads share is under `lock`; a slot belongs to one worker from the time its number is taken
+ * until it is ready, then to the consumer until it asks for the next.
+ */
+#include "base/alloc.h"
+#include "data/dataset.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#define MAX_WORKERS 1024
+#define SPARE_SLOTS 2 /* one with the consumer, one ready for it */
+
+typedef struct slot {
+    float *x;
+    int32_t *y;
+    nt_batch batch;
+    bool ready;
+    nt_status status;
+    nt_err err;
+} slot;
+
+/* One thread's own. */
+typedef struct worker {
+    nt_loader *loader;
+    pthread_t thread;
+    nt_fetch fetch;
+    nt_image scratch[2];
+} worker;
+
+struct nt_loader {
+    nt_split *split;
+    nt_loader_opts opts;
+    int64_t c, h, w;
+    size_t n, batches; /* samples and batches of an epoch */
+    uint32_t *order;   /* written while no batch is being filled */
+    nt_rng epoch_rng;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work, done; /* for the workers, for the consumer */
+    bool has_lock;
+    size_t next_fill, next_take, end; /* batch numbers */
+    bool holding;                     /* the consumer has batch next_take - 1 */
+    int busy;
+    bool stop;
+
+    slot *ring;
+    size_t n_ring;
+    worker *workers;
+    int n_running;
+};
+
+/* ---- filling a batch */
+
+static nt_status transform(nt_image *out, nt_loader *l, worker *w, size_t i, nt_err *e)
+{
+    nt_rng rng = nt_rng_fork_index(&l->epoch_rng, i);
+    size_t stored = l->split->first + i;
+    nt_image im;
+    nt_status s = nt_source_fetch(l->split->source, &im, stored, &w->fetch, e);
+
+    if (s != NT_OK)
+        return s;
+    s = nt_pipeline_run(l->split->pipeline, out, &im, w->scratch, l->opts.augment ? &rng : NULL,
+                        e);
+    if (s != NT_OK)
+        nt_source_prefix(l->split->source, stored, e);
+    return s;
+}
+
+static nt_status fill_sample(slot *t, nt_loader *l, worker *w, size_t at, size_t i, nt_err *e)
+{
+    nt_image im;
+    nt_status s = transform(&im, l, w, i, e);
+
+    if (s != NT_OK)
+        return s;
+    if (im.h != l->h || im.w != l->w || im.c != l->c) {
+        nt_fail(
+            e, NT_EFORMAT,
+            "%d x %d pixels in %d channels where the first sample gives %lld x %lld in %lld: "
+            "add a resize or a crop",
+            im.h, im.w, im.c, (long long)l->h, (long long)l->w, (long long)l->c);
+        nt_source_prefix(l->split->source, l->split->first + i, e);
+        return NT_EFORMAT;
+    }
+    nt_image_to_planes(t->x + at * (size_t)(l->c * l->h * l->w), &im);
+    t->y[at] = l->split->source->labels[l->split->first + i];
+    return NT_OK;
+}
+
+static void fill(slot *t, nt_loader *l, worker *w, size_t number)
+{
+    size_t size = (size_t)l->opts.batch_size, first = number * size;
+    size_t n = l->n - first < size ? l->n - first : size;
+
+    t->status = NT_OK;
+    for (size_t i = 0; i < n && t->status == NT_OK; i++)
+        t->status = fill_sample(t, l, w, i, l->order[first + i], &t->err);
+    t->batch = (nt_batch){t->x, t->y, (int64_t)n, l->c, l->h, l->w, first};
+}
+
+/* ---- threads */
+
+/* A number may be taken while its slot is neither waiting for the consumer nor with it. */
+static bool may_fill(const nt_loader *l)
+{
+    size_t oldest = l->next_take - l->holding;
+
+    return l->next_fill < l->end && l->next_fill - oldest < l->n_ring;
+}
+
+static void *work(void *arg)
+{
+    worker *w = arg;
+    nt_loader *l = w->loader;
+
+    pthread_mutex_lock(&l->lock);
+    for (;;) {
+        size_t number;
+        slot *t;
+
+        while (!l->stop && !may_fill(l))
+            pthread_cond_wait(&l->work, &l->lock);
+        if (l->stop)
+            break;
+        number = l->next_fill++;
+        t = &l->ring[number % l->n_ring];
+        l->busy++;
+        pthread_mutex_unlock(&l->lock);
+        fill(t, l, w, number);
+        pthread_mutex_lock(&l->lock);
+        l->busy--;
+        t->ready = true;
+        pthread_cond_signal(&l->done);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+static nt_status start_threads(nt_loader *l, int n, nt_err *e)
+{
+    for (int i = 0; i < n; i++) {
+        int code = pthread_create(&l->workers[i].thread, NULL, work, &l->workers[i]);
+
+        if (code) {
+            errno = code;
+            return nt_fail_errno(e, "cannot start a thread");
+        }
+        l->n_running++;
+    }
+    return NT_OK;
+}
+
+static void stop_threads(nt_loader *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->stop = true;
+    pthread_cond_broadcast(&l->work);
+    pthread_mutex_unlock(&l->lock);
+    for (int i = 0; i < l->n_running; i++)
+        pthread_join(l->workers[i].thread, NULL);
+    l->n_running = 0;
+}
+
+/* ---- life */
+
+static nt_status init_lock(nt_loader *l, nt_err *e)
+{
+    if (pthread_mutex_init(&l->lock, NULL))
+        return nt_fail_nomem(e);
+    if (pthread_cond_init(&l->work, NULL)) {
+        pthread_mutex_destroy(&l->lock);
+        return nt_fail_nomem(e);
+    }
+    if (pthread_cond_init(&l->done, NULL)) {
+        pthread_cond_destroy(&l->work);
+        pthread_mutex_destroy(&l->lock);
+        return nt_fail_nomem(e);
+    }
+    l->has_lock = true;
+    return NT_OK;
+}
+
+/* The first sample says what shape all have. */
+static nt_status find_shape(nt_loader *l, nt_err *e)
+{
+    nt_image im;
+    nt_status s = transform(&im, l, &l->workers[0], 0, e);
+
+    if (s != NT_OK)
+        return s;
+    l->h = im.h;
+    l->w = im.w;
+    l->c = im.c;
+    return NT_OK;
+}
+
+static nt_status make_ring(nt_loader *l, nt_err *e)
+{
+    size_t size = l->n < (size_t)l->opts.batch_size ? l->n : (size_t)l->opts.batch_size, values;
+
+    if (!nt_size_mul(&values, size, (size_t)(l->c * l->h * l->w)))
+        return nt_fail_nomem(e);
+    for (size_t i = 0; i < l->n_ring; i++) {
+        l->ring[i].x = nt_alloc(values, sizeof(float));
+        l->ring[i].y = nt_alloc(size, sizeof(int32_t));
+        if (!l->ring[i].x || !l->ring[i].y)
+            return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
+static void count_batches(nt_loader *l)
+{
+    size_t size = (size_t)l->opts.batch_size;
+
+    l->n = l->split->count;
+    if (l->opts.limit && l->opts.limit < l->n)
+        l->n = l->opts.limit;
+    l->batches = l->n / size + (!l->opts.drop_last && l->n % size);
+}
+
+static nt_status make(nt_loader *l, int workers, nt_err *e)
+{
+    nt_status s;
+
+    l->workers = nt_calloc((size_t)workers, sizeof *l->workers);
+    l->n_ring = (size_t)workers + SPARE_SLOTS;
+    l->ring = nt_calloc(l->n_ring, sizeof *l->ring);
+    l->order = nt_alloc(l->split->count, sizeof *l->order);
+    if (!l->workers || !l->ring || !l->order)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < workers; i++)
+        l->workers[i].loader = l;
+    NT_TRY(init_lock(l, e));
+    NT_TRY(nt_source_load(l->split->source, e));
+    NT_TRY(find_shape(l, e));
+    NT_TRY(make_ring(l, e));
+    NT_TRY(start_threads(l, workers, e));
+done:
+    return s;
+}
+
+nt_status nt_loader_new(nt_loader **out, nt_split *split, const nt_loader_opts *o, nt_err *e)
+{
+    int workers = o->workers ? o->workers : 1;
+    nt_loader *l = nt_calloc(1, sizeof *l);
+    nt_status s = NT_OK;
+
+    if (!l)
+        NT_TRY(nt_fail_nomem(e));
+    if (o->batch_size < 1 || workers < 1 || workers > MAX_WORKERS)
+        NT_TRY(nt_fail(e, NT_EINVAL,
+                       "batch size %lld with %d workers, want at least 1 and 1 to %d",
+                       (long long)o->batch_size, workers, MAX_WORKERS));
+    l->split = split;
+    l->opts = *o;
+    count_batches(l);
+    NT_TRY(make(l, workers, e));
+    *out = l;
+    l = NULL;
+done:
+    nt_loader_free(l);
+    return s;
+}
+
+void nt_loader_free(nt_loader *l)
+{
+    if (!l)
+        return;
+    if (l->has_lock) {
+        stop_threads(l);
+        pthread_cond_destroy(&l->done);
+        pthread_cond_destroy(&l->work);
+        pthread_mutex_destroy(&l->lock);
+    }
+    for (size_t i = 0; l->workers && i < l->n_ring - SPARE_SLOTS; i++) {
+        nt_fetch_release(&l->workers[i].fetch);
+        nt_image_release(&l->workers[i].scratch[0]);
+        nt_image_release(&l->workers[i].scratch[1]);
+    }
+    for (size_t i = 0; l->ring && i < l->n_ring; i++) {
+        nt_free(l->ring[i].x);
+        nt_free(l->ring[i].y);
+    }
+    nt_free(l->workers);
+    nt_free(l->ring);
+    nt_free(l->order);
+    nt_free(l);
+}
+
+/* ---- the consumer's side */
+
+void nt_loader_shape(const nt_loader *l, int64_t chw[3])
+{
+    chw[0] = l->c;
+    chw[1] = l->h;
+    chw[2] = l->w;
+}
+
+size_t nt_loader_batches(const nt_loader *l)
+{
+    return l->batches;
+}
+
+static void set_order(nt_loader *l, uint64_t epoch)
+{
+    bool shuffle = l->opts.shuffle < 0 ? l->split->shuffle : l->opts.shuffle != 0;
+    nt_rng root, stream;
+
+    nt_rng_init(&root, l->opts.seed);
+    for (size_t i = 0; i < l->split->count; i++)
+        l->order[i] = (uint32_t)i;
+    stream = nt_rng_fork(&root, "shuffle");
+    stream = nt_rng_fork_index(&stream, epoch);
+    if (shuffle)
+        nt_rng_shuffle(&stream, l->order, l->split->count);
+    stream = nt_rng_fork(&root, "augment");
+    l->epoch_rng = nt_rng_fork_index(&stream, epoch);
+}
+
+nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch, nt_err *e)
+{
+    if (first_batch > l->batches)
+        return nt_fail(e, NT_EINVAL, "batch %zu of an epoch that has %zu", first_batch,
+                       l->batches);
+    pthread_mutex_lock(&l->lock);
+    l->end = 0; /* nothing new is taken */
+    while (l->busy)
+        pthread_cond_wait(&l->done, &l->lock);
+    set_order(l, epoch);
+    for (size_t i = 0; i < l->n_ring; i++)
+        l->ring[i].ready = false;
+    l->next_fill = l->next_take = first_batch;
+    l->holding = false;
+    l->end = l->batches;
+    pthread_cond_broadcast(&l->work);
+    pthread_mutex_unlock(&l->lock);
+    return NT_OK;
+}
+
+nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e)
+{
+    slot *t;
+
+    *out = NULL;
+    pthread_mutex_lock(&l->lock);
+    l->holding = false;
+    pthread_cond_signal(&l->work);
+    if (l->next_take >= l->end) {
+        pthread_mutex_unlock(&l->lock);
+        return NT_OK;
+    }
+    t = &l->ring[l->next_take % l->n_ring];
+    while (!t->ready)
+        pthread_cond_wait(&l->done, &l->lock);
+    if (t->status == NT_OK) {
+        t->ready = false;
+        l->holding = true;
+        l->next_take++;
+        *out = &t->batch;
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (t->status != NT_OK)
+        return nt_fail(e, t->status, "%s", t->err.msg);
+    return NT_OK;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/source.h"
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/file.h"
+
+#include <string.h>
+
+#define MAX_FILE_BYTES ((size_t)1 << 28)
+#define CACHE_BYTES ((size_t)1 << 30)
+
+static const nt_format *const formats[] = {&nt_format_idx};
+
+nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e)
+{
+    nt_str names = {0};
+
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (strcmp(formats[i]->name, name) == 0) {
+            nt_str_release(&names);
+            *out = formats[i];
+            return NT_OK;
+        }
+        nt_str_addf(&names, "%s%s", i ? ", " : "", formats[i]->name);
+    }
+    nt_fail(e, NT_EUNSUPPORTED, "data format '%.60s' is not supported, want one of %s", name,
+            names.failed ? "those in the manual" : names.p);
+    nt_str_release(&names);
+    return NT_EUNSUPPORTED;
+}
+
+nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path, nt_err *e)
+{
+    nt_status s;
+
+    if (!nt_path_exists(path))
+        return nt_fail_errno(e, "%s", path);
+    s = f->list(splits, path, e);
+    if (s == NT_OK && !splits->child)
+        s = nt_fail(e, NT_EIO, "%s: no data of format '%s' there", path, f->name);
+    return s;
+}
+
+nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
+                         const char *split, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_source *src = nt_calloc(1, sizeof *src);
+
+    if (!src || !(src->arena = nt_arena_new()))
+        NT_TRY(nt_fail_nomem(e));
+    src->format = f;
+    NT_TRY(f->open(src, path, split, e));
+    *out = src;
+    src = NULL;
+done:
+    nt_source_free(src);
+    return s;
+}
+
+static void free_cached(nt_image *im)
+{
+    if (im)
+        nt_image_release(im);
+    nt_free(im);
+}
+
+void nt_source_free(nt_source *src)
+{
+    if (!src)
+        return;
+    for (size_t i = 0; src->cache && i < src->count; i++)
+        free_cached(atomic_load_explicit(&src->cache[i], memory_order_relaxed));
+    nt_free(src->cache);
+    nt_free(src->pixels);
+    nt_arena_free(src->arena);
+    nt_free(src);
+}
+
+void nt_source_prefix(const nt_source *src, size_t i, nt_err *e)
+{
+    if (src->items)
+        nt_err_prefix(e, "%s: %s", src->where, src->items[i].name);
+    else
+        nt_err_prefix(e, "%s: sample %zu", src->where, i);
+}
+
+/* ---- encoded pictures */
+
+static nt_status decode(nt_source *src, size_t i, nt_fetch *f, nt_err *e)
+{
+    const nt_encoded *it = &src->items[i];
+    char *path = NULL, *bytes = NULL;
+    size_t n;
+    nt_status s = NT_OK;
+
+    if (it->bytes) {
+        NT_TRY(nt_decode(&f->decoder, &f->image, it->bytes, it->n, 3, e));
+        goto done;
+    }
+    if (!(path = nt_path_join(src->where, it->name)))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_file_read(&bytes, &n, path, MAX_FILE_BYTES, e));
+    NT_TRY(nt_decode(&f->decoder, &f->image, (uint8_t *)bytes, n, 3, e));
+done:
+    if (s != NT_OK)
+        nt_source_prefix(src, i, e);
+    nt_free(path);
+    nt_free(bytes);
+    return s;
+}
+
+/* Keeps a copy where the budget allows; two threads may race for the slot, the loser gives in.
+ * Without memory for it the picture is decoded again next time. */
+static void keep(nt_source *src, size_t i, const nt_image *im)
+{
+    size_t bytes = (size_t)im->h * (size_t)im->w * nt_image_pixel(im);
+    nt_image *empty = NULL, *copy;
+
+    if (atomic_fetch_add(&src->cached_bytes, bytes) + bytes > CACHE_BYTES)
+        return;
+    copy = nt_calloc(1, sizeof *copy);
+    if (!copy || nt_image_copy(copy, im, NULL) != NT_OK ||
+        !atomic_compare_exchange_strong(&src->cache[i], &empty, copy))
+        free_cached(copy);
+}
+
+/* All or nothing, judged by the first picture: a cache of a part would only cost memory. */
+static nt_status plan_cache(nt_source *src, nt_err *e)
+{
+    nt_fetch f = {0};
+    size_t all;
+    nt_status s;
+
+    NT_TRY(decode(src, 0, &f, e));
+    if (nt_size_mul(&all, (size_t)f.image.h * (size_t)f.image.w * 3, src->count) &&
+        all <= CACHE_BYTES && !(src->cache = nt_calloc(src->count, sizeof *src->cache)))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    nt_fetch_release(&f);
+    return s;
+}
+
+nt_status nt_source_load(nt_source *src, nt_err *e)
+{
+    if (src->items)
+        return src->cache ? NT_OK : plan_cache(src, e);
+    return src->pixels || !src->format->load ? NT_OK : src->format->load(src, e);
+}
+
+void nt_fetch_release(nt_fetch *f)
+{
+    nt_decoder_release(&f->decoder);
+    nt_image_release(&f->image);
+}
+
+static void borrow(nt_image *out, const nt_image *im)
+{
+    *out = *im;
+    out->cap = 0;
+}
+
+nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f, nt_err *e)
+{
+    const nt_image *cached;
+    nt_status s;
+
+    if (!src->items) {
+        size_t bytes = (size_t)src->h * (size_t)src->w * (size_t)src->c;
+
+        *out = (nt_image){src->h, src->w, src->c, false, src->pixels + i * bytes, 0};
+        return NT_OK;
+    }
+    cached = src->cache ? atomic_load_explicit(&src->cache[i], memory_order_acquire) : NULL;
+    if (cached) {
+        borrow(out, cached);
+        return NT_OK;
+    }
+    s = decode(src, i, f, e);
+    if (s != NT_OK)
+        return s;
+    if (src->cache)
+        keep(src, i, &f->image);
+    borrow(out, &f->image);
+    return NT_OK;
+}
+
+/* ---- identity */
+
+static nt_status digest_of(nt_sha256_hex *out, nt_source *src, size_t i, nt_err *e)
+{
+    const nt_encoded *it = src->items ? &src->items[i] : NULL;
+    size_t bytes = (size_t)src->h * (size_t)src->w * (size_t)src->c;
+    char *path;
+    nt_status s;
+
+    if (!it || it->bytes) {
+        *out = it ? nt_sha256(it->bytes, it->n) : nt_sha256(src->pixels + i * bytes, bytes);
+        return NT_OK;
+    }
+    path = nt_path_join(src->where, it->name);
+    s = path ? nt_sha256_file(out, path, e) : nt_fail_nomem(e);
+    if (s != NT_OK)
+        nt_source_prefix(src, i, e);
+    nt_free(path);
+    return s;
+}
+
+nt_status nt_source_describe(nt_source *src, nt_str *text, size_t i, nt_err *e)
+{
+    nt_sha256_hex digest;
+    nt_status s = digest_of(&digest, src, i, e);
+
+    if (s != NT_OK)
+        return s;
+    nt_str_addf(text, "%d %s ", (int)src->labels[i], digest.text);
+    if (src->items)
+        nt_str_addf(text, "%s\n", src->items[i].name);
+    else
+        nt_str_addf(text, "%dx%dx%d\n", src->h, src->w, src->c);
+    return NT_OK;
+}

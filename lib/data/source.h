@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source.h - the stored samples of a data set's split, before any transform.
+ *
+ * A format fills one nt_source: either raw pictures of one size, or encoded pictures that are
+ * decoded when they are asked for (and then kept, where all of them fit into memory).
+ */
+#ifndef NT_DATA_SOURCE_H
+#define NT_DATA_SOURCE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "data/decode.h"
+#include "data/image.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct nt_source nt_source;
+
+typedef struct nt_format {
+    const char *name;
+    /* Adds an empty object to splits for each split that lies at path. */
+    nt_status (*list)(cJSON *splits, const char *path, nt_err *e);
+    /* Fills src: count, labels, classes, and the samples. */
+    nt_status (*open)(nt_source *src, const char *path, const char *split, nt_err *e);
+    /* Reads what open left out (NULL: nothing). */
+    nt_status (*load)(nt_source *src, nt_err *e);
+} nt_format;
+
+extern const nt_format nt_format_idx;
+
+/* A picture in a file's format: in memory, or with bytes NULL in the file dir/name. */
+typedef struct nt_encoded {
+    const char *name;
+    const uint8_t *bytes;
+    size_t n;
+} nt_encoded;
+
+struct nt_source {
+    const nt_format *format;
+    nt_arena *arena;
+    const char *where; /* the file or folder, for messages */
+    size_t count;
+    int32_t *labels;
+    int64_t classes;
+    const char **class_names; /* NULL: unnamed */
+    /* raw: [count][h][w][c] */
+    uint8_t *pixels;
+    int h, w, c;
+    /* or encoded */
+    nt_encoded *items;
+    _Atomic(nt_image *) *cache;
+    atomic_size_t cached_bytes;
+};
+
+/* What one thread needs to fetch samples; start from {0}. */
+typedef struct nt_fetch {
+    nt_decoder decoder;
+    nt_image image;
+} nt_fetch;
+
+/* The format of that name, or NT_EUNSUPPORTED. */
+nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e) NT_MUST_CHECK;
+
+/* Its splits at path, as empty objects; NT_EIO when path is missing or holds none. */
+nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path,
+                         nt_err *e) NT_MUST_CHECK;
+
+nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
+                         const char *split, nt_err *e) NT_MUST_CHECK;
+void nt_source_free(nt_source *src);
+/* To be called once before samples are fetched, by one thread. */
+nt_status nt_source_load(nt_source *src, nt_err *e) NT_MUST_CHECK;
+/* Sample i as uint8 in *out, borrowed until the next call with the same nt_fetch. Threads may
+ * call this at the same time, each with a fetch of its own. */
+nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f,
+                          nt_err *e) NT_MUST_CHECK;
+/* Puts the file and the sample's name before the message. */
+void nt_source_prefix(const nt_source *src, size_t i, nt_err *e);
+void nt_fetch_release(nt_fetch *f);
+/* One line about sample i for the digest: its label, its name and the digest of its bytes. */
+nt_status nt_source_describe(nt_source *src, nt_str *text, size_t i, nt_err *e) NT_MUST_CHECK;
+
+#endif

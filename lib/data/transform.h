@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transform.h - what happens to a picture between the file and the network.
+ *
+ * A transform is one file tf_NAME.c with one constant table, listed in pipeline.c. Geometry
+ * works on the uint8 pixels and the division by 255 happens as late as it can: the result is
+ * the same as scaling first. Every random choice is drawn from the stream given; with no stream
+ * (no augmentation) a random transform takes its centred form or does nothing.
+ */
+#ifndef NT_DATA_TRANSFORM_H
+#define NT_DATA_TRANSFORM_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "data/image.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct nt_transform_ops {
+    const char *name;
+    bool u8_only; /* must come before normalize */
+    /* args is an object (empty when only the name was given); *params lives in a. */
+    nt_status (*parse)(void **params, nt_arena *a, const cJSON *args, const char *where,
+                       nt_err *e);
+    /* rng NULL: no augmentation. dst is not src; src may be borrowed. */
+    nt_status (*run)(const void *params, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_err *e);
+} nt_transform_ops;
+
+extern const nt_transform_ops nt_tf_center_crop, nt_tf_horizontal_flip, nt_tf_normalize,
+    nt_tf_random_crop;
+
+typedef struct nt_pipeline nt_pipeline;
+
+/* From the "transforms" of a split, an array of names and of {name: {arguments}}; NULL is none.
+ * NT_EINVAL names the key's path. */
+nt_status nt_pipeline_new(nt_pipeline **out, const cJSON *list, const char *where,
+                          nt_err *e) NT_MUST_CHECK;
+void nt_pipeline_free(nt_pipeline *p);
+/* Runs all of them. *out borrows the pixels of src or of one of the two scratch pictures. */
+nt_status nt_pipeline_run(const nt_pipeline *p, nt_image *out, const nt_image *src,
+                          nt_image scratch[2], nt_rng *rng, nt_err *e) NT_MUST_CHECK;
+
+/* ---- for the transforms */
+
+/* A required key with a side or [h, w], each from 1; hw[1] is 0 for a single number. */
+nt_status nt_transform_size(int64_t hw[2], const cJSON *args, const char *key,
+                            const char *where, nt_err *e) NT_MUST_CHECK;
+/* An array of `want` numbers in [lo, hi]. A missing key leaves v alone. */
+nt_status nt_transform_range(double v[2], const cJSON *args, const char *key, double lo,
+                             double hi, const char *where, nt_err *e) NT_MUST_CHECK;
+/* Where a centred box of `want` begins in `have`; negative where it is larger. */
+int64_t nt_transform_centre(int64_t have, int64_t want);
+
+#endif
