@@ -5,12 +5,11 @@
 #include "exec/plan.h"
 #include "graph/pass.h"
 #include "op/op.h"
+#include "report/timing.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- counting */
 
@@ -123,21 +122,6 @@ done:
 
 /* ---- measuring */
 
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
 /* Smooth, not constant: kernels meet ordinary numbers. */
 static void fill_inputs(nt_plan *plan)
 {
@@ -151,30 +135,14 @@ static void fill_inputs(nt_plan *plan)
 
 static nt_status time_runs(nt_profile *p, nt_plan *plan, const nt_profile_opts *o, nt_err *e)
 {
-    enum { MAX_RUNS = 1001 };
     nt_status s = NT_OK;
-    double *ms = nt_alloc(MAX_RUNS, sizeof *ms), begin;
-    int n = 0, warmup = o->warmup ? o->warmup : 5;
+    nt_timing t;
 
-    if (!ms)
-        return nt_fail_nomem(e);
-    for (int i = 0; i < warmup; i++)
-        NT_TRY(nt_plan_forward(plan, e));
-    begin = now_ms();
-    while (n < MAX_RUNS) {
-        double t0 = now_ms();
-
-        if (o->runs ? n >= o->runs : n >= 101 || (n >= 11 && t0 - begin > 500))
-            break;
-        NT_TRY(nt_plan_forward(plan, e));
-        ms[n++] = now_ms() - t0;
-    }
-    qsort(ms, (size_t)n, sizeof *ms, by_value);
-    p->execution_time_ms = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]);
-    p->time_min_ms = ms[0];
-    p->time_max_ms = ms[n - 1];
+    NT_TRY(nt_timing_forward(&t, plan, o->warmup ? o->warmup : 5, o->runs, e));
+    p->execution_time_ms = t.median_ms;
+    p->time_min_ms = t.min_ms;
+    p->time_max_ms = t.max_ms;
 done:
-    nt_free(ms);
     return s;
 }
 

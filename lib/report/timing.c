@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/timing.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define FEWEST 11
+#define MOST 101
+#define ENOUGH_MS 500
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+nt_status nt_timing_forward(nt_timing *out, nt_plan *plan, int warmup, int runs, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int most = runs ? runs : MOST, n = 0;
+    double *ms = nt_alloc((size_t)most, sizeof *ms), begin;
+
+    if (!ms)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < warmup; i++)
+        NT_TRY(nt_plan_forward(plan, e));
+    begin = now_ms();
+    while (n < most && (runs || n < FEWEST || now_ms() - begin < ENOUGH_MS)) {
+        double t0 = now_ms();
+
+        NT_TRY(nt_plan_forward(plan, e));
+        ms[n++] = now_ms() - t0;
+    }
+    qsort(ms, (size_t)n, sizeof *ms, by_value);
+    *out = (nt_timing){.median_ms = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]),
+                       .min_ms = ms[0],
+                       .max_ms = ms[n - 1],
+                       .runs = n};
+done:
+    nt_free(ms);
+    return s;
+}
