@@ -367,7 +367,8 @@ static dnnl_status_t create_concat(dnnl_primitive_desc_t *pd, dnnl_engine_t g, m
 /* Only where the passes share statistics or a workspace. */
 static bool wants_hint(const dnn_op *op)
 {
-    return is_backward(op) && (op->kind == dnnl_pooling || op->kind == dnnl_batch_normalization);
+    return is_backward(op) &&
+           (op->kind == dnnl_pooling || op->kind == dnnl_batch_normalization);
 }
 
 static dnnl_status_t special_eltwise(dnnl_alg_kind_t *alg, float *alpha, float *beta,

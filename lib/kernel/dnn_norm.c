@@ -49,15 +49,18 @@ done:
     return s;
 }
 
+/* The idle shift gets the scale's address. */
 nt_status dnn_bn_bwd_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_err *e)
 {
     static const dnn_arg args[] = {
-        {DNNL_ARG_SRC, 0},      {DNNL_ARG_DIFF_DST, 1},   {DNNL_ARG_SCALE, 2},
-        {DNNL_ARG_MEAN, 3},     {DNNL_ARG_VARIANCE, 4},   {DNNL_ARG_WORKSPACE, 5},
-        {DNNL_ARG_DIFF_SRC, 6}, {DNNL_ARG_DIFF_SCALE, 7}, {DNNL_ARG_DIFF_SHIFT, 8}};
+        {DNNL_ARG_SRC, 0},        {DNNL_ARG_DIFF_DST, 1}, {DNNL_ARG_SCALE, 2},
+        {DNN_ARG_IDLE_SHIFT, 2},  {DNNL_ARG_MEAN, 3},     {DNNL_ARG_VARIANCE, 4},
+        {DNNL_ARG_WORKSPACE, 5},  {DNNL_ARG_DIFF_SRC, 6}, {DNNL_ARG_DIFF_SCALE, 7},
+        {DNNL_ARG_DIFF_SHIFT, 8},
+    };
     dnn_op o = bn_op(d, dnnl_backward, 0);
 
-    return dnn_prim_of(out, dev, &o, 9, args, e);
+    return dnn_prim_of(out, dev, &o, 10, args, e);
 }
 
 static dnn_op softmax_op(const nt_desc *x, int axis, bool log, dnnl_prop_kind_t prop)

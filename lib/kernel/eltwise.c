@@ -43,11 +43,26 @@ nt_status nt_reorder_new(nt_prim **out, nt_device *dev, const nt_desc *x, const 
     return s == NT_EUNSUPPORTED ? blas_reorder_new(out, dev, x, y, e) : s;
 }
 
+/* Whole blocks only, whatever the backend could do: else the result would depend on it. */
+static bool whole_blocks(int n, const nt_desc *x, int axis)
+{
+    int64_t block = nt_format_block(nt_format_of_rank(x->fmt, x->rank));
+
+    for (int i = 0; axis == 1 && i < n; i++)
+        if (x[i].dims[1] % block)
+            return false;
+    return true;
+}
+
 nt_status nt_concat_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, int axis,
                         nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) ? dnn_concat_new(out, dev, n, x, axis, e) : NT_EUNSUPPORTED;
+    nt_status s;
 
+    if (!whole_blocks(n, x, axis))
+        return nt_fail(e, NT_EUNSUPPORTED, "channels to concatenate are no whole blocks of %s",
+                       nt_format_name(x->fmt));
+    s = NT_USE_DNN(dev) ? dnn_concat_new(out, dev, n, x, axis, e) : NT_EUNSUPPORTED;
     return s == NT_EUNSUPPORTED ? blas_concat_new(out, dev, n, x, axis, e) : s;
 }
 
