@@ -282,7 +282,7 @@ nt_status nt_couple_same(nt_coupling *c, nt_span a, nt_span b, nt_err *e)
     return nt_couple_tie(c, a, 0, 1, b, 0, 1, na, e);
 }
 
-static nt_status tie_operand(nt_coupling *c, const nt_value *x, const nt_value *y, nt_err *e)
+nt_status nt_couple_operand(nt_coupling *c, const nt_value *x, const nt_value *y, nt_err *e)
 {
     nt_status s = NT_OK;
     int shift = y->rank - x->rank;
@@ -300,7 +300,24 @@ nt_status nt_couple_elementwise(nt_coupling *c, const nt_node *n, nt_err *e)
 
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i])
-            NT_TRY(tie_operand(c, n->in[i], n->out[0], e));
+            NT_TRY(nt_couple_operand(c, n->in[i], n->out[0], e));
+done:
+    return s;
+}
+
+nt_status nt_couple_unary(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    return nt_couple_operand(c, n->in[0], n->out[0], e);
+}
+
+nt_status nt_couple_nothing(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i])
+            NT_TRY(nt_couple_free_all(c, n->in[i], e));
+    NT_TRY(nt_couple_free_all(c, n->out[0], e));
 done:
     return s;
 }

@@ -6,17 +6,17 @@
  * An element is one index of one span of a value. A span is one axis, or several neighbouring
  * axes taken together in row-major order: a Reshape that folds [C] into [g][C/g] ties the span
  * (in, 1, 1 axis) to (out, 1, 2 axes), index by index. Ties make classes; a class is removed
- * whole or not at all. Spans of one value that overlap are tied by the coupling itself: an index
- * of the smaller one goes with every index of the larger one that lies in it.
+ * whole or not at all. Spans of one value that overlap are tied by the coupling itself: an
+ * index of the smaller one goes with every index of the larger one that lies in it.
  *
  * Three rules make this sound whatever an operator says:
- *  - an axis that a node's couple() neither tied nor froze nor freed is frozen: the node needs it
- *    whole (spatial axes of a convolution, the axis of a sum);
- *  - the batch axis (0 of every value that depends on a graph input) is never tied; what would be
- *    tied to it is frozen;
+ *  - an axis that a node's couple() neither tied nor froze nor freed is frozen: the node needs
+ * it whole (spatial axes of a convolution, the axis of a sum);
+ *  - the batch axis (0 of every value that depends on a graph input) is never tied; what would
+ * be tied to it is frozen;
  *  - every cut must be a cut of single axes, or a Reshape could not follow it. A joint span is
- *    therefore tied to those of its axes along which something can be cut (they reach a constant),
- *    and if there is none, to the longest of its axes that is not frozen.
+ *    therefore tied to those of its axes along which something can be cut (they reach a
+ * constant), and if there is none, to the longest of its axes that is not frozen.
  */
 #ifndef NT_OP_COUPLE_H
 #define NT_OP_COUPLE_H
@@ -48,6 +48,14 @@ nt_status nt_couple_free_all(nt_coupling *c, const nt_value *v, nt_err *e) NT_MU
  * an axis of extent 1 that is stretched is not tied. The batch axis (0 of computed values) is
  * never prunable and never tied. */
 nt_status nt_couple_elementwise(nt_coupling *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+/* The same for one operand. */
+nt_status nt_couple_operand(nt_coupling *c, const nt_value *x, const nt_value *y,
+                            nt_err *e) NT_MUST_CHECK;
+/* The couple facet of operators with one input and one output of its shape; further inputs are
+ * parameters without channels. */
+nt_status nt_couple_unary(nt_coupling *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+/* The couple facet of operators that look at their inputs' shapes at most. */
+nt_status nt_couple_nothing(nt_coupling *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* Makes the classes of a whole graph with known shapes (batch 1 will do) by asking every node's
  * operator. */
 nt_status nt_coupling_new(nt_coupling **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
@@ -76,8 +84,8 @@ int64_t nt_span_size(nt_span s);
 /*
  * What is left after removal (kept.h), for nt_op.adapt. The indices (ascending, by the old
  * numbering) of one axis (or span) of a value that are kept; all of them when it was never cut.
- * Borrowed. NULL for several axes that were never tied together, and for values younger than the
- * coupling.
+ * Borrowed. NULL for several axes that were never tied together, and for values younger than
+ * the coupling.
  */
 const int64_t *nt_kept_indices(const nt_kept *k, nt_span s, int64_t *count);
 /* Old extent of an axis. */

@@ -7,28 +7,34 @@
 
 /* Each names a `const nt_op nt_op_NAME[]` that ends with an entry without a name. */
 #define TABLES(X)                                                                              \
+    X(arith)                                                                                   \
     X(batchnorm)                                                                               \
     X(clip)                                                                                    \
     X(conv)                                                                                    \
     X(elementary)                                                                              \
     X(elu)                                                                                     \
+    X(flatten)                                                                                 \
     X(gelu)                                                                                    \
     X(gemm)                                                                                    \
     X(hardsigmoid)                                                                             \
     X(hardswish)                                                                               \
+    X(identity)                                                                                \
     X(leakyrelu)                                                                               \
     X(matmul)                                                                                  \
     X(pool)                                                                                    \
     X(relu)                                                                                    \
+    X(reshape)                                                                                 \
     X(sigmoid)                                                                                 \
     X(softmax)                                                                                 \
+    X(squeeze)                                                                                 \
     X(swish)                                                                                   \
-    X(tanh)
+    X(tanh)                                                                                    \
+    X(transpose)
 
 #define DECLARE(table) extern const nt_op nt_op_##table[];
 TABLES(DECLARE)
 
-static const nt_op ends[] = {{0}};
+        static const nt_op ends[] = {{0}};
 
 #define ADDRESS(table) nt_op_##table,
 static const nt_op *const tables[] = {TABLES(ADDRESS) ends};
@@ -76,8 +82,8 @@ const nt_op *nt_op_find(const char *domain, const char *name, int opset)
 static const char *kind_name(nt_attr_kind k)
 {
     static const char *const names[] = {
-        "nothing", "a float", "an integer", "a string", "a tensor", "a graph", "floats",
-        "integers", "strings",
+        "nothing", "a float", "an integer", "a string", "a tensor",
+        "a graph", "floats",  "integers",   "strings",
     };
 
     return (size_t)k < sizeof names / sizeof names[0] ? names[k] : "of a kind unknown to nt";

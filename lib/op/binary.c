@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "op/binary.h"
+
+#include "base/alloc.h"
+#include "op/util.h"
+
+#include <string.h>
+
+static bool is_real(nt_dtype t)
+{
+    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
+}
+
+static void one(const nt_binary_fn *f, const nt_tensor *a, int64_t ia, const nt_tensor *b,
+                int64_t ib, nt_tensor *y, int64_t iy)
+{
+    if (is_real(a->dtype))
+        nt_tensor_set(y, iy, f->real(nt_tensor_get(a, ia), nt_tensor_get(b, ib)));
+    else
+        nt_tensor_set_i64(y, iy, f->whole(nt_tensor_get_i64(a, ia), nt_tensor_get_i64(b, ib)));
+}
+
+void nt_binary_eval(const nt_binary_fn *f, const nt_tensor *a, const nt_tensor *b, nt_tensor *y)
+{
+    bool fast = f->row && a->dtype == NT_F32 && b->dtype == NT_F32 && y->dtype == NT_F32;
+    int64_t stride[3][NT_MAX_RANK];
+    nt_walk w;
+
+    nt_strides(stride[0], y->rank, y->dims);
+    nt_strides_broadcast(stride[1], y->rank, a);
+    nt_strides_broadcast(stride[2], y->rank, b);
+    for (nt_walk_init(&w, y->rank, y->dims, 3, stride); nt_walk_more(&w); nt_walk_next(&w)) {
+        if (fast)
+            f->row((float *)y->data + w.at[0], w.step[0], (const float *)a->data + w.at[1],
+                   w.step[1], (const float *)b->data + w.at[2], w.step[2], w.len);
+        for (int64_t i = 0; !fast && i < w.len; i++)
+            one(f, a, w.at[1] + i * w.step[1], b, w.at[2] + i * w.step[2], y,
+                w.at[0] + i * w.step[0]);
+    }
+}
+
+static nt_status check_types(const nt_node *n, nt_err *e)
+{
+    const nt_value *a = n->in[0];
+
+    for (int i = 1; i < n->n_in; i++) {
+        const nt_value *b = n->in[i];
+
+        if (b && a->dtype && b->dtype && a->dtype != b->dtype)
+            return nt_fail(e, NT_EFORMAT, "'%s' is %s but '%s' is %s", a->name,
+                           nt_dtype_name(a->dtype), b->name, nt_dtype_name(b->dtype));
+    }
+    return NT_OK;
+}
+
+nt_status nt_binary_infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    nt_status s = check_types(n, e);
+
+    return s == NT_OK ? nt_infer_elementwise(g, n, e) : s;
+}
+
+nt_status nt_binary_infer_bool(nt_graph *g, nt_node *n, nt_err *e)
+{
+    nt_status s = nt_binary_infer(g, n, e);
+
+    nt_infer_type(n->out[0], NT_BOOL);
+    return s;
+}
+
+void nt_binary_grad(nt_tensor *dx, float (*f)(float a, float b), const nt_tensor *a,
+                    const nt_tensor *b, const nt_tensor *dy)
+{
+    int64_t stride[4][NT_MAX_RANK];
+    const float *pa = a->data, *pb = b->data, *pdy = dy->data;
+    float *pdx = dx->data;
+    nt_walk w;
+
+    memset(pdx, 0, nt_tensor_bytes(dx));
+    nt_strides_broadcast(stride[0], dy->rank, dx);
+    nt_strides_broadcast(stride[1], dy->rank, a);
+    nt_strides_broadcast(stride[2], dy->rank, b);
+    nt_strides(stride[3], dy->rank, dy->dims);
+    for (nt_walk_init(&w, dy->rank, dy->dims, 4, stride); nt_walk_more(&w); nt_walk_next(&w))
+        for (int64_t i = 0; i < w.len; i++)
+            pdx[w.at[0] + i * w.step[0]] +=
+                pdy[w.at[3] + i * w.step[3]] *
+                f(pa[w.at[1] + i * w.step[1]], pb[w.at[2] + i * w.step[2]]);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "op/view.h"
+
+#include "op/couple.h"
+#include "op/program.h"
+#include "op/util.h"
+
+#include <string.h>
+
+nt_status nt_view_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                       nt_err *e)
+{
+    size_t bytes = nt_tensor_bytes(in[0]);
+
+    (void)n;
+    if (bytes != nt_tensor_bytes(out[0]))
+        return nt_fail(e, NT_EFORMAT, "%zu bytes do not fill %zu", bytes,
+                       nt_tensor_bytes(out[0]));
+    if (bytes)
+        memcpy(out[0]->data, in[0]->data, bytes);
+    return NT_OK;
+}
+
+nt_status nt_view_grad(const nt_node *n, const nt_tensor *const *in,
+                       const nt_tensor *const *out, const nt_tensor *const *dout,
+                       nt_tensor *const *din, nt_err *e)
+{
+    (void)in;
+    (void)out;
+    return din[0] ? nt_view_eval(n, dout, din, e) : NT_OK;
+}
+
+static nt_status known_dims(int64_t *dims, const nt_value *v, nt_err *e)
+{
+    if (!nt_value_shape(v, dims))
+        return nt_fail(e, NT_EINVAL, "value '%s' has no known shape", v->name);
+    return NT_OK;
+}
+
+nt_status nt_view_lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int64_t dims[NT_MAX_RANK];
+    nt_tid x, y;
+
+    NT_TRY(known_dims(dims, n->out[0], e));
+    NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_PLAIN, NT_UNDEFINED, &x, e));
+    NT_TRY(nt_program_view(p, x, n->out[0]->rank, dims, &y, e));
+    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+done:
+    return s;
+}
+
+nt_status nt_view_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int64_t dims[NT_MAX_RANK];
+    nt_tid dy, dx;
+
+    if (!nt_program_needs_grad(p, n->in[0]))
+        return NT_OK;
+    NT_TRY(known_dims(dims, n->in[0], e));
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_PLAIN, NT_UNDEFINED, &dy, e));
+    if (dy < 0)
+        return NT_OK;
+    NT_TRY(nt_program_view(p, dy, n->in[0]->rank, dims, &dx, e));
+    NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
+done:
+    return s;
+}
+
+/* A run of axes [from, to) and its product. */
+typedef struct run {
+    const nt_value *v;
+    int from, to;
+    int64_t size;
+} run;
+
+static void extend(run *r)
+{
+    r->size *= r->v->dims[r->to++].value;
+}
+
+/* The run without extents of 1 at its ends; n is 0 when nothing is left. */
+static nt_span trimmed(const run *r)
+{
+    int from = r->from, to = r->to;
+
+    while (from < to && r->v->dims[from].value == 1)
+        from++;
+    while (from < to && r->v->dims[to - 1].value == 1)
+        to--;
+    return (nt_span){r->v, from, to - from};
+}
+
+static nt_status tie_runs(nt_coupling *c, const run *x, const run *y, nt_err *e)
+{
+    nt_span a = trimmed(x), b = trimmed(y);
+
+    return a.n && b.n ? nt_couple_same(c, a, b, e) : NT_OK;
+}
+
+/* Grows the smaller of two runs until they match. */
+static void match(run *x, run *y)
+{
+    while (x->size != y->size) {
+        run *r = x->size < y->size ? x : y;
+
+        if (r->to == r->v->rank)
+            return;
+        extend(r);
+    }
+}
+
+nt_status nt_view_couple(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    run x = {n->in[0], 0, 0, 1}, y = {n->out[0], 0, 0, 1};
+
+    if (!nt_value_shape(x.v, NULL) || !nt_value_shape(y.v, NULL))
+        return nt_fail(e, NT_EINVAL, "value '%s' has no known shape", x.v->name);
+    while (x.to < x.v->rank && y.to < y.v->rank) {
+        x = (run){x.v, x.to, x.to, 1};
+        y = (run){y.v, y.to, y.to, 1};
+        extend(&x);
+        extend(&y);
+        match(&x, &y);
+        if (x.size != y.size) /* only where something is empty */
+            break;
+        NT_TRY(tie_runs(c, &x, &y, e));
+    }
+done:
+    return s;
+}
+
+nt_status nt_same_lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_tid x;
+
+    NT_TRY(nt_program_value(p, n->in[0], &x, e));
+    NT_TRY(nt_program_bind(p, n->out[0], x, e));
+done:
+    return s;
+}
+
+nt_status nt_same_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_tid dy;
+
+    if (!nt_program_needs_grad(p, n->in[0]))
+        return NT_OK;
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &dy, e));
+    if (dy >= 0)
+        NT_TRY(nt_program_add_grad(p, n->in[0], dy, e));
+done:
+    return s;
+}
