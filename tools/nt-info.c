@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-info - inputs, outputs, layers, history and hashes of a model. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "cli/cli.h"
+#include "graph/model.h"
+#include "op/op.h"
+#include "report/info.h"
+
+typedef struct options {
+    bool history, verify, layers, ops;
+} options;
+
+/* Every member against the SHA-256 that the manifest gives. */
+static nt_status verify(const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *bytes = NULL;
+    size_t n = 0;
+    nt_archive *a = NULL;
+
+    NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
+    if (!nt_archive_sniff(bytes, n))
+        NT_TRY(nt_fail(e, NT_EFORMAT, "a bare ONNX file holds no hashes to verify"));
+    NT_TRY(nt_archive_read(&a, bytes, n, true, e));
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", path);
+    nt_archive_free(a);
+    nt_free(bytes);
+    return s;
+}
+
+static nt_status describe(const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+    nt_str text = {0};
+    cJSON *j = NULL;
+
+    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(o->history ? nt_info_history(&text, m, e) : nt_info_text(&text, m, o->layers, e));
+    j = nt_info_json(m);
+    if (!j)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(c, j, text.p ? text.p : "", e));
+done:
+    nt_json_free(j);
+    nt_str_release(&text);
+    nt_model_free(m);
+    return s;
+}
+
+static nt_status operators(const nt_cli *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_str text = {0};
+    cJSON *j = cJSON_CreateObject();
+
+    if (!j)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_info_operators(&text, e));
+    NT_TRY(nt_cli_report(c, j, text.p, e));
+done:
+    nt_json_free(j);
+    nt_str_release(&text);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-info",
+                .synopsis = "[--layers] [--history] [--verify] [MODEL]",
+                .about = "Shows inputs, outputs, layers, history and hashes of a model.",
+                .takes = NT_CLI_INPUT | NT_CLI_REPORT};
+    options o = {0};
+    const nt_opt opts[] = {
+        NT_OPT_BOOL(0, "layers", &o.layers, "add the table of layers"),
+        NT_OPT_BOOL(0, "history", &o.history, "print only how the model was made"),
+        NT_OPT_BOOL(0, "verify", &o.verify, "check every member against its SHA-256"),
+        NT_OPT_BOOL(0, "ops", &o.ops, "list the operators: run, trained, pruned?"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s = NT_OK;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    if (o.ops) {
+        s = operators(&c, &e);
+        return nt_cli_finish(&c, s, &e);
+    }
+    nt_cli_check_terminal(&c, false);
+    if (o.verify)
+        NT_TRY(verify(c.input, &e));
+    NT_TRY(describe(&c, &o, &e));
+done:
+    return nt_cli_finish(&c, s, &e);
+}
