@@ -14,7 +14,7 @@
 
 typedef struct nt_model nt_model;
 
-/* path as above. ops: nt_ops_table() of the layer op. */
+/* path as above. ops: nt_ops_table() of the layer op. The message names the path. */
 nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops,
                         nt_err *e) NT_MUST_CHECK;
 /* Wraps a graph (taken, also on failure) that is bound to `ops`, inferred. */
@@ -25,6 +25,7 @@ void nt_model_free(nt_model *m);
 nt_graph *nt_model_graph(nt_model *m);
 /* Replaces the graph (taken). */
 void nt_model_take_graph(nt_model *m, nt_graph *g);
+/* The members but model.onnx, weights.bin and the masks, which saving writes anew. */
 nt_archive *nt_model_archive(nt_model *m);
 /* SHA-256 of the bytes the model was read from ("" when made in memory). */
 const char *nt_model_digest(const nt_model *m);
@@ -35,13 +36,16 @@ size_t nt_model_file_size(const nt_model *m);
 nt_status nt_model_add_history(nt_model *m, cJSON *record, nt_err *e) NT_MUST_CHECK;
 /* "classification" by default, from the manifest. */
 const char *nt_model_task(const nt_model *m);
+nt_status nt_model_set_task(nt_model *m, const char *task, nt_err *e) NT_MUST_CHECK;
 
 /*
  * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in the
- * archive; these read and write them. get: NULL where the parameter has none; borrowed.
+ * archive; these read and write them. In member names all but letters, digits and "._:-" is
+ * written %XX. Saving leaves out masks of parameters that the graph no longer has.
+ * nt_model_mask: NULL where the parameter has none; borrowed.
  */
 const nt_tensor *nt_model_mask(const nt_model *m, const char *parameter);
-/* Takes the mask (also on failure). */
+/* Takes the mask (also on failure). NT_EINVAL where it does not fit the parameter. */
 nt_status nt_model_take_mask(nt_model *m, const char *parameter, nt_tensor *mask,
                              nt_err *e) NT_MUST_CHECK;
 void nt_model_clear_masks(nt_model *m);

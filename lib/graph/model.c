@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading and saving: archive or bare ONNX in, archive out. */
+#include "graph/model.h"
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "graph/model_private.h"
+#include "graph/onnx_io.h"
+#include "graph/pass.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define MODEL "model.onnx"
+#define WEIGHTS "weights.bin"
+#define FOLD_BYTES ((size_t)1 << 20) /* shape arithmetic; what is larger stays as it is */
+
+static nt_status model_new(nt_model **out, nt_err *e)
+{
+    nt_model *m = nt_calloc(1, sizeof *m);
+
+    if (!m)
+        return nt_fail_nomem(e);
+    *out = m;
+    return NT_OK;
+}
+
+void nt_model_free(nt_model *m)
+{
+    if (!m)
+        return;
+    nt_model_clear_masks(m);
+    nt_graph_free(m->g);
+    nt_archive_free(m->a);
+    nt_free(m);
+}
+
+static nt_status read_archive(nt_model *m, const void *bytes, size_t n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const void *model, *weights;
+    size_t model_n = 0, weights_n = 0;
+
+    NT_TRY(nt_archive_read(&m->a, bytes, n, true, e));
+    model = nt_archive_get(m->a, MODEL, &model_n);
+    weights = nt_archive_get(m->a, WEIGHTS, &weights_n);
+    if (!model)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "no " MODEL " in the archive"));
+    s = nt_onnx_read(&m->g, model, model_n, NULL, weights, weights_n, e);
+    if (s != NT_OK)
+        nt_err_prefix(e, MODEL);
+    nt_archive_remove(m->a, MODEL);
+    nt_archive_remove(m->a, WEIGHTS);
+done:
+    return s;
+}
+
+/* The folder of a path, nt_free; *out stays NULL for standard input. */
+static nt_status folder_of(char **out, const char *path, nt_err *e)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (strcmp(path, "-") == 0)
+        return NT_OK;
+    *out = nt_strdup(slash ? path : ".");
+    if (!*out)
+        return nt_fail_nomem(e);
+    if (slash)
+        (*out)[slash - path + 1] = '\0';
+    return NT_OK;
+}
+
+static nt_status read_onnx(nt_model *m, const char *path, const void *bytes, size_t n,
+                           nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *dir = NULL;
+
+    NT_TRY(folder_of(&dir, path, e));
+    NT_TRY(nt_onnx_read(&m->g, bytes, n, dir, NULL, 0, e));
+    NT_TRY(nt_archive_new(&m->a, e));
+done:
+    nt_free(dir);
+    return s;
+}
+
+static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_graph_bind(g, ops, e));
+    NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e));
+    NT_TRY(nt_pass_dead(g, NULL, e));
+done:
+    return s;
+}
+
+nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+    char *bytes = NULL;
+    size_t n = 0;
+
+    NT_TRY(model_new(&m, e));
+    NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
+    if (n == 0)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
+    m->digest = nt_sha256(bytes, n);
+    m->file_size = n;
+    if (nt_archive_sniff(bytes, n))
+        NT_TRY(read_archive(m, bytes, n, e));
+    else
+        NT_TRY(read_onnx(m, path, bytes, n, e));
+    NT_TRY(prepare(m->g, ops, e));
+    NT_TRY(nt_masks_read(m, e));
+    *out = m;
+    m = NULL;
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
+    nt_free(bytes);
+    nt_model_free(m);
+    return s;
+}
+
+nt_status nt_model_from_graph(nt_model **out, nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+
+    NT_TRY(model_new(&m, e));
+    m->g = g;
+    g = NULL;
+    NT_TRY(nt_archive_new(&m->a, e));
+    *out = m;
+    m = NULL;
+done:
+    nt_graph_free(g);
+    nt_model_free(m);
+    return s;
+}
+
+static nt_status write_members(nt_model *m, nt_err *e)
+{
+    nt_status s = NT_OK;
+    void *bytes = NULL, *ext = NULL;
+    size_t n, ext_n;
+
+    NT_TRY(nt_onnx_write(&bytes, &n, &ext, &ext_n, m->g, e));
+    s = nt_archive_take(m->a, MODEL, bytes, n, e);
+    if (ext && s == NT_OK)
+        s = nt_archive_take(m->a, WEIGHTS, ext, ext_n, e);
+    else
+        nt_free(ext);
+    NT_TRY(s);
+    NT_TRY(nt_masks_write(m, e));
+    NT_TRY(nt_manifest_fill(m, e));
+done:
+    return s;
+}
+
+nt_status nt_model_save(nt_model *m, const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    if ((s = write_members(m, e)) != NT_OK) {
+        nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard output" : path);
+        goto done;
+    }
+    NT_TRY(nt_archive_save(m->a, path, e)); /* names the path itself */
+done:
+    nt_archive_remove(m->a, MODEL);
+    nt_archive_remove(m->a, WEIGHTS);
+    nt_archive_remove(m->a, "masks.json");
+    nt_archive_remove_prefix(m->a, "masks/");
+    return s;
+}
+
+nt_graph *nt_model_graph(nt_model *m)
+{
+    return m->g;
+}
+
+void nt_model_take_graph(nt_model *m, nt_graph *g)
+{
+    if (m->g != g)
+        nt_graph_free(m->g);
+    m->g = g;
+}
+
+nt_archive *nt_model_archive(nt_model *m)
+{
+    return m->a;
+}
+
+const char *nt_model_digest(const nt_model *m)
+{
+    return m->digest.text;
+}
+
+size_t nt_model_file_size(const nt_model *m)
+{
+    return m->file_size;
+}

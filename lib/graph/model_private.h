@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* model_private.h - what the files of the model share. */
+#ifndef NT_GRAPH_MODEL_PRIVATE_H
+#define NT_GRAPH_MODEL_PRIVATE_H
+
+#include "base/digest.h"
+#include "graph/model.h"
+
+typedef struct nt_mask {
+    char *parameter;
+    nt_tensor *t;
+} nt_mask;
+
+struct nt_model {
+    nt_graph *g;
+    nt_archive *a;
+    nt_sha256_hex digest;
+    size_t file_size;
+    nt_mask *masks; /* sorted by parameter */
+    int n_masks;
+    cJSON *masks_json; /* NULL: none */
+};
+
+/* Between the archive's members and m->masks, m->masks_json. Reading takes the members away. */
+nt_status nt_masks_read(nt_model *m, nt_err *e) NT_MUST_CHECK;
+nt_status nt_masks_write(nt_model *m, nt_err *e) NT_MUST_CHECK;
+/* manifest.json: the signature, the layers, the rest as it was. */
+nt_status nt_manifest_fill(nt_model *m, nt_err *e) NT_MUST_CHECK;
+
+#endif
