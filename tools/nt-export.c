@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-export - writes a model in the formats of others. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "cli/cli.h"
+#include "export/onnx_export.h"
+#include "export/verify.h"
+#include "graph/model.h"
+#include "op/op.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct options {
+    const char *format, *dir, *name;
+    int precision; /* 0 fp32, 1 fp16 */
+    nt_strlist resolutions;
+    bool dynamic, verify;
+} options;
+
+static nt_status check_format(const char *list, nt_err *e)
+{
+    const char *p = list;
+
+    while (*p) {
+        size_t n = strcspn(p, ",");
+
+        if (n != 4 || strncmp(p, "onnx", 4) != 0)
+            return nt_fail(e, NT_EINVAL, "-f: format '%.*s' is not supported (onnx)", (int)n, p);
+        p += n + (p[n] == ',');
+    }
+    return *list ? NT_OK : nt_fail(e, NT_EINVAL, "-f: a format is wanted (onnx)");
+}
+
+static nt_status parse_resolution(nt_onnx_export *x, const char *text, nt_err *e)
+{
+    long long h, w;
+    char tail;
+
+    if (sscanf(text, "%lldx%lld%c", &h, &w, &tail) != 2 || h < 1 || w < 1 || h > 1 << 16 ||
+        w > 1 << 16)
+        return nt_fail(e, NT_EINVAL, "--resolution: '%s' is not HxW", text);
+    x->h = h;
+    x->w = w;
+    return NT_OK;
+}
+
+static nt_status save(const nt_cli *c, const options *o, nt_model *m, const char *path,
+                      const nt_onnx_export *x, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_onnx_export_save(path, nt_model_graph(m), x, e));
+    if (o->verify)
+        NT_TRY(nt_verify_onnx(path, nt_model_graph(m), nt_ops_table(), x, e));
+    nt_cli_note(c, "%s", path);
+done:
+    return s;
+}
+
+static nt_status save_into(const nt_cli *c, const options *o, nt_model *m,
+                           const nt_onnx_export *x, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *name = nt_onnx_export_name(o->name, nt_model_graph(m), x);
+    char *path = name ? nt_path_join(o->dir, name) : NULL;
+
+    if (!path)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(save(c, o, m, path, x, e));
+done:
+    nt_free(name);
+    nt_free(path);
+    return s;
+}
+
+/* The dynamic file, the one at the model's own resolution, and those that were asked for. */
+static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_onnx_export x = {.fp16 = o->precision == 1, .dynamic = true};
+
+    NT_TRY(nt_make_dirs(o->dir, e));
+    NT_TRY(save_into(c, o, m, &x, e));
+    x.dynamic = false;
+    NT_TRY(save_into(c, o, m, &x, e));
+    for (size_t i = 0; i < o->resolutions.n; i++) {
+        NT_TRY(parse_resolution(&x, o->resolutions.v[i], e));
+        NT_TRY(save_into(c, o, m, &x, e));
+    }
+done:
+    return s;
+}
+
+static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_onnx_export x = {.fp16 = o->precision == 1, .dynamic = o->dynamic};
+
+    if (o->resolutions.n > 1 || (o->resolutions.n && o->dynamic))
+        return nt_fail(e, NT_EINVAL, "one file has one resolution: give -d DIR for several");
+    if (o->resolutions.n)
+        NT_TRY(parse_resolution(&x, o->resolutions.v[0], e));
+    NT_TRY(save(c, o, m, c->output, &x, e));
+done:
+    return s;
+}
+
+static nt_status run(const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+
+    NT_TRY(check_format(o->format, e));
+    if (o->dir && c->output_given)
+        NT_TRY(nt_fail(e, NT_EINVAL, "-d and -o exclude each other"));
+    if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "--verify needs a file: give -o or -d"));
+    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
+done:
+    nt_model_free(m);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-export",
+                .synopsis = "-f onnx [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
+                .about = "Writes a model as ONNX files: dynamic or fixed shapes, fp32 or fp16.",
+                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
+    options o = {.format = "onnx", .name = "model"};
+    const nt_opt opts[] = {
+        NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas: onnx"),
+        NT_OPT_STR('d', "dir", &o.dir, "DIR", "write a set of files into this folder"),
+        NT_OPT_STR(0, "name", &o.name, "NAME", "first part of the files' names with -d (model)"),
+        NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16", "type of weights and computation"),
+        NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW", "fixed input size; with -d repeatable"),
+        NT_OPT_BOOL(0, "dynamic", &o.dynamic, "symbolic batch, and size where the net allows"),
+        NT_OPT_BOOL(0, "verify", &o.verify, "run the written file and compare (exit 3)"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    nt_cli_check_terminal(&c, false);
+    if (!o.dir)
+        nt_cli_check_terminal(&c, true);
+    s = run(&c, &o, &e);
+    return nt_cli_finish(&c, s, &e);
+}
