@@ -84,10 +84,6 @@ nt_status nt_program_call(nt_program *p, const nt_node *node, const char *what, 
  * must: it shares r's memory in any case (a sum post-operation): if r is still needed, r is
  * copied first. */
 nt_status nt_program_inplace(nt_program *p, nt_tid w, nt_tid r, bool must, nt_err *e) NT_MUST_CHECK;
-/* The plain forms, eval and grad, as one step on PLAIN tensors of the values' own types: what an
- * operator without lower() gets, and what a lower() may turn to where it has no kernel. */
-nt_status nt_lower_default(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
-nt_status nt_lower_grad_default(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* Memory that lives as long as the program. */
 void *nt_program_alloc(nt_program *p, size_t count, size_t size);
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "op_harness.h"
+
+NT_TEST(conv_infers_shapes_and_keeps_symbols)
+{
+    assert_string_equal(op_shape(&(op_case){.op = "Conv",
+                                            .in = {IN(-1, 3, -1, 9), CONST(4, 3, 3, 3)},
+                                            .attr = {INTS("pads", 1, 1, 1, 1)}}),
+                        "[A,4,C,9]");
+    assert_string_equal(op_shape(&(op_case){.op = "Conv",
+                                            .in = {IN(-1, 3, -1, 9), CONST(4, 3, 3, 3)},
+                                            .attr = {INTS("strides", 2, 2)}}),
+                        "[A,4,?,4]");
+}
+
+NT_TEST(conv_by_hand)
+{
+    const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, w[] = {1, 0, 0, -1}, b[] = {10};
+
+    assert_eval(
+        (&(op_case){
+            .op = "Conv",
+            .in = {{.kind = OC_IN, .dtype = NT_F32, OC_DIMS(1, 1, 3, 3), .floats = x},
+                   {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(1, 1, 2, 2), .floats = w},
+                   {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(1), .floats = b}}}),
+        6, 6, 6, 6);
+}
+
+NT_TEST(conv_refuses_what_it_cannot_do_by_name)
+{
+    assert_refused((&(op_case){.op = "Conv",
+                               .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3)},
+                               .attr = {INT("group", 0)}}),
+                   "group is 0");
+    assert_refused((&(op_case){.op = "Conv", .in = {IN(1, 3, 5, 5), CONST(4, 2, 3, 3)}}),
+                   "3 channels, want 1 groups of 2");
+    assert_refused((&(op_case){.op = "Conv",
+                               .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3)},
+                               .attr = {INTS("pads", 1, 1)}}),
+                   "pads has 2 entries");
+    assert_refused((&(op_case){.op = "Conv",
+                               .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3)},
+                               .attr = {STR("auto_pad", "SAME")}}),
+                   "auto_pad 'SAME'");
+    assert_refused((&(op_case){.op = "Conv",
+                               .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3)},
+                               .attr = {INT("groups", 2)}}),
+                   "'groups' is not known");
+    assert_refused((&(op_case){.op = "Conv", .in = {IN(1, 3, 2, 2), CONST(4, 3, 3, 3)}}),
+                   "does not fit");
+    assert_refused(
+        (&(op_case){.op = "Conv", .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3), CONST(5)}}),
+        "one entry for each filter");
+}
+
+NT_TEST(conv_2d)
+{
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(2, 3, 7, 5), CONST(4, 3, 3, 3), CONST(4)},
+                        .attr = {INTS("pads", 1, 1, 1, 1)}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 2, 7, 8), CONST(5, 2, 3, 2)},
+                        .attr = {INTS("strides", 2, 3), INTS("pads", 0, 1, 2, 1)}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 3, 9, 9), CONST(2, 3, 3, 3), CONST(2)},
+                        .attr = {INTS("dilations", 2, 3), STR("auto_pad", "SAME_LOWER")}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 2, 6, 5), CONST(3, 2, 2, 2)},
+                        .attr = {STR("auto_pad", "SAME_UPPER"), INTS("strides", 2, 2)}});
+}
+
+NT_TEST(conv_of_many_channels)
+{
+    check_op(&(op_case){.op = "Conv", .in = {IN(1, 16, 4, 4), CONST(17, 16, 1, 1), CONST(17)}});
+}
+
+NT_TEST(conv_with_stride_past_the_kernel)
+{
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 3, 7, 7), CONST(4, 3, 1, 1)},
+                        .attr = {INTS("strides", 3, 2)}});
+}
+
+NT_TEST(conv_grouped_and_depthwise)
+{
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(2, 4, 5, 5), CONST(6, 2, 3, 3), CONST(6)},
+                        .attr = {INT("group", 2), INTS("pads", 1, 1, 1, 1)}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 5, 6, 6), CONST(5, 1, 3, 3), CONST(5)},
+                        .attr = {INT("group", 5), INTS("strides", 2, 2)}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 3, 4, 4), CONST(6, 1, 3, 3)},
+                        .attr = {INT("group", 3), INTS("pads", 1, 1, 1, 1)}});
+}
+
+NT_TEST(conv_1d_and_3d)
+{
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(2, 3, 9), CONST(4, 3, 3), CONST(4)},
+                        .attr = {INTS("pads", 1, 0), INTS("strides", 2)}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 2, 4, 5, 4), CONST(3, 2, 2, 3, 1), CONST(3)},
+                        .attr = {INTS("pads", 0, 1, 0, 0, 1, 0)}});
+}
+
+NT_TEST(conv_with_computed_weights)
+{
+    check_op(&(op_case){.op = "Conv", .in = {IN(1, 2, 5, 5), IN(3, 2, 3, 3)}});
+}
+
+NT_TEST(conv_counts_its_work)
+{
+    op_case c = {.op = "Conv",
+                 .in = {IN(2, 4, 5, 5), CONST(6, 2, 3, 3), CONST(6)},
+                 .attr = {INT("group", 2), INTS("pads", 1, 1, 1, 1)}};
+    nt_graph *g = op_bound_graph(&c, false);
+    nt_op_cost cost = {0};
+
+    g->nodes[0]->op->cost(g->nodes[0], &cost);
+    assert_int_equal(cost.macs, 2 * 6 * 25 * 2 * 9);
+    assert_int_equal(cost.params, 6 * 2 * 9 + 6);
+    nt_graph_free(g);
+}
+
+NT_TEST_MAIN
