@@ -11,9 +11,9 @@
 
 typedef struct nt_batch_plan nt_batch_plan;
 
-/* g must have one input [n][c][h][w] (or [n][c * h * w], fed with the samples' rows) and a
- * first output [n][k] (or [n][k][1][1]). o->dims is ignored. The plan for batch size n is made
- * here, so that what cannot be planned fails at once; others when they are first asked for. */
+/* g must have one input [n][c][h][w] (or [n][c * h * w], or [n][h][w] where c is 1) and a first
+ * output [n][k] (or [n][k][1][1]). o->dims is ignored. The plan for batch size n is made here,
+ * so that what cannot be planned fails at once; others when they are first asked for. */
 nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *dev,
                             const nt_plan_opts *o, int64_t n, const int64_t chw[3],
                             nt_err *e) NT_MUST_CHECK;
@@ -22,9 +22,9 @@ void nt_batch_plan_free(nt_batch_plan *b);
 int64_t nt_batch_plan_classes(const nt_batch_plan *b);
 /* The parameters have changed: every plan is refreshed before its next run. */
 void nt_batch_plan_touch(nt_batch_plan *b);
-/* Copies x [n][c][h][w] in and runs; *plan is the one that ran (borrowed). Labels, when given,
- * are checked to be in [0, classes). */
+/* Copies x [n][c][h][w] in and runs, as run number `run` (nt_plan_set_run); *plan is the one
+ * that ran (borrowed). Labels, when given, are checked to be in [0, classes). */
 nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t *y, int64_t n,
-                                nt_plan **plan, nt_err *e) NT_MUST_CHECK;
+                                uint64_t run, nt_plan **plan, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -63,12 +63,6 @@ typedef struct nt_train_opts {
 /* PyTorch's defaults where it has one: SGD, constant rate, no decay, everything decays alike.
  */
 void nt_train_defaults(nt_train_opts *o);
-/* The keys of Neutrino's full_trainer (CONTRACT.md): sets what they name, leaves the rest.
- * Strings and the schedule stay borrowed from j. NT_EINVAL names the key's path. *eval_split
- * (may be NULL): borrowed, untouched when not named. */
-nt_status nt_train_config(nt_train_opts *o, const cJSON *j, const char *where,
-                          const char **eval_split, nt_err *e) NT_MUST_CHECK;
-
 typedef struct nt_trainer nt_trainer;
 
 /* teacher and eval may be NULL. Everything is borrowed and must outlive the trainer. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* trainer_priv.h - what the files of the training loop share. */
+#ifndef NT_TRAIN_TRAINER_PRIV_H
+#define NT_TRAIN_TRAINER_PRIV_H
+
+#include "train/batch_plan.h"
+#include "train/checkpoint.h"
+#include "train/ema.h"
+#include "train/trainer.h"
+
+/* A mask of the archive and where its parameter lies. */
+typedef struct nt_train_mask {
+    size_t offset, count;
+    const uint8_t *keep;
+} nt_train_mask;
+
+struct nt_trainer {
+    nt_model *m;
+    nt_train_opts o;
+    nt_graph *g, *teacher_g; /* ending in logits */
+    nt_params *p;
+    nt_batch_plan *plan, *teacher;
+    nt_loader *loader;
+    nt_evaluator *eval; /* NULL: no evaluation */
+    nt_optim *optim;
+    nt_schedule *schedule;
+    nt_ema *ema;
+    nt_train_mask *masks;
+    int n_masks;
+    uint64_t per_epoch, epochs, steps; /* updates of an epoch; planned length */
+
+    /* where the run is: all of it goes into a checkpoint */
+    nt_clock clock;
+    uint64_t batch; /* of this epoch, the next one */
+    double loss_sum, metric, best;
+    uint64_t samples; /* seen in this epoch */
+    uint64_t best_epoch;
+    int64_t without_gain;       /* evaluations since the best one */
+    float *best_w, *best_state; /* keep_best */
+    cJSON *report;              /* {"epochs": [...]} */
+    const char *stopped;        /* NULL while it runs */
+
+    /* speed, of this process only */
+    double lr, seconds;
+    uint64_t timed;
+};
+
+/* Has the run reached its last epoch or step, or been stopped? Sets t->stopped. */
+bool nt_trainer_is_over(nt_trainer *t);
+nt_status nt_trainer_save(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+/* From o.checkpoint, if that exists. */
+nt_status nt_trainer_restore(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+
+#endif
