@@ -15,7 +15,8 @@
 #include <dnnl.h>
 
 /* dnn_cmd: a borrowed memory descriptor, what oneDNN answers to a query. 2.6 counts the shift
- * among the inputs of a batch normalisation's backward pass, though no gradient depends on it. */
+ * among the inputs of a batch normalisation's backward pass, though no gradient depends on it.
+ */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t dnn_cmd;
 enum { DNN_ARG_IDLE_SHIFT = 0 /* none */ };

@@ -6,6 +6,7 @@
  * brgemm) wins.
  */
 #include "kernel/dnn_api.h"
+#include "kernel/dnn_gemm.h"
 
 #include <string.h>
 
@@ -13,7 +14,7 @@
 typedef struct pass {
     nt_device *dev;
     dnn_op op;
-    bool src_any, dst_any;
+    bool src_any, dst_any, depthwise;
     nt_format src_fmt, dst_fmt; /* chosen */
     dnnl_primitive_desc_t pd;
 } pass;
@@ -74,16 +75,21 @@ static void init_pass(pass *p, nt_device *dev, const nt_conv_desc *d, dnnl_prop_
         o->lo[i] = d->lo[i];
         o->hi[i] = far_padding(d, i);
     }
+    p->depthwise = d->g > 1 && d->g == d->c && d->g == d->k;
     p->src_any = d->src_fmt == NT_FMT_ANY;
     p->dst_any = d->dst_fmt == NT_FMT_ANY;
     p->src_fmt = d->src_fmt;
     p->dst_fmt = d->dst_fmt;
 }
 
-static bool is_generated(dnnl_primitive_desc_t pd)
+/* Generated for this kind of convolution: depthwise ones have kernels of their own, beside
+ * which the general ones, which oneDNN 3.7 prefers for some, are 50 times as slow. */
+static bool is_fast(const pass *p)
 {
-    const char *impl = dnn_pd_impl(pd);
+    const char *impl = dnn_pd_impl(p->pd);
 
+    if (p->depthwise)
+        return strstr(impl, "dw");
     return strstr(impl, "jit") || strstr(impl, "brg");
 }
 
@@ -120,7 +126,7 @@ static nt_status choose(pass *p, nt_err *e)
     nt_status s = dnn_pd_new(&p->pd, p->dev, &p->op, e);
     bool ours = s == NT_OK && read_formats(p);
 
-    if ((ours && is_generated(p->pd)) || (!p->src_any && !p->dst_any))
+    if ((ours && is_fast(p)) || (!p->src_any && !p->dst_any))
         return s;
     if (ours) {
         slow = p->pd;
@@ -130,7 +136,7 @@ static nt_status choose(pass *p, nt_err *e)
     for (int i = 0; i < 3; i++) {
         p->pd = NULL;
         s = force(p, candidate[i], e);
-        if (s == NT_OK && is_generated(p->pd))
+        if (s == NT_OK && is_fast(p))
             break;
         if (s == NT_OK && !slow)
             slow = p->pd;
@@ -160,7 +166,7 @@ nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc 
     pass p;
 
     if (d->algo == NT_ALGO_GEMM)
-        return nt_fail(e, NT_EUNSUPPORTED, "oneDNN has no GEMM convolution for this type");
+        return dnn_gemm_fwd_new(out, dev, d, training, e);
     init_pass(&p, dev, d, training ? dnnl_forward_training : dnnl_forward_inference, d->src);
     memcpy(p.op.post, d->post, sizeof p.op.post);
     p.op.n_post = d->n_post;
@@ -189,7 +195,7 @@ nt_status dnn_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_
     pass p;
 
     if (d->algo == NT_ALGO_GEMM)
-        return nt_fail(e, NT_EUNSUPPORTED, "oneDNN has no GEMM convolution for this type");
+        return dnn_gemm_bwd_data_new(out, dev, d, e);
     init_pass(&p, dev, d, dnnl_backward_data, d->dst);
     NT_TRY(choose(&p, e));
     NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 3, args, e));
@@ -232,7 +238,7 @@ nt_status dnn_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
     pass p = {0};
 
     if (d->algo == NT_ALGO_GEMM)
-        return nt_fail(e, NT_EUNSUPPORTED, "oneDNN has no GEMM convolution for this type");
+        return dnn_gemm_bwd_weights_new(out, dev, d, e);
     NT_TRY(choose_weight_gradient(&p, dev, d, e));
     NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 4, args, e));
     NT_TRY(
