@@ -13,6 +13,7 @@ typedef struct options {
     nt_strlist in, expect;
     double rtol, atol;
     int64_t time;
+    const char *dir;
     bool random;
 } options;
 
@@ -86,7 +87,7 @@ static nt_status report(const nt_cli *c, nt_session *r, const options *o, nt_err
     NT_TRY(compare(r, o, j, &text, &bad, e));
     if (o->time)
         NT_TRY(measure(r, o->time, j, &text, e));
-    if (!o->expect.n && !o->time && !c->output_given)
+    if (!o->expect.n && !o->time && !o->dir)
         NT_TRY(nt_session_describe(r, &text, e));
     NT_TRY(nt_cli_report(c, j, text.p ? text.p : "", e));
     if (bad)
@@ -112,8 +113,8 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));
     NT_TRY(nt_session_run(r, e));
-    if (c->output_given)
-        NT_TRY(nt_session_save(r, c->output, e));
+    if (o->dir)
+        NT_TRY(nt_session_save(r, o->dir, e));
     NT_TRY(report(c, r, o, e));
 done:
     nt_session_free(r);
@@ -127,11 +128,12 @@ int main(int argc, char **argv)
     nt_cli c = {.tool = "nt-run",
                 .synopsis = "[-i [NAME=]FILE]... [--expect [NAME=]FILE]... [-o DIR] [MODEL]",
                 .about = "Runs a model on given tensors (.npy, .npz, .pb) and compares its outputs.",
-                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_COMPUTE | NT_CLI_REPORT |
+                .takes = NT_CLI_INPUT | NT_CLI_COMPUTE | NT_CLI_REPORT |
                          NT_CLI_SEED};
     options o = {.rtol = 1e-3, .atol = 1e-5};
     const nt_opt opts[] = {
         NT_OPT_LIST('i', "in", &o.in, "FILE", "[NAME=]FILE: tensor for an input, in order"),
+        NT_OPT_STR('o', "output", &o.dir, "DIR", "write each output to DIR/NAME.npy"),
         NT_OPT_LIST(0, "expect", &o.expect, "FILE", "[NAME=]FILE: what an output should be"),
         NT_OPT_DOUBLE(0, "rtol", &o.rtol, "R", 0, 1e9, "relative tolerance (1e-3)"),
         NT_OPT_DOUBLE(0, "atol", &o.atol, "A", 0, 1e9, "absolute tolerance (1e-5)"),
