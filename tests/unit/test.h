@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -39,6 +40,16 @@ static size_t nt_n_tests;
         nt_err *e = &err_;                                                                     \
         if ((expr) != NT_OK)                                                                   \
             fail_msg("%s: %s", #expr, e->msg);                                                 \
+    } while (0)
+
+/* Fails unless expr gives this status and message. */
+#define assert_fails(status, text, expr)                                                       \
+    do {                                                                                       \
+        nt_err err_ = {{0}};                                                                   \
+        nt_err *e = &err_;                                                                     \
+        nt_status got_ = (expr);                                                               \
+        if (got_ != (status) || strcmp(e->msg, text) != 0)                                     \
+            fail_msg("%s: status %d, '%s'", #expr, (int)got_, e->msg);                         \
     } while (0)
 
 #endif
