@@ -67,6 +67,11 @@ typedef struct op_arg {
         .kind = OC_CONST, .dtype = NT_F32, .rank = 0, .floats = (const float[]){p},            \
         .fixed = true                                                                          \
     }
+/* Given numbers, computed. */
+#define GIVEN(p, ...)                                                                          \
+    {                                                                                          \
+        .kind = OC_IN, .dtype = NT_F32, .floats = (p), OC_DIMS(__VA_ARGS__)                    \
+    }
 /* A constant list of integers. */
 #define I64(...)                                                                               \
     {                                                                                          \

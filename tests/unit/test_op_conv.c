@@ -17,13 +17,9 @@ NT_TEST(conv_by_hand)
 {
     const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, w[] = {1, 0, 0, -1}, b[] = {10};
 
-    assert_eval(
-        (&(op_case){
-            .op = "Conv",
-            .in = {{.kind = OC_IN, .dtype = NT_F32, OC_DIMS(1, 1, 3, 3), .floats = x},
-                   {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(1, 1, 2, 2), .floats = w},
-                   {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(1), .floats = b}}}),
-        6, 6, 6, 6);
+    assert_eval((&(op_case){.op = "Conv",
+                            .in = {GIVEN(x, 1, 1, 3, 3), GIVEN(w, 1, 1, 2, 2), GIVEN(b, 1)}}),
+                6, 6, 6, 6);
 }
 
 NT_TEST(conv_refuses_what_it_cannot_do_by_name)

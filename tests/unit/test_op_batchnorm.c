@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "op_harness.h"
+
+#define BN_IN(...)                                                                             \
+    {                                                                                          \
+        IN(__VA_ARGS__), CONST(3), CONST(3), CONST(3), POSITIVE_CONST(3)                       \
+    }
+
+NT_TEST(batchnorm_puts_eps_inside_the_root)
+{
+    const float x[] = {3}, one[] = {1}, zero[] = {0};
+
+    assert_eval((&(op_case){.op = "BatchNormalization",
+                            .in = {GIVEN(x, 1, 1), GIVEN(one, 1), GIVEN(zero, 1), GIVEN(one, 1),
+                                   GIVEN(zero, 1)},
+                            .attr = {FLOAT("epsilon", 4)}}),
+                1); /* (3 - 1) / sqrt(0 + 4); eps outside would give 0.5 */
+}
+
+NT_TEST(batchnorm_keeps_the_shape)
+{
+    assert_string_equal(
+        op_shape(&(op_case){.op = "BatchNormalization", .in = BN_IN(-1, 3, -1)}), "[A,3,C]");
+}
+
+NT_TEST(batchnorm_refuses_what_it_cannot_do_by_name)
+{
+    assert_refused((&(op_case){.op = "BatchNormalization", .in = BN_IN(2, 4, 5)}),
+                   "input 1 has 3 entries for 4 channels");
+    assert_refused((&(op_case){.op = "BatchNormalization",
+                               .opset = 8,
+                               .in = BN_IN(2, 3, 5),
+                               .attr = {INT("spatial", 0)}}),
+                   "spatial 0");
+    assert_refused((&(op_case){.op = "BatchNormalization", .in = BN_IN(2, 3, 5), .n_out = 3}),
+                   "output 1 (batch statistics) is used");
+}
+
+NT_TEST(batchnorm_of_any_rank)
+{
+    check_op(&(op_case){
+        .op = "BatchNormalization", .in = BN_IN(4, 3, 3, 5), .training_differs = true});
+    check_op(&(op_case){.op = "BatchNormalization",
+                        .in = BN_IN(6, 3),
+                        .attr = {FLOAT("epsilon", 0.1F)},
+                        .training_differs = true});
+    check_op(
+        &(op_case){.op = "BatchNormalization", .in = BN_IN(3, 3, 5), .training_differs = true});
+    check_op(&(op_case){
+        .op = "BatchNormalization", .in = BN_IN(2, 3, 2, 3, 2), .training_differs = true});
+}
+
+/* Forward twice from running mean 0 and variance 1 with momentum 0.75, as PyTorch's 0.25. */
+static void running_statistics(const char *backend)
+{
+    const float x[] = {1, 2, 3, 6}, one[] = {1}, zero[] = {0};
+    const op_case c = {
+        .op = "BatchNormalization",
+        .in = {GIVEN(x, 4, 1), GIVEN(one, 1), GIVEN(zero, 1), GIVEN(zero, 1), GIVEN(one, 1)},
+        .attr = {FLOAT("momentum", 0.75F), FLOAT("epsilon", 0)}};
+    nt_device *dev = op_device(backend);
+    nt_graph *g = op_bound_graph(&c, true);
+    nt_params *params = op_params(&c, g);
+    nt_plan_opts o = {.training = true, .compute = NT_F32, .params = params};
+    nt_plan *p = NULL;
+
+    assert_ok(nt_plan_new(&p, g, dev, &o, e));
+    assert_ok(nt_plan_forward(p, e));
+    /* mean 3, population variance 3.5, unbiased 14/3 */
+    assert_float_equal(nt_tensor_get(nt_plan_output(p, 0), 3), 3 / sqrt(3.5), 1e-5);
+    assert_float_equal(params->state[0], 0.25 * 3, 1e-6);
+    assert_float_equal(params->state[1], 0.75 + 0.25 * 14 / 3, 1e-6);
+    assert_ok(nt_plan_forward(p, e));
+    assert_float_equal(params->state[0], 0.75 * 0.75 + 0.25 * 3, 1e-6);
+    nt_plan_free(p);
+    nt_params_free(params);
+    nt_graph_free(g);
+    nt_device_free(dev);
+}
+
+NT_TEST(batchnorm_moves_its_running_statistics_as_pytorch_does)
+{
+    running_statistics("onednn");
+    running_statistics("openblas");
+}
+
+NT_TEST_MAIN

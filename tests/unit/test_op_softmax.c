@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "op_harness.h"
+
+NT_TEST(softmax_by_hand)
+{
+    const float x[] = {0, 0, 1, 1}, big[] = {1000, 1000};
+
+    assert_eval((&(op_case){.op = "Softmax", .in = {GIVEN(x, 2, 2)}}), 0.5F, 0.5F, 0.5F, 0.5F);
+    assert_eval((&(op_case){.op = "Softmax", .in = {GIVEN(big, 2)}}), 0.5F, 0.5F);
+    assert_eval((&(op_case){.op = "LogSoftmax", .in = {GIVEN(big, 2)}}), -0.6931472F,
+                -0.6931472F);
+}
+
+NT_TEST(softmax_before_opset_13_takes_all_axes_from_the_given_one_on)
+{
+    const float x[] = {0, 0, 0, 0};
+
+    assert_eval((&(op_case){.op = "Softmax", .opset = 12, .in = {GIVEN(x, 1, 2, 2)}}), 0.25F,
+                0.25F, 0.25F, 0.25F);
+    assert_eval((&(op_case){.op = "Softmax", .opset = 13, .in = {GIVEN(x, 1, 2, 2)}}), 0.5F,
+                0.5F, 0.5F, 0.5F);
+}
+
+NT_TEST(softmax_refuses_an_axis_that_is_not_there)
+{
+    assert_refused((&(op_case){.op = "Softmax", .in = {IN(2, 3)}, .attr = {INT("axis", 2)}}),
+                   "axis 2 is outside");
+}
+
+NT_TEST(softmax_along_every_axis)
+{
+    for (int64_t axis = -3; axis < 3; axis++) {
+        check_op(&(op_case){.op = "Softmax", .in = {IN(3, 4, 5)}, .attr = {INT("axis", axis)}});
+        check_op(
+            &(op_case){.op = "LogSoftmax", .in = {IN(3, 4, 5)}, .attr = {INT("axis", axis)}});
+    }
+    check_op(&(op_case){.op = "Softmax", .opset = 11, .in = {IN(2, 3, 2, 2)}});
+    check_op(&(op_case){
+        .op = "LogSoftmax", .opset = 11, .in = {IN(2, 3, 4)}, .attr = {INT("axis", 2)}});
+}
+
+NT_TEST_MAIN
