@@ -152,13 +152,20 @@ bool nt_parse_double(double *out, const char *text, double lo, double hi)
 
 #define BOUNDLESS 0x1p62
 
+static void bound_text(char *buf, size_t n, double v)
+{
+    bool whole = v == floor(v) && fabs(v) < 1e18;
+
+    snprintf(buf, n, whole ? "%.0f" : "%.10g", v);
+}
+
 void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi)
 {
     bool low = lo > -BOUNDLESS, high = hi < BOUNDLESS;
     char first[32], last[32];
 
-    snprintf(first, sizeof first, "%.10g", lo);
-    snprintf(last, sizeof last, "%.10g", hi);
+    bound_text(first, sizeof first, lo);
+    bound_text(last, sizeof last, hi);
     if (low && high)
         snprintf(buf, n, "%s in %c%s, %s%c", what, strtod(first, NULL) < lo ? '(' : '[', first,
                  last, strtod(last, NULL) > hi ? ')' : ']');
