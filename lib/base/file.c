@@ -27,32 +27,50 @@ static nt_status first_room(size_t *room, int fd, size_t max, nt_err *e)
     return nt_size_add(room, (size_t)st.st_size, 2) ? NT_OK : nt_fail_nomem(e);
 }
 
+/* Room for one more byte at least, and the NUL. */
+static nt_status grow(char **p, size_t *room, size_t used, nt_err *e)
+{
+    size_t want = *room;
+    char *grown;
+
+    if (*p && used + 1 < *room)
+        return NT_OK;
+    if (*p && !nt_size_mul(&want, *room, 2))
+        return nt_fail_nomem(e);
+    grown = nt_realloc(*p, want, 1);
+    if (!grown)
+        return nt_fail_nomem(e);
+    *p = grown;
+    *room = want;
+    return NT_OK;
+}
+
+static nt_status read_some(size_t *got, int fd, char *p, size_t n, nt_err *e)
+{
+    ssize_t r;
+
+    do
+        r = read(fd, p, n);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return nt_fail_errno(e, "cannot read");
+    *got = (size_t)r;
+    return NT_OK;
+}
+
 static nt_status read_all(char **out, size_t *n, int fd, size_t max, nt_err *e)
 {
     nt_status s = NT_OK;
-    size_t room, used = 0;
+    size_t room, used = 0, got = 1;
     char *p = NULL;
 
     NT_TRY(first_room(&room, fd, max, e));
-    for (;;) {
-        char *grown = used + 1 < room && p ? p : nt_realloc(p, room, 1);
-        ssize_t got;
-
-        if (!grown)
-            NT_TRY(nt_fail_nomem(e));
-        p = grown;
-        got = read(fd, p + used, room - used - 1);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            NT_TRY(nt_fail_errno(e, "cannot read"));
-        if (got == 0)
-            break;
-        used += (size_t)got;
+    while (got > 0) {
+        NT_TRY(grow(&p, &room, used, e));
+        NT_TRY(read_some(&got, fd, p + used, room - used - 1, e));
+        used += got;
         if (used > max)
             NT_TRY(nt_fail(e, NT_EFORMAT, "more than %zu bytes", max));
-        if (used + 1 == room && !nt_size_mul(&room, room, 2))
-            NT_TRY(nt_fail_nomem(e));
     }
     p[used] = '\0';
     *out = p;

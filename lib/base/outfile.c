@@ -188,15 +188,19 @@ nt_status nt_outfile_write(nt_outfile *f, const void *bytes, size_t n, nt_err *e
 
 static nt_status flush(nt_outfile *f, nt_err *e)
 {
-    bool failed = fflush(f->file) || ferror(f->file);
+    if (fflush(f->file) || ferror(f->file) || (f->temp && fsync(fileno(f->file))))
+        return nt_fail_errno(e, "%s: cannot write", f->shown);
+    return NT_OK;
+}
 
-    if (!failed && f->temp)
-        failed = fsync(fileno(f->file));
-    if (f->file != stdout) {
-        failed = fclose(f->file) || failed;
-        f->file = NULL;
-    }
-    return failed ? nt_fail_errno(e, "%s: cannot write", f->shown) : NT_OK;
+static nt_status close_file(nt_outfile *f, nt_err *e)
+{
+    FILE *file = f->file;
+
+    f->file = NULL;
+    if (file != stdout && fclose(file))
+        return nt_fail_errno(e, "%s: cannot write", f->shown);
+    return NT_OK;
 }
 
 nt_status nt_outfile_commit(nt_outfile *f, nt_err *e)
@@ -204,6 +208,7 @@ nt_status nt_outfile_commit(nt_outfile *f, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(flush(f, e));
+    NT_TRY(close_file(f, e));
     if (f->temp) {
         if (rename(f->temp->path, f->target))
             NT_TRY(nt_fail_errno(e, "%s: cannot rename its temporary", f->shown));
