@@ -93,7 +93,7 @@ const nt_op nt_op_clip[] = {
         .lower = nt_unary_lower,
         .lower_grad = nt_unary_lower_grad,
         .as_post = as_post,
-        .couple = nt_couple_elementwise,
+        .couple = nt_couple_unary,
     },
     {
         .name = "Clip",
@@ -110,7 +110,7 @@ const nt_op nt_op_clip[] = {
         .lower = nt_unary_lower,
         .lower_grad = nt_unary_lower_grad,
         .as_post = as_post,
-        .couple = nt_couple_elementwise,
+        .couple = nt_couple_unary,
     },
     {0},
 };

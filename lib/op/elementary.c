@@ -82,7 +82,7 @@ FUNCTION(sqrt, sqrt(x), 0.5 / y)
     {                                                                                          \
         .name = onnx, .domain = "", .since = version, .min_in = 1, .max_in = 1, .min_out = 1,  \
         .max_out = 1, .infer = nt_infer_same, .eval = eval_##id, .grad = grad_##id,            \
-        .couple = nt_couple_elementwise                                                        \
+        .couple = nt_couple_unary                                                        \
     }
 
 const nt_op nt_op_elementary[] = {

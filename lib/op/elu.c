@@ -87,7 +87,7 @@ const nt_op nt_op_elu[] = {
         .infer = nt_infer_same,
         .eval = eval_elu,
         .grad = grad_elu,
-        .couple = nt_couple_elementwise,
+        .couple = nt_couple_unary,
     },
     {
         .name = "Selu",
@@ -101,7 +101,7 @@ const nt_op nt_op_elu[] = {
         .infer = nt_infer_same,
         .eval = eval_selu,
         .grad = grad_selu,
-        .couple = nt_couple_elementwise,
+        .couple = nt_couple_unary,
     },
     {0},
 };

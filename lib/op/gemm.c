@@ -243,22 +243,18 @@ done:
 }
 
 /* Columns of the output go with columns of op(B) and of C, columns of op(A) with rows of op(B).
- * Axis 0 of a computed value is the batch. */
+ */
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
+    const nt_value *v = nt_has_in(n, 2) ? n->in[2] : NULL;
     nt_span y = {n->out[0], 1, 1}, a = {n->in[0], trans(n, 0) ? 0 : 1, 1};
     nt_span rows = {n->in[1], trans(n, 1) ? 1 : 0, 1},
             cols = {n->in[1], trans(n, 1) ? 0 : 1, 1};
-    const nt_value *v = nt_has_in(n, 2) ? n->in[2] : NULL;
-    bool b_const = n->in[1]->data, a_const = n->in[0]->data;
     nt_status s = NT_OK;
 
-    if (b_const || cols.axis != 0)
-        NT_TRY(nt_couple_same(c, cols, y, e));
-    if ((b_const || rows.axis != 0) && (a_const || a.axis != 0))
-        NT_TRY(nt_couple_same(c, rows, a, e));
-    if (v && v->rank >= 1 && v->dims[v->rank - 1].value == y.v->dims[1].value &&
-        (v->data || v->rank == 2))
+    NT_TRY(nt_couple_same(c, cols, y, e));
+    NT_TRY(nt_couple_same(c, rows, a, e));
+    if (v && v->rank >= 1 && v->dims[v->rank - 1].value == y.v->dims[1].value)
         NT_TRY(nt_couple_same(c, (nt_span){v, v->rank - 1, 1}, y, e));
 done:
     return s;

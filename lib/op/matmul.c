@@ -198,14 +198,6 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 
 /* ---- coupling */
 
-/* Axis 0 of a computed value is the batch and never tied. */
-static nt_status tie(nt_coupling *c, nt_span a, nt_span b, nt_err *e)
-{
-    if ((a.axis == 0 && !a.v->data) || (b.axis == 0 && !b.v->data))
-        return NT_OK;
-    return nt_couple_same(c, a, b, e);
-}
-
 static nt_status couple_batch(nt_coupling *c, const nt_value *in, const nt_value *out, int rank,
                               nt_err *e)
 {
@@ -216,7 +208,7 @@ static nt_status couple_batch(nt_coupling *c, const nt_value *in, const nt_value
         int o = i + rank - own;
 
         if (in->dims[i].value == out->dims[o].value)
-            NT_TRY(tie(c, (nt_span){in, i, 1}, (nt_span){out, o, 1}, e));
+            NT_TRY(nt_couple_same(c, (nt_span){in, i, 1}, (nt_span){out, o, 1}, e));
     }
 done:
     return s;
@@ -228,12 +220,13 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     int ra = batch_rank(a), rb = batch_rank(b), rank = ra > rb ? ra : rb;
     nt_status s = NT_OK;
 
-    NT_TRY(tie(c, (nt_span){a, a->rank - 1, 1}, (nt_span){b, b->rank == 1 ? 0 : b->rank - 2, 1},
-               e));
+    NT_TRY(nt_couple_same(c, (nt_span){a, a->rank - 1, 1},
+                          (nt_span){b, b->rank == 1 ? 0 : b->rank - 2, 1}, e));
     if (a->rank > 1)
-        NT_TRY(tie(c, (nt_span){a, a->rank - 2, 1}, (nt_span){y, rank, 1}, e));
+        NT_TRY(nt_couple_same(c, (nt_span){a, a->rank - 2, 1}, (nt_span){y, rank, 1}, e));
     if (b->rank > 1)
-        NT_TRY(tie(c, (nt_span){b, b->rank - 1, 1}, (nt_span){y, y->rank - 1, 1}, e));
+        NT_TRY(
+            nt_couple_same(c, (nt_span){b, b->rank - 1, 1}, (nt_span){y, y->rank - 1, 1}, e));
     NT_TRY(couple_batch(c, a, y, rank, e));
     NT_TRY(couple_batch(c, b, y, rank, e));
 done:

@@ -20,6 +20,8 @@
 #include "exec/plan.h"
 #include "graph/graph.h"
 #include "graph/pass.h"
+#include "op/couple.h"
+#include "op/kept.h"
 #include "op/op.h"
 
 #include "test.h"
@@ -480,6 +482,60 @@ static inline const char *op_shape(const op_case *c)
     nt_value_shape_text(text, sizeof text, g->nodes[0]->out[0]);
     nt_graph_free(g);
     return text;
+}
+
+/* ---- coupling */
+
+typedef struct op_coupled {
+    nt_graph *g;
+    nt_coupling *c;
+} op_coupled;
+
+static inline op_coupled op_couple(const op_case *c)
+{
+    op_coupled o = {.g = op_bound_graph(c, false)};
+
+    assert_ok(nt_coupling_new(&o.c, o.g, e));
+    return o;
+}
+
+static inline void op_coupled_release(op_coupled *o)
+{
+    nt_coupling_free(o->c);
+    nt_graph_free(o->g);
+}
+
+/* The class of one index along one axis of "in0", "out0"...; fails when there is none. */
+static inline int op_class(const op_coupled *o, const char *value, int axis, int64_t i)
+{
+    const nt_value *v = nt_graph_find_value(o->g, value);
+    int cls;
+
+    assert_non_null(v);
+    cls = nt_coupling_class(o->c, (nt_span){v, axis, 1}, i);
+    if (cls < 0)
+        fail_msg("'%s' axis %d is not coupled", value, axis);
+    return cls;
+}
+
+/* Index i along one axis goes with index j along the other, and with no neighbour of it. */
+static inline void assert_tied(const op_coupled *o, const char *a, int axis_a, int64_t i,
+                               const char *b, int axis_b, int64_t j)
+{
+    int cls = op_class(o, a, axis_a, i);
+
+    if (cls != op_class(o, b, axis_b, j))
+        fail_msg("'%s'[%lld] is not tied to '%s'[%lld]", a, (long long)i, b, (long long)j);
+    if (j > 0 && cls == op_class(o, b, axis_b, j - 1))
+        fail_msg("'%s'[%lld] is tied to '%s'[%lld], too", a, (long long)i, b,
+                 (long long)(j - 1));
+}
+
+static inline const char *op_frozen(const op_coupled *o, const char *value, int axis)
+{
+    const char *why = nt_coupling_frozen(o->c, op_class(o, value, axis, 0));
+
+    return why ? why : "";
 }
 
 #endif

@@ -84,4 +84,19 @@ NT_TEST(batchnorm_moves_its_running_statistics_as_pytorch_does)
     running_statistics("openblas");
 }
 
+NT_TEST(batchnorm_ties_all_its_parameters_to_the_channels)
+{
+    op_coupled o = op_couple(&(op_case){.op = "BatchNormalization", .in = BN_IN(1, 3, 4, 4)});
+    char name[8];
+
+    for (int64_t c = 0; c < 3; c++) {
+        assert_tied(&o, "in0", 1, c, "out0", 1, c);
+        for (int i = 1; i < 5; i++) {
+            snprintf(name, sizeof name, "in%d", i);
+            assert_tied(&o, name, 0, c, "out0", 1, c);
+        }
+    }
+    op_coupled_release(&o);
+}
+
 NT_TEST_MAIN

@@ -119,4 +119,64 @@ NT_TEST(conv_counts_its_work)
     nt_graph_free(g);
 }
 
+NT_TEST(conv_ties_filters_to_outputs_and_their_channels_to_inputs)
+{
+    op_coupled o = op_couple(
+        &(op_case){.op = "Conv", .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3), CONST(4)}});
+
+    for (int64_t k = 0; k < 4; k++) {
+        assert_tied(&o, "in1", 0, k, "out0", 1, k);
+        assert_tied(&o, "in2", 0, k, "out0", 1, k);
+    }
+    for (int64_t c = 0; c < 3; c++)
+        assert_tied(&o, "in1", 1, c, "in0", 1, c);
+    assert_string_not_equal(op_frozen(&o, "in0", 2), "");
+    op_coupled_release(&o);
+}
+
+NT_TEST(depthwise_conv_ties_channels_through)
+{
+    op_coupled o = op_couple(&(op_case){
+        .op = "Conv", .in = {IN(1, 3, 5, 5), CONST(6, 1, 3, 3)}, .attr = {INT("group", 3)}});
+
+    for (int64_t k = 0; k < 6; k++) {
+        assert_tied(&o, "in1", 0, k, "in0", 1, k / 2);
+        assert_int_equal(op_class(&o, "out0", 1, k), op_class(&o, "in0", 1, k / 2));
+    }
+    op_coupled_release(&o);
+}
+
+NT_TEST(grouped_conv_ties_the_same_channel_of_all_groups)
+{
+    op_coupled o = op_couple(&(op_case){
+        .op = "Conv", .in = {IN(1, 4, 5, 5), CONST(6, 2, 3, 3)}, .attr = {INT("group", 2)}});
+
+    for (int64_t c = 0; c < 4; c++)
+        assert_tied(&o, "in0", 1, c, "in1", 1, c % 2);
+    for (int64_t k = 0; k < 6; k++) {
+        assert_tied(&o, "in1", 0, k, "out0", 1, k);
+        assert_tied(&o, "out0", 1, k, "out0", 1, k % 3);
+    }
+    op_coupled_release(&o);
+}
+
+/* Two of three channels of a depthwise convolution stay. */
+NT_TEST(depthwise_conv_follows_with_its_group)
+{
+    op_coupled o = op_couple(&(op_case){
+        .op = "Conv", .in = {IN(1, 3, 5, 5), CONST(3, 1, 3, 3)}, .attr = {INT("group", 3)}});
+    bool *removed = nt_calloc((size_t)nt_coupling_n_classes(o.c), sizeof *removed);
+    nt_node *n = o.g->nodes[0];
+    nt_kept *k = NULL;
+
+    assert_non_null(removed);
+    removed[op_class(&o, "in0", 1, 1)] = true;
+    assert_ok(nt_kept_new(&k, o.c, removed, e));
+    assert_ok(n->op->adapt(k, o.g, n, e));
+    assert_int_equal(nt_node_int(n, "group", 0), 2);
+    nt_kept_free(k);
+    nt_free(removed);
+    op_coupled_release(&o);
+}
+
 NT_TEST_MAIN

@@ -87,4 +87,18 @@ NT_TEST(gemm_counts_its_work)
     nt_graph_free(g);
 }
 
+NT_TEST(gemm_ties_columns)
+{
+    op_coupled o = op_couple(&(op_case){
+        .op = "Gemm", .in = {IN(2, 3), CONST(4, 3), CONST(4)}, .attr = {INT("transB", 1)}});
+
+    for (int64_t i = 0; i < 4; i++) {
+        assert_tied(&o, "in1", 0, i, "out0", 1, i);
+        assert_tied(&o, "in2", 0, i, "out0", 1, i);
+    }
+    for (int64_t i = 0; i < 3; i++)
+        assert_tied(&o, "in1", 1, i, "in0", 1, i);
+    op_coupled_release(&o);
+}
+
 NT_TEST_MAIN

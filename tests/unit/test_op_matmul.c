@@ -74,4 +74,30 @@ NT_TEST(matmul_counts_layers_only)
     nt_graph_free(g);
 }
 
+NT_TEST(matmul_ties_what_it_sums_over_and_what_goes_through)
+{
+    op_coupled o = op_couple(&(op_case){.op = "MatMul", .in = {IN(2, 3, 4), CONST(4, 5)}});
+
+    for (int64_t i = 0; i < 4; i++)
+        assert_tied(&o, "in0", 2, i, "in1", 0, i);
+    for (int64_t i = 0; i < 5; i++)
+        assert_tied(&o, "in1", 1, i, "out0", 2, i);
+    for (int64_t i = 0; i < 3; i++)
+        assert_tied(&o, "in0", 1, i, "out0", 1, i);
+    op_coupled_release(&o);
+}
+
+NT_TEST(matmul_of_computed_tensors_ties_heads)
+{
+    op_coupled o =
+        op_couple(&(op_case){.op = "MatMul", .in = {IN(1, 2, 3, 4), IN(1, 2, 4, 5)}});
+
+    for (int64_t i = 0; i < 2; i++) {
+        assert_tied(&o, "in0", 1, i, "out0", 1, i);
+        assert_tied(&o, "in1", 1, i, "out0", 1, i);
+    }
+    assert_tied(&o, "in0", 3, 2, "in1", 2, 2);
+    op_coupled_release(&o);
+}
+
 NT_TEST_MAIN

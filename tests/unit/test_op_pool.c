@@ -123,4 +123,14 @@ NT_TEST(global_pools)
     check_op(&(op_case){.op = "GlobalMaxPool", .in = {IN(1, 3, 2, 3, 2)}, .spaced = true});
 }
 
+NT_TEST(pools_tie_channels_through)
+{
+    op_coupled o = op_couple(&(op_case){.op = "GlobalAveragePool", .in = {IN(1, 3, 4, 4)}});
+
+    for (int64_t c = 0; c < 3; c++)
+        assert_tied(&o, "in0", 1, c, "out0", 1, c);
+    assert_string_not_equal(op_frozen(&o, "in0", 2), "");
+    op_coupled_release(&o);
+}
+
 NT_TEST_MAIN

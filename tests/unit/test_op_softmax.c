@@ -39,4 +39,15 @@ NT_TEST(softmax_along_every_axis)
         .op = "LogSoftmax", .opset = 11, .in = {IN(2, 3, 4)}, .attr = {INT("axis", 2)}});
 }
 
+NT_TEST(softmax_freezes_its_axis_and_ties_the_others)
+{
+    op_coupled o =
+        op_couple(&(op_case){.op = "Softmax", .in = {IN(1, 3, 4)}, .attr = {INT("axis", 2)}});
+
+    assert_non_null(strstr(op_frozen(&o, "in0", 2), "is summed over this axis"));
+    for (int64_t c = 0; c < 3; c++)
+        assert_tied(&o, "in0", 1, c, "out0", 1, c);
+    op_coupled_release(&o);
+}
+
 NT_TEST_MAIN
