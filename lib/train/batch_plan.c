@@ -47,7 +47,7 @@ static nt_status check_input(const nt_graph *g, const int64_t chw[3], int64_t n,
         return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want float32", v->name,
                        nt_dtype_name(v->dtype));
     if (!fits(v, chw))
-        return nt_fail(e, NT_EINVAL, "input '%s' is %s, but a sample of the data is %s",
+        return nt_fail(e, NT_EFORMAT, "input '%s' is %s, but a sample of the data is %s",
                        v->name, nt_value_shape_text(shape, sizeof shape, v),
                        nt_shape_text(data, sizeof data, 3, chw));
     if (v->dims[0].value >= 0 && v->dims[0].value != n)

@@ -115,7 +115,7 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
         lo.batch_size = (int64_t)v->samples;
     NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, lo.batch_size, chw, e));
     if (nt_split_classes(split) > nt_batch_plan_classes(v->plan)) {
-        s = nt_fail(e, NT_EINVAL, "the data have %lld classes, the network has %lld outputs",
+        s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
                     (long long)nt_split_classes(split),
                     (long long)nt_batch_plan_classes(v->plan));
         goto done;

@@ -166,7 +166,7 @@ static nt_status make_plans(nt_trainer *t, nt_model *teacher, nt_device *dev, nt
         n = (int64_t)nt_split_count(train);
     NT_TRY(nt_batch_plan_new(&t->plan, t->g, dev, &po, n, chw, e));
     if (classes > nt_batch_plan_classes(t->plan)) {
-        s = nt_fail(e, NT_EINVAL, "the data have %lld classes, the network has %lld outputs",
+        s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
                     (long long)classes, (long long)nt_batch_plan_classes(t->plan));
         goto done;
     }
@@ -174,7 +174,7 @@ static nt_status make_plans(nt_trainer *t, nt_model *teacher, nt_device *dev, nt
         NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
         s = nt_batch_plan_new(&t->teacher, t->teacher_g, dev, &to, n, chw, e);
         if (s == NT_OK && nt_batch_plan_classes(t->teacher) != nt_batch_plan_classes(t->plan))
-            s = nt_fail(e, NT_EINVAL, "it has %lld outputs, the student %lld",
+            s = nt_fail(e, NT_EFORMAT, "it has %lld outputs, the student %lld",
                         (long long)nt_batch_plan_classes(t->teacher),
                         (long long)nt_batch_plan_classes(t->plan));
         if (s != NT_OK) {

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-eval - metrics of a model on a split, with their doubt; two models on the same samples. */
+#include "base/alloc.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "graph/model.h"
+#include "op/op.h"
+#include "train/command.h"
+#include "train/eval.h"
+
+#include <string.h>
+
+typedef struct options {
+    const char *metrics, *compare, *command;
+    int64_t limit;
+} options;
+
+/* Which metrics were asked for, in order; `names` is cut into its words. */
+static nt_status find_metrics(nt_metric *out, int *n, char *names, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (char *p = names; p != NULL && *n < NT_N_METRICS; (*n)++) {
+        char *comma = strchr(p, ',');
+
+        if (comma != NULL)
+            *comma++ = '\0';
+        NT_TRY(nt_metric_find(&out[*n], p, e));
+        for (int i = 0; i < *n; i++)
+            if (out[i] == out[*n])
+                NT_TRY(nt_fail(e, NT_EINVAL, "metric '%s' is asked for twice", p));
+        p = comma;
+    }
+done:
+    return s;
+}
+
+/* ---- our own metrics */
+
+static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, nt_split *split,
+                          const nt_eval_opts *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+    nt_evaluator *v = NULL;
+
+    NT_TRY(nt_model_load(&m, path, nt_ops_table(), e));
+    s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, o, e);
+    if (s == NT_OK)
+        s = nt_evaluator_run(v, r, e);
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", path);
+done:
+    nt_evaluator_free(v);
+    nt_model_free(m);
+    return s;
+}
+
+static bool add_interval(cJSON *j, const char *key, nt_interval i)
+{
+    const double v[2] = {i.lo, i.hi};
+    cJSON *pair = cJSON_CreateDoubleArray(v, 2);
+
+    return pair != NULL && cJSON_AddItemToObject(j, key, pair);
+}
+
+static bool add_metrics(cJSON *j, const nt_eval_result *r, const nt_metric *m, int n)
+{
+    cJSON *metrics = nt_json_add_object(j, "metrics"), *confidence;
+    bool ok = metrics != NULL && nt_json_add_i64(j, "samples", (int64_t)r->samples);
+
+    confidence = ok ? nt_json_add_object(j, "confidence") : NULL;
+    ok = confidence != NULL;
+    for (int i = 0; ok && i < n; i++) {
+        const char *name = nt_metric_name(m[i]);
+
+        ok = nt_json_add_double(metrics, name, r->value[m[i]]) &&
+             (!nt_metric_is_share(m[i]) ||
+              add_interval(confidence, name, nt_eval_confidence(r, m[i])));
+    }
+    return ok;
+}
+
+/* Positive: the model is worse than the reference. */
+static bool add_comparison(cJSON *j, const nt_eval_result *r, const nt_eval_result *ref,
+                           const nt_metric *m, int n)
+{
+    static const char *const keys[] = {"reference", "drop", "drop_confidence", "mcnemar_p"};
+    cJSON *c = nt_json_add_object(j, "compare"), *part[4] = {NULL};
+    bool ok = c != NULL;
+
+    for (int i = 0; ok && i < 4; i++)
+        ok = (part[i] = nt_json_add_object(c, keys[i])) != NULL;
+    for (int i = 0; ok && i < n; i++) {
+        const char *name = nt_metric_name(m[i]);
+
+        ok = nt_json_add_double(part[0], name, ref->value[m[i]]);
+        if (nt_metric_is_share(m[i])) {
+            nt_comparison d = nt_eval_compare(r, ref, m[i]);
+
+            ok = ok && nt_json_add_double(part[1], name, d.drop) &&
+                 add_interval(part[2], name, d.interval) &&
+                 nt_json_add_double(part[3], name, d.p);
+        } else {
+            ok = ok && nt_json_add_double(part[1], name, r->value[m[i]] - ref->value[m[i]]);
+        }
+    }
+    return ok;
+}
+
+static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_eval_opts eo = {.batch_size = c->batch_size,
+                       .workers = c->threads > 1 ? (int)c->threads - 1 : 1,
+                       .compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32,
+                       .limit = (size_t)o->limit};
+    nt_eval_result r = {0}, ref = {0};
+    nt_metric metrics[NT_N_METRICS];
+    int n = 0;
+    char *names = nt_strdup(o->metrics);
+    nt_device *dev = NULL;
+    nt_dataset *data = NULL;
+    nt_split *split = NULL;
+
+    if (names == NULL)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(find_metrics(metrics, &n, names, e));
+    NT_TRY(nt_dataset_open(&data, c->data, e));
+    NT_TRY(nt_split_open(&split, data, c->split != NULL ? c->split : "test", e));
+    if (eo.batch_size == 0)
+        eo.batch_size = nt_dataset_batch_size(data);
+    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
+    NT_TRY(evaluate(&r, c->input, dev, split, &eo, e));
+    if (o->compare != NULL)
+        NT_TRY(evaluate(&ref, o->compare, dev, split, &eo, e));
+    if (!add_metrics(j, &r, metrics, n) ||
+        (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    nt_eval_result_release(&r);
+    nt_eval_result_release(&ref);
+    nt_split_free(split);
+    nt_dataset_free(data);
+    nt_device_free(dev);
+    nt_free(names);
+    return s;
+}
+
+/* ---- the user's program */
+
+/* Adds {"reference": ref, "drop": reference - model}; takes ref. */
+static nt_status compare_command(cJSON *j, cJSON *ref, nt_err *e)
+{
+    cJSON *c = nt_json_add_object(j, "compare"), *drop;
+    const cJSON *metrics = cJSON_GetObjectItemCaseSensitive(j, "metrics");
+
+    if (c == NULL || !cJSON_AddItemToObject(c, "reference", ref)) {
+        nt_json_free(ref);
+        return nt_fail_nomem(e);
+    }
+    if ((drop = nt_json_add_object(c, "drop")) == NULL)
+        return nt_fail_nomem(e);
+    for (const cJSON *m = metrics->child; m != NULL; m = m->next) {
+        const cJSON *r = cJSON_GetObjectItemCaseSensitive(ref, m->string);
+
+        if (r != NULL && !nt_json_add_double(drop, m->string, r->valuedouble - m->valuedouble))
+            return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
+static nt_status run_command(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *metrics = NULL, *ref = NULL;
+
+    NT_TRY(nt_command_metrics(&metrics, o->command, c->input, e));
+    if (!cJSON_AddItemToObject(j, "metrics", metrics)) {
+        nt_json_free(metrics);
+        NT_TRY(nt_fail_nomem(e));
+    }
+    if (o->compare != NULL) {
+        NT_TRY(nt_command_metrics(&ref, o->command, o->compare, e));
+        NT_TRY(compare_command(j, ref, e));
+    }
+done:
+    return s;
+}
+
+/* ---- as text */
+
+/* One "name value" line; of a pair two, name_low and name_high. */
+static void add_line(nt_str *text, const char *name, const char *suffix, const cJSON *v)
+{
+    if (cJSON_IsArray(v)) {
+        nt_str_addf(text, "%s%s_low %.6g\n", name, suffix,
+                    cJSON_GetArrayItem(v, 0)->valuedouble);
+        nt_str_addf(text, "%s%s_high %.6g\n", name, suffix,
+                    cJSON_GetArrayItem(v, 1)->valuedouble);
+    } else {
+        nt_str_addf(text, "%s%s %.6g\n", name, suffix, v->valuedouble);
+    }
+}
+
+static void add_lines(nt_str *text, const cJSON *j, const char *key, const char *suffix)
+{
+    const cJSON *part = cJSON_GetObjectItemCaseSensitive(j, key);
+
+    for (const cJSON *c = part != NULL ? part->child : NULL; c != NULL; c = c->next)
+        add_line(text, c->string, suffix, c);
+}
+
+static nt_status report(const nt_cli *c, const cJSON *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_str text = {0};
+    const cJSON *compare = cJSON_GetObjectItemCaseSensitive(j, "compare");
+    const cJSON *samples = cJSON_GetObjectItemCaseSensitive(j, "samples");
+
+    add_lines(&text, j, "metrics", "");
+    add_lines(&text, j, "confidence", "");
+    add_lines(&text, compare, "reference", "_reference");
+    add_lines(&text, compare, "drop", "_drop");
+    add_lines(&text, compare, "drop_confidence", "_drop");
+    add_lines(&text, compare, "mcnemar_p", "_mcnemar_p");
+    if (samples != NULL)
+        nt_str_addf(&text, "samples %.0f\n", samples->valuedouble);
+    if (text.failed)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(c, j, text.p, e));
+done:
+    nt_str_release(&text);
+    return s;
+}
+
+static void check_usage(const nt_cli *c, const options *o)
+{
+    if (o->command == NULL && c->data == NULL)
+        nt_cli_usage(c, "--data is missing (or --command)");
+    if (o->command != NULL && strcmp(c->input, "-") == 0)
+        nt_cli_usage(c, "--command wants the model as a file");
+    if (o->compare != NULL && strcmp(o->compare, "-") == 0 && strcmp(c->input, "-") == 0)
+        nt_cli_usage(c, "--compare: standard input is taken by the model");
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-eval",
+                .synopsis =
+                    "--data SPEC [--split NAME] [--metric NAME,...] [--compare REF] [MODEL]",
+                .about = "Measures a model on a split (default: test), in fp32 unless asked "
+                         "otherwise; intervals hold at 95 %.",
+                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
+    options o = {.metrics = "accuracy"};
+    const nt_opt opts[] = {
+        NT_OPT_STR(0, "metric", &o.metrics, "NAME,...",
+                   "what to measure: accuracy (default), top5, loss"),
+        NT_OPT_STR(0, "compare", &o.compare, "MODEL",
+                   "measure a reference on the same samples: drop, its paired interval, "
+                   "McNemar's exact p"),
+        NT_OPT_STR(0, "command", &o.command, "CMD",
+                   "run CMD with the model's path; it prints a JSON object of metrics"),
+        NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s = NT_OK;
+    cJSON *j = NULL;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    check_usage(&c, &o);
+    nt_cli_check_terminal(&c, false);
+    if ((j = cJSON_CreateObject()) == NULL)
+        NT_TRY(nt_fail_nomem(&e));
+    NT_TRY(o.command != NULL ? run_command(j, &c, &o, &e) : run_own(j, &c, &o, &e));
+    NT_TRY(report(&c, j, &e));
+done:
+    nt_json_free(j);
+    return nt_cli_finish(&c, s, &e);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-finetune - trains a model, or what pruning left of one. */
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "op/op.h"
+#include "train/config.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What was given on the command line: NAN, 0 and NULL are "not given". */
+typedef struct options {
+    double lr, momentum, weight_decay, warmup, smoothing, temperature, distill, ema, clip;
+    int64_t epochs, steps, eval_freq, early_stopping, checkpoint_every;
+    const char *optimizer, *scheduler, *loss, *teacher, *eval_split, *metric, *checkpoint;
+    const char *no_decay;
+    bool nesterov, resume, keep_best;
+} options;
+
+/* Everything a run holds; released in one place. */
+typedef struct job {
+    nt_cli *c;
+    options o;
+    nt_train_opts t;
+    cJSON *config, *schedule;
+    nt_sha256_hex config_digest;
+    char *identity;
+    nt_model *m, *teacher;
+    nt_device *dev;
+    nt_dataset *data;
+    nt_split *train, *eval;
+    nt_trainer *trainer;
+} job;
+
+static void job_release(job *j)
+{
+    nt_trainer_free(j->trainer);
+    nt_split_free(j->eval);
+    nt_split_free(j->train);
+    nt_dataset_free(j->data);
+    nt_device_free(j->dev);
+    nt_model_free(j->teacher);
+    nt_model_free(j->m);
+    nt_json_free(j->schedule);
+    nt_json_free(j->config);
+    nt_free(j->identity);
+}
+
+/* ---- settings: defaults, then the file, then the command line */
+
+static nt_status read_config(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char *path = j->c->config;
+
+    if (path == NULL)
+        return NT_OK;
+    NT_TRY(nt_json_load(&j->config, path, e));
+    s = nt_sha256_file(&j->config_digest, path, e);
+    if (s == NT_OK)
+        s = nt_train_config(&j->t, j->config, "", &j->o.eval_split, e);
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", path);
+done:
+    return s;
+}
+
+static void set(double *out, double given)
+{
+    if (!isnan(given))
+        *out = given;
+}
+
+static nt_status read_optimizer(nt_train_opts *t, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    if (o->optimizer != NULL)
+        NT_TRY(nt_optim_defaults(&t->optim, o->optimizer, e));
+    set(&t->optim.lr, o->lr);
+    set(&t->optim.momentum, o->momentum);
+    set(&t->optim.weight_decay, o->weight_decay);
+    t->optim.nesterov = t->optim.nesterov || o->nesterov;
+done:
+    return s;
+}
+
+static nt_status read_no_decay(nt_train_opts *t, const char *list, nt_err *e)
+{
+    if (list == NULL)
+        return NT_OK;
+    t->decay_norm = strcmp(list, "bias") == 0;
+    t->decay_bias = strcmp(list, "norm") == 0;
+    if (!t->decay_norm && !t->decay_bias && strcmp(list, "norm,bias") != 0 &&
+        strcmp(list, "bias,norm") != 0)
+        return nt_fail(e, NT_EINVAL, "--no-decay: '%s' is not norm, bias or norm,bias", list);
+    return NT_OK;
+}
+
+static void read_counts(nt_train_opts *t, const options *o)
+{
+    if (o->epochs > 0)
+        t->epochs = o->epochs;
+    if (o->steps > 0)
+        t->steps = o->steps;
+    if (t->epochs == 0 && t->steps == 0)
+        t->epochs = 1;
+    if (o->eval_freq > 0)
+        t->eval_freq = o->eval_freq;
+    if (o->early_stopping > 0)
+        t->early_stopping = o->early_stopping;
+}
+
+static nt_status read_settings(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_train_opts *t = &j->t;
+    const char *eval_split = j->o.eval_split;
+    const options *o = &j->o;
+
+    nt_train_defaults(t);
+    NT_TRY(read_config(j, e));
+    if (eval_split != NULL)
+        j->o.eval_split = eval_split;
+    NT_TRY(read_optimizer(t, o, e));
+    NT_TRY(read_no_decay(t, o->no_decay, e));
+    read_counts(t, o);
+    if (o->scheduler != NULL) {
+        NT_TRY(nt_schedule_parse(&j->schedule, o->scheduler, e));
+        t->schedule = j->schedule;
+    }
+    if (o->loss != NULL)
+        NT_TRY(nt_loss_find(&t->loss, o->loss, e));
+    if (o->metric != NULL)
+        NT_TRY(nt_metric_find(&t->metric, o->metric, e));
+    set(&t->warmup, o->warmup);
+    set(&t->label_smoothing, o->smoothing);
+    set(&t->temperature, o->temperature);
+    set(&t->distill_weight, o->distill);
+    set(&t->ema_decay, o->ema);
+    set(&t->clip_norm, o->clip);
+    t->keep_best = o->keep_best;
+    t->checkpoint = o->checkpoint;
+    t->checkpoint_every = o->checkpoint_every;
+    t->resume = o->resume;
+    t->seed = (uint64_t)j->c->seed;
+    t->workers = j->c->threads > 1 ? (int)j->c->threads - 1 : 1;
+done:
+    return s;
+}
+
+/* ---- inputs */
+
+static nt_status open_data(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const nt_cli *c = j->c;
+
+    NT_TRY(nt_dataset_open(&j->data, c->data, e));
+    NT_TRY(nt_split_open(&j->train, j->data, c->split != NULL ? c->split : "train", e));
+    if (j->o.eval_split != NULL)
+        NT_TRY(nt_split_open(&j->eval, j->data, j->o.eval_split, e));
+    if (c->batch_size > 0)
+        j->t.batch_size = c->batch_size;
+    else if (nt_dataset_batch_size(j->data) > 0)
+        j->t.batch_size = nt_dataset_batch_size(j->data);
+done:
+    return s;
+}
+
+static nt_status open_device(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_precision p = j->c->precision;
+
+    NT_TRY(nt_device_new(&j->dev, (int)j->c->threads, e));
+    if (p == NT_PREC_AUTO)
+        p = nt_device_has_bf16(j->dev) ? NT_PREC_BF16 : NT_PREC_FP32;
+    j->t.compute = p == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+done:
+    return s;
+}
+
+static void warn_of_classes(const job *j)
+{
+    const nt_graph *g = nt_model_graph(j->m);
+    const nt_value *out = g->n_outputs > 0 ? g->outputs[0] : NULL;
+    int64_t classes = nt_split_classes(j->train);
+
+    if (out != NULL && out->rank >= 2 && out->dims[1].value > classes)
+        nt_cli_warn(j->c, "the data have %lld classes, the network has %lld outputs",
+                    (long long)classes, (long long)out->dims[1].value);
+}
+
+static nt_status load(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_model_load(&j->m, j->c->input, nt_ops_table(), e));
+    if (j->o.teacher != NULL)
+        NT_TRY(nt_model_load(&j->teacher, j->o.teacher, nt_ops_table(), e));
+    NT_TRY(open_data(j, e));
+    NT_TRY(open_device(j, e));
+    warn_of_classes(j);
+done:
+    return s;
+}
+
+/* ---- where the result comes from */
+
+/* The history record: what does not change the result (checkpointing) is left out. */
+static nt_status make_record(cJSON **out, const job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *r = nt_cli_record(j->c),
+          *inputs = r != NULL ? nt_json_add_object(r, "inputs") : NULL;
+    cJSON *options = cJSON_GetObjectItemCaseSensitive(r, "options");
+    const char *digest;
+
+    if (inputs == NULL)
+        NT_TRY(nt_fail_nomem(e));
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "checkpoint");
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "checkpoint-every");
+    cJSON_DeleteItemFromObjectCaseSensitive(options, "resume");
+    if ((digest = nt_split_digest(j->train, e)) == NULL) {
+        s = NT_EIO;
+        goto done;
+    }
+    if (!nt_json_add_str(inputs, "data", digest) ||
+        (j->teacher != NULL &&
+         !nt_json_add_str(inputs, "teacher", nt_model_digest(j->teacher))) ||
+        (j->config != NULL && !nt_json_add_str(inputs, "config", j->config_digest.text)))
+        NT_TRY(nt_fail_nomem(e));
+    *out = r;
+    r = NULL;
+done:
+    nt_json_free(r);
+    return s;
+}
+
+/* A checkpoint belongs to one model, one record, one description of the data, one precision. */
+static nt_status make_identity(job *j, const cJSON *record, nt_err *e)
+{
+    char *r = nt_json_text(record), *d = nt_json_text(nt_dataset_json(j->data));
+    char *all = r != NULL && d != NULL
+                    ? nt_strfmt("%s%s%s%s%d %lld", nt_model_digest(j->m), r, d,
+                                j->o.eval_split != NULL ? j->o.eval_split : "",
+                                (int)j->t.compute, (long long)j->t.batch_size)
+                    : NULL;
+
+    if (all != NULL)
+        j->identity = nt_strdup(nt_sha256(all, strlen(all)).text);
+    nt_free(all);
+    nt_free(d);
+    nt_free(r);
+    j->t.identity = j->identity;
+    return j->identity != NULL ? NT_OK : nt_fail_nomem(e);
+}
+
+/* ---- what is said meanwhile and afterwards */
+
+static void progress(void *ctx, const nt_train_progress *p)
+{
+    job *j = ctx;
+    char metric[48] = "";
+
+    if (!isnan(p->metric))
+        snprintf(metric, sizeof metric, " %s %.6g", nt_metric_name(j->t.metric), p->metric);
+    if (p->epoch_done)
+        nt_cli_note(j->c, "step %llu of %llu: loss %.5g lr %.4g%s, %.0f images/s",
+                    (unsigned long long)p->clock.step, (unsigned long long)p->steps, p->loss,
+                    p->lr, metric, p->images_per_second);
+    else
+        nt_cli_progress(j->c, (double)p->clock.step / (double)p->steps, "loss %.4g%s", p->loss,
+                        metric);
+}
+
+static void add_cell(nt_str *t, const cJSON *record, const char *key, const char *label)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(record, key);
+
+    if (cJSON_IsNumber(v))
+        nt_str_addf(t, "  %s %.6g", label, v->valuedouble);
+}
+
+static nt_status report(const job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_str t = {0};
+    const cJSON *r = nt_trainer_report(j->trainer);
+    const cJSON *epochs = cJSON_GetObjectItemCaseSensitive(r, "epochs");
+
+    for (const cJSON *v = epochs->child; v != NULL; v = v->next) {
+        nt_str_addf(&t, "epoch %.0f",
+                    cJSON_GetObjectItemCaseSensitive(v, "epoch")->valuedouble);
+        add_cell(&t, v, "loss", "loss");
+        add_cell(&t, v, "lr", "lr");
+        add_cell(&t, v, "images_per_second", "images/s");
+        add_cell(&t, v, "accuracy", "accuracy");
+        add_cell(&t, v, "top5", "top5");
+        add_cell(&t, v, "eval_loss", "eval_loss");
+        nt_str_add(&t, "\n");
+    }
+    if (t.failed)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(j->c, r, t.p, e));
+done:
+    nt_str_release(&t);
+    return s;
+}
+
+static nt_status train(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *record = NULL, *taken;
+
+    NT_TRY(make_record(&record, j, e));
+    NT_TRY(make_identity(j, record, e));
+    j->t.progress = progress;
+    j->t.ctx = j;
+    NT_TRY(nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->t, e));
+    s = nt_trainer_run(j->trainer, e);
+    nt_cli_progress_end(j->c);
+    NT_TRY(s);
+    taken = record;
+    record = NULL;
+    NT_TRY(nt_model_add_history(j->m, taken, e));
+    NT_TRY(nt_model_save(j->m, j->c->output, e));
+    NT_TRY(report(j, e));
+done:
+    nt_json_free(record);
+    return s;
+}
+
+#define COUNT 1e9 /* more epochs or steps than anybody waits for */
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-finetune",
+                .synopsis = "--data SPEC [--epochs N | --steps N] [--lr X] [-o FILE] [MODEL]",
+                .about =
+                    "Trains a model (default: SGD, one epoch of the split train). Computes "
+                    "in bf16 with fp32 weights where the processor does so natively; "
+                    "evaluates in fp32.",
+                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
+                         NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
+    job j = {.c = &c, .o = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN}};
+    options *o = &j.o;
+    const nt_opt opts[] = {
+        NT_OPT_I64(0, "epochs", &o->epochs, "N", 1, COUNT, "train for N epochs (default 1)"),
+        NT_OPT_I64(0, "steps", &o->steps, "N", 1, COUNT, "stop after N updates"),
+        NT_OPT_STR(0, "optimizer", &o->optimizer, "NAME", "sgd (default), adam or adamw"),
+        NT_OPT_DOUBLE(0, "lr", &o->lr, "X", 0, 1e6, "learning rate (default 0.001)"),
+        NT_OPT_DOUBLE(0, "momentum", &o->momentum, "X", 0, 1, "of sgd (default 0)"),
+        NT_OPT_BOOL(0, "nesterov", &o->nesterov, "Nesterov's momentum"),
+        NT_OPT_DOUBLE(0, "weight-decay", &o->weight_decay, "X", 0, 1e6,
+                      "weight decay (default 0, of adamw 0.01)"),
+        NT_OPT_STR(0, "no-decay", &o->no_decay, "norm,bias",
+                   "no weight decay on normalisations, biases or both"),
+        NT_OPT_STR(
+            0, "scheduler", &o->scheduler, "NAME[,key=value...]",
+            "constant (default), step, multistep, exponential, linear, cosine, onecycle or "
+            "plateau"),
+        NT_OPT_DOUBLE(0, "warmup", &o->warmup, "EPOCHS", 0, 1e6,
+                      "raise the learning rate linearly over the first EPOCHS"),
+        NT_OPT_STR(0, "loss", &o->loss, "NAME", "cross_entropy (default) or mse"),
+        NT_OPT_DOUBLE(0, "label-smoothing", &o->smoothing, "X", 0, 1, "of cross_entropy"),
+        NT_OPT_STR(0, "teacher", &o->teacher, "MODEL", "learn from this model's outputs too"),
+        NT_OPT_DOUBLE(0, "temperature", &o->temperature, "T", 1e-3, 1e6,
+                      "of the distillation (default 4)"),
+        NT_OPT_DOUBLE(0, "distill-weight", &o->distill, "W", 0, 1,
+                      "share of the distillation in the loss (default 0.9)"),
+        NT_OPT_DOUBLE(0, "ema", &o->ema, "DECAY", 0, 1,
+                      "average the weights, and give the average"),
+        NT_OPT_DOUBLE(0, "clip-norm", &o->clip, "X", 0, 1e30, "bound the gradient's norm"),
+        NT_OPT_STR(0, "eval-split", &o->eval_split, "NAME", "evaluate on this split"),
+        NT_OPT_I64(0, "eval-freq", &o->eval_freq, "N", 1, COUNT, "every N epochs (default 1)"),
+        NT_OPT_STR(0, "metric", &o->metric, "NAME",
+                   "what decides: accuracy (default), top5 or loss"),
+        NT_OPT_I64(0, "early-stopping", &o->early_stopping, "N", 1, COUNT,
+                   "stop after N evaluations without gain"),
+        NT_OPT_BOOL(0, "keep-best", &o->keep_best, "give the weights of the best evaluation"),
+        NT_OPT_STR(0, "checkpoint", &o->checkpoint, "FILE",
+                   "save the run's state after each epoch"),
+        NT_OPT_I64(0, "checkpoint-every", &o->checkpoint_every, "N", 1, COUNT,
+                   "... and every N steps"),
+        NT_OPT_BOOL(0, "resume", &o->resume, "go on from the checkpoint if it exists"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    if (c.data == NULL)
+        nt_cli_usage(&c, "--data is missing");
+    if (o->resume && o->checkpoint == NULL)
+        nt_cli_usage(&c, "--resume needs --checkpoint FILE");
+    nt_cli_check_terminal(&c, true);
+    nt_cli_check_terminal(&c, false);
+    NT_TRY(read_settings(&j, &e));
+    NT_TRY(load(&j, &e));
+    NT_TRY(train(&j, &e));
+done:
+    job_release(&j);
+    return nt_cli_finish(&c, s, &e);
+}
