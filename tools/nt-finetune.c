@@ -218,14 +218,14 @@ static nt_status make_record(cJSON **out, const job *j, nt_err *e)
     nt_status s = NT_OK;
     cJSON *r = nt_cli_record(j->c),
           *inputs = r != NULL ? nt_json_add_object(r, "inputs") : NULL;
-    cJSON *options = cJSON_GetObjectItemCaseSensitive(r, "options");
+    cJSON *given = cJSON_GetObjectItemCaseSensitive(r, "options");
     const char *digest;
 
     if (inputs == NULL)
         NT_TRY(nt_fail_nomem(e));
-    cJSON_DeleteItemFromObjectCaseSensitive(options, "checkpoint");
-    cJSON_DeleteItemFromObjectCaseSensitive(options, "checkpoint-every");
-    cJSON_DeleteItemFromObjectCaseSensitive(options, "resume");
+    cJSON_DeleteItemFromObjectCaseSensitive(given, "checkpoint");
+    cJSON_DeleteItemFromObjectCaseSensitive(given, "checkpoint-every");
+    cJSON_DeleteItemFromObjectCaseSensitive(given, "resume");
     if ((digest = nt_split_digest(j->train, e)) == NULL) {
         s = NT_EIO;
         goto done;
