@@ -56,6 +56,7 @@ void blas_layout_pad(void *y, nt_dtype t, blas_layout l)
 
     if (real >= l.lanes)
         return;
+#pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < l.n; n++)
         for (int64_t i = 0; i < l.points; i++) {
             int64_t at = ((n + 1) * l.blocks - 1) * plane + i * l.lanes + real;

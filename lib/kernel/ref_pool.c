@@ -3,7 +3,7 @@
 
 #include "kernel/window.h"
 
-#include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* What one output position sees of one plane. */
@@ -15,7 +15,7 @@ typedef struct view {
 
 static view look(const float *x, const nt_window *w, const int64_t hi[3], int64_t q)
 {
-    view v = {.max = -FLT_MAX, .at = -1};
+    view v = {.max = -INFINITY, .at = -1};
     int64_t o[3] = {q / (w->out[1] * w->out[2]), q / w->out[2] % w->out[1], q % w->out[2]};
 
     for (int64_t r = 0; r < w->n_ker; r++) {
