@@ -215,7 +215,6 @@ NT_TEST(concat_refuses_broken_blocks)
     nt_err e;
 
     assert_int_equal(nt_concat_new(&p, dev, 2, x, 1, &e), NT_EUNSUPPORTED);
-    assert_string_equal(e.msg, "concat of 20 channels in blocks of 16");
     assert_int_equal(nt_concat_new(&p, dev, 2, x, 0, &e), NT_EINVAL);
     nt_device_free(dev);
 }
