@@ -43,12 +43,18 @@ static bool must_fail(void)
     return left == 1;
 }
 
+/* No object may be larger than a pointer difference can say. */
+static bool total(size_t *bytes, size_t count, size_t size)
+{
+    return nt_size_mul(bytes, count, size) && *bytes <= PTRDIFF_MAX;
+}
+
 void *nt_alloc(size_t count, size_t size)
 {
     void *p = NULL;
     size_t bytes;
 
-    if (!nt_size_mul(&bytes, count, size) || must_fail())
+    if (!total(&bytes, count, size) || must_fail())
         return NULL;
     if (posix_memalign(&p, ALIGNMENT, bytes ? bytes : 1))
         return NULL;
@@ -68,7 +74,7 @@ void *nt_realloc(void *p, size_t count, size_t size)
 {
     size_t bytes;
 
-    if (!nt_size_mul(&bytes, count, size) || must_fail())
+    if (!total(&bytes, count, size) || must_fail())
         return NULL;
     return realloc(p, bytes ? bytes : 1);
 }

@@ -124,27 +124,28 @@ static nt_status check_tree(const cJSON *j, nt_err *e)
     return s;
 }
 
-static bool is_blank(const char *p, const char *end)
+static const char *skip_blanks(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
         p++;
-    return p == end;
+    return p;
 }
 
 nt_status nt_json_parse(cJSON **out, const char *text, size_t n, nt_err *e)
 {
     nt_status s = NT_OK;
-    const char *end = text;
+    const char *end = text + n, *p = text;
     cJSON *j = NULL;
 
-    if (is_blank(text, text + n))
+    if (skip_blanks(text, end) == end)
         return nt_fail(e, NT_EFORMAT, "no JSON value: nothing but white space");
     NT_TRY(scan(text, n, e));
-    j = cJSON_ParseWithLengthOpts(text, n, &end, 0);
+    j = cJSON_ParseWithLengthOpts(text, n, &p, 0);
     if (!j)
-        NT_TRY(fail_at(e, text, end, "not valid JSON"));
-    if (!is_blank(end, text + n))
-        NT_TRY(fail_at(e, text, end, "something follows the JSON value"));
+        NT_TRY(fail_at(e, text, p, "not valid JSON near here"));
+    p = skip_blanks(p, end);
+    if (p < end)
+        NT_TRY(fail_at(e, text, p, "something follows the JSON value"));
     NT_TRY(check_tree(j, e));
     *out = j;
     j = NULL;

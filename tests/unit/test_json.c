@@ -53,8 +53,8 @@ NT_TEST(errors_name_line_and_column)
 {
     refuse("", "no JSON value: nothing but white space");
     refuse(" \n", "no JSON value: nothing but white space");
-    refuse("{\"a\": 1,\n  b}", "line 2, column 3: not valid JSON");
-    refuse("[1, 2", "line 1, column 6: not valid JSON");
+    refuse("{\"a\": 1,\n  b}", "line 2, column 4: not valid JSON near here");
+    refuse("[1, 2", "line 1, column 5: not valid JSON near here");
     refuse("{} x", "line 1, column 4: something follows the JSON value");
     refuse("[]\n\n  ]", "line 3, column 3: something follows the JSON value");
     refuse("\"abc", "line 1, column 5: a string has no end");
@@ -309,7 +309,7 @@ NT_TEST(files_are_named_in_messages)
     nt_json_free(j);
     assert_ok(nt_outfile_save(t.path, "{", 1, e));
     assert_int_equal(nt_json_load(&j, t.path, &e1), NT_EFORMAT);
-    assert_non_null(strstr(e1.msg, "/x.json: line 1, column 2: not valid JSON"));
+    assert_non_null(strstr(e1.msg, "/x.json: line 1, column 1: not valid JSON near here"));
     assert_int_equal(nt_json_load(&j, "/nonexistent", &e1), NT_EIO);
     assert_string_equal(e1.msg, "/nonexistent: cannot open: No such file or directory");
     scratch_close(&t);
