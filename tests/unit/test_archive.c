@@ -50,15 +50,17 @@ static void add_entry(struct archive *tar, const tar_entry *t)
     archive_entry_free(entry);
 }
 
-static image *make(const tar_entry *entries, size_t n, bool gzip)
+typedef int filter(struct archive *tar);
+
+static image *make(const tar_entry *entries, size_t n, filter *add_filter)
 {
     image *im = calloc(1, sizeof *im);
     struct archive *tar = archive_write_new();
 
     assert_non_null(im);
     archive_write_set_format_pax_restricted(tar);
-    if (gzip)
-        archive_write_add_filter_gzip(tar);
+    if (add_filter)
+        assert_int_equal(add_filter(tar), ARCHIVE_OK);
     archive_write_set_bytes_in_last_block(tar, 1);
     assert_int_equal(archive_write_open_memory(tar, im->bytes, sizeof im->bytes, &im->n),
                      ARCHIVE_OK);
@@ -71,7 +73,7 @@ static image *make(const tar_entry *entries, size_t n, bool gzip)
 
 #define MAKE(...)                                                                              \
     make((const tar_entry[]){__VA_ARGS__},                                                     \
-         sizeof((const tar_entry[]){__VA_ARGS__}) / sizeof(tar_entry), false)
+         sizeof((const tar_entry[]){__VA_ARGS__}) / sizeof(tar_entry), NULL)
 
 /* The SHA-256 of "abc" (FIPS 180-4, example B.1). */
 #define ABC_SHA "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -284,18 +286,26 @@ NT_TEST(unknown_members_are_kept)
     free(im);
 }
 
-NT_TEST(gzip_is_unpacked)
+static void assert_unpacks(filter *add_filter, unsigned char first)
 {
     const tar_entry entries[] = {{"manifest.json", MANIFEST(ABC("model.onnx")), 0, 0},
                                  {"model.onnx", "abc", 0, 0}};
-    image *im = make(entries, 2, true);
+    image *im = make(entries, 2, add_filter);
     nt_archive *a = NULL;
 
-    assert_int_equal(im->bytes[0], 0x1f);
+    assert_int_equal(im->bytes[0], first);
+    assert_true(nt_archive_sniff(im->bytes, im->n));
     assert_ok(nt_archive_read(&a, im->bytes, im->n, true, e));
     assert_member(a, "model.onnx", "abc");
     nt_archive_free(a);
-    free(im);
+    im->n /= 2;
+    refuse(im, false, NT_EFORMAT, "cut short or damaged");
+}
+
+NT_TEST(gzip_and_zstd_are_unpacked)
+{
+    assert_unpacks(archive_write_add_filter_gzip, 0x1f);
+    assert_unpacks(archive_write_add_filter_zstd, 0x28);
 }
 
 NT_TEST(newer_format_is_refused_with_both_numbers)
@@ -356,7 +366,7 @@ NT_TEST(wrong_bytes_are_noticed_only_when_verifying)
 {
     const tar_entry entries[] = {{"manifest.json", MANIFEST(ABC("a")), 0, 0},
                                  {"a", "abd", 0, 0}};
-    image *im = make(entries, 2, false);
+    image *im = make(entries, 2, NULL);
     nt_archive *a = NULL;
 
     assert_ok(nt_archive_read(&a, im->bytes, im->n, false, e));
@@ -373,7 +383,8 @@ NT_TEST(bomb_is_refused_before_it_goes_off)
     const char huge[] =
         MANIFEST("\"a\": {\"size\": 9007199254740992, \"sha256\": \"" ABC_SHA "\"}");
 
-    refuse(make(entries, 2, true), false, NT_EFORMAT, "members of more than");
+    refuse(make(entries, 2, archive_write_add_filter_gzip), false, NT_EFORMAT,
+           "members of more than");
     refuse(MAKE({"manifest.json", huge, 0, 0}, {"a", "abc", 0, 0}), false, NT_EFORMAT,
            "members of more than");
 }

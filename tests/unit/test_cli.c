@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Each case runs a small tool in a child, so that it may exit, and looks at what came out. */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
+
 #include "base/outfile.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -10,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define ALL                                                                                    \
     (NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE |              \
@@ -438,6 +441,84 @@ NT_TEST(progress_is_for_terminals_unless_asked_for)
            "\r\033[K[########################] 100% \r\033[K");
     r = RUN(make_progress, ALL, "--progress=always", "-q");
     expect(&r, 0, "", "");
+}
+
+/* ---- on a terminal */
+
+/* r.out gets what the terminal was sent, from either stream. */
+static result run_on_terminal(tool_main *tool, unsigned takes, const char *const *args)
+{
+    result r = {0};
+    size_t used = 0;
+    ssize_t got;
+    int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+    pid_t pid;
+
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    assert_true(slave >= 0);
+    fflush(stdout);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        for (int fd = 0; fd <= 2; fd++)
+            dup2(slave, fd);
+        exit(run_tool(tool, takes, args));
+    }
+    close(slave);
+    while ((got = read(master, r.out + used, sizeof r.out - 1 - used)) > 0)
+        used += (size_t)got;
+    close(master);
+    assert_int_equal(waitpid(pid, &r.status, 0), pid);
+    return r;
+}
+
+#define RUN_ON_TERMINAL(tool, ...)                                                             \
+    run_on_terminal(tool, ALL, (const char *const[]){__VA_ARGS__, NULL})
+
+static int read_and_write(nt_cli *c, const nt_opt *opts, int argc, char **argv, values *v)
+{
+    (void)v;
+    nt_cli_parse(c, opts, argc, argv);
+    nt_cli_check_terminal(c, false);
+    nt_cli_check_terminal(c, true);
+    return nt_cli_finish(c, NT_OK, NULL);
+}
+
+NT_TEST(no_model_is_read_from_or_written_to_a_terminal)
+{
+    result r = RUN_ON_TERMINAL(read_and_write, "-o", "x.nt");
+
+    expect(&r, 2, "nt-test: standard input is a terminal (give a model, or a pipe)\r\n", "");
+    r = RUN_ON_TERMINAL(read_and_write, "m.nt");
+    expect(&r, 2, "nt-test: standard output is a terminal (give -o FILE, or a pipe)\r\n", "");
+    r = RUN_ON_TERMINAL(read_and_write, "m.nt", "-o", "x.nt");
+    expect(&r, 0, "", "");
+    r = RUN(read_and_write, ALL, "m.nt");
+    expect(&r, 0, "", "");
+}
+
+static int work_for_a_second(nt_cli *c, const nt_opt *opts, int argc, char **argv, values *v)
+{
+    const struct timespec second = {1, 50000000};
+
+    (void)v;
+    nt_cli_parse(c, opts, argc, argv);
+    nt_cli_progress(c, 0.1, "too early");
+    nanosleep(&second, NULL);
+    nt_cli_progress(c, 0.5, "half");
+    nt_cli_progress(c, 0.6, "too soon");
+    return nt_cli_finish(c, NT_OK, NULL);
+}
+
+NT_TEST(bar_appears_after_a_second_and_goes_away)
+{
+    result r = RUN_ON_TERMINAL(work_for_a_second, "-v");
+
+    expect(&r, 0, "", "");
+    assert_string_equal(r.out, "\r\033[K[############............]  50% half\r\033[K");
+    r = RUN_ON_TERMINAL(work_for_a_second, "-q");
+    assert_string_equal(r.out, "");
 }
 
 NT_TEST_MAIN
