@@ -65,11 +65,14 @@ static int run_tool(tool_main *tool, unsigned takes, const char *const *args)
         NT_OPT_ENUM(0, "scope", &v.scope, "local|global", "over what"),
         NT_OPT_END,
     };
-    char *argv[16] = {(char[]){"nt-test"}};
+    char text[2048], *argv[16] = {(char[]){"nt-test"}};
+    size_t used = 0;
     int argc = 1;
 
-    for (; args[argc - 1]; argc++)
-        argv[argc] = strdup(args[argc - 1]);
+    for (; args[argc - 1]; argc++) {
+        argv[argc] = strcpy(text + used, args[argc - 1]);
+        used += strlen(argv[argc]) + 1;
+    }
     return tool(&c, opts, argc, argv, &v);
 }
 
