@@ -253,7 +253,8 @@ nt_status nt_onnx_nodes_read(nt_onnx_reader *r, Onnx__NodeProto *const *v, size_
         s = read_node(r, v[i], sc, e);
         if (s == NT_OK)
             continue;
-        nt_err_prefix(e, "node '%s'", label_of(v[i]));
+        if (!sc || !nt_onnx_function_of(r, v[i])) /* the first call and the last node: enough */
+            nt_err_prefix(e, "node '%s'", label_of(v[i]));
         break;
     }
 done:
