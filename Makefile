@@ -57,7 +57,7 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC $<")
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
-$(B)/lib/graph/onnx_%.o: $(B)/gen/onnx.pb-c.h
+$(patsubst %.c,$(B)/%.o,$(wildcard lib/graph/onnx_*.c)): $(B)/gen/onnx.pb-c.h
 
 define layer_rule
 $(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard lib/$(1)/*.c))) \
