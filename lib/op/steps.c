@@ -24,15 +24,9 @@ done:
 nt_status nt_steps_call(nt_program *p, const nt_node *n, const char *what, nt_prim *run,
                         const nt_tid reads[3], nt_tid y, nt_tid residual, nt_err *e)
 {
-    nt_step_desc step = {.node = n, .what = what, .prim = run, .n_args = residual < 0 ? 4 : 5};
     nt_status s = NT_OK;
 
-    for (int i = 0; i < 3; i++)
-        step.arg[i] = reads[i];
-    step.arg[3] = y;
-    step.writes[3] = true;
-    step.arg[4] = residual; /* read, as far as liveness goes; the prim does not look at it */
-    NT_TRY(nt_program_step(p, &step, e));
+    NT_TRY(nt_program_call(p, n, what, run, reads, 3, &y, 1, e));
     if (residual >= 0)
         NT_TRY(nt_program_inplace(p, y, residual, true, e));
 done:
