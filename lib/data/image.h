@@ -36,6 +36,12 @@ size_t nt_image_pixel(const nt_image *im);
  */
 nt_status nt_image_crop(nt_image *dst, const nt_image *src, int64_t top, int64_t left,
                         int64_t h, int64_t w, nt_err *e) NT_MUST_CHECK;
+/* ITU-R 601 luma of an RGB pixel, rounded as Pillow does: (19595 R + 38470 G + 7471 B) / 2^16.
+ */
+static inline uint8_t nt_image_luma(const uint8_t rgb[3])
+{
+    return (uint8_t)((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000u) >> 16);
+}
 /* To x [c][h][w]; uint8 is divided by 255. */
 void nt_image_to_planes(float *x, const nt_image *im);
 

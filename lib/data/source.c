@@ -10,7 +10,8 @@
 #define MAX_FILE_BYTES ((size_t)1 << 28)
 #define CACHE_BYTES ((size_t)1 << 30)
 
-static const nt_format *const formats[] = {&nt_format_idx};
+static const nt_format *const formats[] = {&nt_format_cifar10, &nt_format_cifar100,
+                                           &nt_format_folder, &nt_format_idx};
 
 nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e)
 {

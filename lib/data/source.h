@@ -31,7 +31,7 @@ typedef struct nt_format {
     nt_status (*load)(nt_source *src, nt_err *e);
 } nt_format;
 
-extern const nt_format nt_format_idx;
+extern const nt_format nt_format_cifar10, nt_format_cifar100, nt_format_folder, nt_format_idx;
 
 /* A picture in a file's format: in memory, or with bytes NULL in the file dir/name. */
 typedef struct nt_encoded {
