@@ -13,18 +13,19 @@
 static const nt_format *const formats[] = {&nt_format_cifar10, &nt_format_cifar100,
                                            &nt_format_folder, &nt_format_idx};
 
+#define N_FORMATS (sizeof formats / sizeof *formats)
+
 nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e)
 {
     nt_str names = {0};
 
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    for (size_t i = 0; i < N_FORMATS; i++)
         if (strcmp(formats[i]->name, name) == 0) {
-            nt_str_release(&names);
             *out = formats[i];
             return NT_OK;
         }
+    for (size_t i = 0; i < N_FORMATS; i++)
         nt_str_addf(&names, "%s%s", i ? ", " : "", formats[i]->name);
-    }
     nt_fail(e, NT_EUNSUPPORTED, "data format '%.60s' is not supported, want one of %s", name,
             names.failed ? "those in the manual" : names.p);
     nt_str_release(&names);

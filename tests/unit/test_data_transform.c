@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-/* Runs the transforms of a JSON list over pixels of h x w x c; out is released by the caller. */
+/* Runs the transforms of a JSON list over pixels of h x w x c; out is released by the caller.
+ */
 typedef struct bench {
     nt_pipeline *p;
     nt_image scratch[2], out;
@@ -70,10 +71,12 @@ NT_TEST(center_crop_takes_the_middle_and_rounds_halves_to_even)
 
     check_once("[{\"center_crop\": {\"size\": 1}}]", nine, 3, 3, 1, (uint8_t[]){5}, 1, 1, 1);
     /* 2 of 3: half a pixel in front is none; 1 of 4: one and a half is two */
-    check_once("[{\"center_crop\": {\"size\": 2}}]", nine, 3, 3, 1, (uint8_t[]){1, 2, 4, 5}, 2, 2,
+    check_once("[{\"center_crop\": {\"size\": 2}}]", nine, 3, 3, 1, (uint8_t[]){1, 2, 4, 5}, 2,
+               2, 1);
+    check_once("[{\"center_crop\": {\"size\": [1, 1]}}]", row, 1, 4, 1, (uint8_t[]){2}, 1, 1,
                1);
-    check_once("[{\"center_crop\": {\"size\": [1, 1]}}]", row, 1, 4, 1, (uint8_t[]){2}, 1, 1, 1);
-    check_once("[{\"center_crop\": {\"size\": [1, 1]}}]", row, 1, 6, 1, (uint8_t[]){2}, 1, 1, 1);
+    check_once("[{\"center_crop\": {\"size\": [1, 1]}}]", row, 1, 6, 1, (uint8_t[]){2}, 1, 1,
+               1);
 }
 
 NT_TEST(center_crop_puts_a_border_of_0_around_what_is_too_small)
@@ -112,7 +115,8 @@ NT_TEST(random_crop_reaches_every_place_of_the_padded_picture_and_no_other)
 
 NT_TEST(random_crop_without_augmentation_is_the_middle_of_the_unpadded_picture)
 {
-    check_once("[{\"random_crop\": {\"size\": 3, \"padding\": 2}}]", nine, 3, 3, 1, nine, 3, 3, 1);
+    check_once("[{\"random_crop\": {\"size\": 3, \"padding\": 2}}]", nine, 3, 3, 1, nine, 3, 3,
+               1);
     check_once("[{\"random_crop\": {\"size\": 1, \"padding\": 2}}]", nine, 3, 3, 1,
                (uint8_t[]){5}, 1, 1, 1);
     check_once("[{\"random_crop\": {\"size\": [5, 3], \"padding\": 1}}]", nine, 3, 3, 1,
@@ -213,10 +217,10 @@ NT_TEST(resize_up_is_bilinear_with_pixel_centres)
 {
     const uint8_t px[] = {0, 100};
 
-    check_once("[{\"resize\": {\"size\": [1, 4]}}]", px, 1, 2, 1, (uint8_t[]){0, 25, 75, 100}, 1,
-               4, 1);
-    check_once("[{\"resize\": {\"size\": [4, 1]}}]", px, 2, 1, 1, (uint8_t[]){0, 25, 75, 100}, 4,
-               1, 1);
+    check_once("[{\"resize\": {\"size\": [1, 4]}}]", px, 1, 2, 1, (uint8_t[]){0, 25, 75, 100},
+               1, 4, 1);
+    check_once("[{\"resize\": {\"size\": [4, 1]}}]", px, 2, 1, 1, (uint8_t[]){0, 25, 75, 100},
+               4, 1, 1);
 }
 
 NT_TEST(resize_down_averages_under_a_triangle)
@@ -225,7 +229,8 @@ NT_TEST(resize_down_averages_under_a_triangle)
 
     /* output 0 is centred at 1.0, weights 0.75 0.75 0.25 over 1.75: 125 / 1.75 = 71.4;
      * output 1 at 3.0: (0.25 * 100 + 0.75 * 200 + 0.75 * 255) / 1.75 = 209.3 */
-    check_once("[{\"resize\": {\"size\": [1, 2]}}]", px, 1, 4, 1, (uint8_t[]){71, 209}, 1, 2, 1);
+    check_once("[{\"resize\": {\"size\": [1, 2]}}]", px, 1, 4, 1, (uint8_t[]){71, 209}, 1, 2,
+               1);
 }
 
 NT_TEST(resize_with_one_number_sets_the_shorter_side)
@@ -255,7 +260,8 @@ NT_TEST(resize_of_one_colour_keeps_it_at_any_size)
             bench b;
             const uint8_t *got;
 
-            snprintf(list, sizeof list, "[{\"resize\": {\"size\": [%d, %d]}}]", sizes[i], sizes[k]);
+            snprintf(list, sizeof list, "[{\"resize\": {\"size\": [%d, %d]}}]", sizes[i],
+                     sizes[k]);
             bench_open(&b, list);
             got = bench_run(&b, px, 13, 11, 3, NULL);
             for (int v = 0; v < sizes[i] * sizes[k] * 3; v++)
