@@ -10,6 +10,7 @@
     X(arith)                                                                                   \
     X(batchnorm)                                                                               \
     X(clip)                                                                                    \
+    X(concat)                                                                                  \
     X(conv)                                                                                    \
     X(elementary)                                                                              \
     X(elu)                                                                                     \
@@ -26,6 +27,7 @@
     X(reshape)                                                                                 \
     X(sigmoid)                                                                                 \
     X(softmax)                                                                                 \
+    X(split)                                                                                   \
     X(squeeze)                                                                                 \
     X(swish)                                                                                   \
     X(tanh)                                                                                    \
@@ -34,7 +36,7 @@
 #define DECLARE(table) extern const nt_op nt_op_##table[];
 TABLES(DECLARE)
 
-        static const nt_op ends[] = {{0}};
+static const nt_op ends[] = {{0}};
 
 #define ADDRESS(table) nt_op_##table,
 static const nt_op *const tables[] = {TABLES(ADDRESS) ends};

@@ -51,6 +51,7 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     int perm[NT_MAX_RANK];
     nt_status s = NT_OK;
 
+    NT_TRY(nt_eval_wants_bytes(x, e));
     NT_TRY(permutation(perm, n, x->rank, e));
     nt_strides(ys, y->rank, y->dims);
     nt_strides(own, x->rank, x->dims);

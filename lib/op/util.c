@@ -72,9 +72,9 @@ static nt_status broadcast_one(nt_dim *out, int *rank, const nt_value *v, nt_err
     shift = *rank - v->rank;
     for (int i = 0; i < v->rank; i++)
         if (!broadcast_dim(&out[i + shift], out[i + shift], v->dims[i]))
-            return nt_fail(e, NT_EFORMAT,
-                           "'%s' %s does not broadcast: axis %d wants %" PRId64, v->name,
-                           nt_value_shape_text(have, sizeof have, v), i, out[i + shift].value);
+            return nt_fail(e, NT_EFORMAT, "'%s' %s does not broadcast: axis %d wants %" PRId64,
+                           v->name, nt_value_shape_text(have, sizeof have, v), i,
+                           out[i + shift].value);
     return NT_OK;
 }
 
@@ -229,8 +229,8 @@ void nt_strides_broadcast(int64_t *out, int rank, const nt_tensor *t)
 }
 
 /* Can axis a be followed by axis b as one axis, for all operands? */
-static bool even(const nt_walk *w, int a, int64_t extent,
-                 const int64_t (*stride)[NT_MAX_RANK], int b)
+static bool even(const nt_walk *w, int a, int64_t extent, const int64_t (*stride)[NT_MAX_RANK],
+                 int b)
 {
     for (int k = 0; k < w->n; k++)
         if (w->stride[k][a] != stride[k][b] * extent)
@@ -326,8 +326,8 @@ void nt_copy_strided(void *y, const int64_t *ys, const void *x, const int64_t *x
     memcpy(stride[1], xs, (size_t)rank * sizeof xs[0]);
     for (nt_walk_init(&w, rank, dims, 2, stride); nt_walk_more(&w); nt_walk_next(&w)) {
         if (w.step[0] == 1 && w.step[1] == 1)
-            memcpy((char *)y + w.at[0] * (int64_t)size, (const char *)x + w.at[1] * (int64_t)size,
-                   (size_t)w.len * size);
+            memcpy((char *)y + w.at[0] * (int64_t)size,
+                   (const char *)x + w.at[1] * (int64_t)size, (size_t)w.len * size);
         else
             copy_row(y, x, &w, size);
     }
@@ -344,4 +344,28 @@ void nt_add_strided(float *y, const int64_t *ys, const float *x, const int64_t *
     for (nt_walk_init(&w, rank, dims, 2, stride); nt_walk_more(&w); nt_walk_next(&w))
         for (int64_t i = 0; i < w.len; i++)
             y[w.at[0] + i * w.step[0]] += x[w.at[1] + i * w.step[1]];
+}
+
+nt_status nt_eval_wants_bytes(const nt_tensor *t, nt_err *e)
+{
+    if (nt_dtype_size(t->dtype) == 0)
+        return nt_fail(e, NT_EUNSUPPORTED, "tensors of %s cannot be moved about",
+                       nt_dtype_name(t->dtype));
+    return NT_OK;
+}
+
+void nt_copy_range(const nt_tensor *whole, int axis, int64_t at, const nt_tensor *part,
+                   bool into)
+{
+    int64_t ws[NT_MAX_RANK], ps[NT_MAX_RANK];
+    size_t size = nt_dtype_size(whole->dtype);
+    char *w;
+
+    nt_strides(ws, whole->rank, whole->dims);
+    nt_strides(ps, part->rank, part->dims);
+    w = (char *)whole->data + (size_t)(at * ws[axis]) * size;
+    if (into)
+        nt_copy_strided(w, ws, part->data, ps, part->rank, part->dims, size);
+    else
+        nt_copy_strided(part->data, ps, w, ws, part->rank, part->dims, size);
 }

@@ -18,8 +18,8 @@ void nt_infer_set(nt_value *v, nt_dtype t, int rank, const nt_dim *dims);
 void nt_infer_like(nt_value *v, const nt_value *x);
 /* Type only; the rank stays what it was declared to be. */
 void nt_infer_type(nt_value *v, nt_dtype t);
-/* NumPy's multidirectional broadcasting of all inputs (NULLs skipped). *rank is -1 when an input
- * has an unknown rank. NT_EFORMAT where extents do not match. */
+/* NumPy's multidirectional broadcasting of all inputs (NULLs skipped). *rank is -1 when an
+ * input has an unknown rank. NT_EFORMAT where extents do not match. */
 nt_status nt_infer_broadcast(nt_dim *out, int *rank, nt_value *const *in, int n,
                              nt_err *e) NT_MUST_CHECK;
 /* The infer facet of elementwise operators with one output of in[0]'s type. */
@@ -62,8 +62,8 @@ typedef struct nt_window {
 nt_status nt_window_read(nt_window *w, const nt_node *n, int sp, const int64_t *ker,
                          nt_err *e) NT_MUST_CHECK;
 /* Extents of the output plane, and lo and hi under auto_pad. in[i] < 0: unknown, gives -1. With
- * ceil, windows that would start in the padding past the end do not count. NT_EFORMAT: the kernel
- * does not fit. */
+ * ceil, windows that would start in the padding past the end do not count. NT_EFORMAT: the
+ * kernel does not fit. */
 nt_status nt_window_out(nt_window *w, int64_t *out, const int64_t *in, nt_err *e) NT_MUST_CHECK;
 
 /* ---- strided iteration, in elements */
@@ -96,7 +96,14 @@ void nt_walk_init(nt_walk *w, int rank, const int64_t *dims, int n,
 bool nt_walk_more(const nt_walk *w);
 void nt_walk_next(nt_walk *w);
 
-/* y[...] = x[...] over a box; size: bytes of an element (1, 2, 4, 8). Strides may be negative. */
+/* For operators that move elements: NT_EUNSUPPORTED for types of less than a byte and text. */
+nt_status nt_eval_wants_bytes(const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
+/* The part of `whole` that begins at index `at` of the axis and has part's extents: copied to
+ * part, or (into) from it. */
+void nt_copy_range(const nt_tensor *whole, int axis, int64_t at, const nt_tensor *part,
+                   bool into);
+/* y[...] = x[...] over a box; size: bytes of an element (1, 2, 4, 8). Strides may be negative.
+ */
 void nt_copy_strided(void *y, const int64_t *ys, const void *x, const int64_t *xs, int rank,
                      const int64_t *dims, size_t size);
 /* y[...] += x[...] over a box, one after another (y's strides may be 0: a sum). */
