@@ -22,10 +22,12 @@
     X(identity)                                                                                \
     X(leakyrelu)                                                                               \
     X(matmul)                                                                                  \
+    X(pad)                                                                                     \
     X(pool)                                                                                    \
     X(relu)                                                                                    \
     X(reshape)                                                                                 \
     X(sigmoid)                                                                                 \
+    X(slice)                                                                                   \
     X(softmax)                                                                                 \
     X(split)                                                                                   \
     X(squeeze)                                                                                 \
