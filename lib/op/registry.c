@@ -11,7 +11,9 @@
     X(batchnorm)                                                                               \
     X(clip)                                                                                    \
     X(concat)                                                                                  \
+    X(constant)                                                                                \
     X(conv)                                                                                    \
+    X(dropout)                                                                                 \
     X(elementary)                                                                              \
     X(elu)                                                                                     \
     X(flatten)                                                                                 \
@@ -24,8 +26,10 @@
     X(matmul)                                                                                  \
     X(pad)                                                                                     \
     X(pool)                                                                                    \
+    X(reduce)                                                                                  \
     X(relu)                                                                                    \
     X(reshape)                                                                                 \
+    X(shape)                                                                                   \
     X(sigmoid)                                                                                 \
     X(slice)                                                                                   \
     X(softmax)                                                                                 \
