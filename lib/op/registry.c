@@ -9,23 +9,30 @@
 #define TABLES(X)                                                                              \
     X(arith)                                                                                   \
     X(batchnorm)                                                                               \
+    X(cast)                                                                                    \
     X(clip)                                                                                    \
+    X(compare)                                                                                 \
     X(concat)                                                                                  \
     X(constant)                                                                                \
     X(conv)                                                                                    \
     X(dropout)                                                                                 \
     X(elementary)                                                                              \
     X(elu)                                                                                     \
+    X(expand)                                                                                  \
     X(flatten)                                                                                 \
+    X(gather)                                                                                  \
     X(gelu)                                                                                    \
     X(gemm)                                                                                    \
+    X(generate)                                                                                \
     X(hardsigmoid)                                                                             \
     X(hardswish)                                                                               \
     X(identity)                                                                                \
     X(leakyrelu)                                                                               \
     X(matmul)                                                                                  \
+    X(minmax)                                                                                  \
     X(pad)                                                                                     \
     X(pool)                                                                                    \
+    X(pow)                                                                                     \
     X(reduce)                                                                                  \
     X(relu)                                                                                    \
     X(reshape)                                                                                 \
@@ -37,7 +44,8 @@
     X(squeeze)                                                                                 \
     X(swish)                                                                                   \
     X(tanh)                                                                                    \
-    X(transpose)
+    X(transpose)                                                                               \
+    X(where)
 
 #define DECLARE(table) extern const nt_op nt_op_##table[];
 TABLES(DECLARE)

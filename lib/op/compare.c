@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* compare.c - comparisons and logic: what comes out is bool, and no gradient flows. */
+#include "op/binary.h"
+#include "op/couple.h"
+#include "op/util.h"
+
+NT_BINARY_FN(equal, a == b, a == b)
+NT_BINARY_FN(less, a < b, a < b)
+NT_BINARY_FN(greater, a > b, a > b)
+NT_BINARY_FN(at_most, a <= b, a <= b)
+NT_BINARY_FN(at_least, a >= b, a >= b)
+NT_BINARY_FN(both, a != 0 && b != 0, a &&b)
+NT_BINARY_FN(either, a != 0 || b != 0, a || b)
+NT_BINARY_FN(one_of, (a != 0) != (b != 0), !a != !b)
+
+#define EVAL(fn)                                                                               \
+    static nt_status fn##_eval(const nt_node *n, const nt_tensor *const *in,                   \
+                               nt_tensor *const *out, nt_err *e)                               \
+    {                                                                                          \
+        (void)n;                                                                               \
+        (void)e;                                                                               \
+        nt_binary_eval(&fn, in[0], in[1], out[0]);                                             \
+        return NT_OK;                                                                          \
+    }
+
+EVAL(equal)
+EVAL(less)
+EVAL(greater)
+EVAL(at_most)
+EVAL(at_least)
+EVAL(both)
+EVAL(either)
+EVAL(one_of)
+
+static nt_status not_infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    (void)g;
+    (void)e;
+    nt_infer_like(n->out[0], n->in[0]);
+    nt_infer_type(n->out[0], NT_BOOL);
+    return NT_OK;
+}
+
+static nt_status not_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                          nt_err *e)
+{
+    (void)n;
+    (void)e;
+    for (int64_t i = 0; i < nt_tensor_count(in[0]); i++)
+        nt_tensor_set_i64(out[0], i, !nt_tensor_get_i64(in[0], i));
+    return NT_OK;
+}
+
+#define COMPARE(onnx, version, fn)                                                             \
+    {                                                                                          \
+        .name = onnx, .domain = "", .since = version, .min_in = 2, .max_in = 2, .min_out = 1,  \
+        .max_out = 1, .infer = nt_binary_infer_bool, .eval = fn##_eval,                        \
+        .couple = nt_couple_elementwise                                                        \
+    }
+
+const nt_op nt_op_compare[] = {
+    COMPARE("Equal", 7, equal),
+    COMPARE("Less", 7, less),
+    COMPARE("Greater", 7, greater),
+    COMPARE("LessOrEqual", 12, at_most),
+    COMPARE("GreaterOrEqual", 12, at_least),
+    COMPARE("And", 7, both),
+    COMPARE("Or", 7, either),
+    COMPARE("Xor", 7, one_of),
+    {.name = "Not",
+     .domain = "",
+     .since = 1,
+     .min_in = 1,
+     .max_in = 1,
+     .min_out = 1,
+     .max_out = 1,
+     .infer = not_infer,
+     .eval = not_eval,
+     .couple = nt_couple_unary},
+    {0},
+};

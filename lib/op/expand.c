@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* expand.c - Expand: broadcasts in both directions with a shape. */
+#include "op/adapt.h"
+#include "op/couple.h"
+#include "op/op.h"
+#include "op/util.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    const nt_tensor *t = nt_const_in(n, 1);
+    int64_t want[NT_MAX_RANK];
+    nt_dim dims[NT_MAX_RANK];
+    nt_value shape = {.name = "shape"};
+    nt_value *both[2] = {n->in[0], &shape};
+    nt_status s = NT_OK;
+    size_t count;
+    int rank;
+
+    (void)g;
+    nt_infer_type(n->out[0], n->in[0]->dtype);
+    if (!t || n->in[0]->rank < 0)
+        goto done;
+    NT_TRY(nt_tensor_ints(want, &count, NT_MAX_RANK, t, e));
+    shape.rank = (int)count;
+    for (size_t i = 0; i < count; i++) {
+        if (want[i] < 0)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "an extent of %" PRId64, want[i]));
+        shape.dims[i] = nt_dim_of(want[i]);
+    }
+    NT_TRY(nt_infer_broadcast(dims, &rank, both, 2, e));
+    nt_infer_set(n->out[0], n->in[0]->dtype, rank, dims);
+done:
+    return s;
+}
+
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
+{
+    int64_t xs[NT_MAX_RANK], ys[NT_MAX_RANK];
+    nt_tensor *y = out[0];
+    nt_status s = NT_OK;
+
+    (void)n;
+    NT_TRY(nt_eval_wants_bytes(in[0], e));
+    nt_strides_broadcast(xs, y->rank, in[0]);
+    nt_strides(ys, y->rank, y->dims);
+    nt_copy_strided(y->data, ys, in[0]->data, xs, y->rank, y->dims, nt_dtype_size(y->dtype));
+done:
+    return s;
+}
+
+static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
+                      const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
+{
+    int64_t xs[NT_MAX_RANK], ys[NT_MAX_RANK];
+    const nt_tensor *dy = dout[0];
+
+    (void)n;
+    (void)in;
+    (void)out;
+    (void)e;
+    if (!din[0])
+        return NT_OK;
+    memset(din[0]->data, 0, nt_tensor_bytes(din[0]));
+    nt_strides_broadcast(xs, dy->rank, din[0]);
+    nt_strides(ys, dy->rank, dy->dims);
+    nt_add_strided(din[0]->data, xs, dy->data, ys, dy->rank, dy->dims);
+    return NT_OK;
+}
+
+/* Axes that are stretched take whatever extent others need: the shape follows. */
+static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_couple_operand(c, n->in[0], n->out[0], e));
+    if (nt_const_in(n, 1))
+        NT_TRY(nt_couple_free_all(c, n->out[0], e));
+done:
+    return s;
+}
+
+static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
+{
+    return nt_adapt_shape(k, g, n, 1, e);
+}
+
+const nt_op nt_op_expand[] = {
+    {.name = "Expand",
+     .domain = "",
+     .since = 8,
+     .min_in = 2,
+     .max_in = 2,
+     .min_out = 1,
+     .max_out = 1,
+     .infer = infer,
+     .eval = eval,
+     .grad = grad,
+     .couple = couple,
+     .adapt = adapt},
+    {0},
+};
