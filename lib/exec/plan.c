@@ -160,11 +160,12 @@ static nt_status make_inputs(body *b, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(new_ports(&b->in, b->g->n_inputs, e));
-    for (; b->n_in < b->g->n_inputs; b->n_in++) {
-        const nt_value *v = b->g->inputs[b->n_in];
+    b->n_in = b->g->n_inputs;
+    for (int i = 0; i < b->n_in; i++) {
+        const nt_value *v = b->g->inputs[i];
 
-        NT_TRY(own_port(b, &b->in[b->n_in], v, v->dtype, e));
-        NT_TRY(nt_program_bind(b->prog, v, b->in[b->n_in].tid, e));
+        NT_TRY(own_port(b, &b->in[i], v, v->dtype, e));
+        NT_TRY(nt_program_bind(b->prog, v, b->in[i].tid, e));
     }
 done:
     return s;

@@ -305,4 +305,38 @@ NT_TEST(layers_and_a_residual_between_them)
     check_net(&m, "dense", 3);
 }
 
+/* Every allocation of planning fails once: an error, and (under the sanitizer) nothing lost. */
+NT_TEST(planning_survives_a_lack_of_memory)
+{
+    const int64_t dims[] = {1, 3, 4, 4};
+    nt_value *x = NULL;
+    net m = net_new(&x, 4, dims);
+    nt_device *dev = op_device("openblas");
+    nt_params *params = NULL;
+    nt_plan_opts o = {.training = true, .compute = NT_F32};
+    nt_status s = NT_ENOMEM;
+
+    x = unary(&m, "Relu", batchnorm(&m, conv(&m, x, 3, 4, 3, 1), 4));
+    x = unary(&m, "Sigmoid",
+              unary(&m, "GlobalAveragePool", add(&m, x, conv(&m, x, 4, 4, 1, 2))));
+    finish(&m, unary(&m, "Softmax", x));
+    assert_ok(nt_params_new(&params, m.g, e));
+    o.params = params;
+    for (long n = 1; s != NT_OK; n++) {
+        nt_plan *p = NULL;
+        nt_err e = {{0}};
+
+        assert_true(n < 100000);
+        nt_alloc_fail_at(n);
+        s = nt_plan_new(&p, m.g, dev, &o, &e);
+        nt_alloc_fail_at(0);
+        if (s != NT_OK && s != NT_ENOMEM)
+            fail_msg("allocation %ld: status %d: %s", n, (int)s, e.msg);
+        nt_plan_free(p);
+    }
+    nt_params_free(params);
+    nt_graph_free(m.g);
+    nt_device_free(dev);
+}
+
 NT_TEST_MAIN
