@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/channels.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where a weight's outputs are. */
+static int output_axis(const nt_node *n)
+{
+    const nt_value *w = nt_layer_weight(n);
+
+    if (strcmp(n->op_type, "Gemm") == 0)
+        return nt_node_int(n, "transB", 0) ? 0 : 1;
+    if (strcmp(n->op_type, "MatMul") == 0)
+        return n->in[0] == w ? 0 : w->rank - 1;
+    return strcmp(n->op_type, "ConvTranspose") == 0 ? 1 : 0;
+}
+
+static nt_status find_layers(nt_channels *c, const nt_graph *g, nt_err *e)
+{
+    c->layers = nt_arena_alloc(c->arena, (size_t)g->n_nodes + 1, sizeof *c->layers);
+    if (!c->layers)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < g->n_nodes; i++) {
+        nt_channel_layer *l = &c->layers[c->n_layers];
+
+        if (!nt_layer_is_prunable(g->nodes[i]))
+            continue;
+        l->node = g->nodes[i];
+        l->weight = nt_layer_weight(l->node);
+        l->axis = output_axis(l->node);
+        l->n = l->weight->data->dims[l->axis];
+        l->set = -1;
+        nt_layer_name(l->name, sizeof l->name, g, l->node);
+        l->channel = nt_arena_alloc(c->arena, (size_t)l->n + 1, sizeof *l->channel);
+        if (!l->channel)
+            return nt_fail_nomem(e);
+        c->n_layers++;
+    }
+    return NT_OK;
+}
+
+/* Numbers the classes that hold outputs of layers and may go. */
+static nt_status number_channels(nt_channels *c, nt_err *e)
+{
+    int n_classes = nt_coupling_n_classes(c->coupling);
+    int *of_class = nt_arena_alloc(c->arena, (size_t)n_classes + 1, sizeof *of_class);
+
+    c->channels = nt_arena_alloc(c->arena, (size_t)n_classes + 1, sizeof *c->channels);
+    if (!of_class || !c->channels)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < n_classes; i++)
+        of_class[i] = -1;
+    for (int i = 0; i < c->n_layers; i++) {
+        nt_channel_layer *l = &c->layers[i];
+
+        for (int64_t k = 0; k < l->n; k++) {
+            int cls = nt_coupling_class(c->coupling, (nt_span){l->weight, l->axis, 1}, k);
+            const char *why = cls < 0 ? "not coupled" : nt_coupling_frozen(c->coupling, cls);
+
+            l->channel[k] = -1;
+            if (why) {
+                l->why = l->why ? l->why : why;
+                continue;
+            }
+            if (of_class[cls] < 0) {
+                of_class[cls] = c->n_channels;
+                c->channels[c->n_channels++] = (nt_channel){cls, -1};
+            }
+            l->channel[k] = of_class[cls];
+        }
+    }
+    return NT_OK;
+}
+
+static int root(int *parent, int i)
+{
+    while (parent[i] != i)
+        i = parent[i] = parent[parent[i]];
+    return i;
+}
+
+/* Layers that share a channel get the same root: the smaller index. */
+static void unite_layers(const nt_channels *c, int *parent, int *owner)
+{
+    for (int i = 0; i < c->n_layers; i++)
+        parent[i] = i;
+    for (int i = 0; i < c->n_channels; i++)
+        owner[i] = -1;
+    for (int i = 0; i < c->n_layers; i++) {
+        for (int64_t k = 0; k < c->layers[i].n; k++) {
+            int ch = c->layers[i].channel[k], a, b;
+
+            if (ch < 0)
+                continue;
+            if (owner[ch] < 0)
+                owner[ch] = i;
+            a = root(parent, owner[ch]);
+            b = root(parent, i);
+            parent[a > b ? a : b] = a > b ? b : a;
+        }
+    }
+}
+
+static bool has_channel(const nt_channel_layer *l)
+{
+    for (int64_t k = 0; k < l->n; k++) {
+        if (l->channel[k] >= 0)
+            return true;
+    }
+    return false;
+}
+
+static nt_status make_sets(nt_channels *c, nt_err *e)
+{
+    size_t n = (size_t)c->n_layers + 1, m = (size_t)c->n_channels + 1;
+    int *parent = nt_arena_alloc(c->arena, n, sizeof *parent);
+    int *owner = nt_arena_alloc(c->arena, m, sizeof *owner);
+
+    c->sets = nt_arena_alloc(c->arena, n, sizeof *c->sets);
+    if (!parent || !owner || !c->sets)
+        return nt_fail_nomem(e);
+    unite_layers(c, parent, owner);
+    for (int i = 0; i < c->n_layers; i++) {
+        nt_channel_set *s;
+        int r = root(parent, i);
+
+        if (!has_channel(&c->layers[i]))
+            continue;
+        if (r == i) {
+            s = &c->sets[c->n_sets];
+            s->layer = nt_arena_alloc(c->arena, n, sizeof *s->layer);
+            s->channel = nt_arena_alloc(c->arena, m, sizeof *s->channel);
+            if (!s->layer || !s->channel)
+                return nt_fail_nomem(e);
+            c->layers[i].set = c->n_sets++;
+        }
+        c->layers[i].set = c->layers[r].set;
+        s = &c->sets[c->layers[i].set];
+        s->layer[s->n_layers++] = i;
+    }
+    for (int i = 0; i < c->n_channels; i++) {
+        nt_channel_set *s = &c->sets[c->layers[owner[i]].set];
+
+        c->channels[i].set = c->layers[owner[i]].set;
+        s->channel[s->n_channels++] = i;
+    }
+    return NT_OK;
+}
+
+nt_status nt_channels_new(nt_channels **out, const nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_channels *c = nt_calloc(1, sizeof *c);
+
+    if (!c)
+        return nt_fail_nomem(e);
+    c->arena = nt_arena_new();
+    if (!c->arena)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_coupling_new(&c->coupling, g, e));
+    NT_TRY(find_layers(c, g, e));
+    NT_TRY(number_channels(c, e));
+    NT_TRY(make_sets(c, e));
+    *out = c;
+    c = NULL;
+done:
+    nt_channels_free(c);
+    return s;
+}
+
+void nt_channels_free(nt_channels *c)
+{
+    if (!c)
+        return;
+    nt_coupling_free(c->coupling);
+    nt_arena_free(c->arena);
+    nt_free(c);
+}
+
+int64_t nt_channels_kept(const nt_channel_layer *l, const bool *removed)
+{
+    int64_t n = 0;
+
+    for (int64_t k = 0; k < l->n; k++)
+        n += l->channel[k] < 0 || !removed[l->channel[k]];
+    return n;
+}

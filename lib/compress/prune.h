@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * prune.h - choosing channels and masking them.
+ *
+ * Of n channels of a set floor(s n) go, the least important first, ties by index; every layer
+ * keeps at least one output. Locally s holds for each set: the smallest sparsity that the rules
+ * give its layers (a layer no rule names keeps its set whole). Globally s is the share of all
+ * the channels that one rule names, ranked by score over the set's mean score, and no set loses
+ * more than max_sparsity_per_layer.
+ */
+#ifndef NT_COMPRESS_PRUNE_H
+#define NT_COMPRESS_PRUNE_H
+
+#include "compress/channels.h"
+#include "compress/importance.h"
+#include "graph/model.h"
+
+/* Of channels that a global ranking may take from one set, where nothing else is said. */
+#define NT_PRUNE_GLOBAL_MAX 0.9
+
+typedef struct nt_prune_opts {
+    const cJSON *rules; /* config_list, checked; NULL with a plan */
+    const cJSON *plan;  /* plan.json, checked, in place of rules */
+    bool global;
+    nt_importance_opts importance;
+} nt_prune_opts;
+
+/* removed [c->n_channels] */
+nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o,
+                          nt_err *e) NT_MUST_CHECK;
+/*
+ * Masks in the model: the filters, biases, and BN scales and shifts of the removed channels are
+ * zeroed, masks/PARAMETER.npy and masks.json say so. Earlier masks stay in force.
+ */
+nt_status nt_prune_apply(nt_model *m, const nt_channels *c, const bool *removed, nt_err *e)
+    NT_MUST_CHECK;
+/* {"layers": [{layer, op, channels, kept, sparsity, frozen}], "channels", "kept", ...}. NULL
+ * when memory ran out. */
+cJSON *nt_prune_report(const nt_channels *c, const bool *removed);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Which channels go: ranked within each set, or over all sets of a rule. */
+#include "base/alloc.h"
+#include "compress/planfile.h"
+#include "compress/prune.h"
+#include "compress/rules.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct ranked {
+    double score;
+    int channel;
+} ranked;
+
+typedef struct selection {
+    const nt_channels *c;
+    bool *removed;
+    int64_t *left;   /* per layer: outputs that are still there */
+    int *taken;      /* per set */
+    double *score;   /* per channel */
+    ranked *order;
+} selection;
+
+static int by_score(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+
+    if (x->score != y->score)
+        return x->score < y->score ? -1 : 1;
+    return x->channel - y->channel;
+}
+
+/* floor(s n), not one less because 0.29 * 100 is 28.999... in binary. */
+static int64_t floor_share(double s, int64_t n)
+{
+    return (int64_t)floor(s * (double)n + 1e-9);
+}
+
+static int64_t outputs_in(const nt_channel_layer *l, int channel)
+{
+    int64_t n = 0;
+
+    for (int64_t k = 0; k < l->n; k++)
+        n += l->channel[k] == channel;
+    return n;
+}
+
+/* Removes the channel unless that would leave a layer with nothing. */
+static bool take(selection *s, int channel)
+{
+    const nt_channel_set *set = &s->c->sets[s->c->channels[channel].set];
+
+    for (int i = 0; i < set->n_layers; i++) {
+        int l = set->layer[i];
+
+        if (outputs_in(&s->c->layers[l], channel) >= s->left[l])
+            return false;
+    }
+    for (int i = 0; i < set->n_layers; i++)
+        s->left[set->layer[i]] -= outputs_in(&s->c->layers[set->layer[i]], channel);
+    s->removed[channel] = true;
+    s->taken[s->c->channels[channel].set]++;
+    return true;
+}
+
+static void take_from_set(selection *s, int set, int64_t count)
+{
+    const nt_channel_set *v = &s->c->sets[set];
+
+    for (int i = 0; i < v->n_channels; i++)
+        s->order[i] = (ranked){s->score[v->channel[i]], v->channel[i]};
+    qsort(s->order, (size_t)v->n_channels, sizeof *s->order, by_score);
+    for (int i = 0; i < v->n_channels && count > 0; i++)
+        count -= take(s, s->order[i].channel);
+}
+
+/* The mildest rule of the set's layers; entry -1 when one of them has none. */
+static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const cJSON *rules)
+{
+    nt_rule r = {.sparsity = NAN, .max_per_layer = 1, .entry = -1};
+
+    for (int i = 0; i < set->n_layers; i++) {
+        const nt_channel_layer *l = &c->layers[set->layer[i]];
+        nt_rule q = nt_rules_find(rules, l->name, l->node->op_type, set->layer[i]);
+
+        if (q.entry < 0)
+            return q;
+        if (isnan(r.sparsity) || q.sparsity < r.sparsity)
+            r = q;
+    }
+    return r;
+}
+
+static void select_local(selection *s, const cJSON *rules)
+{
+    for (int i = 0; i < s->c->n_sets; i++) {
+        nt_rule r = set_rule(s->c, &s->c->sets[i], rules);
+        double share = r.sparsity < r.max_per_layer ? r.sparsity : r.max_per_layer;
+
+        if (r.entry >= 0)
+            take_from_set(s, i, floor_share(share, s->c->sets[i].n_channels));
+    }
+}
+
+/* ---- global */
+
+static double mean_score(const selection *s, const nt_channel_set *set)
+{
+    double sum = 0;
+
+    for (int i = 0; i < set->n_channels; i++)
+        sum += s->score[set->channel[i]];
+    return set->n_channels ? sum / set->n_channels : 0;
+}
+
+static void select_entry(selection *s, const cJSON *rules, int entry)
+{
+    const nt_channels *c = s->c;
+    int n = 0;
+    double share = 0, max = 1;
+    int64_t count;
+
+    for (int i = 0; i < c->n_sets; i++) {
+        nt_rule r = set_rule(c, &c->sets[i], rules);
+        double mean = mean_score(s, &c->sets[i]);
+
+        if (r.entry != entry)
+            continue;
+        share = r.sparsity;
+        max = r.max_per_layer;
+        for (int k = 0; k < c->sets[i].n_channels; k++) {
+            int ch = c->sets[i].channel[k];
+
+            s->order[n++] = (ranked){mean > 0 ? s->score[ch] / mean : 0, ch};
+        }
+    }
+    if (max == 1 && share <= NT_PRUNE_GLOBAL_MAX)
+        max = NT_PRUNE_GLOBAL_MAX;
+    qsort(s->order, (size_t)n, sizeof *s->order, by_score);
+    count = floor_share(share, n);
+    for (int i = 0; i < n && count > 0; i++) {
+        int set = c->channels[s->order[i].channel].set;
+
+        if (s->taken[set] < floor_share(max, c->sets[set].n_channels))
+            count -= take(s, s->order[i].channel);
+    }
+}
+
+static void select_global(selection *s, const cJSON *rules)
+{
+    for (int i = 0; i < cJSON_GetArraySize(rules); i++)
+        select_entry(s, rules, i);
+}
+
+/* ---- by a plan */
+
+static nt_status select_plan(selection *s, const cJSON *plan, nt_err *e)
+{
+    for (int i = 0; i < s->c->n_sets; i++) {
+        const nt_channel_set *set = &s->c->sets[i];
+        int64_t remove = 0;
+
+        for (int k = 0; k < set->n_layers; k++) {
+            const nt_channel_layer *l = &s->c->layers[set->layer[k]];
+            int64_t keep = nt_planfile_keep(plan, l->name, set->layer[k]);
+
+            if (keep > l->n)
+                return nt_fail(e, NT_EINVAL, "plan: layer '%s' has only %lld outputs to keep",
+                               l->name, (long long)l->n);
+            if (keep >= 0 && l->n - keep > remove)
+                remove = l->n - keep;
+        }
+        take_from_set(s, i, remove);
+    }
+    return NT_OK;
+}
+
+static void selection_release(selection *s)
+{
+    nt_free(s->left);
+    nt_free(s->taken);
+    nt_free(s->score);
+    nt_free(s->order);
+}
+
+nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t n = (size_t)c->n_channels + 1;
+    selection v = {.c = c, .removed = removed};
+
+    memset(removed, 0, (size_t)c->n_channels * sizeof *removed);
+    v.left = nt_calloc((size_t)c->n_layers + 1, sizeof *v.left);
+    v.taken = nt_calloc((size_t)c->n_sets + 1, sizeof *v.taken);
+    v.score = nt_calloc(n, sizeof *v.score);
+    v.order = nt_calloc(n, sizeof *v.order);
+    if (!v.left || !v.taken || !v.score || !v.order)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < c->n_layers; i++)
+        v.left[i] = c->layers[i].n;
+    NT_TRY(nt_importance(v.score, c, &o->importance, e));
+    if (o->plan)
+        NT_TRY(select_plan(&v, o->plan, e));
+    else if (o->global)
+        select_global(&v, o->rules);
+    else
+        select_local(&v, o->rules);
+done:
+    selection_release(&v);
+    return s;
+}
