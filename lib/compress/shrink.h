@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* shrink.h - makes masks real: channels leave the graph. */
+#ifndef NT_COMPRESS_SHRINK_H
+#define NT_COMPRESS_SHRINK_H
+
+#include "compress/channels.h"
+#include "graph/model.h"
+
+/*
+ * Which channels the model's masks remove: those whose every output slice is masked in all its
+ * layers. removed [c->n_channels]. A mask that removes a channel's filter in one layer of a set
+ * and not in another removes nothing.
+ */
+void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m);
+/*
+ * Cuts every constant along the axes of removed channels, lets the operators follow, infers
+ * anew and drops the masks. g is the graph c was made of; c is of no use afterwards.
+ */
+nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed, nt_err *e)
+    NT_MUST_CHECK;
+
+typedef struct nt_shrink_stats {
+    int64_t removed, channels; /* channels gone, channels that could go */
+    int64_t kept_constant; /* channels that stay because masking them left a constant that the
+                              next layer's zero padding would not carry */
+    int64_t params_before, params_after;
+} nt_shrink_stats;
+
+/*
+ * All of it on a model. Masks from elsewhere that cover filters only leave channels that are
+ * constant (what BatchNormalization makes of zero): their effect is moved into the biases of the
+ * layers that read them, where that is exact.
+ */
+nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e) NT_MUST_CHECK;
+
+#endif

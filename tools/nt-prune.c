@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-prune - chooses what to prune and writes masks, or with --shrink the smaller network. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/outfile.h"
+#include "cli/cli.h"
+#include "compress/planfile.h"
+#include "compress/prune.h"
+#include "compress/rules.h"
+#include "compress/shrink.h"
+#include "compress/taylor.h"
+#include "data/data.h"
+#include "graph/tensor_io.h"
+#include "op/op.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct options {
+    double sparsity;
+    int criterion, scope;
+    const char *plan, *save_plan, *masks_dir;
+    bool shrink;
+    int64_t batches;
+} options;
+
+/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}. */
+static nt_status make_rules(cJSON **out, const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *text = NULL;
+    bool given = !isnan(o->sparsity);
+
+    if (c->config && given)
+        return nt_fail(e, NT_EINVAL, "-s and --config exclude each other");
+    if (!c->config && !given && !o->plan)
+        return nt_fail(e, NT_EINVAL, "one of -s, --config and --plan is wanted");
+    if (o->plan && (c->config || given))
+        return nt_fail(e, NT_EINVAL, "--plan excludes -s and --config");
+    if (o->plan)
+        return NT_OK;
+    if (c->config) {
+        NT_TRY(nt_json_load(out, c->config, e));
+    } else {
+        text = nt_strfmt("[{\"%s\": %.17g, \"op_types\": [\"default\"]}]",
+                         o->scope ? "total_sparsity" : "sparsity", o->sparsity);
+        if (!text)
+            NT_TRY(nt_fail_nomem(e));
+        NT_TRY(nt_json_parse(out, text, strlen(text), e));
+    }
+    NT_TRY(nt_rules_check(*out, e));
+done:
+    nt_free(text);
+    return s;
+}
+
+static nt_status check_names(const cJSON *rules, const nt_channels *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char **names = nt_calloc((size_t)c->n_layers + 1, sizeof *names);
+
+    if (!names)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < c->n_layers; i++)
+        names[i] = c->layers[i].name;
+    NT_TRY(nt_rules_check_names(rules, names, c->n_layers, e));
+done:
+    nt_free(names);
+    return s;
+}
+
+static nt_status gradients(float ***out, const nt_cli *c, const options *o, nt_model *m,
+                           const nt_channels *ch, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_device *dev = NULL;
+    nt_dataset *d = NULL;
+    nt_split *split = NULL;
+    nt_taylor_opts t = {.batches = o->batches, .seed = (uint64_t)c->seed};
+
+    if (!c->data)
+        return nt_fail(e, NT_EINVAL, "criterion 'taylor' needs --data");
+    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
+    NT_TRY(nt_dataset_open(&d, c->data, e));
+    NT_TRY(nt_split_open(&split, d, c->split ? c->split : "train", e));
+    t.batch_size = c->batch_size ? c->batch_size : 128;
+    t.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    NT_TRY(nt_taylor_new(out, ch, nt_model_graph(m), dev, split, &t, e));
+done:
+    nt_split_free(split);
+    nt_dataset_free(d);
+    nt_device_free(dev);
+    return s;
+}
+
+static nt_status export_masks(nt_model *m, const char *dir, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const nt_graph *g = nt_model_graph(m);
+    char *text = NULL, *path = NULL;
+
+    NT_TRY(nt_make_dirs(dir, e));
+    for (int i = 0; i < g->n_values; i++) {
+        const nt_tensor *t = nt_model_mask(m, g->values[i]->name);
+        char *name = t ? nt_strfmt("%s.npy", g->values[i]->name) : NULL;
+
+        if (!t)
+            continue;
+        nt_free(path);
+        path = name && nt_path_is_inside(name) ? nt_path_join(dir, name) : NULL;
+        nt_free(name);
+        if (!path)
+            NT_TRY(nt_fail(e, NT_EINVAL, "no file name for the mask of '%s'",
+                           g->values[i]->name));
+        NT_TRY(nt_npy_save(path, t, e));
+    }
+    nt_free(path);
+    path = nt_path_join(dir, "masks.json");
+    text = nt_json_text(nt_model_masks_json(m));
+    if (!path || !text)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_outfile_save(path, text, strlen(text), e));
+done:
+    nt_free(text);
+    nt_free(path);
+    return s;
+}
+
+static nt_status save_plan(const char *path, const nt_channels *c, const bool *removed, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *plan = nt_planfile_new(c, removed);
+    char *text = plan ? nt_json_text(plan) : NULL;
+
+    if (!text)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_outfile_save(path, text, strlen(text), e));
+done:
+    nt_free(text);
+    nt_json_free(plan);
+    return s;
+}
+
+static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
+                        const nt_channels *ch, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *rules = NULL, *plan = NULL;
+    float **taylor = NULL;
+    nt_prune_opts p = {.global = o->scope == 1};
+
+    NT_TRY(make_rules(&rules, c, o, e));
+    if (o->plan) {
+        NT_TRY(nt_json_load(&plan, o->plan, e));
+        NT_TRY(nt_planfile_check(plan, e));
+    } else {
+        NT_TRY(check_names(rules, ch, e));
+    }
+    if (o->criterion == NT_CRIT_TAYLOR)
+        NT_TRY(gradients(&taylor, c, o, m, ch, e));
+    p.rules = rules;
+    p.plan = plan;
+    p.importance = (nt_importance_opts){.criterion = (nt_criterion)o->criterion,
+                                        .seed = (uint64_t)c->seed, .taylor = taylor};
+    NT_TRY(nt_prune_select(removed, ch, &p, e));
+done:
+    nt_taylor_free(taylor, ch);
+    nt_json_free(rules);
+    nt_json_free(plan);
+    return s;
+}
+
+static nt_status run(nt_cli *c, const options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+    nt_channels *ch = NULL;
+    bool *removed = NULL;
+    cJSON *report = NULL;
+    nt_shrink_stats st;
+
+    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_channels_new(&ch, nt_model_graph(m), e));
+    removed = nt_calloc((size_t)ch->n_channels + 1, sizeof *removed);
+    if (!removed)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(choose(removed, c, o, m, ch, e));
+    report = nt_prune_report(ch, removed);
+    if (!report)
+        NT_TRY(nt_fail_nomem(e));
+    if (o->save_plan)
+        NT_TRY(save_plan(o->save_plan, ch, removed, e));
+    NT_TRY(nt_prune_apply(m, ch, removed, e));
+    if (o->masks_dir)
+        NT_TRY(export_masks(m, o->masks_dir, e));
+    if (o->shrink)
+        NT_TRY(nt_shrink(m, &st, e));
+    NT_TRY(nt_model_add_history(m, nt_cli_record(c), e));
+    NT_TRY(nt_model_save(m, c->output, e));
+    NT_TRY(nt_cli_report(c, report, NULL, e));
+done:
+    nt_json_free(report);
+    nt_free(removed);
+    nt_channels_free(ch);
+    nt_model_free(m);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-prune",
+                .synopsis = "[-s SPARSITY | --config FILE | --plan FILE] [-o FILE] [MODEL]",
+                .about = "Chooses channels to prune and writes their masks.",
+                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
+                         NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
+    options o = {.sparsity = NAN, .batches = 8};
+    const nt_opt opts[] = {
+        NT_OPT_DOUBLE('s', "sparsity", &o.sparsity, "S", 0, 0.999999,
+                      "share of channels to remove, from 0 to below 1"),
+        NT_OPT_ENUM(0, "criterion", &o.criterion, NT_CRITERIA, "which channels matter least"),
+        NT_OPT_ENUM(0, "scope", &o.scope, "local|global",
+                    "the share holds in each layer, or over all"),
+        NT_OPT_STR(0, "plan", &o.plan, "FILE", "what to keep of each layer, as JSON"),
+        NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE", "write what was chosen as such a plan"),
+        NT_OPT_BOOL(0, "shrink", &o.shrink, "remove the channels at once, as nt-shrink does"),
+        NT_OPT_STR(0, "export-masks", &o.masks_dir, "DIR", "write the masks as .npy files too"),
+        NT_OPT_I64(0, "batches", &o.batches, "N", 1, 1 << 20, "batches for 'taylor' (8)"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    nt_cli_check_terminal(&c, false);
+    nt_cli_check_terminal(&c, true);
+    s = run(&c, &o, &e);
+    return nt_cli_finish(&c, s, &e);
+}

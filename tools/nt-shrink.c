@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-shrink - makes masks real: removes channels, so that the model is smaller and faster. */
+#include "cli/cli.h"
+#include "compress/shrink.h"
+#include "op/op.h"
+
+static nt_status report(const nt_cli *c, const nt_shrink_stats *st, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *j = cJSON_CreateObject();
+
+    if (!j || !nt_json_add_i64(j, "channels", st->channels) ||
+        !nt_json_add_i64(j, "removed", st->removed) ||
+        !nt_json_add_i64(j, "kept_constant", st->kept_constant) ||
+        !nt_json_add_i64(j, "weights_before", st->params_before) ||
+        !nt_json_add_i64(j, "weights_after", st->params_after))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(c, j, NULL, e));
+done:
+    nt_json_free(j);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-shrink",
+                .synopsis = "[-o FILE] [MODEL]",
+                .about = "Makes masks real: removes channels and whatever belongs to them.",
+                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_REPORT};
+    const nt_opt opts[] = {NT_OPT_END};
+    nt_model *m = NULL;
+    nt_shrink_stats st;
+    nt_err e = {{0}};
+    nt_status s = NT_OK;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    nt_cli_check_terminal(&c, false);
+    nt_cli_check_terminal(&c, true);
+    NT_TRY(nt_model_load(&m, c.input, nt_ops_table(), &e));
+    NT_TRY(nt_shrink(m, &st, &e));
+    if (st.kept_constant)
+        nt_cli_warn(&c, "%lld masked channels stay: they carry a constant into zero padding",
+                    (long long)st.kept_constant);
+    NT_TRY(nt_model_add_history(m, nt_cli_record(&c), &e));
+    NT_TRY(nt_model_save(m, c.output, &e));
+    NT_TRY(report(&c, &st, &e));
+done:
+    nt_model_free(m);
+    return nt_cli_finish(&c, s, &e);
+}
