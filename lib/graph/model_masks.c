@@ -179,7 +179,9 @@ static nt_status read_mask(nt_model *m, const char *member, nt_err *e)
     if (!parameter)
         return nt_fail_nomem(e);
     s = nt_npy_decode(&t, bytes, n, e);
-    if (s == NT_OK && nt_model_take_mask(m, parameter, t, e) != NT_OK)
+    if (s == NT_OK)
+        s = nt_model_take_mask(m, parameter, t, e);
+    if (s == NT_EINVAL)
         s = NT_EFORMAT; /* the file's fault, not the caller's */
     if (s != NT_OK)
         nt_err_prefix(e, "%s", member);
