@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "data_files.h"
+
+#include "graph/pass.h"
+#include "op/op.h"
+#include "train/eval.h"
+#include "train/logits.h"
+
+#include <math.h>
+
+/* Pixels are the logits: input [N,1,1,k] -> Flatten, and what `last` says. */
+static nt_graph *pixels_net(int64_t k, const char *last)
+{
+    const nt_dim dims[4] = {{-1, "N"}, {1, NULL}, {1, NULL}, {k, NULL}};
+    nt_graph *g = NULL;
+    nt_value *x, *y, *z;
+
+    assert_ok(nt_graph_new(&g, e));
+    assert_ok(nt_graph_add_input(&x, g, "x", NT_F32, 4, dims, e));
+    assert_ok(nt_graph_add_value(&y, g, last ? "flat" : "y", e));
+    assert_ok(nt_graph_add_node(NULL, g, "Flatten", "", &x, 1, &y, 1, e));
+    if (last) {
+        assert_ok(nt_graph_add_value(&z, g, "y", e));
+        assert_ok(nt_graph_add_node(NULL, g, last, "", &y, 1, &z, 1, e));
+        y = z;
+    }
+    assert_ok(nt_graph_add_output(g, y, e));
+    assert_ok(nt_graph_bind(g, nt_ops_table(), e));
+    assert_ok(nt_pass_infer(g, e));
+    return g;
+}
+
+static const uint8_t images[4][7] = {
+    {9, 9, 1, 0, 0, 0, 0}, /* label 0: first of two equal ones: right */
+    {9, 9, 1, 0, 0, 0, 0}, /* label 1: the other comes first: wrong, top 5 */
+    {1, 2, 3, 4, 5, 6, 7}, /* label 0: last of seven: not among five */
+    {1, 2, 3, 4, 5, 6, 7}, /* label 6: right */
+};
+static const uint8_t labels[4] = {0, 1, 0, 6};
+
+static uint8_t pixel_of(size_t i)
+{
+    return images[i / 7][i % 7];
+}
+
+static uint8_t label_of(size_t i)
+{
+    return labels[i];
+}
+
+static void put_data(const temp_dir *d)
+{
+    size_t n;
+    uint8_t *p = make_idx(&n, 3, (int[]){4, 1, 7}, pixel_of);
+
+    put_file(d, "t10k-images-idx3-ubyte", p, n);
+    nt_free(p);
+    p = make_idx(&n, 1, (int[]){4}, label_of);
+    put_file(d, "t10k-labels-idx1-ubyte", p, n);
+    nt_free(p);
+}
+
+typedef struct setup {
+    temp_dir dir;
+    nt_dataset *data;
+    nt_split *split;
+    nt_device *dev;
+} setup;
+
+static setup set_up(void)
+{
+    setup u = {.dir = temp_dir_new()};
+
+    put_data(&u.dir);
+    u.data = open_data(&u.dir, "idx:%s");
+    u.split = open_split(u.data, "test");
+    assert_ok(nt_device_new(&u.dev, 1, e));
+    return u;
+}
+
+static void tear_down(setup *u)
+{
+    nt_split_free(u->split);
+    nt_dataset_free(u->data);
+    nt_device_free(u->dev);
+    temp_dir_remove(&u->dir);
+}
+
+static nt_eval_result evaluate(setup *u, const nt_graph *g, nt_eval_opts o)
+{
+    nt_eval_result r = {0};
+    nt_evaluator *v = NULL;
+
+    assert_ok(nt_evaluator_new(&v, g, NULL, u->dev, u->split, &o, e));
+    assert_ok(nt_evaluator_run(v, &r, e));
+    nt_evaluator_free(v);
+    return r;
+}
+
+NT_TEST(top_1_takes_the_first_of_equals_and_top_5_counts_what_comes_before)
+{
+    setup u = set_up();
+    nt_graph *g = pixels_net(7, NULL);
+    const uint8_t first[4] = {1, 0, 0, 1}, five[4] = {1, 1, 0, 1};
+    nt_eval_result r = evaluate(&u, g, (nt_eval_opts){.batch_size = 4});
+
+    assert_int_equal(r.samples, 4);
+    assert_memory_equal(r.hit[NT_METRIC_ACCURACY], first, 4);
+    assert_memory_equal(r.hit[NT_METRIC_TOP5], five, 4);
+    assert_float_equal(r.value[NT_METRIC_ACCURACY], 50, 1e-9);
+    assert_float_equal(r.value[NT_METRIC_TOP5], 75, 1e-9);
+    nt_eval_result_release(&r);
+    nt_graph_free(g);
+    tear_down(&u);
+}
+
+NT_TEST(the_result_does_not_depend_on_the_batch_size)
+{
+    setup u = set_up();
+    nt_graph *g = pixels_net(7, NULL);
+    nt_eval_result one = evaluate(&u, g, (nt_eval_opts){.batch_size = 1});
+    nt_eval_result three = evaluate(&u, g, (nt_eval_opts){.batch_size = 3}); /* 3 + 1 */
+    nt_eval_result many = evaluate(&u, g, (nt_eval_opts){.batch_size = 99});
+
+    assert_memory_equal(one.hit[0], three.hit[0], 4);
+    assert_memory_equal(one.hit[0], many.hit[0], 4);
+    assert_float_equal(one.value[NT_METRIC_LOSS], three.value[NT_METRIC_LOSS], 1e-9);
+    assert_float_equal(one.value[NT_METRIC_LOSS], many.value[NT_METRIC_LOSS], 1e-9);
+    nt_eval_result_release(&one);
+    nt_eval_result_release(&three);
+    nt_eval_result_release(&many);
+    nt_graph_free(g);
+    tear_down(&u);
+}
+
+NT_TEST(a_closing_softmax_changes_neither_hits_nor_loss)
+{
+    setup u = set_up();
+    nt_graph *plain = pixels_net(7, NULL);
+    nt_eval_result want = evaluate(&u, plain, (nt_eval_opts){.batch_size = 4});
+
+    for (int i = 0; i < 2; i++) {
+        nt_graph *g = pixels_net(7, i == 0 ? "Softmax" : "LogSoftmax");
+        nt_eval_result r = evaluate(&u, g, (nt_eval_opts){.batch_size = 4});
+
+        assert_memory_equal(r.hit[0], want.hit[0], 4);
+        assert_true(r.value[NT_METRIC_LOSS] == want.value[NT_METRIC_LOSS]);
+        nt_eval_result_release(&r);
+        nt_graph_free(g);
+    }
+    nt_eval_result_release(&want);
+    nt_graph_free(plain);
+    tear_down(&u);
+}
+
+NT_TEST(the_logits_take_over_the_outputs_name)
+{
+    nt_graph *g = pixels_net(7, "Softmax"), *c = NULL;
+
+    assert_ok(nt_logits_graph(&c, g, e));
+    assert_int_equal(c->n_nodes, 1);
+    assert_string_equal(c->outputs[0]->name, "y");
+    assert_string_equal(c->outputs[0]->producer->op_type, "Flatten");
+    assert_int_equal(g->n_nodes, 2);
+    nt_graph_free(c);
+    nt_graph_free(g);
+}
+
+NT_TEST(only_the_first_samples_are_used_where_a_limit_is_set)
+{
+    setup u = set_up();
+    nt_graph *g = pixels_net(7, NULL);
+    nt_eval_result r = evaluate(&u, g, (nt_eval_opts){.batch_size = 4, .limit = 2});
+
+    assert_int_equal(r.samples, 2);
+    assert_float_equal(r.value[NT_METRIC_ACCURACY], 50, 1e-9);
+    nt_eval_result_release(&r);
+    nt_graph_free(g);
+    tear_down(&u);
+}
+
+NT_TEST(data_that_do_not_fit_are_refused_with_both_shapes)
+{
+    setup u = set_up();
+    nt_graph *g = pixels_net(5, NULL);
+    nt_evaluator *v = NULL;
+    nt_err err;
+
+    assert_int_equal(
+        nt_evaluator_new(&v, g, NULL, u.dev, u.split, &(nt_eval_opts){.batch_size = 4}, &err),
+        NT_EFORMAT);
+    assert_string_equal(err.msg, "input 'x' is [N,1,1,5], but a sample of the data is [1,1,7]");
+    nt_graph_free(g);
+    tear_down(&u);
+}
+
+NT_TEST(a_comparison_pairs_the_samples)
+{
+    uint8_t a[8] = {1, 1, 1, 0, 0, 0, 0, 1}, b[8] = {0, 1, 0, 0, 1, 0, 0, 0};
+    nt_eval_result ref = {.samples = 8, .hit = {a}}, model = {.samples = 8, .hit = {b}};
+    nt_comparison c = nt_eval_compare(&model, &ref, NT_METRIC_ACCURACY);
+
+    assert_int_equal(c.lost, 3);
+    assert_int_equal(c.won, 1);
+    assert_float_equal(c.drop, 25, 1e-9);
+    assert_float_equal(c.p, 0.625, 1e-9); /* 2 (1 + 4) / 2^4 */
+    assert_true(c.interval.lo < 25 && c.interval.hi > 25);
+}
+
+NT_TEST(metrics_are_found_by_name)
+{
+    nt_metric m;
+    nt_err err;
+
+    assert_ok(nt_metric_find(&m, "top5", e));
+    assert_int_equal(m, NT_METRIC_TOP5);
+    assert_true(nt_metric_more_is_better(m) && !nt_metric_more_is_better(NT_METRIC_LOSS));
+    assert_int_equal(nt_metric_find(&m, "bleu", &err), NT_EINVAL);
+    assert_string_equal(err.msg, "metric 'bleu' is not known (accuracy, top5, loss)");
+}
+
+NT_TEST_MAIN
