@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "op_harness.h"
+
+NT_TEST(pads_by_hand)
+{
+    const float x[] = {1, 2, 3};
+
+    assert_eval((&(op_case){.op = "Pad", .in = {GIVEN(x, 3), I64(1, 2), SCALAR(9)}}), 9, 1, 2,
+                3, 9, 9);
+    assert_eval((&(op_case){.op = "Pad",
+                            .opset = 10,
+                            .in = {GIVEN(x, 3)},
+                            .attr = {INTS("pads", 2, 0), FLOAT("value", 5)}}),
+                5, 5, 1, 2, 3);
+    assert_eval((&(op_case){.op = "Pad",
+                            .in = {GIVEN(x, 3), I64(2, 1)},
+                            .attr = {STR("mode", "reflect")}}),
+                3, 2, 1, 2, 3, 2);
+    assert_eval((&(op_case){.op = "Pad",
+                            .in = {GIVEN(x, 3), I64(2, 1)},
+                            .attr = {STR("mode", "edge")}}),
+                1, 1, 1, 2, 3, 3);
+    assert_eval((&(op_case){.op = "Pad",
+                            .opset = 19,
+                            .in = {GIVEN(x, 3), I64(2, 4)},
+                            .attr = {STR("mode", "wrap")}}),
+                2, 3, 1, 2, 3, 1, 2, 3, 1);
+    assert_eval((&(op_case){.op = "Pad", .in = {GIVEN(x, 3), I64(-1, 1)}}), 2, 3, 0);
+    assert_eval((&(op_case){.op = "Pad",
+                            .opset = 18,
+                            .in = {GIVEN(x, 1, 3), I64(0, 1), NONE, I64(-1)}}),
+                1, 2, 3, 0);
+}
+
+NT_TEST(pads_infer_and_refuse)
+{
+    assert_string_equal(
+        op_shape(&(op_case){.op = "Pad", .in = {IN(-1, 3, 4), I64(0, 0, 1, 0, 0, 2)}}),
+        "[A,3,7]");
+    assert_refused((&(op_case){.op = "Pad", .in = {IN(3), I64(1)}}), "1 pads, want 2");
+    assert_refused(
+        (&(op_case){.op = "Pad", .in = {IN(3), I64(3, 0)}, .attr = {STR("mode", "reflect")}}),
+        "cannot be padded by 3");
+    assert_refused((&(op_case){.op = "Pad", .in = {IN(3), I64(-2, -2)}}), "cut to nothing");
+    assert_refused(
+        (&(op_case){.op = "Pad", .in = {IN(3), I64(1, 1)}, .attr = {STR("mode", "mirror")}}),
+        "mode 'mirror' is not supported");
+}
+
+NT_TEST(pads_run_and_train)
+{
+    check_op(&(op_case){.op = "Pad", .in = {IN(1, 2, 3, 3), I64(0, 0, 1, 2, 0, 0, 0, 1)}});
+    check_op(&(op_case){.op = "Pad",
+                        .in = {IN(1, 2, 3, 3), I64(0, 0, 1, 2, 0, 0, 2, 1)},
+                        .attr = {STR("mode", "reflect")}});
+    check_op(&(op_case){.op = "Pad",
+                        .in = {IN(1, 2, 3), I64(0, 1, 2, 0, 0, 1)},
+                        .attr = {STR("mode", "edge")}});
+}
+
+NT_TEST(padded_channels_are_shifted_and_may_go)
+{
+    op_coupled o =
+        op_couple(&(op_case){.op = "Pad", .in = {IN(1, 2, 3), I64(0, 1, 0, 0, 3, 0)}});
+
+    assert_tied(&o, "in0", 1, 1, "out0", 1, 2);
+    op_coupled_release(&o);
+}
+
+NT_TEST_MAIN
