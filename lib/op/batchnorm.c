@@ -7,7 +7,6 @@
  * momentum) batch, with the unbiased variance. So graphs that were exported in either mode can
  * be run and trained, as long as nobody reads the statistics they output.
  */
-#include "base/alloc.h"
 #include "kernel/norm.h"
 #include "op/couple.h"
 #include "op/op.h"

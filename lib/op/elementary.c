@@ -64,13 +64,13 @@ static double mish_slope(double x)
 FUNCTION(abs, fabs(x), sign(x))
 FUNCTION(ceil, ceil(x), 0)
 FUNCTION(cos, cos(x), -sin(x))
-FUNCTION(erf, erf(x), TWO_BY_ROOT_PI *exp(-x *x))
+FUNCTION(erf, erf(x), (TWO_BY_ROOT_PI * exp(-(x * x))))
 FUNCTION(exp, exp(x), y)
 FUNCTION(floor, floor(x), 0)
 FUNCTION(log, log(x), 1 / x)
-FUNCTION(mish, x *tanh(softplus(x)), mish_slope(x))
+FUNCTION(mish, (x * tanh(softplus(x))), mish_slope(x))
 FUNCTION(neg, -x, -1)
-FUNCTION(reciprocal, 1 / x, -y *y)
+FUNCTION(reciprocal, 1 / x, -(y *y))
 FUNCTION(round, nearbyint(x), 0) /* halves to even, as the default rounding mode does */
 FUNCTION(sign, sign(x), 0)
 FUNCTION(sin, sin(x), cos(x))
@@ -82,7 +82,7 @@ FUNCTION(sqrt, sqrt(x), 0.5 / y)
     {                                                                                          \
         .name = onnx, .domain = "", .since = version, .min_in = 1, .max_in = 1, .min_out = 1,  \
         .max_out = 1, .infer = nt_infer_same, .eval = eval_##id, .grad = grad_##id,            \
-        .couple = nt_couple_unary                                                        \
+        .couple = nt_couple_unary                                                              \
     }
 
 const nt_op nt_op_elementary[] = {

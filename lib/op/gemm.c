@@ -5,7 +5,6 @@
  * With a constant B and A as it is this is a fully connected layer (product.h, dense), and a C
  * of one row its bias; anything else is a general product, and C is added afterwards.
  */
-#include "base/alloc.h"
 #include "kernel/eltwise.h"
 #include "op/couple.h"
 #include "op/op.h"

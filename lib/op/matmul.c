@@ -5,7 +5,6 @@
  * else is a batched product with broadcasting. An operand of one axis is a row on the left, a
  * column on the right, and its added axis is not in the output.
  */
-#include "base/alloc.h"
 #include "op/couple.h"
 #include "op/op.h"
 #include "op/product.h"
@@ -13,7 +12,6 @@
 #include "op/util.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* Rows of A, columns of B, and what both share; 1 for the added axis of a vector. */
 static nt_dim rows_of(const nt_value *a)

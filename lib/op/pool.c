@@ -7,7 +7,6 @@
  */
 #include "kernel/pool.h"
 
-#include "base/alloc.h"
 #include "op/couple.h"
 #include "op/op.h"
 #include "op/steps.h"

@@ -9,7 +9,6 @@
  */
 #include "op/product.h"
 
-#include "base/alloc.h"
 #include "kernel/dense.h"
 #include "kernel/eltwise.h"
 #include "op/steps.h"

@@ -4,16 +4,13 @@
  * axes from `axis` (default 1) on taken together. Either way the tensor is [outer][n][inner]
  * with the sums over n, in plain fp32.
  */
-#include "base/alloc.h"
 #include "kernel/norm.h"
 #include "op/couple.h"
 #include "op/op.h"
 #include "op/steps.h"
 #include "op/util.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <string.h>
 
 static const nt_attr_spec attrs[] = {
     {"axis", NT_ATTR_INT, false},

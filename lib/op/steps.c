@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/steps.h"
 
-#include "base/alloc.h"
 #include "kernel/eltwise.h"
 
 #include <assert.h>
