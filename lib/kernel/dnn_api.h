@@ -19,10 +19,10 @@
  */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t dnn_cmd;
-enum { DNN_ARG_IDLE_SHIFT = 0 /* none */ };
+enum { DNN_ARG_IDLE_SHIFT = 0 /* none */, DNN_SLOW_RELU_BWD = 0 };
 #else
 typedef const dnnl_memory_desc_t *dnn_cmd;
-enum { DNN_ARG_IDLE_SHIFT = DNNL_ARG_SHIFT };
+enum { DNN_ARG_IDLE_SHIFT = DNNL_ARG_SHIFT, DNN_SLOW_RELU_BWD = 1 };
 #endif
 
 typedef struct dnn_md {

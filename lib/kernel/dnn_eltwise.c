@@ -43,6 +43,8 @@ nt_status dnn_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, c
     static const dnn_arg args[] = {
         {DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}, {DNNL_ARG_DIFF_SRC, 2}};
 
+    if (DNN_SLOW_RELU_BWD && p->kind == NT_POST_RELU)
+        return nt_fail(e, NT_EUNSUPPORTED, "this oneDNN is slow at ReLU's slope");
     return eltwise(out, dev, p, x, dnnl_backward_data, 3, args, e);
 }
 
@@ -87,6 +89,8 @@ nt_status dnn_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt
     nt_status s;
 
     assert(n >= 1 && n <= 8);
+    if (n == 2) /* sums in fp32 are not generated code, additions are */
+        return dnn_binary_new(out, dev, NT_BIN_ADD, x, x, x, e);
     for (int i = 0; i < n; i++) {
         all[i] = dnn_md_flat(x);
         args[i] = (dnn_arg){DNNL_ARG_MULTIPLE_SRC + i, i};
@@ -128,7 +132,8 @@ done:
     return s;
 }
 
-/* oneDNN has fast reductions of trailing dims only; its general loop is 50 times as slow as ours. */
+/* oneDNN has fast reductions of trailing dims only; its general loop is 50 times as slow as
+ * ours. */
 nt_status dnn_reduce_to_new(nt_prim **out, nt_device *dev, const nt_desc *a, const nt_desc *b,
                             nt_err *e)
 {
