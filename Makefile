@@ -13,8 +13,9 @@ CC := gcc
 endif
 VERSION := 0.1.0
 
-# One build folder per compiler and sanitizer, so that they do not overwrite each other.
-SUFFIX := $(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(SAN),-san)
+# One build folder per compiler, sanitizer and set of backends, so that they do not overwrite each
+# other. NO_ONEDNN=1 builds the portable kernels alone.
+SUFFIX := $(if $(filter clang%,$(notdir $(CC))),-clang)$(if $(SAN),-san)$(if $(NO_ONEDNN),-blas)
 B ?= build$(SUFFIX)
 BIN := $(B)/bin
 Q := $(if $(V),,@)
@@ -28,13 +29,14 @@ SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recove
 PKGS := libprotobuf-c libarchive libcjson nettle libjpeg libpng zlib
 ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -Ilib -I$(B)/gen -MMD -MP -ffp-contract=off \
 	$(WARN) $(OMP) $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) openblas lapacke) \
-	-DNT_VERSION='"$(VERSION)"' $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS) lapacke openblas) -ldnnl -lgomp -lpthread -lm
+	-DNT_VERSION='"$(VERSION)"' $(if $(NO_ONEDNN),-DNT_NO_ONEDNN) $(CFLAGS)
+LIBS = $(shell pkg-config --libs $(PKGS) lapacke openblas) $(if $(NO_ONEDNN),,-ldnnl) -lgomp -lpthread -lm
 
 # Layers from the bottom up: a file includes its own layer and those before it.
 LAYERS := base archive graph kernel op data exec train compress export report search cli
 LAYER_LIBS := $(foreach l,$(LAYERS),$(B)/libnt-$(l).a)
-LIB_SRC := $(sort $(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c)))
+SKIP := $(if $(NO_ONEDNN),lib/kernel/dnn_%.c)
+LIB_SRC := $(sort $(filter-out $(SKIP),$(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c))))
 TOOL_SRC := $(sort $(wildcard tools/nt-*.c))
 TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -60,7 +62,7 @@ $(B)/%.o: %.c
 $(patsubst %.c,$(B)/%.o,$(wildcard lib/graph/onnx_*.c)): $(B)/gen/onnx.pb-c.h
 
 define layer_rule
-$(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard lib/$(1)/*.c))) \
+$(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(sort $(filter-out $(SKIP),$(wildcard lib/$(1)/*.c)))) \
 		$(if $(filter graph,$(1)),$(B)/gen/onnx.pb-c.o)
 	@rm -f $$@
 	@ar rcs $$@ $$^
@@ -86,7 +88,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove what was built
-	rm -rf build build-clang build-san build-clang-san
+	rm -rf build build-clang build-san build-clang-san build-blas
 
 .PHONY: all unit help clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -16,7 +16,7 @@
 #include "kernel/pool.h"
 #include "kernel/prim.h"
 
-/* CPPFLAGS=-DNT_NO_ONEDNN builds the portable backend alone. */
+/* make NO_ONEDNN=1 builds the portable backend alone, without the dnn_*.c. */
 #ifdef NT_NO_ONEDNN
 #define NT_WITH_ONEDNN 0
 #else
