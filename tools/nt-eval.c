@@ -49,7 +49,7 @@ static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, n
     if (s == NT_OK)
         s = nt_evaluator_run(v, r, e);
     if (s != NT_OK)
-        nt_err_prefix(e, "%s", path);
+        nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
 done:
     nt_evaluator_free(v);
     nt_model_free(m);

@@ -322,7 +322,10 @@ static nt_status train(job *j, nt_err *e)
     NT_TRY(make_identity(j, record, e));
     j->t.progress = progress;
     j->t.ctx = j;
-    NT_TRY(nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->t, e));
+    s = nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->t, e);
+    if (s == NT_EFORMAT || s == NT_EUNSUPPORTED) /* else it is the options' fault */
+        nt_err_prefix(e, "%s", strcmp(j->c->input, "-") == 0 ? "standard input" : j->c->input);
+    NT_TRY(s);
     s = nt_trainer_run(j->trainer, e);
     nt_cli_progress_end(j->c);
     NT_TRY(s);

@@ -325,8 +325,8 @@ static nt_status forward_backward(nt_trainer *t, const nt_batch *b, double *loss
                     nt_batch_plan_classes(t->plan));
     if (!isfinite(*loss)) {
         s = nt_fail(e, NT_EFORMAT,
-                    "step %llu: the loss is %g (is a learning rate of %g too high?)",
-                    (unsigned long long)t->clock.step + 1, *loss, t->lr);
+                    "step %llu: the loss is not finite (is a learning rate of %g too high?)",
+                    (unsigned long long)t->clock.step + 1, t->lr);
         goto done;
     }
     NT_TRY(nt_plan_backward(plan, e));

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+# What the command-line tests share: load helpers, then each test has the tools first on PATH and
+# runs in an empty folder of its own.
+
+NT_ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+PATH=${NT_BIN:-$NT_ROOT/build/bin}:$PATH
+FASHION_MNIST=/usr/share/datasets/fashion-mnist
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# The command fails with this status and says one line: status, text in it, command...
+refuses()
+{
+    local want=$1 text=$2
+    shift 2
+    run "$@"
+    echo "status $status, want $want: $output"
+    [ "$status" -eq "$want" ] && [ "${#lines[@]}" -eq 1 ] && [[ "$output" == *"$text"* ]]
+}
+
+# Numbers on standard input, one a line, as bytes.
+to_bytes()
+{
+    printf "$(awk '{ printf "\\%03o", $1 % 256 }')"
+}
+
+be32()
+{
+    echo "$1" | awk '{ for (k = 24; k >= 0; k -= 8) print int($1 / 2^k) % 256 }' | to_bytes
+}
+
+# Writes one idx split: folder, train|t10k, samples, side. Labels run 0..9, and each image shows
+# its label (every tenth pixel is bright), so that it can be learned.
+idx_split()
+{
+    local dir=$1 name=$2 n=$3 side=$4
+    mkdir -p "$dir"
+    { printf '\0\0\10\3'; be32 "$n"; be32 "$side"; be32 "$side"
+      awk -v n="$n" -v m="$((side * side))" 'BEGIN { for (i = 0; i < n; i++) for (k = 0; k < m; k++)
+          print k % 10 == i % 10 ? 250 : (i * 7 + k * 3) % 100 }' | to_bytes
+    } >"$dir/$name-images-idx3-ubyte"
+    { printf '\0\0\10\1'; be32 "$n"
+      awk -v n="$n" 'BEGIN { for (i = 0; i < n; i++) print i % 10 }' | to_bytes
+    } >"$dir/$name-labels-idx1-ubyte"
+}
+
+# Splits train and test of 60 and 40 images of 8 x 8 in ./data: --data idx:data
+small_data()
+{
+    idx_split data train 60 8
+    idx_split data t10k 40 8
+}

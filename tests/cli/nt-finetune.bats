@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+load helpers
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+    small_data
+    nt-zoo mlp --input 1x8x8 -o in.nt
+    train=(nt-finetune in.nt --data idx:data --threads 1 --batch-size 16 --lr 0.05 --momentum 0.9)
+}
+
+@test "it trains, and the result is better than the start" {
+    "${train[@]}" --epochs 10 -o out.nt >report
+    [ "$(grep -c '^epoch ' report)" -eq 10 ]
+    start=$(nt-eval in.nt --data idx:data --metric loss | awk '$1 == "loss" { print $2 }')
+    end=$(nt-eval out.nt --data idx:data --metric loss | awk '$1 == "loss" { print $2 }')
+    awk -v a="$start" -v b="$end" 'BEGIN { exit !(b < a / 2) }'
+}
+
+@test "-o and standard output give the same bytes, and so does a second run" {
+    "${train[@]}" -o a.nt >/dev/null
+    "${train[@]}" >b.nt
+    cmp a.nt b.nt
+    "${train[@]}" -o - <in.nt | cmp a.nt
+}
+
+@test "another seed gives another result" {
+    "${train[@]}" >a.nt
+    "${train[@]}" --seed 1 >b.nt
+    ! cmp -s a.nt b.nt
+}
+
+@test "the report has a record of each epoch, with evaluations" {
+    "${train[@]}" --epochs 4 --eval-split test --eval-freq 2 --report r.json >out.nt
+    [ "$(grep -c '"images_per_second"' r.json)" -eq 4 ]
+    [ "$(grep -c '"accuracy"' r.json)" -eq 3 ] # epochs 2 and 4, and the best one
+    grep -q '"stopped": "epochs"' r.json
+}
+
+@test "--steps ends the run within an epoch" {
+    "${train[@]}" --epochs 9 --steps 5 --report r.json >out.nt
+    grep -q '^  "steps": 5,$' r.json
+    grep -q '"stopped": "steps"' r.json
+}
+
+@test "a run that is resumed gives the bytes of one that never stopped" {
+    run_opts=(--epochs 100 --optimizer adam --momentum 0 --scheduler cosine,interval=iteration --ema 0.9)
+    "${train[@]}" "${run_opts[@]}" >whole.nt
+    "${train[@]}" "${run_opts[@]}" --checkpoint state.nt --checkpoint-every 1 >killed.nt 3>&- &
+    for _ in $(seq 100); do [ -e state.nt ] && break; sleep 0.02; done
+    kill -KILL $!
+    wait $! || true
+    cp state.nt middle.nt
+    "${train[@]}" "${run_opts[@]}" --checkpoint state.nt --resume >again.nt
+    cmp whole.nt again.nt
+    "${train[@]}" "${run_opts[@]}" --checkpoint state.nt --resume | cmp whole.nt # it was over
+    ! cmp -s middle.nt state.nt
+    nt-eval state.nt --data idx:data >/dev/null # a checkpoint is a model
+    refuses 2 "checkpoint of another training" \
+        "${train[@]}" "${run_opts[@]}" --seed 5 --checkpoint state.nt --resume -o x.nt
+    [ ! -e x.nt ]
+}
+
+@test "the history says how it was made, but not where nor how it was checkpointed" {
+    "${train[@]}" --checkpoint state.nt -o out.nt
+    nt-info --history out.nt >history
+    grep -q nt-finetune history
+    ! tar xOf out.nt manifest.json | grep -q "checkpoint\|$BATS_TEST_TMPDIR"
+    ! tar tf out.nt | grep -q '^state/'
+    tar tf state.nt | grep -q '^state/train.json$'
+}
+
+@test "a teacher, label smoothing, warm-up and a config file work together" {
+    cat >config.json <<'J'
+{"epochs": 2, "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9},
+ "scheduler": {"factory": {"name": "CosineAnnealingLR"}, "interval": "epoch"},
+ "eval_key": "accuracy", "eval_split": "test", "ema": {"decay_rate": 0.99, "period": 10}}
+J
+    nt-finetune in.nt --data idx:data -c config.json --teacher in.nt --label-smoothing 0.1 \
+        --warmup 0.5 --report r.json >out.nt
+    [ "$(grep -c '"images_per_second"' r.json)" -eq 2 ]
+}
+
+@test "bad usage is one line and status 2" {
+    refuses 2 "--data is missing" nt-finetune in.nt -o out.nt
+    refuses 2 "--resume needs --checkpoint" "${train[@]}" --resume -o out.nt
+    refuses 2 "optimizer 'lion' is not known" "${train[@]}" --optimizer lion -o out.nt
+    refuses 2 "schedule 'cosin' is not known" "${train[@]}" --scheduler cosin -o out.nt
+    refuses 2 "scheduler.T_maxx" "${train[@]}" --scheduler cosine,T_maxx=3 -o out.nt
+    refuses 2 "loss 'focal' is not known" "${train[@]}" --loss focal -o out.nt
+    refuses 2 "lr" "${train[@]}" --lr 1x -o out.nt
+    refuses 2 "need an eval split" "${train[@]}" --keep-best -o out.nt
+    refuses 2 "nope" "${train[@]}" --split nope -o out.nt
+    refuses 2 "" "${train[@]}" --qat x.json -o out.nt
+    echo '{"epoch": 3}' >config.json
+    refuses 2 "config.json: epoch: unknown key (did you mean 'epochs'?)" \
+        "${train[@]}" -c config.json -o out.nt
+    [ ! -e out.nt ]
+}
+
+@test "bad input is one line and status 1, and the old output stays" {
+    echo old >out.nt
+    nt-zoo mlp --input 1x9x9 -o big.nt
+    refuses 1 "big.nt: input 'input' is [N,1,9,9], but a sample of the data is [1,8,8]" \
+        nt-finetune big.nt --data idx:data -o out.nt
+    nt-zoo mlp --input 1x8x8 --classes 4 -o few.nt
+    refuses 1 "few.nt: the data have 10 classes, the network has 4 outputs" \
+        nt-finetune few.nt --data idx:data -o out.nt
+    refuses 1 "missing" nt-finetune missing.nt --data idx:data -o out.nt
+    refuses 1 "nowhere" nt-finetune in.nt --data idx:nowhere -o out.nt
+    refuses 1 "the loss is not finite" "${train[@]}" --lr 100000 --epochs 5 -o out.nt
+    [ "$(cat out.nt)" = old ]
+    [ "$(ls -A | grep -c 'out.nt')" -eq 1 ]
+}
+
+@test "a full device is noticed" {
+    run bash -c 'nt-finetune in.nt --data idx:data >/dev/full'
+    [ "$status" -eq 1 ]
+}
+
+@test "a signal leaves neither output nor temporary files" {
+    "${train[@]}" --epochs 1000000 -o out.nt --checkpoint state.nt >/dev/null 3>&- &
+    pid=$!
+    for _ in $(seq 50); do [ -e state.nt ] && break; sleep 0.1; done
+    kill -TERM "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 143 ]
+    [ "$(ls -A | sort | tr '\n' ' ')" = "data in.nt state.nt " ]
+}
