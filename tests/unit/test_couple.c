@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+/* Coupling over small graphs built by hand, and what operators make of a removal. */
+#include "base/alloc.h"
+#include "graph/graph.h"
+#include "graph/pass.h"
+#include "op/couple.h"
+#include "op/kept.h"
+#include "op/op.h"
+
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- a graph under construction */
+typedef struct net {
+    nt_graph *g;
+    nt_coupling *c;
+} net;
+
+static net start(int opset)
+{
+    net t = {NULL, NULL};
+
+    assert_ok(nt_graph_new(&t.g, e));
+    t.g->opset = opset;
+    return t;
+}
+
+static nt_value *input(net *t, const char *name, int rank, const int64_t *d)
+{
+    nt_dim dims[NT_MAX_RANK];
+    nt_value *v = NULL;
+
+    for (int i = 0; i < rank; i++)
+        dims[i] = (nt_dim){d[i], NULL};
+    assert_ok(nt_graph_add_input(&v, t->g, name, NT_F32, rank, dims, e));
+    return v;
+}
+
+static nt_value *weight(net *t, const char *name, int rank, const int64_t *d)
+{
+    nt_tensor *data = NULL;
+    nt_value *v = NULL;
+
+    assert_ok(nt_tensor_new(&data, NT_F32, rank, d, e));
+    assert_ok(nt_graph_add_const(&v, t->g, name, data, e));
+    return v;
+}
+
+static nt_value *ints(net *t, int n, const int64_t *d)
+{
+    const int64_t dims[] = {n};
+    nt_tensor *data = NULL;
+    nt_value *v = NULL;
+
+    assert_ok(nt_tensor_new(&data, NT_I64, 1, dims, e));
+    memcpy(data->data, d, (size_t)n * sizeof *d);
+    assert_ok(nt_graph_add_const(&v, t->g, NULL, data, e));
+    return v;
+}
+
+#define DIMS(...)                                                                              \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / 8), (const int64_t[])                             \
+    {                                                                                          \
+        __VA_ARGS__                                                                            \
+    }
+
+/* A node with one output called `name`. */
+static nt_node *node(net *t, const char *op, const char *name, int n_in, nt_value *const *in)
+{
+    nt_value *out = NULL;
+    nt_node *n = NULL;
+
+    assert_ok(nt_graph_add_value(&out, t->g, name, e));
+    assert_ok(nt_graph_add_node(&n, t->g, op, name, in, n_in, &out, 1, e));
+    return n;
+}
+
+#define NODE(t, op, name, ...)                                                                 \
+    node(t, op, name, (int)(sizeof((nt_value *[]){__VA_ARGS__}) / sizeof(nt_value *)),         \
+         (nt_value *const[]){__VA_ARGS__})
+
+/* 1x1 convolution to k channels in g groups; its weight is NAME.weight. */
+static nt_value *conv(net *t, const char *name, nt_value *x, int64_t c, int64_t k, int64_t g)
+{
+    char buf[64];
+    nt_node *n;
+
+    snprintf(buf, sizeof buf, "%s.weight", name);
+    n = NODE(t, "Conv", name, x, weight(t, buf, DIMS(k, c / g, 1, 1)));
+    assert_ok(nt_node_set_int(t->g, n, "group", g, e));
+    return n->out[0];
+}
+
+static nt_value *gemm(net *t, const char *name, nt_value *x, int64_t c, int64_t k)
+{
+    char buf[64];
+    nt_node *n;
+
+    snprintf(buf, sizeof buf, "%s.weight", name);
+    n = NODE(t, "Gemm", name, x, weight(t, buf, DIMS(k, c)));
+    assert_ok(nt_node_set_int(t->g, n, "transB", 1, e));
+    return n->out[0];
+}
+
+static void couple(net *t, nt_value *out)
+{
+    assert_ok(nt_graph_add_output(t->g, out, e));
+    assert_ok(nt_graph_bind(t->g, nt_ops_table(), e));
+    assert_ok(nt_pass_infer(t->g, e));
+    assert_ok(nt_coupling_new(&t->c, t->g, e));
+}
+
+static void finish(net *t)
+{
+    nt_coupling_free(t->c);
+    nt_graph_free(t->g);
+}
+
+static int class_of(const net *t, const char *value, int axis, int64_t i)
+{
+    const nt_value *v = nt_graph_find_value(t->g, value);
+
+    assert_non_null(v);
+    return nt_coupling_class(t->c, (nt_span){v, axis, 1}, i);
+}
+
+static const char *frozen(const net *t, const char *value, int axis, int64_t i)
+{
+    int cls = class_of(t, value, axis, i);
+
+    return cls < 0 ? NULL : nt_coupling_frozen(t->c, cls);
+}
+
+static void assert_same(const net *t, const char *a, int axis_a, int64_t i, const char *b,
+                        int axis_b, int64_t j)
+{
+    assert_true(class_of(t, a, axis_a, i) >= 0);
+    if (class_of(t, a, axis_a, i) != class_of(t, b, axis_b, j))
+        fail_msg("%s[%d] and %s[%d] are apart", a, (int)i, b, (int)j);
+}
+
+static void assert_apart(const net *t, const char *a, int axis_a, int64_t i, const char *b,
+                         int axis_b, int64_t j)
+{
+    if (class_of(t, a, axis_a, i) == class_of(t, b, axis_b, j))
+        fail_msg("%s[%d] and %s[%d] are together", a, (int)i, b, (int)j);
+}
+
+/* ---- removal */
+/* Removes the class of one index and lets all nodes adapt. */
+static nt_kept *removal(net *t, const char *value, int axis, int64_t i)
+{
+    int n = nt_coupling_n_classes(t->c), cls = class_of(t, value, axis, i);
+    bool *removed = nt_calloc((size_t)n, sizeof *removed);
+    nt_kept *k = NULL;
+
+    assert_non_null(removed);
+    assert_true(cls >= 0);
+    assert_null(nt_coupling_frozen(t->c, cls));
+    removed[cls] = true;
+    assert_ok(nt_kept_new(&k, t->c, removed, e));
+    for (int j = 0; j < t->g->n_nodes; j++)
+        if (t->g->nodes[j]->op->adapt)
+            assert_ok(t->g->nodes[j]->op->adapt(k, t->g, t->g->nodes[j], e));
+    nt_free(removed);
+    return k;
+}
+
+static void assert_kept(const net *t, const nt_kept *k, const char *value, int axis, int n,
+                        const int64_t *want)
+{
+    const nt_value *v = nt_graph_find_value(t->g, value);
+    int64_t count = 0;
+    const int64_t *got = nt_kept_indices(k, (nt_span){v, axis, 1}, &count);
+
+    assert_non_null(got);
+    assert_int_equal(count, n);
+    assert_memory_equal(got, want, (size_t)n * sizeof *want);
+}
+
+static void assert_ints(const net *t, const char *name, int in, int n, const int64_t *want)
+{
+    const nt_node *nd = nt_graph_find_node(t->g, name);
+
+    assert_non_null(nd->in[in]->data);
+    assert_int_equal(nt_tensor_count(nd->in[in]->data), n);
+    assert_memory_equal(nd->in[in]->data->data, want, (size_t)n * sizeof *want);
+}
+
+/* ---- the cases */
+NT_TEST(a_chain_ties_filters_to_what_reads_them)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 4, 4));
+    nt_value *a = conv(&t, "a", x, 3, 6, 1);
+    nt_value *r = NODE(&t, "Relu", "r", a)->out[0];
+    nt_member m[16];
+    size_t n;
+
+    couple(&t, conv(&t, "b", r, 6, 2, 1));
+    assert_same(&t, "a.weight", 0, 4, "b.weight", 1, 4);
+    assert_apart(&t, "a.weight", 0, 4, "b.weight", 1, 3);
+    assert_null(frozen(&t, "a.weight", 0, 4));
+    assert_string_equal(frozen(&t, "a.weight", 1, 0), "graph input 'x'");
+    assert_string_equal(frozen(&t, "b.weight", 0, 0), "layer 'b': graph output");
+    n = nt_coupling_members(t.c, class_of(&t, "a.weight", 0, 4), m, 16);
+    assert_int_equal(n, 4); /* a's filter, a, r, b's weight */
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(m[i].index, 4);
+    finish(&t);
+}
+
+NT_TEST(a_residual_sum_ties_both_producers)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 4, 4));
+    nt_value *a = conv(&t, "a", x, 3, 6, 1);
+    nt_value *b = conv(&t, "b", a, 6, 6, 1);
+    nt_value *s = NODE(&t, "Add", "s", b, a)->out[0];
+
+    couple(&t, conv(&t, "c", s, 6, 2, 1));
+    assert_same(&t, "a.weight", 0, 2, "b.weight", 0, 2);
+    assert_same(&t, "b.weight", 1, 2, "c.weight", 1, 2);
+    assert_apart(&t, "a.weight", 0, 2, "b.weight", 0, 3);
+    finish(&t);
+}
+
+NT_TEST(a_concat_shifts)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 4, 4));
+    nt_value *a = conv(&t, "a", x, 3, 4, 1), *b = conv(&t, "b", a, 4, 5, 1);
+    nt_node *cat = NODE(&t, "Concat", "cat", a, b);
+    nt_kept *k;
+
+    assert_ok(nt_node_set_int(t.g, cat, "axis", 1, e));
+    couple(&t, conv(&t, "c", cat->out[0], 9, 2, 1));
+    assert_same(&t, "b.weight", 0, 1, "c.weight", 1, 5);
+    assert_same(&t, "a.weight", 0, 1, "c.weight", 1, 1);
+    assert_same(&t, "a.weight", 0, 1, "b.weight", 1, 1);
+    k = removal(&t, "b.weight", 0, 1);
+    assert_kept(&t, k, "c.weight", 1, DIMS(0, 1, 2, 3, 4, 6, 7, 8));
+    assert_kept(&t, k, "a.weight", 0, DIMS(0, 1, 2, 3));
+    assert_int_equal(nt_kept_old_dim(k, nt_graph_find_value(t.g, "c.weight"), 1), 9);
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(a_depthwise_convolution_passes_channels_on)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 4, 4));
+    nt_value *a = conv(&t, "a", x, 3, 6, 1), *d = conv(&t, "d", a, 6, 6, 6);
+
+    couple(&t, conv(&t, "b", d, 6, 2, 1));
+    assert_same(&t, "a.weight", 0, 3, "d.weight", 0, 3);
+    assert_same(&t, "a.weight", 0, 3, "b.weight", 1, 3);
+    assert_apart(&t, "a.weight", 0, 3, "b.weight", 1, 2);
+    finish(&t);
+}
+
+NT_TEST(flatten_turns_a_channel_into_a_run_of_columns)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 4, 1);
+    nt_value *r = NODE(&t, "Relu", "r", a)->out[0];
+    nt_value *f = NODE(&t, "Flatten", "f", r)->out[0];
+    nt_kept *k;
+
+    couple(&t, gemm(&t, "fc", f, 16, 10));
+    for (int i = 0; i < 4; i++)
+        assert_same(&t, "a.weight", 0, 2, "fc.weight", 1, 8 + i);
+    assert_apart(&t, "a.weight", 0, 2, "fc.weight", 1, 7);
+    assert_apart(&t, "a.weight", 0, 2, "fc.weight", 1, 12);
+    assert_null(frozen(&t, "a.weight", 0, 2));
+    k = removal(&t, "a.weight", 0, 2);
+    assert_kept(&t, k, "fc.weight", 1, DIMS(0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(a_reshape_of_features_to_pictures_cuts_along_the_channels)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3));
+    nt_value *f = gemm(&t, "fc", x, 3, 16);
+    nt_value *shape = ints(&t, DIMS(0, 4, 2, 2));
+    nt_value *r = NODE(&t, "Reshape", "r", f, shape)->out[0];
+    nt_kept *k;
+
+    couple(&t, conv(&t, "a", r, 4, 5, 1));
+    assert_same(&t, "fc.weight", 0, 9, "a.weight", 1, 2);
+    assert_same(&t, "fc.weight", 0, 11, "a.weight", 1, 2);
+    assert_apart(&t, "fc.weight", 0, 12, "a.weight", 1, 2);
+    k = removal(&t, "a.weight", 1, 2);
+    assert_ints(&t, "r", 1, DIMS(0, 3, 2, 2));
+    assert_int_equal(((const int64_t *)shape->data->data)[1], 4); /* others may read it */
+    nt_kept_free(k);
+    finish(&t);
+}
+
+/* x -> [1][2][3][2][2] -> [1][3][2][2][2] -> [1][6][2][2] */
+static nt_value *shuffle(net *t, nt_value *x)
+{
+    nt_value *r = NODE(t, "Reshape", "split", x, ints(t, DIMS(1, 2, 3, 2, 2)))->out[0];
+    nt_node *p = NODE(t, "Transpose", "swap", r);
+
+    assert_ok(nt_node_set_ints(t->g, p, "perm", (const int64_t[]){0, 2, 1, 3, 4}, 5, e));
+    return NODE(t, "Reshape", "join", p->out[0], ints(t, DIMS(1, 6, 2, 2)))->out[0];
+}
+
+NT_TEST(a_channel_shuffle_ties_the_places_in_its_groups)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 6, 1);
+    nt_kept *k;
+
+    couple(&t, conv(&t, "b", shuffle(&t, a), 6, 5, 1));
+    /* channel 3 q + i becomes 2 i + q; i goes for both q, so that the shape can follow */
+    for (int i = 0; i < 3; i++)
+        for (int q = 0; q < 2; q++) {
+            assert_same(&t, "a.weight", 0, 3 * q + i, "b.weight", 1, 2 * i + q);
+            assert_same(&t, "a.weight", 0, 3 * q + i, "a.weight", 0, i);
+        }
+    assert_apart(&t, "a.weight", 0, 0, "a.weight", 0, 1);
+    assert_null(frozen(&t, "a.weight", 0, 1));
+    k = removal(&t, "a.weight", 0, 1);
+    assert_ints(&t, "split", 1, DIMS(1, 2, 2, 2, 2));
+    assert_ints(&t, "join", 1, DIMS(1, 4, 2, 2));
+    assert_kept(&t, k, "a.weight", 0, DIMS(0, 2, 3, 5));
+    assert_kept(&t, k, "b.weight", 1, DIMS(0, 1, 4, 5));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(group_statistics_take_whole_groups)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 6, 1);
+    nt_value *r = NODE(&t, "Reshape", "r", a, ints(&t, DIMS(0, 2, -1)))->out[0];
+    nt_node *m = NODE(&t, "ReduceMean", "m", r);
+    nt_value *d = NODE(&t, "Sub", "d", r, m->out[0])->out[0];
+    nt_value *back = NODE(&t, "Reshape", "back", d, ints(&t, DIMS(0, 6, 2, 2)))->out[0];
+
+    assert_ok(nt_node_set_ints(t.g, m, "axes", (const int64_t[]){2}, 1, e));
+    couple(&t, conv(&t, "b", back, 6, 5, 1));
+    assert_same(&t, "a.weight", 0, 0, "a.weight", 0, 2);
+    assert_same(&t, "a.weight", 0, 0, "b.weight", 1, 1);
+    assert_apart(&t, "a.weight", 0, 2, "a.weight", 0, 3);
+    assert_null(frozen(&t, "a.weight", 0, 0));
+    finish(&t);
+}
+
+NT_TEST(squeeze_and_excitation_scales_its_own_channels)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 4, 4));
+    nt_value *a = conv(&t, "a", x, 3, 6, 1);
+    nt_value *p = NODE(&t, "GlobalAveragePool", "p", a)->out[0];
+    nt_value *q = conv(&t, "q", p, 6, 2, 1), *u = conv(&t, "u", q, 2, 6, 1);
+    nt_value *s = NODE(&t, "Sigmoid", "s", u)->out[0];
+    nt_value *m = NODE(&t, "Mul", "m", a, s)->out[0];
+
+    couple(&t, conv(&t, "b", m, 6, 5, 1));
+    assert_same(&t, "a.weight", 0, 5, "u.weight", 0, 5);
+    assert_same(&t, "a.weight", 0, 5, "q.weight", 1, 5);
+    assert_same(&t, "q.weight", 0, 1, "u.weight", 1, 1);
+    assert_apart(&t, "q.weight", 0, 1, "u.weight", 0, 1);
+    finish(&t);
+}
+
+NT_TEST(split_sizes_and_slice_ranges_follow)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 8, 1), *out[2] = {NULL, NULL};
+    nt_value *one = ints(&t, DIMS(1)), *from = ints(&t, DIMS(3)), *to = ints(&t, DIMS(-1));
+    nt_value *sl = NODE(&t, "Slice", "sl", a, from, to, one)->out[0];
+    nt_node *sp = NULL, *cat;
+    nt_kept *k;
+
+    assert_ok(nt_graph_add_value(&out[0], t.g, "lo", e));
+    assert_ok(nt_graph_add_value(&out[1], t.g, "hi", e));
+    assert_ok(nt_graph_add_node(&sp, t.g, "Split", "sp", &a, 1, out, 2, e));
+    assert_ok(nt_node_set_int(t.g, sp, "axis", 1, e));
+    cat = NODE(&t, "Concat", "cat", out[1], out[0], sl);
+    assert_ok(nt_node_set_int(t.g, cat, "axis", 1, e));
+    couple(&t, conv(&t, "b", cat->out[0], 12, 5, 1));
+    assert_same(&t, "a.weight", 0, 5, "b.weight", 1, 1);  /* hi */
+    assert_same(&t, "a.weight", 0, 5, "b.weight", 1, 10); /* the slice */
+    assert_same(&t, "a.weight", 0, 2, "b.weight", 1, 6);  /* lo */
+    k = removal(&t, "a.weight", 0, 2);
+    assert_ints(&t, "sp", 1, DIMS(3, 4));
+    assert_ints(&t, "sl", 1, DIMS(2));
+    assert_ints(&t, "sl", 2, DIMS(6));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(gathered_channels_are_renumbered)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 4, 1);
+    nt_node *g = NODE(&t, "Gather", "g", a, ints(&t, DIMS(2, 0, -1, 1)));
+    nt_kept *k;
+
+    assert_ok(nt_node_set_int(t.g, g, "axis", 1, e));
+    couple(&t, conv(&t, "b", g->out[0], 4, 5, 1));
+    assert_same(&t, "a.weight", 0, 3, "b.weight", 1, 2);
+    k = removal(&t, "a.weight", 0, 0);
+    assert_ints(&t, "g", 1, DIMS(1, 2, 0));
+    assert_kept(&t, k, "b.weight", 1, DIMS(0, 2, 3));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(padded_channels_and_expanded_scales_follow)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 4, 1);
+    nt_value *p = NODE(&t, "Pad", "p", a, ints(&t, DIMS(0, 1, 0, 0, 0, 2, 0, 0)))->out[0];
+    nt_value *one = weight(&t, "one", DIMS(1, 1, 1, 1));
+    nt_value *w = NODE(&t, "Expand", "w", one, ints(&t, DIMS(1, 7, 1, 1)))->out[0];
+    nt_value *m = NODE(&t, "Mul", "m", p, w)->out[0];
+    nt_kept *k;
+
+    couple(&t, conv(&t, "b", m, 7, 5, 1));
+    assert_same(&t, "a.weight", 0, 1, "b.weight", 1, 2);
+    k = removal(&t, "b.weight", 1, 6); /* one of the zeros behind */
+    assert_ints(&t, "p", 1, DIMS(0, 1, 0, 0, 0, 1, 0, 0));
+    assert_ints(&t, "w", 1, DIMS(1, 6, 1, 1));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(channels_that_become_the_batch_stay)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 4, 1);
+    nt_value *r = NODE(&t, "Reshape", "r", a, ints(&t, DIMS(-1, 4)))->out[0];
+
+    couple(&t, gemm(&t, "fc", r, 4, 5));
+    assert_non_null(frozen(&t, "a.weight", 0, 1));
+    assert_non_null(strstr(frozen(&t, "a.weight", 0, 1), "batch"));
+    finish(&t);
+}
+
+NT_TEST(a_flattened_network_input_stays)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 1, 4, 4));
+    nt_value *f = NODE(&t, "Flatten", "f", x)->out[0];
+
+    couple(&t, gemm(&t, "fc", f, 16, 5));
+    assert_non_null(frozen(&t, "fc.weight", 1, 7));
+    finish(&t);
+}
+
+NT_TEST(shape_arithmetic_does_not_freeze_what_it_measures)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 3, 2, 2));
+    nt_value *a = conv(&t, "a", x, 3, 4, 1);
+
+    NODE(&t, "Shape", "s", a);
+    couple(&t, conv(&t, "b", a, 4, 5, 1));
+    assert_null(frozen(&t, "a.weight", 0, 1));
+    finish(&t);
+}
+
+NT_TEST(numbering_is_the_same_every_time)
+{
+    net t = start(13), u = start(13);
+
+    for (int i = 0; i < 2; i++) {
+        net *n = i ? &u : &t;
+        nt_value *a = conv(n, "a", input(n, "x", DIMS(1, 3, 2, 2)), 3, 6, 1);
+
+        couple(n, conv(n, "b", shuffle(n, a), 6, 5, 1));
+    }
+    assert_int_equal(nt_coupling_n_classes(t.c), nt_coupling_n_classes(u.c));
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(class_of(&t, "a.weight", 0, i), class_of(&u, "a.weight", 0, i));
+    finish(&t);
+    finish(&u);
+}
+
+NT_TEST(a_lack_of_memory_anywhere_is_reported_and_leaks_nothing)
+{
+    net t = start(13);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(1, 3, 2, 2)), 3, 6, 1);
+    nt_err err = {{0}};
+    nt_coupling *c = NULL;
+    int n = 0;
+
+    couple(&t, conv(&t, "b", shuffle(&t, a), 6, 5, 1));
+    do {
+        nt_alloc_fail_at(++n);
+    } while (nt_coupling_new(&c, t.g, &err) == NT_ENOMEM);
+    nt_alloc_fail_at(0);
+    assert_non_null(c);
+    assert_true(n > 5);
+    nt_coupling_free(c);
+    finish(&t);
+}
+
+NT_TEST_MAIN
