@@ -64,7 +64,8 @@ void nt_split_free(nt_split *s);
 size_t nt_split_count(const nt_split *s);
 int64_t nt_split_classes(const nt_split *s);
 const char *nt_split_class_name(const nt_split *s, int64_t label); /* NULL: unnamed */
-/* SHA-256 over the sample list and the source's bytes: the data's identity. */
+/* SHA-256 over each sample's label, name and bytes: the data's identity, the same for a folder
+ * and a tar of it, for gzip and plain files. Borrowed; NULL with the reason in e. */
 const char *nt_split_digest(nt_split *s, nt_err *e);
 
 /* x fp32 [n][c][h][w], y labels [n]. */
@@ -81,10 +82,12 @@ typedef struct nt_loader_opts {
     bool augment;   /* false: random transforms are replaced by their centred form */
     bool drop_last; /* leave out a last batch that is not full */
     int workers;    /* threads; 0: one */
-    uint64_t seed;
-    size_t limit; /* at most so many samples an epoch; 0: all */
+    uint64_t seed;  /* of the order and the random transforms */
+    size_t limit;   /* at most so many samples an epoch, the first of its order; 0: all */
 } nt_loader_opts;
 
+/* Starts the threads and reads the first sample for its shape; all samples must have the same
+ * after the transforms. Borrows s; several loaders may use it, all made by one thread. */
 nt_status nt_loader_new(nt_loader **out, nt_split *s, const nt_loader_opts *o,
                         nt_err *e) NT_MUST_CHECK;
 void nt_loader_free(nt_loader *l);
@@ -94,7 +97,9 @@ size_t nt_loader_batches(const nt_loader *l);
 /* (Re)starts at an epoch, at batch `first_batch` of it (resuming). */
 nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch,
                           nt_err *e) NT_MUST_CHECK;
-/* *out NULL at the end of the epoch. The batch is borrowed until the next call. */
+/* *out NULL at the end of the epoch, and before the first start. The batch is borrowed until
+ * the next call. A sample that cannot be read ends the epoch here with its name, in its turn.
+ */
 nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -76,11 +76,13 @@ static nt_status read_spec(cJSON **out, const char *spec, nt_err *e)
 {
     nt_status s;
 
-    if (spec[strspn(spec, " \t\r\n")] == '{') {
+    if (is_short_form(spec))
+        return nt_describe_short(out, spec, e);
+    if (spec[strspn(spec, " \t\r\n")] == '{')
         s = nt_json_parse(out, spec, strlen(spec), e);
-        return s == NT_EFORMAT ? NT_EINVAL : s;
-    }
-    return is_short_form(spec) ? nt_describe_short(out, spec, e) : read_file(out, spec, e);
+    else
+        s = read_file(out, spec, e);
+    return s == NT_EFORMAT ? NT_EINVAL : s; /* the user's words, not the data */
 }
 
 /* ---- checking it and filling it in */

@@ -11,10 +11,9 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const nt_transform_ops *const known[] = {
-    &nt_tf_center_crop,     &nt_tf_cutout,
-    &nt_tf_grayscale,       &nt_tf_normalize,
-    &nt_tf_random_crop,     &nt_tf_random_erasing,
-    &nt_tf_horizontal_flip, &nt_tf_random_resized_crop,
+    &nt_tf_center_crop,    &nt_tf_color_jitter,    &nt_tf_cutout,
+    &nt_tf_grayscale,      &nt_tf_normalize,       &nt_tf_random_crop,
+    &nt_tf_random_erasing, &nt_tf_horizontal_flip, &nt_tf_random_resized_crop,
     &nt_tf_resize,
 };
 

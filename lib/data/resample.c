@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <math.h>
 
+#define BLOCK 16       /* values at once, and the most channels */
 #define WEIGHT_BITS 22 /* 32 less 8 of the pixel and 2 for sums a little above 255 */
 
 /* For one axis: output i is the sum of source first[i] + k times weight[i * taps + k]. */
@@ -69,32 +70,41 @@ static uint8_t round_sum(int32_t sum)
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-/* One output row of n values per pixel; `step` bytes lie between neighbours on the axis. */
-static void weigh(uint8_t *to, const uint8_t *from, size_t step, size_t n,
-                  const int32_t *weight, int count)
+/* n neighbouring values of the output at once; from one tap to the next it is `step` bytes.
+ * With a constant n the compiler keeps the sums in registers. */
+static inline void weigh(uint8_t *to, const uint8_t *from, size_t step, size_t n,
+                         const int32_t *weight, int count)
 {
-    for (size_t c = 0; c < n; c++) {
-        int32_t sum = 1 << (WEIGHT_BITS - 1);
+    int32_t sum[BLOCK];
 
-        for (int x = 0; x < count; x++)
-            sum += from[(size_t)x * step + c] * weight[x];
-        to[c] = round_sum(sum);
-    }
+    for (size_t c = 0; c < n; c++)
+        sum[c] = 1 << (WEIGHT_BITS - 1);
+    for (int x = 0; x < count; x++, from += step)
+        for (size_t c = 0; c < n; c++)
+            sum[c] += from[c] * weight[x];
+    for (size_t c = 0; c < n; c++)
+        to[c] = round_sum(sum[c]);
 }
 
-/* Every row of the box to out_w pixels. */
+/* Every row of the box to dst->w pixels. */
 static void pass_rows(nt_image *dst, const nt_image *src, int top, int left, const kernel *k)
 {
     size_t c = (size_t)src->c, row = (size_t)src->w * c;
 
     for (int y = 0; y < dst->h; y++) {
-        const uint8_t *from =
+        const uint8_t *line =
             (const uint8_t *)src->px + (size_t)(top + y) * row + (size_t)left * c;
         uint8_t *to = (uint8_t *)dst->px + (size_t)y * (size_t)dst->w * c;
 
-        for (int x = 0; x < dst->w; x++)
-            weigh(to + (size_t)x * c, from + (size_t)k->first[x] * c, c, c,
-                  k->weight + (size_t)x * (size_t)k->taps, k->count[x]);
+        for (int x = 0; x < dst->w; x++, to += c) {
+            const uint8_t *from = line + (size_t)k->first[x] * c;
+            const int32_t *weight = k->weight + (size_t)x * (size_t)k->taps;
+
+            if (c == 3)
+                weigh(to, from, 3, 3, weight, k->count[x]);
+            else
+                weigh(to, from, c, c, weight, k->count[x]);
+        }
     }
 }
 
@@ -102,10 +112,17 @@ static void pass_columns(nt_image *dst, const nt_image *src, const kernel *k)
 {
     size_t row = (size_t)src->w * (size_t)src->c;
 
-    for (int y = 0; y < dst->h; y++)
-        weigh((uint8_t *)dst->px + (size_t)y * row,
-              (const uint8_t *)src->px + (size_t)k->first[y] * row, row, row,
-              k->weight + (size_t)y * (size_t)k->taps, k->count[y]);
+    for (int y = 0; y < dst->h; y++) {
+        const uint8_t *from = (const uint8_t *)src->px + (size_t)k->first[y] * row;
+        const int32_t *weight = k->weight + (size_t)y * (size_t)k->taps;
+        uint8_t *to = (uint8_t *)dst->px + (size_t)y * row;
+        size_t i = 0;
+
+        for (; i + BLOCK <= row; i += BLOCK)
+            weigh(to + i, from + i, row, BLOCK, weight, k->count[y]);
+        for (; i < row; i++)
+            weigh(to + i, from + i, row, 1, weight, k->count[y]);
+    }
 }
 
 nt_status nt_resample(nt_image *dst, const nt_image *src, int top, int left, int h, int w,
@@ -115,6 +132,7 @@ nt_status nt_resample(nt_image *dst, const nt_image *src, int top, int left, int
     nt_image middle = {0};
     nt_status s;
 
+    assert(src->c <= BLOCK);
     assert(!src->is_float && top >= 0 && left >= 0 && top + h <= src->h && left + w <= src->w);
     /* first, so that the extents are known to be sane */
     NT_TRY(nt_image_resize(dst, out_h, out_w, src->c, false, e));

@@ -30,9 +30,9 @@ typedef struct nt_transform_ops {
                      nt_err *e);
 } nt_transform_ops;
 
-extern const nt_transform_ops nt_tf_center_crop, nt_tf_cutout, nt_tf_grayscale,
-    nt_tf_horizontal_flip, nt_tf_normalize, nt_tf_random_crop, nt_tf_random_erasing,
-    nt_tf_random_resized_crop, nt_tf_resize;
+extern const nt_transform_ops nt_tf_center_crop, nt_tf_color_jitter, nt_tf_cutout,
+    nt_tf_grayscale, nt_tf_horizontal_flip, nt_tf_normalize, nt_tf_random_crop,
+    nt_tf_random_erasing, nt_tf_random_resized_crop, nt_tf_resize;
 
 typedef struct nt_pipeline nt_pipeline;
 

@@ -76,11 +76,13 @@ NT_TEST(bad_short_forms_are_refused_by_key)
         {"npy:%s", NT_EUNSUPPORTED,
          "data format 'npy' is not supported, want one of cifar10, cifar100, folder, idx"},
         {"nonsense", NT_EINVAL, "'nonsense' is neither a file nor KIND:PATH[,key=value...]"},
+        {"%s/bad.json", NT_EINVAL, "bad.json: line 1, column"},
         {"%s/none.json", NT_EIO, "none.json: cannot open"},
     };
     temp_dir t = temp_dir_new();
 
     put_idx(&t, "train", 20, 8, 8, false);
+    put_file(&t, "bad.json", "{]", 2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refuse_data(&t, cases[i].spec, cases[i].status, cases[i].part);
     temp_dir_remove(&t);

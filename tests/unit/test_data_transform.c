@@ -368,6 +368,54 @@ NT_TEST(cutout_clears_a_square_that_may_stick_out)
     bench_close(&b);
 }
 
+static void check_jitter(const char *args, const uint8_t *px, const uint8_t *want)
+{
+    char list[128];
+    nt_rng rng = stream(0);
+    const uint8_t *got;
+    bench b;
+
+    snprintf(list, sizeof list, "[{\"color_jitter\": {%s}}]", args);
+    bench_open(&b, list);
+    got = bench_run(&b, px, 1, 2, 3, &rng);
+    for (int i = 0; i < 6; i++)
+        if (got[i] != want[i])
+            fail_msg("%s: value %d is %d, want %d", args, i, got[i], want[i]);
+    bench_close(&b);
+}
+
+NT_TEST(color_jitter_mixes_with_black_the_mean_luma_or_the_own_luma)
+{
+    const uint8_t px[] = {100, 100, 100,
+                          200, 0,   255}; /* luma 100 and 88.9: 89; mean 94.5: 95 */
+
+    check_jitter("\"brightness\": [1.5, 1.5]", px, (uint8_t[]){150, 150, 150, 255, 0, 255});
+    check_jitter("\"contrast\": [0, 0]", px, (uint8_t[]){95, 95, 95, 95, 95, 95});
+    check_jitter("\"contrast\": [2, 2]", px, (uint8_t[]){105, 105, 105, 255, 0, 255});
+    check_jitter("\"saturation\": [0.5, 0.5]", px, (uint8_t[]){100, 100, 100, 144, 44, 172});
+    check_jitter("", px, px);
+}
+
+NT_TEST(color_jitter_draws_its_factor_from_the_range_and_rests_without_augmentation)
+{
+    const uint8_t px[] = {100, 100, 100, 200, 0, 255};
+    int least = 255, most = 0;
+    bench b;
+
+    bench_open(&b, "[{\"color_jitter\": {\"brightness\": 0.4}}]");
+    for (uint64_t i = 0; i < 200; i++) {
+        nt_rng rng = stream(i);
+        int got = bench_run(&b, px, 1, 2, 3, &rng)[0];
+
+        least = got < least ? got : least;
+        most = got > most ? got : most;
+    }
+    assert_in_range(least, 60, 63);
+    assert_in_range(most, 136, 140);
+    assert_memory_equal(bench_run(&b, px, 1, 2, 3, NULL), px, sizeof px);
+    bench_close(&b);
+}
+
 NT_TEST(bad_transforms_are_named_with_their_path)
 {
     static const struct {
