@@ -34,11 +34,6 @@ typedef struct binary_prim {
     nest nest[2];
 } binary_prim;
 
-static int64_t min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void row(nt_binary_kind kind, float *y, const float *a, const float *b, int64_t n)
 {
     switch (kind) {
@@ -64,6 +59,13 @@ static void row(nt_binary_kind kind, float *y, const float *a, const float *b, i
     }
 }
 
+static void fill(float *y, float v, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = v;
+}
+
 /* n elements as a dense fp32 row: where they lie, or in buf. */
 static const float *operand(float *buf, const void *p, nt_dtype t, int64_t at, int64_t stride,
                             int64_t n)
@@ -75,6 +77,8 @@ static const float *operand(float *buf, const void *p, nt_dtype t, int64_t at, i
         return f + at;
     if (stride == 1)
         blas_row_load(buf, b + at, t, n);
+    else if (stride == 0)
+        fill(buf, t == NT_F32 ? f[at] : nt_bf16_to_f32(b[at]), n);
     else
         for (int64_t i = 0; i < n; i++)
             buf[i] = t == NT_F32 ? f[at + i * stride] : nt_bf16_to_f32(b[at + i * stride]);
@@ -107,7 +111,7 @@ static void move(int64_t at[3], const dim *d, int64_t steps)
 static void run_nest(const binary_prim *p, void *const *arg, const nest *t)
 {
     const dim *rows = &t->d[t->n - 2], *cols = &t->d[t->n - 1];
-    int64_t width = min(cols->size, BLAS_TILE), height = BLAS_TILE / width;
+    int64_t width = blas_min(cols->size, BLAS_TILE), height = BLAS_TILE / width;
     int64_t across = (cols->size + width - 1) / width;
     int64_t down = (rows->size + height - 1) / height, tiles = across * down;
 
@@ -122,8 +126,8 @@ static void run_nest(const binary_prim *p, void *const *arg, const nest *t)
             move(at, &t->d[k], rest % t->d[k].size);
         move(at, rows, r);
         move(at, cols, c);
-        for (int64_t end = min(r + height, rows->size); r < end; r++, move(at, rows, 1))
-            run_row(p, arg, at, cols, min(width, cols->size - c));
+        for (int64_t end = blas_min(r + height, rows->size); r < end; r++, move(at, rows, 1))
+            run_row(p, arg, at, cols, blas_min(width, cols->size - c));
     }
 }
 

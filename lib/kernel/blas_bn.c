@@ -33,11 +33,6 @@ typedef struct coefs {
     const float *mean, *scale, *shift;
 } coefs;
 
-static int64_t min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Where column c of image n has its bytes of mask: those of a column lie together. */
 static uint8_t *mask_of(const bn_prim *p, void *workspace, int64_t n, const blas_column *c)
 {
@@ -90,7 +85,7 @@ static void apply_column(const bn_prim *p, void *y, const void *x, uint8_t *mask
     float x_buf[BLAS_TILE], y_buf[BLAS_TILE];
 
     for (int64_t i = 0; i < p->layout.points; i += c->rows) {
-        int64_t rows = min(c->rows, p->layout.points - i), at = c->at + i * c->step;
+        int64_t rows = blas_min(c->rows, p->layout.points - i), at = c->at + i * c->step;
         const float *from = blas_tile_get(x_buf, x, p->dtype, c, at, rows);
         float *to = blas_tile_at(y_buf, y, p->dtype, c, at);
 
@@ -187,8 +182,11 @@ static const float *masked(float *buf, const float *dy, const uint8_t *mask, int
     if (!mask)
         return dy;
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        buf[i] = mask[i] ? dy[i] : 0;
+    for (int64_t i = 0; i < n; i++) {
+        float v = dy[i]; /* read in any case: this is what makes it vectorise */
+
+        buf[i] = mask[i] ? v : 0;
+    }
     return buf;
 }
 
@@ -199,7 +197,7 @@ static void sum_column(const bn_prim *p, sums *s, const void *x, const void *dy,
     float x_buf[BLAS_TILE], dy_buf[BLAS_TILE], g_buf[BLAS_TILE];
 
     for (int64_t i = 0; i < p->layout.points; i += c->rows) {
-        int64_t rows = min(c->rows, p->layout.points - i), at = c->at + i * c->step;
+        int64_t rows = blas_min(c->rows, p->layout.points - i), at = c->at + i * c->step;
         const float *a = blas_tile_get(x_buf, x, p->dtype, c, at, rows), *b = NULL;
 
         if (dy) {
@@ -298,7 +296,7 @@ static void bwd_column(const bn_prim *p, void *dx, const void *x, const void *dy
     float x_buf[BLAS_TILE], dy_buf[BLAS_TILE], g_buf[BLAS_TILE], dx_buf[BLAS_TILE];
 
     for (int64_t i = 0; i < p->layout.points; i += c->rows) {
-        int64_t rows = min(c->rows, p->layout.points - i), at = c->at + i * c->step;
+        int64_t rows = blas_min(c->rows, p->layout.points - i), at = c->at + i * c->step;
         const float *from = blas_tile_get(x_buf, x, p->dtype, c, at, rows);
         const float *g = masked(g_buf, blas_tile_get(dy_buf, dy, p->dtype, c, at, rows),
                                 mask ? mask + i * c->lanes : NULL, rows * c->lanes);
@@ -361,7 +359,7 @@ static nt_status bn_new(bn_prim **out, const nt_bn_desc *d, blas_run_fn *run, nt
     p->layout = blas_layout_of(&d->x);
     p->eps = d->eps;
     p->relu = d->relu;
-    p->parts = min(p->layout.n, PARTS);
+    p->parts = blas_min(p->layout.n, PARTS);
     *out = p;
 done:
     return s;

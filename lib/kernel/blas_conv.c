@@ -29,29 +29,14 @@ typedef struct block {
     int64_t width;
 } block;
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static int64_t min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t round16(int64_t floats)
-{
-    return ((size_t)floats + 15) / 16 * 16;
-}
-
 static int64_t blocks_of_image(const blas_conv *c)
 {
-    return ceil_div(c->w.n_out, c->width);
+    return blas_ceil_div(c->w.n_out, c->width);
 }
 
 static int64_t block_count(const blas_conv *c)
 {
-    return ceil_div(c->d.n, c->images) * blocks_of_image(c);
+    return blas_ceil_div(c->d.n, c->images) * blocks_of_image(c);
 }
 
 /* step: elements of an image of the tensor that the span will walk. */
@@ -60,9 +45,9 @@ static block block_of(const blas_conv *c, int64_t i, int64_t step)
     int64_t per = blocks_of_image(c), from = i % per * c->width;
     block b = {.n = i / per * c->images};
 
-    b.span = (blas_span){.images = min(c->images, c->d.n - b.n),
+    b.span = (blas_span){.images = blas_min(c->images, c->d.n - b.n),
                          .from = from,
-                         .to = min(from + c->width, c->w.n_out),
+                         .to = blas_min(from + c->width, c->w.n_out),
                          .step = step};
     b.width = blas_span_width(&b.span);
     return b;
@@ -124,7 +109,7 @@ static void fwd_block(const blas_conv *c, void *const *arg, float *buf, const bl
     int64_t rows = c->cg * c->w.n_ker;
     bool in_place =
         c->d.dst == NT_F32 && b->span.images == 1 && !blas_has_sum(c->d.post, c->d.n_post);
-    float *product = buf + round16(rows * b->width);
+    float *product = buf + blas_round16(rows * b->width);
 
     for (int64_t g = 0; g < c->d.g; g++) {
         blas_matrix w = {(const float *)arg[1] + g * c->kg * rows, rows, false};
@@ -164,14 +149,14 @@ typedef struct share {
 
 static int64_t shares(const blas_conv *c)
 {
-    return c->d.g * ceil_div(c->cg, c->channels);
+    return c->d.g * blas_ceil_div(c->cg, c->channels);
 }
 
 static share share_of(const blas_conv *c, int64_t i)
 {
-    int64_t per = ceil_div(c->cg, c->channels), first = i % per * c->channels;
+    int64_t per = blas_ceil_div(c->cg, c->channels), first = i % per * c->channels;
 
-    return (share){i / per, first, min(c->channels, c->cg - first)};
+    return (share){i / per, first, blas_min(c->channels, c->cg - first)};
 }
 
 static void zero_planes(float *dx, int64_t images, int64_t step, int64_t count)
@@ -187,7 +172,7 @@ static void bwd_data_block(const blas_conv *c, void *const *arg, float *buf, flo
     int64_t rows = c->cg * c->w.n_ker;
     const float *weights = (const float *)arg[1] + s.g * c->kg * rows + s.first * c->w.n_ker;
     blas_matrix wt = {weights, rows, true};
-    float *col = buf + round16(c->kg * b->width);
+    float *col = buf + blas_round16(c->kg * b->width);
     blas_matrix dy = gradients(c, buf, arg[0], b, s.g);
 
     if (b->span.images == 1 && blas_is_pointwise(&c->w)) {
@@ -207,7 +192,7 @@ static void bwd_data_images(const blas_conv *c, void *const *arg, float *buf, in
     int64_t step = in_place ? c->d.c * c->w.n_in : planes;
     block b = block_of(c, set * per, step);
     int64_t at = (b.n * c->d.c + s.g * c->cg + s.first) * c->w.n_in;
-    float *work = buf + (in_place ? 0 : round16(b.span.images * planes));
+    float *work = buf + (in_place ? 0 : blas_round16(b.span.images * planes));
     float *dx = in_place ? (float *)arg[2] + at : buf;
 
     zero_planes(dx, b.span.images, step, planes);
@@ -223,7 +208,7 @@ static void bwd_data_images(const blas_conv *c, void *const *arg, float *buf, in
 static nt_status run_bwd_data(nt_prim *p, void *const *arg, void *scratch, nt_err *e)
 {
     const blas_conv *c = (const blas_conv *)p;
-    int64_t sets = ceil_div(c->d.n, c->images), n = shares(c);
+    int64_t sets = blas_ceil_div(c->d.n, c->images), n = shares(c);
 
     (void)e;
 #pragma omp parallel for schedule(static) num_threads(c->threads)
@@ -241,7 +226,7 @@ static void bwd_weights_share(const blas_conv *c, void *const *arg, float *buf, 
 
     for (int64_t i = 0; i < block_count(c); i++) {
         block b = block_of(c, i, c->d.c * c->w.n_in);
-        float *col_buf = buf + round16(c->kg * b.width);
+        float *col_buf = buf + blas_round16(c->kg * b.width);
         blas_matrix dy = gradients(c, buf, arg[1], &b, s.g);
         blas_matrix col = columns(c, col_buf, arg[0], &b, s.g * c->cg + s.first, s.channels);
 
@@ -274,7 +259,7 @@ void blas_conv_bias_grad(float *db, const void *dy, const blas_conv *c)
 
         for (int64_t n = 0; n < c->d.n; n++)
             for (int64_t i = 0; i < c->w.n_out; i += BLAS_TILE) {
-                int64_t part = min(BLAS_TILE, c->w.n_out - i);
+                int64_t part = blas_min(BLAS_TILE, c->w.n_out - i);
 
                 blas_row_load(buf, element(dy, c->d.dst, (n * c->d.k + k) * c->w.n_out + i),
                               c->d.dst, part);
@@ -301,7 +286,7 @@ static nt_status run_copy(nt_prim *p, void *const *arg, void *scratch, nt_err *e
     (void)scratch, (void)e;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < c->count; i += BLAS_TILE) {
-        int64_t n = min(BLAS_TILE, c->count - i);
+        int64_t n = blas_min(BLAS_TILE, c->count - i);
         uint16_t rounded[BLAS_TILE];
 
         if (c->round_bf16) {
@@ -353,11 +338,12 @@ done:
 /* How the batch is cut; see the top. */
 static void cut(blas_conv *c)
 {
-    int64_t pieces = c->w.n_out > BLOCK_POSITIONS ? ceil_div(c->w.n_out, BLOCK_POSITIONS) : 1;
+    int64_t pieces =
+        c->w.n_out > BLOCK_POSITIONS ? blas_ceil_div(c->w.n_out, BLOCK_POSITIONS) : 1;
 
-    c->width = ceil_div(c->w.n_out, pieces);
-    c->images = pieces > 1 ? 1 : min(c->d.n, BLOCK_POSITIONS / c->w.n_out);
-    c->channels = BLOCK_ROWS / c->w.n_ker > 0 ? min(BLOCK_ROWS / c->w.n_ker, c->cg) : 1;
+    c->width = blas_ceil_div(c->w.n_out, pieces);
+    c->images = pieces > 1 ? 1 : blas_min(c->d.n, BLOCK_POSITIONS / c->w.n_out);
+    c->channels = BLOCK_ROWS / c->w.n_ker > 0 ? blas_min(BLOCK_ROWS / c->w.n_ker, c->cg) : 1;
 }
 
 static nt_status conv_new(blas_conv **out, nt_device *dev, const nt_conv_desc *d, nt_err *e)
@@ -406,7 +392,7 @@ nt_status blas_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc
     NT_TRY(conv_new(&c, dev, d, e));
     NT_TRY(blas_copy_new(&pack, d->k * c->cg * c->w.n_ker, d->src == NT_BF16, e));
     width = c->images * c->width;
-    set_run(c, run_fwd, round16(c->cg * c->w.n_ker * width) + round16(c->kg * width),
+    set_run(c, run_fwd, blas_round16(c->cg * c->w.n_ker * width) + blas_round16(c->kg * width),
             blas_depthwise_fwd);
     *out = (nt_conv_fwd){&c->head, pack, packed_bytes(c), NT_FMT_PLAIN, NT_FMT_PLAIN};
     return NT_OK;
@@ -427,9 +413,9 @@ nt_status blas_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt
     NT_TRY(conv_new(&c, dev, d, e));
     NT_TRY(blas_copy_new(&pack, d->k * c->cg * c->w.n_ker, d->dst == NT_BF16, e));
     width = c->images * c->width;
-    own = d->src == NT_F32 ? 0 : round16(c->images * c->channels * c->w.n_in);
+    own = d->src == NT_F32 ? 0 : blas_round16(c->images * c->channels * c->w.n_in);
     set_run(c, run_bwd_data,
-            own + round16(c->kg * width) + round16(c->channels * c->w.n_ker * width),
+            own + blas_round16(c->kg * width) + blas_round16(c->channels * c->w.n_ker * width),
             blas_depthwise_bwd_data);
     *out = (nt_conv_bwd_data){&c->head, pack, packed_bytes(c), NT_FMT_PLAIN, NT_FMT_PLAIN};
     return NT_OK;
@@ -450,7 +436,7 @@ nt_status blas_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
     NT_TRY(blas_copy_new(&unpack, d->k * c->cg * c->w.n_ker, false, e));
     width = c->images * c->width;
     set_run(c, run_bwd_weights,
-            round16(c->kg * width) + round16(c->channels * c->w.n_ker * width),
+            blas_round16(c->kg * width) + blas_round16(c->channels * c->w.n_ker * width),
             blas_depthwise_bwd_weights);
     *out = (nt_conv_bwd_weights){&c->head, unpack, packed_bytes(c), NT_FMT_PLAIN, NT_FMT_PLAIN};
     return NT_OK;

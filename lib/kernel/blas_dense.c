@@ -11,11 +11,6 @@ typedef struct dense_prim {
     nt_dense_desc d;
 } dense_prim;
 
-static size_t round16(int64_t floats)
-{
-    return ((size_t)floats + 15) / 16 * 16;
-}
-
 /* count elements of x as fp32: where they lie, or in *scratch, which moves on. */
 static const float *widened(float **scratch, const void *x, nt_dtype t, int64_t count)
 {
@@ -25,15 +20,14 @@ static const float *widened(float **scratch, const void *x, nt_dtype t, int64_t 
         return x;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < count; i += BLAS_TILE)
-        blas_row_load(y + i, (const uint16_t *)x + i, t,
-                      count - i < BLAS_TILE ? count - i : BLAS_TILE);
-    *scratch += round16(count);
+        blas_row_load(y + i, (const uint16_t *)x + i, t, blas_min(BLAS_TILE, count - i));
+    *scratch += blas_round16(count);
     return y;
 }
 
 static size_t widened_floats(nt_dtype t, int64_t count)
 {
-    return t == NT_F32 ? 0 : round16(count);
+    return t == NT_F32 ? 0 : blas_round16(count);
 }
 
 /* The weights as the k x n matrix that x is multiplied by. */
@@ -89,7 +83,7 @@ static void bias_grad(float *db, const float *dy, const nt_dense_desc *d)
 {
 #pragma omp parallel for schedule(static)
     for (int64_t j = 0; j < d->n; j += BLAS_LANES) {
-        int64_t part = d->n - j < BLAS_LANES ? d->n - j : BLAS_LANES;
+        int64_t part = blas_min(BLAS_LANES, d->n - j);
         double sum[BLAS_LANES] = {0};
 
         for (int64_t i = 0; i < d->m; i++)
@@ -158,7 +152,7 @@ nt_status blas_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc 
     (void)dev, (void)training;
     return dense_new(out, d, run_fwd,
                      widened_floats(d->src, d->m * d->k) +
-                         (fwd_in_place(d) ? 0 : round16(d->m * d->n)),
+                         (fwd_in_place(d) ? 0 : blas_round16(d->m * d->n)),
                      d->src == NT_BF16, e);
 }
 

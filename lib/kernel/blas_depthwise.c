@@ -10,7 +10,7 @@
 
 size_t blas_depthwise_scratch(const blas_conv *c)
 {
-    return ((size_t)(c->w.n_in + c->w.n_out + 2 * c->w.n_ker) + 15) / 16 * 16;
+    return blas_round16(c->w.n_in + c->w.n_out + 2 * c->w.n_ker);
 }
 
 /* A plane of a tensor as fp32: where it lies, or in buf. */

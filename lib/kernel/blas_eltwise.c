@@ -37,7 +37,7 @@ static void for_parts(const eltwise_prim *p, void *const *arg, part_fn *f)
 
 #pragma omp parallel for schedule(static) if (count > 16 * BLAS_TILE)
     for (int64_t i = 0; i < count; i += BLAS_TILE)
-        f(p, arg, i, count - i < BLAS_TILE ? count - i : BLAS_TILE);
+        f(p, arg, i, blas_min(BLAS_TILE, count - i));
 }
 
 static void fwd_part(const eltwise_prim *p, void *const *arg, int64_t i, int64_t n)
@@ -88,11 +88,12 @@ static void sum_part(const eltwise_prim *p, void *const *arg, int64_t i, int64_t
     float buf[BLAS_TILE], sum_buf[BLAS_TILE];
     void *y = arg[p->n];
     float *sum = p->dtype == NT_F32 ? (float *)y + i : sum_buf;
+    const float *so_far = get(sum_buf, arg[0], p->dtype, i, n);
 
-    if (p->dtype != NT_F32 || arg[0] != y)
-        blas_row_load(sum, at(arg[0], p->dtype, i), p->dtype, n);
-    for (int j = 1; j < p->n; j++)
-        blas_row_add(sum, get(buf, arg[j], p->dtype, i, n), n);
+    for (int j = 1; j < p->n; j++, so_far = sum)
+        blas_row_add(sum, so_far, get(buf, arg[j], p->dtype, i, n), n);
+    if (p->n == 1 && so_far != sum)
+        blas_row_load(sum, so_far, NT_F32, n);
     if (p->dtype != NT_F32)
         blas_row_store((uint16_t *)y + i, p->dtype, sum, n);
 }

@@ -56,7 +56,7 @@ void blas_im2col(float *col, int64_t ld, const void *x, nt_dtype t, const nt_win
 static void scatter(float *x, const float *y, int64_t stride, int64_t n)
 {
     if (stride == 1)
-        blas_row_add(x, y, n);
+        blas_row_add(x, x, y, n);
     else
         for (int64_t i = 0; i < n; i++)
             x[i * stride] += y[i];

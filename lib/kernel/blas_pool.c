@@ -29,7 +29,7 @@ typedef struct pool_prim {
 
 static int64_t lanes_at_most(const pool_prim *p)
 {
-    return p->in.lanes < BLAS_LANES ? p->in.lanes : BLAS_LANES;
+    return blas_min(BLAS_LANES, p->in.lanes);
 }
 
 static float *x_buffer(const pool_prim *p, void *scratch)
@@ -47,7 +47,7 @@ static int32_t *winners(const pool_prim *p, void *workspace, int64_t n, const bl
     return workspace ? (int32_t *)workspace + (n * p->in.c + c->c) * p->w.n_out : NULL;
 }
 
-static void max_run(float *y, const float *x, int64_t step, int64_t n)
+static inline void max_run(float *y, const float *x, int64_t step, int64_t n)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
@@ -55,8 +55,8 @@ static void max_run(float *y, const float *x, int64_t step, int64_t n)
 }
 
 /* The same, with the input position at + i*at_step of each maximum. */
-static void max_run_won(float *y, int32_t *won, const float *x, int64_t step, int64_t n,
-                        int64_t at, int64_t at_step)
+static inline void max_run_won(float *y, int32_t *won, const float *x, int64_t step, int64_t n,
+                               int64_t at, int64_t at_step)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
@@ -67,7 +67,7 @@ static void max_run_won(float *y, int32_t *won, const float *x, int64_t step, in
     }
 }
 
-static void add_run(float *y, const float *x, int64_t step, int64_t n)
+static inline void add_run(float *y, const float *x, int64_t step, int64_t n)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
@@ -80,24 +80,32 @@ static void spread_run(float *x, const float *y, int64_t step, int64_t n)
         x[i * step] += y[i];
 }
 
+/* A run of n elements of y; x is read every step-th, from input position `at` on. */
+static inline void fwd_run(const pool_prim *p, float *y, int32_t *won, const float *x,
+                           int64_t step, int64_t n, int64_t at, int64_t at_step)
+{
+    if (p->kind != NT_POOL_MAX)
+        add_run(y, x, step, n);
+    else if (won)
+        max_run_won(y, won, x, step, n, at, at_step);
+    else
+        max_run(y, x, step, n);
+}
+
 /* One tap of one output row: a single run of points where there is one lane, else a run of
- * lanes for each point. */
+ * lanes for each point. Steps of 1 are written out, which lets them vectorise. */
 static void fwd_stretch(const pool_prim *p, float *y, int32_t *won, const float *x,
                         const nt_stretch *s, int64_t lanes)
 {
-    int64_t stride = p->w.stride[2], runs = lanes == 1 ? 1 : s->n;
-    int64_t n = lanes == 1 ? s->n : lanes, step = lanes == 1 ? stride : 1;
+    int64_t stride = p->w.stride[2], o = (s->o + s->before) * lanes, at = s->at;
 
-    for (int64_t i = 0; i < runs; i++) {
-        int64_t o = (s->o + s->before + i) * lanes, at = s->at + i * stride;
-
-        if (p->kind != NT_POOL_MAX)
-            add_run(y + o, x + at * lanes, step, n);
-        else if (won)
-            max_run_won(y + o, won + o, x + at * lanes, step, n, at, lanes == 1 ? stride : 0);
-        else
-            max_run(y + o, x + at * lanes, step, n);
-    }
+    if (lanes == 1 && stride > 1)
+        fwd_run(p, y + o, won ? won + o : NULL, x + at, stride, s->n, at, stride);
+    else if (lanes == 1)
+        fwd_run(p, y + o, won ? won + o : NULL, x + at, 1, s->n, at, 1);
+    else
+        for (int64_t i = 0; i < s->n; i++, o += lanes, at += stride)
+            fwd_run(p, y + o, won ? won + o : NULL, x + at * lanes, 1, lanes, at, 0);
 }
 
 static void fwd_windows(const pool_prim *p, float *y, int32_t *won, const float *x,
@@ -314,7 +322,7 @@ static nt_status pool_new(pool_prim **out, nt_device *dev, const nt_pool_desc *d
     p->threads = nt_device_threads(dev);
     p->whole = is_whole(&w);
     fill_divisors(p, d);
-    p->per_thread = ((size_t)((w.n_in + w.n_out) * lanes_at_most(p)) + 15) / 16 * 16;
+    p->per_thread = blas_round16((w.n_in + w.n_out) * lanes_at_most(p));
     p->head.scratch = p->per_thread * (size_t)p->threads * sizeof(float);
     *out = p;
 done:

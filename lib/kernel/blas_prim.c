@@ -80,7 +80,7 @@ blas_column blas_column_of(blas_layout l, int64_t n, int64_t i)
 {
     int64_t per = columns_in_block(l), block = i / per, lane = i % per * BLAS_LANES;
     int64_t real = blas_layout_lanes(l, block) - lane;
-    int64_t lanes = real < BLAS_LANES ? real : BLAS_LANES;
+    int64_t lanes = blas_min(BLAS_LANES, real);
 
     return (blas_column){
         .at = (n * l.blocks + block) * l.points * l.lanes + lane,
@@ -107,8 +107,7 @@ const float *blas_tile_get(float *buf, const void *x, nt_dtype t, const blas_col
     if (c->lanes == c->step)
         blas_row_load(buf, from, t, rows * c->lanes);
     else
-        for (int64_t i = 0; i < rows; i++)
-            blas_row_load(buf + i * c->lanes, from + (size_t)(i * c->step) * size, t, c->lanes);
+        blas_rows_load(buf, c->lanes, from, c->step, t, rows, c->lanes);
     return buf;
 }
 
@@ -128,6 +127,5 @@ void blas_tile_put(void *y, nt_dtype t, const blas_column *c, int64_t at, int64_
     if (c->lanes == c->step)
         blas_row_store(to, t, v, rows * c->lanes);
     else
-        for (int64_t i = 0; i < rows; i++)
-            blas_row_store(to + (size_t)(i * c->step) * size, t, v + i * c->lanes, c->lanes);
+        blas_rows_store(to, c->step, t, v, c->lanes, rows, c->lanes);
 }

@@ -6,6 +6,23 @@
 
 #include "kernel/internal.h"
 
+static inline int64_t blas_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* a / b rounded up, of numbers that are not negative */
+static inline int64_t blas_ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Floats of scratch that keep what follows aligned to 64 bytes. */
+static inline size_t blas_round16(int64_t floats)
+{
+    return (size_t)blas_ceil_div(floats, 16) * 16;
+}
+
 typedef nt_status blas_run_fn(nt_prim *p, void *const *arg, void *scratch, nt_err *e);
 
 /* A zeroed prim of `size` bytes (its own struct, whose head is nt_prim); NULL without memory.

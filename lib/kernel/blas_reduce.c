@@ -52,7 +52,7 @@ static void sum_lanes(const reduce_prim *p, float *b, const float *a)
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < p->kept.count * strips; i++) {
         int64_t first = i % strips * BLAS_LANES;
-        int64_t lanes = p->run - first < BLAS_LANES ? p->run - first : BLAS_LANES;
+        int64_t lanes = blas_min(BLAS_LANES, p->run - first);
         const float *from = a + offset(&p->kept, i / strips) + first;
         double sum[BLAS_LANES] = {0};
 

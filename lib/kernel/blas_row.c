@@ -10,9 +10,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Needs the loader's indirect functions, which sanitizers do not get along with. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(NT_SAN)
-#define CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+/* Needs the loader's indirect functions, which sanitizers do not get along with; clang 14 gives
+ * the dispatcher another name than its callers use. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(NT_SAN)
+#define CLONES __attribute__((target_clones("default", "avx2")))
 #else
 #define CLONES
 #endif
@@ -33,46 +34,70 @@ static inline uint32_t float_to_bits(float f)
     return u;
 }
 
-CLONES static void load_bf16(float *restrict y, const uint16_t *restrict x, int64_t n)
+CLONES static void load_bf16(float *restrict y, int64_t ldy, const uint16_t *restrict x,
+                             int64_t ldx, int64_t rows, int64_t n)
 {
+    for (; rows > 0; rows--, y += ldy, x += ldx) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = bits_to_float((uint32_t)x[i] << 16);
+        for (int64_t i = 0; i < n; i++)
+            y[i] = bits_to_float((uint32_t)x[i] << 16);
+    }
 }
 
 /* As nt_f32_to_bf16, in a form that vectorises. */
-CLONES static void store_bf16(uint16_t *restrict y, const float *restrict x, int64_t n)
+CLONES static void store_bf16(uint16_t *restrict y, int64_t ldy, const float *restrict x,
+                              int64_t ldx, int64_t rows, int64_t n)
 {
+    for (; rows > 0; rows--, y += ldy, x += ldx) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t u = float_to_bits(x[i]);
-        uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t u = float_to_bits(x[i]);
+            uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
 
-        y[i] = (uint16_t)((u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : rounded);
+            y[i] = (uint16_t)((u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : rounded);
+        }
     }
+}
+
+static void copy(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t n)
+{
+    for (; rows > 0; rows--, y += ldy, x += ldx)
+        memcpy(y, x, (size_t)n * sizeof *y);
+}
+
+void blas_rows_load(float *y, int64_t ldy, const void *x, int64_t ldx, nt_dtype t, int64_t rows,
+                    int64_t n)
+{
+    if (t == NT_BF16)
+        load_bf16(y, ldy, x, ldx, rows, n);
+    else
+        copy(y, ldy, x, ldx, rows, n);
+}
+
+void blas_rows_store(void *y, int64_t ldy, nt_dtype t, const float *x, int64_t ldx,
+                     int64_t rows, int64_t n)
+{
+    if (t == NT_BF16)
+        store_bf16(y, ldy, x, ldx, rows, n);
+    else
+        copy(y, ldy, x, ldx, rows, n);
 }
 
 void blas_row_load(float *y, const void *x, nt_dtype t, int64_t n)
 {
-    if (t == NT_BF16)
-        load_bf16(y, x, n);
-    else
-        memcpy(y, x, (size_t)n * sizeof *y);
+    blas_rows_load(y, n, x, n, t, 1, n);
 }
 
 void blas_row_store(void *y, nt_dtype t, const float *x, int64_t n)
 {
-    if (t == NT_BF16)
-        store_bf16(y, x, n);
-    else
-        memcpy(y, x, (size_t)n * sizeof *x);
+    blas_rows_store(y, n, t, x, n, 1, n);
 }
 
-CLONES void blas_row_add(float *y, const float *x, int64_t n)
+CLONES void blas_row_add(float *y, const float *a, const float *b, int64_t n)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        y[i] += x[i];
+        y[i] = a[i] + b[i];
 }
 
 CLONES void blas_row_axpy(float *y, float a, const float *x, int64_t n)
@@ -270,7 +295,7 @@ bool blas_has_sum(const nt_post *post, int n_post)
 static void add_bias(float *v, int64_t n, const float *bias, int step)
 {
     if (step) {
-        blas_row_add(v, bias, n);
+        blas_row_add(v, v, bias, n);
         return;
     }
 #pragma omp simd
@@ -284,14 +309,14 @@ static void add_old(float *v, const void *y, nt_dtype t, int64_t n)
     float buf[256];
 
     if (t == NT_F32) {
-        blas_row_add(v, y, n);
+        blas_row_add(v, v, y, n);
         return;
     }
     for (int64_t i = 0; i < n; i += 256) {
         int64_t part = n - i < 256 ? n - i : 256;
 
         blas_row_load(buf, (const uint16_t *)y + i, t, part);
-        blas_row_add(v + i, buf, part);
+        blas_row_add(v + i, v + i, buf, part);
     }
 }
 

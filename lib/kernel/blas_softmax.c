@@ -47,9 +47,7 @@ static void load(float *v, const softmax_prim *p, const void *x, strip t)
     if (p->inner == 1)
         blas_row_load(v, from, p->dtype, p->extent);
     else
-        for (int64_t i = 0; i < p->extent; i++)
-            blas_row_load(v + i * t.lanes, from + (size_t)(i * p->inner) * size, p->dtype,
-                          t.lanes);
+        blas_rows_load(v, t.lanes, from, p->inner, p->dtype, p->extent, t.lanes);
 }
 
 static void store(void *y, const softmax_prim *p, const float *v, strip t)
@@ -60,9 +58,7 @@ static void store(void *y, const softmax_prim *p, const float *v, strip t)
     if (p->inner == 1)
         blas_row_store(to, p->dtype, v, p->extent);
     else
-        for (int64_t i = 0; i < p->extent; i++)
-            blas_row_store(to + (size_t)(i * p->inner) * size, p->dtype, v + i * t.lanes,
-                           t.lanes);
+        blas_rows_store(to, p->inner, p->dtype, v, t.lanes, p->extent, t.lanes);
 }
 
 /* v[0], v[step] ... v[(n-1) step]. The largest term is exp(0), so nothing overflows. */
@@ -178,9 +174,7 @@ nt_status blas_softmax_new(nt_prim **out, nt_device *dev, const nt_desc *x, int 
 
     if (s != NT_OK)
         return s;
-    p->per_thread =
-        ((size_t)(p->extent * (p->inner < STRIP_LANES ? p->inner : STRIP_LANES)) + 15) / 16 *
-        16;
+    p->per_thread = blas_round16(p->extent * blas_min(p->inner, STRIP_LANES));
     p->head.scratch = p->per_thread * (size_t)p->threads * sizeof(float);
     *out = &p->head;
     return NT_OK;
