@@ -330,4 +330,50 @@ NT_TEST(every_end_of_a_folder_holds_all_classes)
     temp_dir_remove(&t);
 }
 
+/* Opens and reads the whole split with the n-th allocation failing. */
+static nt_status read_starved(nt_dataset *d, const char *name, long n, nt_err *e)
+{
+    const nt_batch *b;
+    nt_split *p = NULL;
+    nt_loader *l = NULL;
+    nt_status s;
+
+    nt_alloc_fail_at(n);
+    s = nt_split_open(&p, d, name, e);
+    if (s == NT_OK)
+        s = nt_loader_new(&l, p, &plain, e);
+    if (s == NT_OK)
+        s = nt_loader_start(l, 0, 0, e);
+    if (s == NT_OK)
+        s = nt_loader_next(l, &b, e);
+    nt_alloc_fail_at(0);
+    nt_loader_free(l);
+    nt_split_free(p);
+    return s;
+}
+
+NT_TEST(lack_of_memory_anywhere_is_reported)
+{
+    temp_dir t = temp_dir_new();
+    struct archive *a = tar_new(&t, "tar.tar.gz", true);
+    int reported = 0;
+
+    put_six(&t, "folder");
+    tar_picture(a, "k/1.png", 1);
+    tar_picture(a, "k/2.png", 2);
+    tar_close(a);
+    for (long n = 1; n <= 120; n++) {
+        nt_dataset *d = open_data(&t, "folder:%s,size=4");
+        nt_err e = {{0}};
+        nt_status s = read_starved(d, n % 2 ? "folder" : "tar", n / 2 + 1, &e);
+
+        if (s != NT_OK && (s != NT_ENOMEM || !strstr(e.msg, "out of memory")))
+            fail_msg("allocation %ld: status %d '%s'", n / 2 + 1, s, e.msg);
+        reported += s != NT_OK;
+        nt_dataset_free(d);
+    }
+    assert_in_range(reported, 40, 118);
+    temp_dir_remove(&t);
+}
+
 NT_TEST_MAIN
