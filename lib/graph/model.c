@@ -88,9 +88,13 @@ done:
 static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
 {
     nt_status s = NT_OK;
+    int n_settled;
 
     NT_TRY(nt_graph_bind(g, ops, e));
     NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e));
+    NT_TRY(nt_pass_settle(g, &n_settled, e));
+    if (n_settled > 0)
+        NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e)); /* more is known now */
     NT_TRY(nt_pass_dead(g, NULL, e));
 done:
     return s;

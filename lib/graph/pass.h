@@ -21,15 +21,20 @@ nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
  * A parameter that is only rearranged (a transposed weight) passes its name on to the result.
  */
 nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e) NT_MUST_CHECK;
+/* Where only the batch size is open: what is computed from shapes and does not depend on it becomes
+ * constant, and targets of Reshape become constants with 0 and -1. nt_pass_fold then knows more,
+ * nt_pass_dead takes the arithmetic away. *n_settled may be NULL. */
+nt_status nt_pass_settle(nt_graph *g, int *n_settled, nt_err *e) NT_MUST_CHECK;
 /* Removes nodes whose outputs nobody uses, then compacts. */
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /* Removes Identity and inference-time Dropout, where no graph output needs it for its name. */
 nt_status nt_pass_identity(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /*
  * Makes the graph's shapes concrete: dimension k of input i becomes dims[i][k] (0: it stays as it
- * is); then infers and folds. Dimensions the file fixes must agree, but for the first, the batch:
- * models are often exported for batch size 1. Reshapes to a fixed batch then take theirs from
- * their input. NT_EINVAL names the input that does not fit, or the output that does not follow.
+ * is); then infers and folds, all values keeping their names. Dimensions the file fixes must agree,
+ * but for the first, the batch: models are often exported for batch size 1. Reshapes to a fixed
+ * batch then take theirs from their input. NT_EINVAL names the input that does not fit, or the
+ * output that does not follow.
  */
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], nt_err *e)
     NT_MUST_CHECK;

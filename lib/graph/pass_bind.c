@@ -114,7 +114,7 @@ nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], n
         NT_TRY(free_batch(g, old, e));
     for (int i = 0; i < g->n_inputs; i++)
         NT_TRY(set_dims(g, g->inputs[i], dims[i], e));
-    NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e));
+    NT_TRY(nt_graph_fold(g, FOLD_BYTES, false, NULL, e));
     if (old >= 0)
         NT_TRY(check_outputs(g, had_batch, old, e));
 done:

@@ -93,7 +93,7 @@ static void pass_name_on(nt_graph *g, nt_value *from, nt_value *to)
 }
 
 /* The node goes; its outputs become constants. */
-static void become_constant(nt_graph *g, nt_node *n, nt_tensor **out)
+static void become_constant(nt_graph *g, nt_node *n, nt_tensor **out, bool rename)
 {
     static const char *const moves[] = {"Transpose", "Reshape", "Squeeze",  "Unsqueeze",
                                         "Flatten",   "Cast",    "Identity", NULL};
@@ -107,7 +107,7 @@ static void become_constant(nt_graph *g, nt_node *n, nt_tensor **out)
         nt_value_take_data(n->out[i], out[i]);
     }
     nt_graph_unhook_node(n);
-    if (from && to)
+    if (from && to && rename)
         pass_name_on(g, from, to);
 }
 
@@ -123,7 +123,7 @@ static void gather_inputs(const nt_tensor **in, nt_tensor *bare, const nt_node *
     }
 }
 
-static nt_status fold(bool *folded, nt_graph *g, nt_node *n, nt_err *e)
+static nt_status fold(bool *folded, nt_graph *g, nt_node *n, bool rename, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_tensor bare;
@@ -141,7 +141,7 @@ static nt_status fold(bool *folded, nt_graph *g, nt_node *n, nt_err *e)
     NT_TRY(make_outputs(out, n, e));
     s = g->ops->eval(n, in, out, &ignored);
     if (s == NT_OK) {
-        become_constant(g, n, out);
+        become_constant(g, n, out, rename);
         *folded = true;
     } else if (s == NT_EUNSUPPORTED) {
         s = NT_OK;
@@ -156,7 +156,7 @@ done:
     return s;
 }
 
-nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e)
+nt_status nt_graph_fold(nt_graph *g, size_t max_bytes, bool rename, int *n_folded, nt_err *e)
 {
     nt_status s = NT_OK;
     int count = 0;
@@ -166,7 +166,7 @@ nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e)
 
         NT_TRY(nt_node_infer(g, g->nodes[i], e));
         if (inputs_fold(g->nodes[i]) && outputs_fold(g->nodes[i], max_bytes))
-            NT_TRY(fold(&folded, g, g->nodes[i], e));
+            NT_TRY(fold(&folded, g, g->nodes[i], rename, e));
         count += folded;
     }
     if (n_folded)
@@ -174,4 +174,9 @@ nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e)
 done:
     nt_graph_sweep(g);
     return s;
+}
+
+nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e)
+{
+    return nt_graph_fold(g, max_bytes, true, n_folded, e);
 }

@@ -296,6 +296,66 @@ NT_TEST(binding_shapes_makes_everything_concrete)
     nt_graph_free(g);
 }
 
+NT_TEST(a_reshape_that_follows_the_batch_gets_a_constant_target)
+{
+    nt_graph *g = flatten(-1);
+    const nt_value *target;
+    int n = 0;
+
+    assert_ok(nt_pass_infer(g, e));
+    assert_ok(nt_pass_settle(g, &n, e));
+    assert_int_equal(n, 1);
+    target = nt_graph_find_value(g, "y")->producer->in[1];
+    assert_non_null(target->data);
+    assert_int_equal(nt_tensor_get_i64(target->data, 0), 0); /* as in the input */
+    assert_int_equal(nt_tensor_get_i64(target->data, 1), 20);
+    assert_ok(nt_pass_dead(g, NULL, e));
+    assert_int_equal(g->n_nodes, 1);
+    assert_ok(nt_pass_infer(g, e));
+    assert_string_equal(shape_of(g, "y"), "[N,20]");
+    check_consistent(g);
+    nt_graph_free(g);
+}
+
+NT_TEST(sizes_that_do_not_depend_on_the_batch_become_constants)
+{
+    nt_graph *g = new_graph();
+    nt_value *x = add_in(g, "x", 3, DIMS(-1, 4, 5));
+    nt_value *shape = add_op(g, "Shape", "shape", x, NULL);
+    nt_value *height = add_op(g, "Gather", "height", shape, add_ints(g, "one", 1, DIMS(1)));
+    nt_value *batch = add_op(g, "Gather", "batch", shape, add_ints(g, "zero", 1, DIMS(0)));
+    int n = 0;
+
+    finish(g, height);
+    assert_ok(nt_graph_add_output(g, batch, e));
+    assert_ok(nt_pass_infer(g, e));
+    assert_ok(nt_pass_settle(g, &n, e));
+    assert_int_equal(n, 1);
+    assert_int_equal(nt_tensor_get_i64(height->data, 0), 4);
+    assert_null(batch->data);
+    check_consistent(g);
+    nt_graph_free(g);
+}
+
+NT_TEST(two_batch_sizes_are_not_taken_for_one)
+{
+    nt_graph *g = new_graph();
+    nt_dim m = {-1, "M"};
+    nt_value *x = add_in(g, "x", 1, DIMS(-1)), *b = NULL, *shape;
+    int n = 0;
+
+    assert_ok(nt_graph_add_input(&b, g, "b", NT_F32, 1, &m, e));
+    shape = add_op(g, "Shape", "s", b, NULL);
+    shape = add_op(g, "Concat", "c", shape, add_ints(g, "one", 1, DIMS(1)));
+    finish(g, add_op(g, "Reshape", "y", x, shape));
+    assert_ok(nt_pass_infer(g, e));
+    assert_ok(nt_pass_settle(g, &n, e));
+    assert_int_equal(n, 1);
+    shape = g->outputs[0]->producer->in[1];
+    assert_int_equal(nt_tensor_get_i64(shape->data, 0), -1); /* whatever is left, not x's own */
+    nt_graph_free(g);
+}
+
 NT_TEST(binding_refuses_other_fixed_dimensions)
 {
     nt_graph *g = flatten(-1);
