@@ -10,12 +10,9 @@
 
 static bool is_parameter(const nt_value *v)
 {
-    for (int i = 0; v->data && i < v->n_uses; i++) {
-        const nt_op *op = v->uses[i].node->op;
-
-        if (v->uses[i].index < 32 && op->trainable & 1u << (unsigned)v->uses[i].index)
+    for (int i = 0; v->data && i < v->n_uses; i++)
+        if (nt_op_is_param(v->uses[i].node, v->uses[i].index))
             return true;
-    }
     return false;
 }
 

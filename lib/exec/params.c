@@ -20,7 +20,7 @@ static nt_param classify(const nt_value *v)
             continue;
         if (op->state & bit)
             p.is_state = true;
-        if (op->trainable & bit) {
+        if (nt_op_is_param(v->uses[i].node, v->uses[i].index)) {
             trainable = true;
             p.is_norm = p.is_norm || op->state;
         }

@@ -86,6 +86,10 @@ typedef struct nt_op {
     nt_status (*adapt)(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e);
 } nt_op;
 
+/* Is constant input i of a bound node a parameter: floating-point numbers that training may
+ * change? */
+bool nt_op_is_param(const nt_node *n, int i);
+
 /* The registry as the graph wants it. */
 const nt_graph_ops *nt_ops_table(void);
 /* Newest entry for the name at this opset, or NULL. */

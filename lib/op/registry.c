@@ -214,6 +214,18 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     return s;
 }
 
+bool nt_op_is_param(const nt_node *n, int i)
+{
+    const nt_value *v = i < n->n_in ? n->in[i] : NULL;
+    nt_dtype t = v ? v->dtype : NT_UNDEFINED;
+
+    if (!v || !v->data || i >= 32 || !n->op || !(n->op->trainable >> i & 1))
+        return false;
+    if (n->op->flags & NT_OPF_FIXED_SCALARS && nt_tensor_count(v->data) == 1)
+        return false;
+    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
+}
+
 static bool is_identity(const nt_node *n)
 {
     return n->op->flags & NT_OPF_IDENTITY;

@@ -145,7 +145,7 @@ int64_t nt_count_params(const nt_node *n)
     int64_t count = 0;
 
     for (int i = 0; i < n->n_in; i++)
-        if (n->op->trainable >> i & 1 && nt_const_in(n, i))
+        if (nt_op_is_param(n, i))
             count += nt_tensor_count(n->in[i]->data);
     return count;
 }

@@ -38,12 +38,8 @@ static void count_params(nt_profile *p, const nt_graph *g)
         const nt_value *v = g->values[i];
         bool trainable = false;
 
-        for (int k = 0; v->data && k < v->n_uses; k++) {
-            const nt_op *op = v->uses[k].node->op;
-
-            trainable = trainable || (v->uses[k].index < 32 &&
-                                      op->trainable & 1u << (unsigned)v->uses[k].index);
-        }
+        for (int k = 0; v->data && k < v->n_uses; k++)
+            trainable = trainable || nt_op_is_param(v->uses[k].node, v->uses[k].index);
         if (!trainable)
             continue;
         p->params += nt_tensor_count(v->data);
