@@ -118,11 +118,10 @@ done:
     return s;
 }
 
+/* As the archive has them now. */
 static nt_status find_masks(nt_trainer *t, nt_err *e)
 {
-    t->masks = nt_calloc((size_t)t->p->n + 1, sizeof *t->masks);
-    if (t->masks == NULL)
-        return nt_fail_nomem(e);
+    t->n_masks = 0;
     for (int i = 0; i < t->p->n; i++) {
         const nt_param *v = &t->p->v[i];
         const nt_tensor *mask = v->is_state ? NULL : nt_model_mask(t->m, v->name);
@@ -141,10 +140,12 @@ static void apply_masks(const nt_trainer *t, float *buf)
 {
     for (int i = 0; i < t->n_masks; i++) {
         const nt_train_mask *m = &t->masks[i];
+        float *p = buf + m->offset;
 
+#pragma omp parallel for schedule(static)
         for (size_t j = 0; j < m->count; j++)
             if (!m->keep[j])
-                buf[m->offset + j] = 0;
+                p[j] = 0;
     }
 }
 
@@ -247,6 +248,9 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
         s = nt_fail(e, NT_EUNSUPPORTED, "the network has no parameters to train");
         goto done;
     }
+    t->masks = nt_calloc((size_t)t->p->n, sizeof *t->masks);
+    if (t->masks == NULL)
+        NT_TRY(nt_fail_nomem(e));
     NT_TRY(find_masks(t, e));
     apply_masks(t, t->p->w);
     NT_TRY(make_loader(t, train, e));
@@ -346,9 +350,11 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
         nt_clip_norm(t->p->g, t->p->n_w, t->o.clip_norm);
     nt_optim_step(t->optim, t->p->w, t->p->g, t->lr,
                   nt_schedule_momentum(t->schedule, &t->clock));
-    apply_masks(t, t->p->w);
-    if (t->o.after_step != NULL)
+    if (t->o.after_step != NULL) {
         NT_TRY(t->o.after_step(t->o.ctx, t->p, &t->clock, e));
+        NT_TRY(find_masks(t, e));
+    }
+    apply_masks(t, t->p->w);
     if (t->ema != NULL)
         nt_ema_update(t->ema, t->p);
     t->loss_sum += loss * (double)b->n;

@@ -53,9 +53,10 @@ typedef struct nt_train_opts {
     /* What the run depends on beside these options (digests of model, data and teacher): a
      * checkpoint of another run is refused. */
     const char *identity;
-    /* Called after each step (weights masked) and after each epoch. May be NULL. */
+    /* Called after each step and after each epoch. May be NULL. */
     void (*progress)(void *ctx, const nt_train_progress *p);
-    /* May change parameters or masks (pruning and quantization schedules). May be NULL. */
+    /* Called after each update: may change the parameters, and the masks in the model's archive
+     * (pruning and quantization schedules); masks are applied afterwards. May be NULL. */
     nt_status (*after_step)(void *ctx, nt_params *p, const nt_clock *c, nt_err *e);
     void *ctx;
 } nt_train_opts;

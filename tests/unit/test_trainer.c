@@ -318,6 +318,36 @@ NT_TEST(masked_weights_stay_zero_whatever_momentum_holds)
     tear_down(&u);
 }
 
+/* A pruning schedule: masks from the third step on. */
+static nt_status prune_at_step_3(void *ctx, nt_params *p, const nt_clock *c, nt_err *e)
+{
+    (void)p;
+    (void)e;
+    if (c->step == 2)
+        put_mask(ctx, "fc2.weight", (int64_t[]){10, 16}, 2);
+    return NT_OK;
+}
+
+NT_TEST(masks_that_a_schedule_makes_on_the_way_are_kept_from_then_on)
+{
+    setup u = set_up();
+    nt_train_opts o = small_opts();
+    nt_model *m = make_model(MLP, 0);
+    nt_params *p = NULL;
+    const nt_param *w;
+
+    o.after_step = prune_at_step_3;
+    o.ctx = m;
+    assert_ok(run(&u, m, NULL, &o, e));
+    assert_ok(nt_params_new(&p, nt_model_graph(m), e));
+    w = nt_params_find(p, "fc2.weight");
+    for (size_t k = 0; k < w->count; k++)
+        assert_true((nt_param_data(p, w)[k] == 0) == (k % 3 == 0));
+    nt_params_free(p);
+    nt_model_free(m);
+    tear_down(&u);
+}
+
 NT_TEST(a_student_that_is_its_own_teacher_has_nothing_to_learn)
 {
     setup u = set_up();
