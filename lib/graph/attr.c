@@ -81,7 +81,8 @@ nt_status nt_attr_copy(nt_attr *out, nt_graph *g, const nt_attr *src, nt_err *e)
     if (src->s)
         ok = ok && (a.s = nt_arena_strdup(g->arena, src->s));
     if (src->floats)
-        ok = ok && (a.floats = nt_arena_dup(g->arena, src->floats, src->n, sizeof *src->floats));
+        ok =
+            ok && (a.floats = nt_arena_dup(g->arena, src->floats, src->n, sizeof *src->floats));
     if (src->ints)
         ok = ok && (a.ints = nt_arena_dup(g->arena, src->ints, src->n, sizeof *src->ints));
     if (src->strings)

@@ -13,8 +13,7 @@ static void remove_use(nt_value *v, const nt_node *n, int index)
     for (int i = v->n_uses; i-- > 0;) {
         if (v->uses[i].node == n && v->uses[i].index == index) {
             v->n_uses--;
-            memmove(v->uses + i, v->uses + i + 1,
-                    (size_t)(v->n_uses - i) * sizeof *v->uses);
+            memmove(v->uses + i, v->uses + i + 1, (size_t)(v->n_uses - i) * sizeof *v->uses);
             return;
         }
     }

@@ -130,8 +130,8 @@ nt_status nt_graph_add_const(nt_value **out, nt_graph *g, const char *name, nt_t
     return NT_OK;
 }
 
-nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t, int rank,
-                             const nt_dim *dims, nt_err *e)
+nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t,
+                             int rank, const nt_dim *dims, nt_err *e)
 {
     nt_value *v;
     nt_value **p = nt_array_room(g->inputs, g->n_inputs, sizeof *p);

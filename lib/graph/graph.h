@@ -46,22 +46,23 @@ struct nt_value {
     nt_dtype dtype;
     int rank; /* -1: unknown */
     nt_dim dims[NT_MAX_RANK];
-    nt_tensor *data; /* of a constant (owned), else NULL */
+    nt_tensor *data;   /* of a constant (owned), else NULL */
     nt_node *producer; /* NULL for graph inputs and constants */
     int producer_index;
     nt_use *uses;
     int n_uses, cap_uses;
     bool is_input, is_output;
-    bool live; /* a constant that training changes: folding leaves it alone */
-    bool pinned;   /* named inside a subgraph attribute: stays, under its name */
-    bool declared; /* the type comes from the file and inference does not yet know it all */
-    bool borrows;  /* data belongs to another graph (nt_graph_dup with share_data) */
+    bool live;       /* a constant that training changes: folding leaves it alone */
+    bool pinned;     /* named inside a subgraph attribute: stays, under its name */
+    bool declared;   /* the type comes from the file and inference does not yet know it all */
+    bool borrows;    /* data belongs to another graph (nt_graph_dup with share_data) */
     const char *doc; /* NULL: none */
     const void *type_raw; /* packed TypeProto of what is no tensor (sequence, map, optional) */
     size_t type_raw_n;
 };
 
-typedef enum nt_attr_kind { /* ONNX AttributeProto.AttributeType numbers */
+/* Numbered as ONNX AttributeProto.AttributeType. */
+typedef enum nt_attr_kind {
     NT_ATTR_FLOAT = 1,
     NT_ATTR_INT = 2,
     NT_ATTR_STRING = 3,
@@ -81,8 +82,8 @@ typedef struct nt_attr {
     const float *floats;
     const int64_t *ints;
     const char *const *strings;
-    size_t n; /* of floats, ints, strings */
-    nt_tensor *t;         /* owned by the graph's arena */
+    size_t n;        /* of floats, ints, strings */
+    nt_tensor *t;    /* owned by the graph's arena */
     const void *raw; /* NT_ATTR_GRAPH and what we only carry: packed AttributeProto */
     size_t raw_n;
 } nt_attr;
@@ -90,7 +91,7 @@ typedef struct nt_attr {
 struct nt_node {
     const char *name; /* "" when unnamed */
     const char *op_type;
-    const char *domain; /* "" for ai.onnx */
+    const char *domain;     /* "" for ai.onnx */
     const struct nt_op *op; /* bound by nt_graph_bind */
     nt_value **in;          /* NULL where an optional input is left out */
     int n_in;
@@ -98,7 +99,7 @@ struct nt_node {
     int n_out;
     nt_attr *attrs;
     int n_attrs;
-    int id; /* index in g->nodes */
+    int id;          /* index in g->nodes */
     const char *doc; /* NULL: none */
 };
 
@@ -110,7 +111,7 @@ struct nt_graph {
     nt_arena *arena;
     const char *name;
     int64_t ir_version;
-    int opset; /* of ai.onnx */
+    int opset;                                     /* of ai.onnx */
     const char *producer, *producer_version, *doc; /* NULL: none */
     const char *domain;    /* of the model ("org.example"), NULL: none */
     const char *graph_doc; /* NULL: none */
@@ -157,13 +158,13 @@ nt_status nt_graph_dup(nt_graph **out, const nt_graph *g, bool share_data,
                        nt_err *e) NT_MUST_CHECK;
 
 /* Names must be unique among values; a NULL or "" name makes one up ("t12"). */
-nt_status nt_graph_add_value(nt_value **out, nt_graph *g, const char *name, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_graph_add_value(nt_value **out, nt_graph *g, const char *name,
+                             nt_err *e) NT_MUST_CHECK;
 /* A constant; takes data (also on failure). */
 nt_status nt_graph_add_const(nt_value **out, nt_graph *g, const char *name, nt_tensor *data,
                              nt_err *e) NT_MUST_CHECK;
-nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t, int rank,
-                             const nt_dim *dims, nt_err *e) NT_MUST_CHECK;
+nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t,
+                             int rank, const nt_dim *dims, nt_err *e) NT_MUST_CHECK;
 nt_status nt_graph_add_output(nt_graph *g, nt_value *v, nt_err *e) NT_MUST_CHECK;
 /* Appends at the end of the order. in may hold NULLs. Outputs must have no producer yet. */
 nt_status nt_graph_add_node(nt_node **out, nt_graph *g, const char *op_type, const char *name,

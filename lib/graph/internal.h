@@ -5,8 +5,8 @@
 
 #include "graph/graph.h"
 
-/* Room for one more element in an array of n that only nt_array_room ever grew: the array, moved
- * perhaps, or NULL when memory ran out (p is then as it was). */
+/* Room for one more element in an array of n that only nt_array_room ever grew: the array,
+ * moved perhaps, or NULL when memory ran out (p is then as it was). */
 void *nt_array_room(void *p, int n, size_t size);
 
 nt_status nt_value_add_use(nt_graph *g, nt_value *v, nt_node *n, int index,

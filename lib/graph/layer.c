@@ -38,7 +38,7 @@ bool nt_layer_is_prunable(const nt_node *n)
 static const nt_value *behind(const nt_value *v)
 {
     static const char *const through[] = {"DequantizeLinear", "QuantizeLinear", "Transpose",
-                                          "Identity", "Cast", NULL};
+                                          "Identity",         "Cast",           NULL};
 
     while (v && v->producer && v->producer->n_in > 0 && is_one_of(v->producer, through))
         v = v->producer->in[0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open addressing with linear probing, at most three quarters full, so that a probe always ends.
- * Nothing ever walks the table in its order, so hash values reach no result.
+ * Open addressing with linear probing, at most three quarters full, so that a probe always
+ * ends. Nothing ever walks the table in its order, so hash values reach no result.
  */
 #include "graph/map.h"
 

@@ -2,9 +2,10 @@
 /*
  * model.h - what every tool passes on: a graph and what ONNX has no word for, in one archive.
  *
- * Loading takes an archive, a bare .onnx, or either on standard input ("-"); it reads ONNX, binds
- * the operators, infers shapes and folds shape arithmetic. Saving writes model.onnx from the
- * graph, the masks, the manifest (signature, layers, history) and carries every other member.
+ * Loading takes an archive, a bare .onnx, or either on standard input ("-"); it reads ONNX,
+ * binds the operators, infers shapes and folds shape arithmetic. Saving writes model.onnx from
+ * the graph, the masks, the manifest (signature, layers, history) and carries every other
+ * member.
  */
 #ifndef NT_GRAPH_MODEL_H
 #define NT_GRAPH_MODEL_H
@@ -31,16 +32,16 @@ nt_archive *nt_model_archive(nt_model *m);
 const char *nt_model_digest(const nt_model *m);
 /* Bytes read; 0 when made in memory. */
 size_t nt_model_file_size(const nt_model *m);
-/* Appends to the manifest's history: record ({"tool", "version", "options", "seed"}: taken) with
- * "inputs": {"model": digest, and the others given as name, digest pairs}. */
+/* Appends to the manifest's history: record ({"tool", "version", "options", "seed"}: taken)
+ * with "inputs": {"model": digest, and the others given as name, digest pairs}. */
 nt_status nt_model_add_history(nt_model *m, cJSON *record, nt_err *e) NT_MUST_CHECK;
 /* "classification" by default, from the manifest. */
 const char *nt_model_task(const nt_model *m);
 nt_status nt_model_set_task(nt_model *m, const char *task, nt_err *e) NT_MUST_CHECK;
 
 /*
- * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in the
- * archive; these read and write them. In member names all but letters, digits and "._:-" is
+ * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in
+ * the archive; these read and write them. In member names all but letters, digits and "._:-" is
  * written %XX. Saving leaves out masks of parameters that the graph no longer has.
  * nt_model_mask: NULL where the parameter has none; borrowed.
  */

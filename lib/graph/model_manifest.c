@@ -123,8 +123,7 @@ nt_status nt_manifest_fill(nt_model *m, nt_err *e)
 
 const char *nt_model_task(const nt_model *m)
 {
-    const cJSON *task =
-        cJSON_GetObjectItemCaseSensitive(nt_archive_manifest(m->a), "task");
+    const cJSON *task = cJSON_GetObjectItemCaseSensitive(nt_archive_manifest(m->a), "task");
 
     return cJSON_IsString(task) ? task->valuestring : "classification";
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * NumPy's format: a magic number, the version, the header's length, a Python dictionary as text
- * ({'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }) and the elements. Only these three
- * keys are valid, in any order.
+ * ({'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }) and the elements. Only these
+ * three keys are valid, in any order.
  */
 #include "base/alloc.h"
 #include "base/outfile.h"
@@ -21,9 +21,9 @@ static const struct descr {
     nt_dtype dtype;
     const char *text;
 } descrs[] = {
-    {NT_F32, "f4"}, {NT_F64, "f8"}, {NT_F16, "f2"}, {NT_I8, "i1"},  {NT_I16, "i2"},
-    {NT_I32, "i4"}, {NT_I64, "i8"}, {NT_U8, "u1"},  {NT_U16, "u2"}, {NT_U32, "u4"},
-    {NT_U64, "u8"}, {NT_BOOL, "b1"},
+    {NT_F32, "f4"}, {NT_F64, "f8"}, {NT_F16, "f2"}, {NT_I8, "i1"},
+    {NT_I16, "i2"}, {NT_I32, "i4"}, {NT_I64, "i8"}, {NT_U8, "u1"},
+    {NT_U16, "u2"}, {NT_U32, "u4"}, {NT_U64, "u8"}, {NT_BOOL, "b1"},
 };
 
 /* The type a file has for t. */

@@ -143,8 +143,7 @@ static nt_status encode_strings(Onnx__AttributeProto *p, nt_arena *m, const nt_a
     if (!p->strings)
         return nt_fail_nomem(e);
     for (size_t i = 0; i < a->n; i++)
-        p->strings[i] =
-            (ProtobufCBinaryData){strlen(a->strings[i]), (uint8_t *)a->strings[i]};
+        p->strings[i] = (ProtobufCBinaryData){strlen(a->strings[i]), (uint8_t *)a->strings[i]};
     return NT_OK;
 }
 
@@ -159,7 +158,8 @@ static nt_status encode_tensor(Onnx__AttributeProto *p, nt_arena *m, const nt_te
 }
 
 /* Attributes that are carried come out as they came in. */
-static nt_status encode_raw(Onnx__AttributeProto **out, nt_arena *m, const nt_attr *a, nt_err *e)
+static nt_status encode_raw(Onnx__AttributeProto **out, nt_arena *m, const nt_attr *a,
+                            nt_err *e)
 {
     void *p = NULL;
     nt_status s =

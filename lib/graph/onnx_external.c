@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tensor data outside the model file. The file's say in where that is ends at its own folder. */
+/* Tensor data outside the model file. The file's say in where that is ends at its own folder.
+ */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Local functions: a call is replaced by the function's body, values and nodes inside named
- * "call/inner". Calls may nest; a function that calls itself, and a few functions that call each
- * other to make a graph without end, meet bounds.
+ * "call/inner". Calls may nest; a function that calls itself, and a few functions that call
+ * each other to make a graph without end, meet bounds.
  */
 #include "base/alloc.h"
 #include "graph/onnx_private.h"
@@ -46,7 +46,8 @@ static nt_status add_unknown_default(nt_onnx_function *f, nt_onnx_reader *r,
         skip++;
     if (++skip > u->len)
         return nt_fail(e, NT_EFORMAT, "a default is damaged");
-    s = nt_onnx_unpack(&p, &onnx__attribute_proto__descriptor, u->data + skip, u->len - skip, e);
+    s = nt_onnx_unpack(&p, &onnx__attribute_proto__descriptor, u->data + skip, u->len - skip,
+                       e);
     if (s == NT_OK)
         s = add_default(f, r, p, e);
     nt_onnx_free(p);
@@ -57,8 +58,8 @@ static nt_status add_unknown_default(nt_onnx_function *f, nt_onnx_reader *r,
 static nt_status read_defaults(nt_onnx_function *f, nt_onnx_reader *r, nt_err *e)
 {
     nt_status s = NT_OK;
-    const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field(
-        &onnx__function_proto__descriptor, 11);
+    const ProtobufCFieldDescriptor *d =
+        protobuf_c_message_descriptor_get_field(&onnx__function_proto__descriptor, 11);
     const char *m = (const char *)f->p;
 
     for (size_t i = 0; !d && i < f->p->base.n_unknown_fields; i++) {
@@ -68,7 +69,7 @@ static nt_status read_defaults(nt_onnx_function *f, nt_onnx_reader *r, nt_err *e
             NT_TRY(add_unknown_default(f, r, u, e));
     }
     for (size_t i = 0; d && i < *(const size_t *)(m + d->quantifier_offset); i++) {
-        Onnx__AttributeProto *const *v = *(Onnx__AttributeProto **const *)(m + d->offset);
+        Onnx__AttributeProto *const *v = *(Onnx__AttributeProto * *const *)(m + d->offset);
 
         NT_TRY(add_default(f, r, v[i], e));
     }
@@ -205,8 +206,8 @@ static nt_status bind_names(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_err *
     const Onnx__FunctionProto *p = sc->fn->p;
 
     if (sc->call->n_input > p->n_input || sc->call->n_output > p->n_output)
-        return nt_fail(e, NT_EFORMAT, "function '%s' has %zu inputs and %zu outputs",
-                       p->name, p->n_input, p->n_output);
+        return nt_fail(e, NT_EFORMAT, "function '%s' has %zu inputs and %zu outputs", p->name,
+                       p->n_input, p->n_output);
     for (size_t i = 0; i < p->n_input; i++)
         NT_TRY(bind_name(r, sc, p->input[i], i, sc->call->input, sc->call->n_input, e));
     for (size_t i = 0; i < sc->call->n_output; i++)

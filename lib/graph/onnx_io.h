@@ -6,21 +6,21 @@
 #include "graph/graph.h"
 
 /*
- * Reads a ModelProto. `dir` is the folder that external data is looked up in (it must stay inside
- * it), or NULL: then external data is NT_EUNSUPPORTED. External data given as bytes in memory
- * (an archive's weights.bin) comes as ext/ext_n, NULL for none.
- * Initialisers that are also graph inputs (IR < 4) become constants. Constant nodes become
- * constants. Local functions are inlined. Newer opsets and IR versions are refused by number.
- * Type and shape value_info is kept. Every length is checked; subgraphs are carried as raw
- * attributes. The graph is sorted but not yet bound or inferred. It is of IR version 4 at
- * least, since initialisers are no inputs in it.
+ * Reads a ModelProto. `dir` is the folder that external data is looked up in (it must stay
+ * inside it), or NULL: then external data is NT_EUNSUPPORTED. External data given as bytes in
+ * memory (an archive's weights.bin) comes as ext/ext_n, NULL for none. Initialisers that are
+ * also graph inputs (IR < 4) become constants. Constant nodes become constants. Local functions
+ * are inlined. Newer opsets and IR versions are refused by number. Type and shape value_info is
+ * kept. Every length is checked; subgraphs are carried as raw attributes. The graph is sorted
+ * but not yet bound or inferred. It is of IR version 4 at least, since initialisers are no
+ * inputs in it.
  */
 nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
                        const void *ext, size_t ext_n, nt_err *e) NT_MUST_CHECK;
 /*
- * Writes a ModelProto into nt_alloc'ed memory, deterministic: initialisers in order of first use
- * as raw_data. With inferred types as value_info. When the model would pass 2 GiB, tensors of
- * 1 KiB and more go to *ext (64-byte aligned, location "weights.bin"); else *ext is NULL.
+ * Writes a ModelProto into nt_alloc'ed memory, deterministic: initialisers in order of first
+ * use as raw_data. With inferred types as value_info. When the model would pass 2 GiB, tensors
+ * of 1 KiB and more go to *ext (64-byte aligned, location "weights.bin"); else *ext is NULL.
  */
 nt_status nt_onnx_write(void **bytes, size_t *n, void **ext, size_t *ext_n, const nt_graph *g,
                         nt_err *e) NT_MUST_CHECK;

@@ -122,7 +122,8 @@ static nt_status read_attr(nt_onnx_reader *r, nt_node *n, const nt_onnx_scope *s
     nt_attr a;
 
     if ((p->g || p->n_graphs) && sc)
-        return nt_fail(e, NT_EUNSUPPORTED, "subgraphs inside local functions are not supported");
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "subgraphs inside local functions are not supported");
     if (p->g)
         pin_names(r, sc, p->g);
     for (size_t i = 0; i < p->n_graphs; i++)
@@ -138,8 +139,8 @@ done:
     return s;
 }
 
-static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p, const nt_onnx_scope *sc,
-                            nt_err *e)
+static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p,
+                            const nt_onnx_scope *sc, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_node *n = NULL;
@@ -150,8 +151,8 @@ static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p, const n
     NT_TRY(find_values(&out, r, sc, p->output, p->n_output, e));
     if (sc && p->name && *p->name)
         snprintf(name, sizeof name, "%.240s/%.240s", sc->label, p->name);
-    NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, sc ? name : p->name, in, (int)p->n_input, out,
-                             (int)p->n_output, e));
+    NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, sc ? name : p->name, in, (int)p->n_input,
+                             out, (int)p->n_output, e));
     n->domain = nt_arena_strdup(r->g->arena, nt_onnx_domain(p->domain));
     if (p->doc_string)
         n->doc = nt_arena_strdup(r->g->arena, p->doc_string);
@@ -168,8 +169,8 @@ done:
 static nt_status constant_data(nt_tensor **out, const nt_attr *a, nt_err *e)
 {
     static const char *const names[] = {
-        [NT_ATTR_FLOAT] = "value_float",   [NT_ATTR_INT] = "value_int",
-        [NT_ATTR_TENSOR] = "value",        [NT_ATTR_FLOATS] = "value_floats",
+        [NT_ATTR_FLOAT] = "value_float", [NT_ATTR_INT] = "value_int",
+        [NT_ATTR_TENSOR] = "value",      [NT_ATTR_FLOATS] = "value_floats",
         [NT_ATTR_INTS] = "value_ints",
     };
     size_t kind = (size_t)a->kind;

@@ -120,7 +120,8 @@ static nt_status check_amount(const Onnx__TensorProto *p, size_t bytes, nt_err *
     if (is_external(p))
         return NT_OK;
     if (p->raw_data.len > 0 && p->raw_data.len != bytes)
-        return nt_fail(e, NT_EFORMAT, "has %zu bytes of data, want %zu", p->raw_data.len, bytes);
+        return nt_fail(e, NT_EFORMAT, "has %zu bytes of data, want %zu", p->raw_data.len,
+                       bytes);
     if (p->raw_data.len == 0 && typed_count(p) != want)
         return nt_fail(e, NT_EFORMAT, "has %zu elements, want %zu", typed_count(p), want);
     return NT_OK;

@@ -2,8 +2,8 @@
 /* TypeProto to a value's type and shape, and back. */
 #include "graph/onnx_private.h"
 
-static nt_status decode_dim(nt_dim *out, nt_graph *g, const Onnx__TensorShapeProto__Dimension *d,
-                            nt_err *e)
+static nt_status decode_dim(nt_dim *out, nt_graph *g,
+                            const Onnx__TensorShapeProto__Dimension *d, nt_err *e)
 {
     *out = (nt_dim){-1, NULL};
     switch (d->value_case) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between bytes and protobuf-c. Its parser recurses once per nested message without a bound, so a
- * small hostile file could exhaust the stack: the nesting is measured here first, by walking the
- * wire format along the message descriptors.
+ * Between bytes and protobuf-c. Its parser recurses once per nested message without a bound, so
+ * a small hostile file could exhaust the stack: the nesting is measured here first, by walking
+ * the wire format along the message descriptors.
  */
 #include "base/alloc.h"
 #include "base/str.h"

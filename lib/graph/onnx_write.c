@@ -91,7 +91,8 @@ static nt_status encode_header(writer *w, nt_err *e)
     return m->metadata_props && m->opset_import ? NT_OK : nt_fail_nomem(e);
 }
 
-static nt_status encode_value(Onnx__ValueInfoProto *p, nt_arena *a, const nt_value *v, nt_err *e)
+static nt_status encode_value(Onnx__ValueInfoProto *p, nt_arena *a, const nt_value *v,
+                              nt_err *e)
 {
     onnx__value_info_proto__init(p);
     p->name = (char *)v->name;

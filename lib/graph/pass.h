@@ -5,15 +5,15 @@
 
 #include "graph/graph.h"
 
-/* Types and shapes of all values, in order. Values that carry declared shapes keep what inference
- * doesn't know; a contradiction is NT_EFORMAT naming the node. What inference knows in full is
- * no longer held against the file, so that surgery may change it. Constant inputs (shape
- * arithmetic) are seen through the values' data. */
+/* Types and shapes of all values, in order. Values that carry declared shapes keep what
+ * inference doesn't know; a contradiction is NT_EFORMAT naming the node. What inference knows
+ * in full is no longer held against the file, so that surgery may change it. Constant inputs
+ * (shape arithmetic) are seen through the values' data. */
 nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /*
- * Nodes whose inputs are all constant become constants; also Shape and Size of a value with known
- * dims, and the shape arithmetic that follows. Interleaves with inference, so that symbolic batch
- * sizes flow. *n_folded may be NULL. Left alone are
+ * Nodes whose inputs are all constant become constants; also Shape and Size of a value with
+ * known dims, and the shape arithmetic that follows. Interleaves with inference, so that
+ * symbolic batch sizes flow. *n_folded may be NULL. Left alone are
  *   - what uses a constant that training changes (`live`),
  *   - what uses a weight of a prunable layer, so that a shared weight stays one,
  *   - QuantizeLinear and DequantizeLinear, or a quantized model would not be one any more,
@@ -21,22 +21,22 @@ nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
  * A parameter that is only rearranged (a transposed weight) passes its name on to the result.
  */
 nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e) NT_MUST_CHECK;
-/* Where only the batch size is open: what is computed from shapes and does not depend on it becomes
- * constant, and targets of Reshape become constants with 0 and -1. nt_pass_fold then knows more,
- * nt_pass_dead takes the arithmetic away. *n_settled may be NULL. */
+/* Where only the batch size is open: what is computed from shapes and does not depend on it
+ * becomes constant, and targets of Reshape become constants with 0 and -1. nt_pass_fold then
+ * knows more, nt_pass_dead takes the arithmetic away. *n_settled may be NULL. */
 nt_status nt_pass_settle(nt_graph *g, int *n_settled, nt_err *e) NT_MUST_CHECK;
 /* Removes nodes whose outputs nobody uses, then compacts. */
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /* Removes Identity and inference-time Dropout, where no graph output needs it for its name. */
 nt_status nt_pass_identity(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /*
- * Makes the graph's shapes concrete: dimension k of input i becomes dims[i][k] (0: it stays as it
- * is); then infers and folds, all values keeping their names. Dimensions the file fixes must agree,
- * but for the first, the batch: models are often exported for batch size 1. Reshapes to a fixed
- * batch then take theirs from their input. NT_EINVAL names the input that does not fit, or the
- * output that does not follow.
+ * Makes the graph's shapes concrete: dimension k of input i becomes dims[i][k] (0: it stays as
+ * it is); then infers and folds, all values keeping their names. Dimensions the file fixes must
+ * agree, but for the first, the batch: models are often exported for batch size 1. Reshapes to
+ * a fixed batch then take theirs from their input. NT_EINVAL names the input that does not fit,
+ * or the output that does not follow.
  */
-nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
+                              nt_err *e) NT_MUST_CHECK;
 
 #endif

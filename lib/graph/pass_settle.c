@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exporters compute sizes from the input's shape, node by node, so that the batch size stays open:
- * Reshape(x, Concat(Gather(Shape(x), 0), [2, 58, 28, 28])). What such a chain means is found
- * without knowing its operators, by trying: copies of the graph are bound to three batch sizes, and
- * folding does the arithmetic. A value that comes out the same each time is a constant. In the
- * target of a Reshape, an extent that is the input's own each time is ONNX's 0, "as in the input",
- * and one other may be -1, "what is left". Each symbol gets numbers of its own, so that two batch
- * sizes are not taken for one.
+ * Exporters compute sizes from the input's shape, node by node, so that the batch size stays
+ * open: Reshape(x, Concat(Gather(Shape(x), 0), [2, 58, 28, 28])). What such a chain means is
+ * found without knowing its operators, by trying: copies of the graph are bound to three batch
+ * sizes, and folding does the arithmetic. A value that comes out the same each time is a
+ * constant. In the target of a Reshape, an extent that is the input's own each time is ONNX's
+ * 0, "as in the input", and one other may be -1, "what is left". Each symbol gets numbers of
+ * its own, so that two batch sizes are not taken for one.
  */
 #include "base/alloc.h"
 #include "graph/internal.h"
@@ -16,7 +16,8 @@
 
 enum { TRIALS = 3 };
 #define SETTLE_BYTES ((size_t)1 << 20)
-#define STEP 840 /* the batch sizes tried are multiples of 1 to 8, for models that divide them */
+#define STEP                                                                                   \
+    840 /* the batch sizes tried are multiples of 1 to 8, for models that divide them */
 
 /* A number for the first dimension of input i, the same for inputs that share its symbol. */
 static int64_t trial_batch(const nt_graph *g, int i, int trial)
@@ -134,8 +135,8 @@ done:
     return s;
 }
 
-/* What all trials have for the value of that name; NULL where they differ, and for tables that are
- * better computed than stored. */
+/* What all trials have for the value of that name; NULL where they differ, and for tables that
+ * are better computed than stored. */
 static const nt_tensor *trial_constant(nt_graph *const *trial, const char *name)
 {
     const nt_tensor *t = NULL;

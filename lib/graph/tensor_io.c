@@ -38,7 +38,8 @@ static bool ends_in(const char *s, const char *end)
 }
 
 /* NumPy calls the member of array "x" "x.npy". */
-static nt_status add_member(void *data, const char *name, const void *bytes, size_t n, nt_err *e)
+static nt_status add_member(void *data, const char *name, const void *bytes, size_t n,
+                            nt_err *e)
 {
     nt_tensor *t = NULL;
     char *copy;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_ops.h - a handful of operators for tests of the graph, which knows none itself, and short
- * ways to build graphs. Shapes only as far as the tests need them.
+ * fake_ops.h - a handful of operators for tests of the graph, which knows none itself, and
+ * short ways to build graphs. Shapes only as far as the tests need them.
  */
 #ifndef NT_TESTS_UNIT_FAKE_OPS_H
 #define NT_TESTS_UNIT_FAKE_OPS_H

@@ -37,8 +37,7 @@ NT_TEST(a_name_is_given_once)
     nt_graph *g = small();
     nt_value *v = NULL, *w = NULL;
 
-    assert_fails(NT_EFORMAT, "there are two values 'c'",
-                 nt_graph_add_value(&v, g, "c", e));
+    assert_fails(NT_EFORMAT, "there are two values 'c'", nt_graph_add_value(&v, g, "c", e));
     assert_ok(nt_graph_add_value(&v, g, NULL, e));
     assert_ok(nt_graph_add_value(&w, g, "", e));
     assert_string_not_equal(v->name, w->name);
@@ -192,8 +191,7 @@ NT_TEST(a_cycle_is_found_and_named)
     assert_ok(nt_graph_add_value(&a, g, "a", e));
     b = add_op(g, "Relu", "b", a, NULL);
     assert_ok(nt_graph_add_node(NULL, g, "Relu", "back", &b, 1, &a, 1, e));
-    assert_fails(NT_EFORMAT, "node 'b' depends on its own output",
-                 nt_graph_sort(g, e));
+    assert_fails(NT_EFORMAT, "node 'b' depends on its own output", nt_graph_sort(g, e));
     nt_graph_free(g);
 }
 

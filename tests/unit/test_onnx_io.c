@@ -244,9 +244,8 @@ NT_TEST(typed_fields_hold_every_type)
     static const struct {
         int type, field, width;
     } cases[] = {
-        {NT_F32, 4, 4}, {NT_F64, 10, 8}, {NT_I64, 7, 0}, {NT_I32, 5, 0},
-        {NT_I8, 5, 0},  {NT_U8, 5, 0},   {NT_I16, 5, 0}, {NT_U16, 5, 0},
-        {NT_U32, 11, 0}, {NT_U64, 11, 0},
+        {NT_F32, 4, 4}, {NT_F64, 10, 8}, {NT_I64, 7, 0}, {NT_I32, 5, 0},  {NT_I8, 5, 0},
+        {NT_U8, 5, 0},  {NT_I16, 5, 0},  {NT_U16, 5, 0}, {NT_U32, 11, 0}, {NT_U64, 11, 0},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -478,7 +477,8 @@ NT_TEST(a_function_that_calls_itself_is_refused)
 static nt_str model_with_if(void)
 {
     const float w[3] = {1, 2, 3};
-    nt_str branch = {0}, node = pb_node("If", "if", "x", "y"), a = attr("then_branch", 5), g = {0};
+    nt_str branch = {0}, node = pb_node("If", "if", "x", "y"), a = attr("then_branch", 5),
+           g = {0};
 
     add(&branch, 1, pb_node("Relu", "", "w", "r"));
     pb_text(&branch, 2, "then");

@@ -31,7 +31,8 @@ static void declare(nt_value *v, int rank, const int64_t *dims)
     v->declared = true;
 }
 
-/* y = Reshape(x, Concat(Gather(Shape(x), 0), [-1...])): as PyTorch writes x.view(x.size(0), k) */
+/* y = Reshape(x, Concat(Gather(Shape(x), 0), [-1...])): as PyTorch writes x.view(x.size(0), k)
+ */
 static nt_graph *flatten(int64_t batch)
 {
     nt_graph *g = new_graph();
@@ -181,7 +182,8 @@ NT_TEST(folding_leaves_trained_constants_and_quantized_weights)
 NT_TEST(a_weight_that_a_layer_shares_is_not_split)
 {
     nt_graph *g = new_graph();
-    nt_value *x = add_in(g, "x", 2, DIMS(-1, 3)), *w = add_weight(g, "fc.weight", 2, DIMS(3, 3));
+    nt_value *x = add_in(g, "x", 2, DIMS(-1, 3)),
+             *w = add_weight(g, "fc.weight", 2, DIMS(3, 3));
     int n = 0;
 
     finish(g, add_op(g, "MatMul", "y", x, w));
@@ -195,7 +197,8 @@ NT_TEST(a_weight_that_a_layer_shares_is_not_split)
 NT_TEST(a_transposed_weight_keeps_its_name)
 {
     nt_graph *g = new_graph();
-    nt_value *x = add_in(g, "x", 2, DIMS(-1, 3)), *w = add_weight(g, "fc.weight", 2, DIMS(7, 3));
+    nt_value *x = add_in(g, "x", 2, DIMS(-1, 3)),
+             *w = add_weight(g, "fc.weight", 2, DIMS(7, 3));
     nt_value *t = add_op(g, "Transpose", "/fc/Transpose_output_0", w, NULL);
     nt_value *y = add_op(g, "MatMul", "y", x, t);
     char buf[64];

@@ -143,8 +143,8 @@ NT_TEST(big_endian_is_turned)
 
 NT_TEST(any_truth_is_one)
 {
-    nt_tensor *t = decode("{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }", "\0\1\7",
-                          3);
+    nt_tensor *t =
+        decode("{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }", "\0\1\7", 3);
 
     assert_memory_equal(t->data, "\0\1\1", 3);
     nt_tensor_free(t);
@@ -161,8 +161,8 @@ NT_TEST(headers_that_lie_are_refused)
                   16, NT_EFORMAT, "has fewer elements than its shape says");
     check_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (-4,), }", 16, NT_EFORMAT,
                   "shape is no tuple of sizes");
-    check_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,4), }", 16,
-                  NT_EUNSUPPORTED, "has more than 8 dimensions");
+    check_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,4), }",
+                  16, NT_EUNSUPPORTED, "has more than 8 dimensions");
     check_refused("{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }", 16,
                   NT_EUNSUPPORTED, "type '<c8' is not supported");
     check_refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }", 16,
