@@ -54,7 +54,7 @@ static int memory_order(int64_t *dims, int *at, const nt_desc *d, int axis)
 static range_ctx *new_ctx(nt_program *p, const nt_desc *whole, int axis)
 {
     range_ctx *c = nt_program_alloc(p, 1, sizeof *c);
-    int64_t dims[NT_MAX_RANK + 1];
+    int64_t dims[NT_MAX_RANK + 1] = {0}; /* gcc 14 cannot see that at is inside */
     int at = 0, n;
 
     if (!c)
