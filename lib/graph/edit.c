@@ -124,7 +124,7 @@ done:
 
 void nt_graph_unhook_node(nt_node *n)
 {
-    for (int i = 0; i < n->n_in; i++) {
+    for (int i = n->n_in; i-- > 0;) { /* as remove_use likes it */
         if (n->in[i])
             remove_use(n->in[i], n, i);
         n->in[i] = NULL;

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define MAX_DEPTH 32
-#define MAX_NODES (1 << 20)
+#define MAX_NODES (1 << 20) /* and inputs and outputs of functions */
+#define MAX_LIST 1024       /* defaults and opsets of one function */
 
 /* "domain:name", the key of the table; false when it does not fit. */
 static bool make_key(char *buf, size_t n, const char *domain, const char *name)
@@ -26,6 +27,8 @@ static nt_status add_default(nt_onnx_function *f, nt_onnx_reader *r,
 {
     nt_attr *v = nt_arena_alloc(r->g->arena, (size_t)f->n_dflt + 1, sizeof *v);
 
+    if (f->n_dflt == MAX_LIST)
+        return nt_fail(e, NT_EFORMAT, "has more than %d attributes", MAX_LIST);
     if (!v)
         return nt_fail_nomem(e);
     if (f->n_dflt)
@@ -82,6 +85,8 @@ static nt_status take_opsets(nt_onnx_reader *r, const Onnx__FunctionProto *p, nt
 {
     nt_status s = NT_OK;
 
+    if (p->n_opset_import > MAX_LIST)
+        return nt_fail(e, NT_EFORMAT, "imports %zu opsets", p->n_opset_import);
     for (size_t i = 0; i < p->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = p->opset_import[i];
 
@@ -240,7 +245,7 @@ nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
     sc.depth = up ? up->depth + 1 : 1;
     if (sc.depth > MAX_DEPTH)
         return nt_fail(e, NT_EFORMAT, "functions are nested more than %d deep", MAX_DEPTH);
-    r->n_inlined += f->p->n_node;
+    r->n_inlined += f->p->n_node + f->p->n_input + f->p->n_output;
     if (r->n_inlined > MAX_NODES)
         return nt_fail(e, NT_EFORMAT, "functions expand to more than %d nodes", MAX_NODES);
     snprintf(label, sizeof label, "%s%s%.120s", up ? up->label : "", up ? "/" : "",

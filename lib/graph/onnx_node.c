@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Far more than any operator has; lists this short may be searched one by one. */
+#define MAX_ATTRIBUTES 1024
+#define MAX_OUTPUTS 16384
+
 const char *nt_onnx_domain(const char *domain)
 {
     return !domain || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
@@ -235,6 +239,9 @@ static nt_status read_node(nt_onnx_reader *r, const Onnx__NodeProto *p, const nt
         return nt_onnx_inline(r, f, p, sc, e);
     if (!p->op_type || !*p->op_type)
         return nt_fail(e, NT_EFORMAT, "has no operator");
+    if (p->n_attribute > MAX_ATTRIBUTES || p->n_output > MAX_OUTPUTS)
+        return nt_fail(e, NT_EFORMAT, "has %zu attributes and %zu outputs", p->n_attribute,
+                       p->n_output);
     if (strcmp(p->op_type, "Constant") == 0 && !*nt_onnx_domain(p->domain))
         NT_TRY(read_constant(&is_constant, r, p, sc, e));
     if (!is_constant)

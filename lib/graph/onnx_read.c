@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_OPSETS 1024
+
 /* A copy in the arena; NULL stays NULL. */
 static nt_status copy_text(const char **out, nt_graph *g, const char *s, nt_err *e)
 {
@@ -43,6 +45,8 @@ static nt_status read_opsets(nt_graph *g, const Onnx__ModelProto *m, nt_err *e)
     nt_status s = NT_OK;
     int64_t opset = 0;
 
+    if (m->n_opset_import > MAX_OPSETS)
+        return nt_fail(e, NT_EFORMAT, "%zu opsets are imported", m->n_opset_import);
     for (size_t i = 0; i < m->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = m->opset_import[i];
 

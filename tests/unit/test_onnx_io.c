@@ -752,6 +752,64 @@ NT_TEST(damaged_files_give_an_error_or_a_graph)
     }
 }
 
+/* Reads and writes the model under the n-th failing allocation. */
+static nt_status read_and_write(const nt_str *m, long n)
+{
+    nt_status s = NT_OK;
+    nt_graph *g = NULL;
+    void *bytes = NULL, *ext = NULL;
+    size_t bytes_n, ext_n;
+
+    nt_alloc_fail_at(n);
+    NT_TRY(nt_onnx_read(&g, m->p, m->n, NULL, NULL, 0, NULL));
+    NT_TRY(nt_onnx_write_split(&bytes, &bytes_n, &ext, &ext_n, g, 10, NULL));
+done:
+    nt_alloc_fail_at(0);
+    nt_free(bytes);
+    nt_free(ext);
+    nt_graph_free(g);
+    return s;
+}
+
+NT_TEST(each_allocation_may_fail)
+{
+    nt_str models[] = {rich_model(), model_with_if(),
+                       model_of_calls(call("f", "x", "h"), call("g", "h", "y"), twice(true))};
+
+    for (size_t k = 0; k < sizeof models / sizeof models[0]; k++) {
+        nt_status s = NT_ENOMEM;
+        long n;
+
+        for (n = 1; s == NT_ENOMEM && n < 100000; n++)
+            s = read_and_write(&models[k], n);
+        assert_int_equal(s, NT_OK);
+        assert_true(n > 20);
+        nt_str_release(&models[k]);
+    }
+}
+
+NT_TEST(lists_without_reason_are_refused)
+{
+    nt_str node = pb_node("Relu", "n", "x", "a"), m, o = {0};
+
+    for (int i = 0; i <= 1024; i++) {
+        char name[16];
+        nt_str a;
+
+        snprintf(name, sizeof name, "a%d", i);
+        a = attr(name, NT_ATTR_INT);
+        pb_sub(&node, 5, &a);
+    }
+    m = model_with(1, node);
+    check_refused(&m, NT_EFORMAT, "node 'n': has 1025 attributes and 1 outputs");
+    m = small_model();
+    pb_text(&o, 1, "far.away");
+    for (int i = 0; i < 1024; i++)
+        pb_bytes(&m, 8, o.p, o.n);
+    nt_str_release(&o);
+    check_refused(&m, NT_EFORMAT, "1025 opsets are imported");
+}
+
 /* ---- other people's files */
 
 typedef struct tally {
