@@ -75,7 +75,8 @@ typedef struct nt_post {
 
 typedef struct nt_prim nt_prim;
 /* `arg` in the order each constructor documents; unused ones NULL. scratch: at least
- * nt_prim_scratch bytes, 64-byte aligned. */
+ * nt_prim_scratch bytes. Tensors, packed weights and scratch are 64-byte aligned: oneDNN's
+ * Winograd kernels store past the cache and fault otherwise. */
 nt_status nt_prim_run(nt_prim *p, void *const *arg, void *scratch, nt_err *e) NT_MUST_CHECK;
 size_t nt_prim_scratch(const nt_prim *p);
 /* The implementation's own name ("brgconv:avx512_core", "im2col:sgemm"); borrowed. */
