@@ -17,24 +17,26 @@
 #include <string.h>
 
 typedef struct options {
-    double sparsity;
+    double sparsity, size, macs_weight;
     int criterion, scope;
     const char *plan, *save_plan, *masks_dir;
     bool shrink;
     int64_t batches;
 } options;
 
-/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}. */
+/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}; --size alone allows everything. */
 static nt_status make_rules(cJSON **out, const nt_cli *c, const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
     char *text = NULL;
-    bool given = !isnan(o->sparsity);
+    bool given = !isnan(o->sparsity), sized = o->size > 0;
 
+    if (sized && (given || o->plan))
+        return nt_fail(e, NT_EINVAL, "--size excludes -s and --plan");
     if (c->config && given)
         return nt_fail(e, NT_EINVAL, "-s and --config exclude each other");
-    if (!c->config && !given && !o->plan)
-        return nt_fail(e, NT_EINVAL, "one of -s, --config and --plan is wanted");
+    if (!c->config && !given && !o->plan && !sized)
+        return nt_fail(e, NT_EINVAL, "one of -s, --size, --config and --plan is wanted");
     if (o->plan && (c->config || given))
         return nt_fail(e, NT_EINVAL, "--plan excludes -s and --config");
     if (o->plan)
@@ -43,7 +45,7 @@ static nt_status make_rules(cJSON **out, const nt_cli *c, const options *o, nt_e
         NT_TRY(nt_json_load(out, c->config, e));
     } else {
         text = nt_strfmt("[{\"%s\": %.17g, \"op_types\": [\"default\"]}]",
-                         o->scope ? "total_sparsity" : "sparsity", o->sparsity);
+                         o->scope ? "total_sparsity" : "sparsity", given ? o->sparsity : 0);
         if (!text)
             NT_TRY(nt_fail_nomem(e));
         NT_TRY(nt_json_parse(out, text, strlen(text), e));
@@ -147,7 +149,7 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     nt_status s = NT_OK;
     cJSON *rules = NULL, *plan = NULL;
     float **taylor = NULL;
-    nt_prune_opts p = {.global = o->scope == 1};
+    nt_prune_opts p = {.global = o->scope == 1, .size = o->size, .macs_weight = o->macs_weight};
 
     NT_TRY(make_rules(&rules, c, o, e));
     if (o->plan) {
@@ -209,14 +211,18 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-prune",
-                .synopsis = "[-s SPARSITY | --config FILE | --plan FILE] [-o FILE] [MODEL]",
+                .synopsis = "[-s S | --size SHARE | --config FILE | --plan FILE] [-o FILE] [MODEL]",
                 .about = "Chooses channels to prune and writes their masks.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    options o = {.sparsity = NAN, .batches = 8};
+    options o = {.sparsity = NAN, .macs_weight = 0.3, .batches = 8};
     const nt_opt opts[] = {
         NT_OPT_DOUBLE('s', "sparsity", &o.sparsity, "S", 0, 0.999999,
                       "share of channels to remove, from 0 to below 1"),
+        NT_OPT_DOUBLE(0, "size", &o.size, "SHARE", 1e-6, 1,
+                      "keep SHARE of the weights, ranking by importance per cost"),
+        NT_OPT_DOUBLE(0, "macs-weight", &o.macs_weight, "W", 0, 1,
+                      "with --size: share of MACs in the cost, the rest are weights (0.3)"),
         NT_OPT_ENUM(0, "criterion", &o.criterion, NT_CRITERIA, "which channels matter least"),
         NT_OPT_ENUM(0, "scope", &o.scope, "local|global",
                     "the share holds in each layer, or over all"),

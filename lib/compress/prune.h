@@ -6,7 +6,8 @@
  * keeps at least one output. Locally s holds for each set: the smallest sparsity that the rules
  * give its layers (a layer no rule names keeps its set whole). Globally s is the share of all
  * the channels that one rule names, ranked by score over the set's mean score, and no set loses
- * more than max_sparsity_per_layer.
+ * more than max_sparsity_per_layer. With a size (budget.h) the rules only say which sets may be
+ * cut, and bound them by max_sparsity_per_layer.
  */
 #ifndef NT_COMPRESS_PRUNE_H
 #define NT_COMPRESS_PRUNE_H
@@ -22,6 +23,8 @@ typedef struct nt_prune_opts {
     const cJSON *rules; /* config_list, checked; NULL with a plan */
     const cJSON *plan;  /* plan.json, checked, in place of rules */
     bool global;
+    double size;        /* 0, or the share of the weights to keep ... */
+    double macs_weight; /* ... see budget.h */
     nt_importance_opts importance;
 } nt_prune_opts;
 

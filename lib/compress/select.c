@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which channels go: ranked within each set, or over all sets of a rule. */
 #include "base/alloc.h"
+#include "compress/budget.h"
 #include "compress/planfile.h"
 #include "compress/prune.h"
 #include "compress/rules.h"
@@ -154,6 +155,27 @@ static void select_global(selection *s, const cJSON *rules)
         select_entry(s, rules, i);
 }
 
+/* ---- to a size */
+
+static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
+{
+    nt_prune_budget b = {.size = o->size, .macs_weight = o->macs_weight};
+    double *max = nt_calloc((size_t)s->c->n_sets + 1, sizeof *max);
+    nt_status st;
+
+    if (!max)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < s->c->n_sets; i++) {
+        nt_rule r = set_rule(s->c, &s->c->sets[i], o->rules);
+
+        max[i] = r.entry >= 0 ? r.max_per_layer : 0;
+    }
+    b.max = max;
+    st = nt_prune_to_budget(s->removed, s->c, s->score, &b, e);
+    nt_free(max);
+    return st;
+}
+
 /* ---- by a plan */
 
 static nt_status select_plan(selection *s, const cJSON *plan, nt_err *e)
@@ -203,6 +225,8 @@ nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_op
     NT_TRY(nt_importance(v.score, c, &o->importance, e));
     if (o->plan)
         NT_TRY(select_plan(&v, o->plan, e));
+    else if (o->size > 0)
+        NT_TRY(select_size(&v, o, e));
     else if (o->global)
         select_global(&v, o->rules);
     else
