@@ -76,9 +76,26 @@ typedef struct run {
     int64_t size;
 } run;
 
+/* An open batch size counts as 1: nothing is ever taken from it. */
+static int64_t extent(const nt_value *v, int axis)
+{
+    int64_t n = v->dims[axis].value;
+
+    return axis == 0 && n < 0 ? 1 : n;
+}
+
+static bool is_known(const nt_value *v)
+{
+    for (int i = 0; i < v->rank; i++) {
+        if (extent(v, i) < 0)
+            return false;
+    }
+    return v->rank >= 0;
+}
+
 static void extend(run *r)
 {
-    r->size *= r->v->dims[r->to++].value;
+    r->size *= extent(r->v, r->to++);
 }
 
 /* The run without extents of 1 at its ends; n is 0 when nothing is left. */
@@ -86,9 +103,9 @@ static nt_span trimmed(const run *r)
 {
     int from = r->from, to = r->to;
 
-    while (from < to && r->v->dims[from].value == 1)
+    while (from < to && extent(r->v, from) == 1)
         from++;
-    while (from < to && r->v->dims[to - 1].value == 1)
+    while (from < to && extent(r->v, to - 1) == 1)
         to--;
     return (nt_span){r->v, from, to - from};
 }
@@ -117,7 +134,7 @@ nt_status nt_view_couple(nt_coupling *c, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     run x = {n->in[0], 0, 0, 1}, y = {n->out[0], 0, 0, 1};
 
-    if (!nt_value_shape(x.v, NULL) || !nt_value_shape(y.v, NULL))
+    if (!is_known(x.v) || !is_known(y.v))
         return nt_fail(e, NT_EINVAL, "value '%s' has no known shape", x.v->name);
     while (x.to < x.v->rank && y.to < y.v->rank) {
         x = (run){x.v, x.to, x.to, 1};
