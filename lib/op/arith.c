@@ -142,33 +142,26 @@ static bool is_full(const nt_value *v, const nt_value *y)
     return true;
 }
 
-/* One element per channel, or fewer: fits any format. */
-static bool is_spaceless(const nt_value *v, int rank)
-{
-    for (int i = 2; i < rank; i++) {
-        int from = i - (rank - v->rank);
-
-        if (from >= 0 && v->dims[from].value != 1)
-            return false;
-    }
-    return true;
-}
-
-/* PLAIN, with as many axes as `rank`. */
-static nt_status stretched(nt_program *p, const nt_value *v, int rank, nt_dtype dtype,
-                           nt_tid *out, nt_err *e)
+/* With as many axes as the full-size operand, in its format and type. */
+static nt_status stretched(nt_program *p, const nt_value *v, nt_desc full, nt_tid *out,
+                           nt_err *e)
 {
     int64_t dims[NT_MAX_RANK];
     nt_status s = NT_OK;
     nt_tid t;
 
-    for (int i = 0; i < rank; i++) {
-        int from = i - (rank - v->rank);
+    for (int i = 0; i < full.rank; i++) {
+        int from = i - (full.rank - v->rank);
 
         dims[i] = from < 0 ? 1 : v->dims[from].value;
     }
-    NT_TRY(nt_program_value_as(p, v, NT_FMT_PLAIN, dtype, &t, e));
-    NT_TRY(nt_program_view(p, t, rank, dims, out, e));
+    NT_TRY(nt_program_value_as(p, v, v->rank == full.rank ? full.fmt : NT_FMT_PLAIN, full.dtype,
+                               &t, e));
+    if (v->rank < full.rank) {
+        NT_TRY(nt_program_view(p, t, full.rank, dims, &t, e));
+        NT_TRY(nt_program_as(p, t, full.fmt, full.dtype, &t, e));
+    }
+    *out = t;
 done:
     return s;
 }
@@ -184,25 +177,14 @@ static int leading(const nt_node *n)
     return best;
 }
 
-/* Both operands as nt_binary_new wants them, in t[]; lead's format and type rule. */
-static nt_status operands(nt_program *p, const nt_node *n, int lead, nt_tid *t, nt_err *e)
+/* v as an operand beside the full-size tensor t. */
+static nt_status beside(nt_program *p, const nt_node *n, const nt_value *v, nt_tid t,
+                        nt_tid *out, nt_err *e)
 {
-    const nt_value *other = n->in[1 - lead];
-    nt_status s = NT_OK;
-    bool full = is_full(other, n->out[0]);
-    const nt_desc *d;
+    nt_desc d = *nt_program_desc(p, t);
 
-    NT_TRY(nt_program_value_as(p, n->in[lead],
-                               full || is_spaceless(other, n->out[0]->rank) ? NT_FMT_ANY
-                                                                            : NT_FMT_PLAIN,
-                               NT_UNDEFINED, &t[lead], e));
-    d = nt_program_desc(p, t[lead]);
-    if (full)
-        NT_TRY(nt_program_value_as(p, other, d->fmt, d->dtype, &t[1 - lead], e));
-    else
-        NT_TRY(stretched(p, other, n->out[0]->rank, d->dtype, &t[1 - lead], e));
-done:
-    return s;
+    return is_full(v, n->out[0]) ? nt_program_value_as(p, v, d.fmt, d.dtype, out, e)
+                                 : stretched(p, v, d, out, e);
 }
 
 /* y = a op b as a step; y gets the lead's description. */
@@ -233,7 +215,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_binary_kind kind, nt_
 
     if (n->out[0]->dtype != NT_F32 || lead < 0 || n->out[0]->rank == 0)
         return nt_lower_default(p, n, e);
-    NT_TRY(operands(p, n, lead, t, e));
+    NT_TRY(nt_program_value(p, n->in[lead], &t[lead], e));
+    NT_TRY(beside(p, n, n->in[1 - lead], t[lead], &t[1 - lead], e));
     NT_TRY(binary_step(p, n, kind, t, lead, &y, e));
     NT_TRY(nt_program_inplace(p, y, t[lead], false, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
@@ -301,23 +284,14 @@ done:
     return s;
 }
 
-/* dy times operand i, in dy's format where the operand allows. */
+/* dy times operand i. */
 static nt_status times(nt_program *p, const nt_node *n, nt_tid dy, int i, nt_tid *out,
                        nt_err *e)
 {
     nt_status s = NT_OK;
     nt_tid t[2] = {dy, -1};
-    const nt_value *v = n->in[i];
 
-    if (is_full(v, n->out[0])) {
-        const nt_desc *d = nt_program_desc(p, dy);
-
-        NT_TRY(nt_program_value_as(p, v, d->fmt, d->dtype, &t[1], e));
-    } else {
-        if (!is_spaceless(v, n->out[0]->rank))
-            NT_TRY(nt_program_as(p, dy, NT_FMT_PLAIN, NT_UNDEFINED, &t[0], e));
-        NT_TRY(stretched(p, v, n->out[0]->rank, nt_program_desc(p, dy)->dtype, &t[1], e));
-    }
+    NT_TRY(beside(p, n, n->in[i], dy, &t[1], e));
     NT_TRY(binary_step(p, n, NT_BIN_MUL, t, 0, out, e));
 done:
     return s;

@@ -71,6 +71,7 @@ done:
 static nt_status ask(nt_coupling *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
+    char label[128];
 
     c->node = n;
     if (n->op->couple)
@@ -82,7 +83,7 @@ static nt_status ask(nt_coupling *c, const nt_node *n, nt_err *e)
 done:
     c->node = NULL;
     if (s != NT_OK)
-        nt_err_prefix(e, "node '%s': %s", n->name, n->op_type);
+        nt_err_prefix(e, "node '%s': %s", nt_node_label(label, sizeof label, n), n->op_type);
     return s;
 }
 

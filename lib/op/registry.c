@@ -164,6 +164,16 @@ done:
     return s;
 }
 
+/* "node 'conv1': " and, where the operator is known, "Conv: " in front. */
+static void prefix(nt_err *e, const nt_node *n, const nt_op *op)
+{
+    char label[128];
+
+    if (op)
+        nt_err_prefix(e, "%s", n->op_type);
+    nt_err_prefix(e, "node '%s'", nt_node_label(label, sizeof label, n));
+}
+
 static nt_status missing(const nt_graph *g, const nt_node *n, nt_err *e)
 {
     if (n->domain[0] && strcmp(n->domain, "ai.onnx"))
@@ -185,12 +195,12 @@ static nt_status find(const struct nt_op **out, const nt_graph *g, const nt_node
     nt_status s = NT_OK;
 
     if (!op)
-        return missing(g, n, e);
+        NT_TRY(missing(g, n, e));
     NT_TRY(check_node(op, g, n, e));
     *out = op;
 done:
     if (s != NT_OK)
-        nt_err_prefix(e, "%s", n->op_type);
+        prefix(e, n, op);
     return s;
 }
 
@@ -199,7 +209,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     nt_status s = n->op->infer(g, n, e);
 
     if (s != NT_OK)
-        nt_err_prefix(e, "%s", n->op_type);
+        prefix(e, n, n->op);
     return s;
 }
 
@@ -210,7 +220,7 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
                               : nt_fail(e, NT_EUNSUPPORTED, "has no plain form");
 
     if (s != NT_OK)
-        nt_err_prefix(e, "%s", n->op_type);
+        prefix(e, n, n->op);
     return s;
 }
 

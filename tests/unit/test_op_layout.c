@@ -52,6 +52,8 @@ static net build(int64_t c)
     split(&t, NODE(&t, "Relu", "r", a)->out[0], &lo, &hi);
     s = NODE(&t, "Add", "s", NODE(&t, "Mul", "m", lo, scale)->out[0], shift)->out[0];
     m = NODE(&t, "Mul", "se", hi, reduce_mean(&t, "gate", hi, true))->out[0];
+    m = NODE(&t, "Mul", "half", m, weight(&t, "one.half", DIMS(1)))->out[0];
+    m = NODE(&t, "Mul", "mask", weight(&t, "place", DIMS(1, 1, 5, 4)), m)->out[0];
     cat = set_axis(&t, NODE(&t, "Concat", "cat", s, m, hi), 1);
     b = conv(&t, "b", cat, 3 * c, 32, 1);
     part =
@@ -153,7 +155,7 @@ static void check(int64_t channels)
     train(&b, &t, "openblas");
     for (int i = 0; i < 6; i++)
         assert_float_equal(a.y[i], b.y[i], 1e-3 * (1 + fabs(b.y[i])));
-    assert_int_equal(a.params->n, 5); /* what is subtracted is fixed */
+    assert_int_equal(a.params->n, 6); /* single numbers and what is subtracted are fixed */
     for (size_t i = 0; i < a.params->n_w; i++)
         assert_float_equal(a.params->g[i], b.params->g[i], 2e-3 * (1 + fabs(b.params->g[i])));
     check_differences(&t, b.params);
