@@ -36,13 +36,12 @@ void nt_model_free(nt_model *m)
     nt_free(m);
 }
 
-static nt_status read_archive(nt_model *m, const void *bytes, size_t n, nt_err *e)
+static nt_status read_members(nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
     const void *model, *weights;
     size_t model_n = 0, weights_n = 0;
 
-    NT_TRY(nt_archive_read(&m->a, bytes, n, true, e));
     model = nt_archive_get(m->a, MODEL, &model_n);
     weights = nt_archive_get(m->a, WEIGHTS, &weights_n);
     if (!model)
@@ -113,10 +112,14 @@ nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *op
         NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
     m->digest = nt_sha256(bytes, n);
     m->file_size = n;
-    if (nt_archive_sniff(bytes, n))
-        NT_TRY(read_archive(m, bytes, n, e));
-    else
+    if (nt_archive_sniff(bytes, n)) {
+        NT_TRY(nt_archive_read(&m->a, bytes, n, true, e));
+        nt_free(bytes); /* the members are copies: a large model need not be held so often */
+        bytes = NULL;
+        NT_TRY(read_members(m, e));
+    } else {
         NT_TRY(read_onnx(m, path, bytes, n, e));
+    }
     NT_TRY(prepare(m->g, ops, e));
     NT_TRY(nt_masks_read(m, e));
     *out = m;
