@@ -27,10 +27,13 @@ comma := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -DNT_SAN=1)
 PKGS := libprotobuf-c libarchive libcjson nettle libjpeg libpng zlib
+# Asked for once, and only when something is compiled: `make deps` must run without pkg-config.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) openblas lapacke))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) lapacke openblas))$(PKG_LIBS)
 ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -Ilib -I$(B)/gen -MMD -MP -ffp-contract=off \
-	$(WARN) $(OMP) $(SANFLAGS) $(shell pkg-config --cflags $(PKGS) openblas lapacke) \
+	$(WARN) $(OMP) $(SANFLAGS) $(PKG_CFLAGS) \
 	-DNT_VERSION='"$(VERSION)"' $(if $(NO_ONEDNN),-DNT_NO_ONEDNN) $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS) lapacke openblas) $(if $(NO_ONEDNN),,-ldnnl) -lgomp -lpthread -lm
+LIBS = $(PKG_LIBS) $(if $(NO_ONEDNN),,-ldnnl) -lgomp -lpthread -lm
 
 # Layers from the bottom up: a file includes its own layer and those before it.
 LAYERS := base archive graph kernel op data exec train compress export report search cli
@@ -80,15 +83,78 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka
 
-unit: $(TESTS)  ## build and run the unit tests
-	@fail=0; for t in $(TESTS); do $$t >$$t.log 2>&1 || { fail=1; echo "FAILED $$t"; \
-		tail -n 30 $$t.log; }; done; exit $$fail
+# What tests are told: where the tools are, and how headers are compiled.
+TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_CC='$(CC)' NT_CFLAGS='$(subst ','\'',$(ALL_CFLAGS))' \
+	OMP_WAIT_POLICY=passive $(if $(SAN),NT_SAN=1 \
+	ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	$(if $(wildcard tests/lsan.supp),LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0))
+SUITES := $(sort $(wildcard tests/cli/*.bats)) $(addprefix tests/suites/,layers headers golden)
+JOBS ?= $(shell nproc)
+# a make of our own, on all processors unless the user said how many
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
+deps:  ## install the Debian packages that are missing
+	@share/deps/install share/deps/debian.txt
+
+check:  ## install what is missing, build, run all tests (SAN=1: sanitizers, CC=clang)
+	@$(MAKE) --no-print-directory deps
+	@$(SUBMAKE) all tests
+	@$(MAKE) --no-print-directory check-built
+
+check-built:
+	@$(TEST_ENV) JOBS=$(JOBS) tests/run $(B)/check $(SUITES) $(TESTS)
+
+tests: $(TESTS)  ## build the unit tests
+
+unit: $(TESTS)  ## build and run the unit tests alone
+	@$(TEST_ENV) JOBS=$(JOBS) tests/run $(B)/check-unit $(TESTS)
+
+layers:  ## does each file include only what its layer may?
+	@tests/run $(B)/check-layers tests/suites/layers
+
+headers: $(B)/gen/onnx.pb-c.h  ## does each header compile alone?
+	@$(TEST_ENV) tests/run $(B)/check-headers tests/suites/headers
+
+golden: $(TOOLS)  ## write tests/golden anew from what the tools say now
+	@NT_BIN='$(abspath $(BIN))' tests/suites/golden --write && git --no-pager diff --stat tests/golden
+
+check-debian13:  ## make check in a Debian 13 (NT_DEBIAN13_ROOT=DIR: in this one)
+	@tests/debian13 $(B)/debian13
+
+bench: all  ## time networks of the zoo, both backends
+	@NT_BIN='$(abspath $(BIN))' tests/bench/run
+
+# ---- pipelines
+demo:  ## install what is missing, build, and make a small network of a trained one
+	@$(MAKE) --no-print-directory deps
+	@$(SUBMAKE) all
+	@PATH='$(abspath $(BIN))':$$PATH $(MAKE) --no-print-directory -f pipelines/demo.mk OUT='$(B)/demo'
+
+reference: all  ## train the demo's reference model again
+	@PATH='$(abspath $(BIN))':$$PATH $(MAKE) --no-print-directory -f pipelines/reference.mk \
+		OUT='$(B)/reference'
+
+# ---- installation
+DATA := $(sort $(wildcard share/zoo/* share/models/* pipelines/*))
+MAN := $(sort $(wildcard share/man/man*/*))
+install: all  ## into PREFIX (/usr/local), below DESTDIR
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(TOOLS) '$(DESTDIR)$(PREFIX)/bin'
+	@set -e; for f in $(DATA); do \
+		install -D -m 644 $$f "$(DESTDIR)$(PREFIX)/share/nt/$${f#share/}"; done
+	@set -e; for f in $(MAN); do \
+		install -D -m 644 $$f "$(DESTDIR)$(PREFIX)/$$f"; done
+	@set -e; d='$(DESTDIR)$(PREFIX)/share/bash-completion/completions'; \
+	install -D -m 644 share/completions/nt.bash "$$d/nt"; \
+	for t in $(notdir $(TOOLS)); do ln -sf nt "$$d/$$t"; done
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove what was built
-	rm -rf build build-clang build-san build-clang-san build-blas
+	rm -rf build build-*
 
-.PHONY: all unit help clean
+.PHONY: all deps check check-built tests unit layers headers golden check-debian13 bench demo \
+	reference install help clean
+.SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
