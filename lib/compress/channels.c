@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "graph/pass.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -151,7 +152,49 @@ static nt_status make_sets(nt_channels *c, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_channels_new(nt_channels **out, const nt_graph *g, nt_err *e)
+/* ---- shapes: coupling wants them known, so a symbolic batch is 1 for its duration */
+
+static void set_batch(nt_graph *g, const bool *symbolic, nt_dim batch)
+{
+    for (int i = 0; i < g->n_inputs; i++) {
+        if (symbolic[i])
+            g->inputs[i]->dims[0] = batch;
+    }
+    for (int i = 0; i < g->n_values; i++) {
+        if (g->values[i]->producer)
+            g->values[i]->rank = -1;
+    }
+}
+
+static nt_status couple_at_batch_1(nt_coupling **out, nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_dim batch = {-1, NULL};
+    bool *symbolic = nt_calloc((size_t)g->n_inputs + 1, sizeof *symbolic), any = false;
+
+    if (!symbolic)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < g->n_inputs; i++) {
+        symbolic[i] = g->inputs[i]->rank > 0 && g->inputs[i]->dims[0].value < 0;
+        if (symbolic[i])
+            batch = g->inputs[i]->dims[0];
+        any = any || symbolic[i];
+    }
+    if (any) {
+        set_batch(g, symbolic, (nt_dim){1, NULL});
+        NT_TRY(nt_pass_infer(g, e));
+    }
+    NT_TRY(nt_coupling_new(out, g, e));
+    if (any) {
+        set_batch(g, symbolic, batch);
+        NT_TRY(nt_pass_infer(g, e));
+    }
+done:
+    nt_free(symbolic);
+    return s;
+}
+
+nt_status nt_channels_new(nt_channels **out, nt_graph *g, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_channels *c = nt_calloc(1, sizeof *c);
@@ -161,7 +204,7 @@ nt_status nt_channels_new(nt_channels **out, const nt_graph *g, nt_err *e)
     c->arena = nt_arena_new();
     if (!c->arena)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_coupling_new(&c->coupling, g, e));
+    NT_TRY(couple_at_batch_1(&c->coupling, g, e));
     NT_TRY(find_layers(c, g, e));
     NT_TRY(number_channels(c, e));
     NT_TRY(make_sets(c, e));

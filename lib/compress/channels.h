@@ -46,8 +46,8 @@ typedef struct nt_channels {
     nt_arena *arena;
 } nt_channels;
 
-/* Shapes but the batch must be known. g is borrowed. */
-nt_status nt_channels_new(nt_channels **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* Shapes but the batch must be known. g is borrowed, and the same afterwards. */
+nt_status nt_channels_new(nt_channels **out, nt_graph *g, nt_err *e) NT_MUST_CHECK;
 void nt_channels_free(nt_channels *c);
 /* How many outputs of the layer are in channels with keep[channel] (all that can't go stay). */
 int64_t nt_channels_kept(const nt_channel_layer *l, const bool *removed);
