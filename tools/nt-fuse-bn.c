@@ -6,6 +6,7 @@
 #include "graph/pass_fuse_bn.h"
 #include "op/op.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The first BatchNormalization that is left, or NULL. */
@@ -34,10 +35,12 @@ static nt_status report(const nt_cli *c, int n, nt_err *e)
 {
     nt_status s = NT_OK;
     cJSON *j = cJSON_CreateObject();
+    char text[80];
 
     if (!j || !nt_json_add_i64(j, "fused", n))
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_cli_report(c, j, NULL, e));
+    snprintf(text, sizeof text, "%d batch normalisations folded\n", n);
+    NT_TRY(nt_cli_report(c, j, text, e));
 done:
     nt_json_free(j);
     return s;

@@ -179,6 +179,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_channels *ch = NULL;
     bool *removed = NULL;
     cJSON *report = NULL;
+    nt_str text = {0};
     nt_shrink_stats st;
 
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
@@ -190,6 +191,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     report = nt_prune_report(ch, removed);
     if (!report)
         NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_prune_text(&text, ch, removed, e));
     if (o->save_plan)
         NT_TRY(save_plan(o->save_plan, ch, removed, e));
     NT_TRY(nt_prune_apply(m, ch, removed, e));
@@ -199,9 +201,10 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
         NT_TRY(nt_shrink(m, &st, e));
     NT_TRY(nt_model_add_history(m, nt_cli_record(c), e));
     NT_TRY(nt_model_save(m, c->output, e));
-    NT_TRY(nt_cli_report(c, report, NULL, e));
+    NT_TRY(nt_cli_report(c, report, text.p, e));
 done:
     nt_json_free(report);
+    nt_str_release(&text);
     nt_free(removed);
     nt_channels_free(ch);
     nt_model_free(m);

@@ -4,10 +4,13 @@
 #include "compress/shrink.h"
 #include "op/op.h"
 
+#include <stdio.h>
+
 static nt_status report(const nt_cli *c, const nt_shrink_stats *st, nt_err *e)
 {
     nt_status s = NT_OK;
     cJSON *j = cJSON_CreateObject();
+    char text[160];
 
     if (!j || !nt_json_add_i64(j, "channels", st->channels) ||
         !nt_json_add_i64(j, "removed", st->removed) ||
@@ -15,7 +18,10 @@ static nt_status report(const nt_cli *c, const nt_shrink_stats *st, nt_err *e)
         !nt_json_add_i64(j, "weights_before", st->params_before) ||
         !nt_json_add_i64(j, "weights_after", st->params_after))
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_cli_report(c, j, NULL, e));
+    snprintf(text, sizeof text, "%lld of %lld channels removed, %lld of %lld weights left\n",
+             (long long)st->removed, (long long)st->channels, (long long)st->params_after,
+             (long long)st->params_before);
+    NT_TRY(nt_cli_report(c, j, text, e));
 done:
     nt_json_free(j);
     return s;

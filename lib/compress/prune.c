@@ -226,3 +226,19 @@ cJSON *nt_prune_report(const nt_channels *c, const bool *removed)
     nt_json_free(o);
     return NULL;
 }
+
+nt_status nt_prune_text(nt_str *out, const nt_channels *c, const bool *removed, nt_err *e)
+{
+    int64_t all = 0, kept = 0;
+
+    for (int i = 0; i < c->n_layers; i++) {
+        all += c->layers[i].n;
+        kept += nt_channels_kept(&c->layers[i], removed);
+    }
+    nt_str_addf(out, "%lld of %lld channels removed\n", (long long)(all - kept), (long long)all);
+    for (int i = 0; i < c->n_layers; i++) {
+        if (c->layers[i].set < 0)
+            nt_str_addf(out, "frozen: %s (%s)\n", c->layers[i].name, c->layers[i].why);
+    }
+    return out->failed ? nt_fail_nomem(e) : NT_OK;
+}
