@@ -52,34 +52,48 @@ static bool touched_by(const nt_coupling *c, const nt_value *v, int axis, const 
 }
 
 /* What the node did not mention it needs whole. */
-static nt_status freeze_rest(nt_coupling *c, const nt_value *v, const nt_node *n, nt_err *e)
+static nt_status freeze_rest(nt_coupling *c, const nt_value *v, const nt_node *n,
+                             const char *fmt, nt_err *e)
 {
     nt_status s = NT_OK;
     char why[96];
 
-    snprintf(why, sizeof why,
-             n->op->couple ? "%s needs this axis whole"
-                           : "nothing is known about the channels of %s",
-             n->op_type);
+    snprintf(why, sizeof why, fmt, n->op_type);
     for (int i = 0; v && i < v->rank; i++)
-        if (v->dims[i].value != 1 && !touched_by(c, v, i, n))
+        if (v->dims[i].value > 1 && !touched_by(c, v, i, n))
             NT_TRY(nt_couple_freeze(c, (nt_span){v, i, 1}, n, why, e));
 done:
     return s;
+}
+
+static bool ranks_known(const nt_node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && n->in[i]->rank < 0)
+            return false;
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] && n->out[i]->rank < 0)
+            return false;
+    return true;
 }
 
 static nt_status ask(nt_coupling *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
     char label[128];
+    const char *why = "%s needs this axis whole";
 
     c->node = n;
-    if (n->op->couple)
+    if (!n->op->couple)
+        why = "nothing is known about the channels of %s";
+    else if (!ranks_known(n))
+        why = "%s has operands of unknown shape";
+    else
         NT_TRY(n->op->couple(c, n, e));
     for (int i = 0; i < n->n_in; i++)
-        NT_TRY(freeze_rest(c, n->in[i], n, e));
+        NT_TRY(freeze_rest(c, n->in[i], n, why, e));
     for (int i = 0; i < n->n_out; i++)
-        NT_TRY(freeze_rest(c, n->out[i], n, e));
+        NT_TRY(freeze_rest(c, n->out[i], n, why, e));
 done:
     c->node = NULL;
     if (s != NT_OK)

@@ -183,11 +183,11 @@ static void freeze_elements(nt_coupling *c, const nt_span_row *s, int32_t reason
     }
 }
 
-/* All axes of the span but the batch. */
-static nt_status freeze_around_batch(nt_coupling *c, nt_span a, const nt_node *n,
-                                     const char *why, nt_err *e)
+/* Each axis by itself; the batch and axes of unknown extent hold nothing that could go. */
+static nt_status freeze_axes(nt_coupling *c, nt_span a, const nt_node *n, const char *why,
+                             nt_err *e)
 {
-    for (int i = has_batch(c, a); i < a.n; i++) {
+    for (int i = 0; i < a.n; i++) {
         nt_status s = nt_couple_freeze(c, (nt_span){a.v, a.axis + i, 1}, n, why, e);
 
         if (s != NT_OK)
@@ -203,8 +203,8 @@ nt_status nt_couple_freeze(nt_coupling *c, nt_span a, const nt_node *n, const ch
     int32_t reason;
     int i;
 
-    if (has_batch(c, a))
-        return a.n == 1 ? NT_OK : freeze_around_batch(c, a, n, why, e);
+    if (has_batch(c, a) || nt_span_size(a) < 0)
+        return a.n == 1 ? NT_OK : freeze_axes(c, a, n, why, e);
     NT_TRY(nt_couple_touch(&i, c, a, e));
     NT_TRY(add_reason(&reason, c, n, why, e));
     freeze_elements(c, &c->spans[i], reason);
@@ -216,7 +216,7 @@ nt_status nt_couple_free(nt_coupling *c, nt_span a, nt_err *e)
 {
     int i;
 
-    return has_batch(c, a) ? NT_OK : nt_couple_touch(&i, c, a, e);
+    return has_batch(c, a) || nt_span_size(a) < 0 ? NT_OK : nt_couple_touch(&i, c, a, e);
 }
 
 nt_status nt_couple_free_all(nt_coupling *c, const nt_value *v, nt_err *e)
@@ -230,13 +230,13 @@ done:
 }
 
 /* ---- tying */
-static nt_status tie_to_batch(nt_coupling *c, nt_span a, nt_span b, nt_err *e)
+/* What would go with the batch, or with indices nobody can count, stays. */
+static nt_status keep_both(nt_coupling *c, nt_span a, nt_span b, const char *why, nt_err *e)
 {
-    static const char why[] = "channels meet the batch axis";
     nt_status s = NT_OK;
 
-    NT_TRY(freeze_around_batch(c, a, c->node, why, e));
-    NT_TRY(freeze_around_batch(c, b, c->node, why, e));
+    NT_TRY(freeze_axes(c, a, c->node, why, e));
+    NT_TRY(freeze_axes(c, b, c->node, why, e));
 done:
     return s;
 }
@@ -256,7 +256,9 @@ nt_status nt_couple_tie(nt_coupling *c, nt_span a, int64_t a0, int64_t a_step, n
     int32_t pa, pb;
 
     if (has_batch(c, a) || has_batch(c, b))
-        return tie_to_batch(c, a, b, e);
+        return keep_both(c, a, b, "channels meet the batch axis", e);
+    if (nt_span_size(a) < 0 || nt_span_size(b) < 0)
+        return keep_both(c, a, b, "meets an axis of unknown extent", e);
     NT_TRY(nt_couple_touch(&ia, c, a, e));
     NT_TRY(nt_couple_touch(&ib, c, b, e));
     if (!inside(a0, a_step, count, c->spans[ia].size) ||
@@ -275,7 +277,7 @@ nt_status nt_couple_same(nt_coupling *c, nt_span a, nt_span b, nt_err *e)
 {
     int64_t na = nt_span_size(a), nb = nt_span_size(b);
 
-    if (na != nb)
+    if (na >= 0 && nb >= 0 && na != nb)
         return nt_fail(e, NT_EINVAL,
                        "'%s' axis %d has %" PRId64 " indices, '%s' axis %d %" PRId64, a.v->name,
                        a.axis, na, b.v->name, b.axis, nb);

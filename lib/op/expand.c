@@ -8,30 +8,47 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* What the shape says: numbers where it is constant, else as many unknown extents as it has
+ * entries; rank -1 where not even that is known. */
+static nt_status read_shape(nt_value *shape, const nt_value *v, nt_err *e)
+{
+    int64_t want[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    size_t n;
+
+    *shape = (nt_value){.name = "shape", .rank = -1};
+    if (!v->data) {
+        if (v->rank == 1 && v->dims[0].value >= 0 && v->dims[0].value <= NT_MAX_RANK)
+            shape->rank = (int)v->dims[0].value;
+        for (int i = 0; i < shape->rank; i++)
+            shape->dims[i] = nt_dim_of(-1);
+        goto done;
+    }
+    NT_TRY(nt_tensor_ints(want, &n, NT_MAX_RANK, v->data, e));
+    shape->rank = (int)n;
+    for (size_t i = 0; i < n; i++) {
+        if (want[i] < 0)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "an extent of %" PRId64, want[i]));
+        shape->dims[i] = nt_dim_of(want[i]);
+    }
+done:
+    return s;
+}
+
 static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 {
-    const nt_tensor *t = nt_const_in(n, 1);
-    int64_t want[NT_MAX_RANK];
-    nt_dim dims[NT_MAX_RANK];
-    nt_value shape = {.name = "shape"};
+    nt_value shape;
     nt_value *both[2] = {n->in[0], &shape};
+    nt_dim dims[NT_MAX_RANK];
     nt_status s = NT_OK;
-    size_t count;
     int rank;
 
     (void)g;
     nt_infer_type(n->out[0], n->in[0]->dtype);
-    if (!t || n->in[0]->rank < 0)
-        goto done;
-    NT_TRY(nt_tensor_ints(want, &count, NT_MAX_RANK, t, e));
-    shape.rank = (int)count;
-    for (size_t i = 0; i < count; i++) {
-        if (want[i] < 0)
-            NT_TRY(nt_fail(e, NT_EFORMAT, "an extent of %" PRId64, want[i]));
-        shape.dims[i] = nt_dim_of(want[i]);
-    }
+    NT_TRY(read_shape(&shape, n->in[1], e));
     NT_TRY(nt_infer_broadcast(dims, &rank, both, 2, e));
-    nt_infer_set(n->out[0], n->in[0]->dtype, rank, dims);
+    if (rank >= 0)
+        nt_infer_set(n->out[0], n->in[0]->dtype, rank, dims);
 done:
     return s;
 }

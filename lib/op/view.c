@@ -135,7 +135,7 @@ nt_status nt_view_couple(nt_coupling *c, const nt_node *n, nt_err *e)
     run x = {n->in[0], 0, 0, 1}, y = {n->out[0], 0, 0, 1};
 
     if (!is_known(x.v) || !is_known(y.v))
-        return nt_fail(e, NT_EINVAL, "value '%s' has no known shape", x.v->name);
+        return NT_OK; /* what is not mentioned stays */
     while (x.to < x.v->rank && y.to < y.v->rank) {
         x = (run){x.v, x.to, x.to, 1};
         y = (run){y.v, y.to, y.to, 1};

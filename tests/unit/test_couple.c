@@ -373,6 +373,23 @@ NT_TEST(shape_arithmetic_does_not_freeze_what_it_measures)
     finish(&t);
 }
 
+NT_TEST(an_open_batch_is_as_good_as_any_and_open_extents_stay_whole)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(-1, 3, -1, 2)), *a = conv(&t, "a", x, 3, 4, 1);
+    nt_value *r = NODE(&t, "Reshape", "r", a, ints(&t, DIMS(0, -1, 2)))->out[0];
+    nt_value *b = conv(&t, "b", x, 3, 4, 1), *s = NODE(&t, "Relu", "s", b)->out[0];
+    nt_value *p = NODE(&t, "GlobalAveragePool", "p", s)->out[0];
+    nt_value *f = NODE(&t, "Flatten", "f", p)->out[0];
+
+    assert_ok(nt_graph_add_output(t.g, r, e));
+    couple(&t, gemm(&t, "fc", f, 4, 5));
+    assert_null(frozen(&t, "b.weight", 0, 1));
+    assert_same(&t, "b.weight", 0, 1, "fc.weight", 1, 1);
+    assert_non_null(frozen(&t, "a.weight", 0, 1)); /* folded with a height nobody knows */
+    finish(&t);
+}
+
 NT_TEST(numbering_is_the_same_every_time)
 {
     net t = start(13), u = start(13);
