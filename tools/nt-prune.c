@@ -10,6 +10,7 @@
 #include "compress/shrink.h"
 #include "compress/taylor.h"
 #include "data/data.h"
+#include "graph/pass.h"
 #include "graph/tensor_io.h"
 #include "op/op.h"
 
@@ -183,6 +184,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_shrink_stats st;
 
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
     NT_TRY(nt_channels_new(&ch, nt_model_graph(m), e));
     removed = nt_calloc((size_t)ch->n_channels + 1, sizeof *removed);
     if (!removed)

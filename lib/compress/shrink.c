@@ -141,6 +141,7 @@ nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
     bool *removed = NULL;
 
     *st = (nt_shrink_stats){.params_before = count_weights(g)};
+    NT_TRY(nt_pass_shuffle(g, NULL, e));
     NT_TRY(nt_channels_new(&c, g, e));
     removed = nt_calloc((size_t)c->n_channels + 1, sizeof *removed);
     if (!removed)

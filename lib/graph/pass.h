@@ -29,6 +29,9 @@ nt_status nt_pass_settle(nt_graph *g, int *n_settled, nt_err *e) NT_MUST_CHECK;
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /* Removes Identity and inference-time Dropout, where no graph output needs it for its name. */
 nt_status nt_pass_identity(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
+/* A channel shuffle of Reshape, Transpose and Reshape becomes one Gather of the permuted channels,
+ * which structured pruning can take any channel from. *n_replaced may be NULL. */
+nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK;
 /*
  * Makes the graph's shapes concrete: dimension k of input i becomes dims[i][k] (0: it stays as
  * it is); then infers and folds, all values keeping their names. Dimensions the file fixes must

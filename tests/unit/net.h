@@ -28,13 +28,15 @@ static inline net start(int opset)
     return t;
 }
 
+/* Extents of -1 become symbols, at most 4 axes then. */
 static inline nt_value *input(net *t, const char *name, int rank, const int64_t *d)
 {
+    static const char *const sym[] = {"N", "C", "H", "W"};
     nt_dim dims[NT_MAX_RANK];
     nt_value *v = NULL;
 
     for (int i = 0; i < rank; i++)
-        dims[i] = (nt_dim){d[i], NULL};
+        dims[i] = (nt_dim){d[i], d[i] < 0 ? sym[i] : NULL};
     assert_ok(nt_graph_add_input(&v, t->g, name, NT_F32, rank, dims, e));
     return v;
 }
