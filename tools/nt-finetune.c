@@ -350,7 +350,7 @@ int main(int argc, char **argv)
                     "in bf16 with fp32 weights where the processor does so natively; "
                     "evaluates in fp32.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
-                         NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
+                         NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT | NT_CLI_PATIENT};
     job j = {.c = &c, .o = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN}};
     options *o = &j.o;
     const nt_opt opts[] = {

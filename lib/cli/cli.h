@@ -58,7 +58,9 @@ enum {
     NT_CLI_COMPUTE = 1 << 4, /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
     NT_CLI_REPORT = 1 << 5,  /* --json, --report FILE */
     NT_CLI_INPUT = 1 << 6,   /* one operand: the model; default standard input */
-    NT_CLI_INPUTS = 1 << 7   /* any number of operands, in c->operands */
+    NT_CLI_INPUTS = 1 << 7,  /* any number of operands, in c->operands */
+    NT_CLI_PATIENT = 1 << 8  /* long computing: idle threads sleep instead of spinning, unless
+                                OMP_WAIT_POLICY says otherwise */
 };
 
 typedef struct nt_cli {

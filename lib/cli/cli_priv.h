@@ -38,6 +38,9 @@ void nt_cli_catch_signals(void);
 
 /* cpus.c: the processors this process may use, at least 1. */
 int64_t nt_cli_cpus(void);
+/* cpus.c: starts the program anew with OMP_WAIT_POLICY=passive, which OpenMP reads when it is
+ * loaded; returns where the variable is set already or that cannot be done. */
+void nt_cli_wait_passively(const char *tool, char **argv);
 
 /* progress.c: takes the bar off the terminal before something else is printed. */
 void nt_cli_progress_erase(const nt_cli *c);
