@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/joblog.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 512
+#define TAIL_BYTES 8192
+
+nt_status nt_joblog_open(nt_joblog *l, const char *dir, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *path = nt_path_join(dir, "job.log");
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (!path)
+        return nt_fail_nomem(e);
+    l->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (l->fd < 0)
+        s = nt_fail_errno(e, "%s", path);
+    else if (fcntl(l->fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
+        s = nt_fail(e, NT_EIO, "%s: another nt-optimize works in this folder", path);
+    if (s != NT_OK)
+        nt_joblog_close(l);
+    nt_free(path);
+    return s;
+}
+
+void nt_joblog_close(nt_joblog *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+}
+
+void nt_joblog_info(nt_joblog *l, const char *fmt, ...)
+{
+    char line[LINE_MAX_BYTES];
+    time_t now = time(NULL);
+    struct tm tm;
+    size_t n;
+    va_list ap;
+
+    localtime_r(&now, &tm);
+    n = strftime(line, sizeof line, "%Y-%m-%d %H:%M:%S - INFO: ", &tm);
+    va_start(ap, fmt);
+    vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
+    va_end(ap);
+    if (l->say)
+        l->say(l->ctx, line);
+    n = strlen(line);
+    line[n] = '\n';
+    if (write(l->fd, line, n + 1) < 0)
+        return; /* see joblog.h */
+}
+
+off_t nt_joblog_mark(const nt_joblog *l)
+{
+    return lseek(l->fd, 0, SEEK_END);
+}
+
+void nt_joblog_last(const nt_joblog *l, off_t mark, char *out, size_t n)
+{
+    char text[TAIL_BYTES + 1], *save = NULL;
+    off_t end = nt_joblog_mark(l);
+    ssize_t got;
+
+    *out = '\0';
+    if (end - mark > TAIL_BYTES)
+        mark = end - TAIL_BYTES;
+    got = pread(l->fd, text, TAIL_BYTES, mark);
+    if (got <= 0)
+        return;
+    text[got] = '\0';
+    for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
+        if (strncmp(p, "make", 4) != 0 && strstr(p, ": "))
+            snprintf(out, n, "%s", p);
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/optimize.h"
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/outfile.h"
+#include "base/str.h"
+#include "data/data.h"
+#include "search/joblog.h"
+#include "search/pipeline.h"
+#include "search/runner.h"
+#include "search/state.h"
+#include "train/eval.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define STATE_VERSION 1
+#define MAX_REPORT ((size_t)1 << 20)
+#define ID_DIGITS 8
+
+typedef struct run {
+    const nt_job *job;
+    const nt_optimize_opts *o;
+    char *dir;
+    char id[ID_DIGITS + 1];
+    nt_joblog log;
+    nt_runner runner;
+    nt_search search;
+    double target;
+    bool more_is_better;
+    double start_s, before_s; /* clock at the start; what earlier runs took */
+    const char *best;         /* NULL: not yet known, "": the reference */
+    double final_drop;
+} run;
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double elapsed_s(const run *r)
+{
+    return r->before_s + now_s() - r->start_s;
+}
+
+static char *path_in(const run *r, const char *name)
+{
+    return nt_path_join(r->dir, name);
+}
+
+/* ---- who we are */
+
+/* What the job is, whatever it is called and wherever it runs: its keys but for how it is run, the
+ * model's bytes, and the samples that judge. */
+static nt_status make_id(char *id, const nt_job *job, nt_err *e)
+{
+    static const char *const how[] = {"jobs", "launcher", "model", NULL};
+    nt_status s = NT_OK;
+    cJSON *keys = cJSON_Duplicate(job->json, true);
+    nt_dataset *d = NULL;
+    nt_split *split = NULL;
+    nt_sha256_hex model;
+    const char *digest;
+    char *text = NULL, *data = nt_json_text(job->data);
+    nt_str all = {0};
+
+    for (int i = 0; keys && how[i]; i++)
+        cJSON_DeleteItemFromObjectCaseSensitive(keys, how[i]);
+    text = keys ? nt_json_text(keys) : NULL;
+    if (!text || !data)
+        NT_TRY(nt_fail_nomem(e));
+    if ((s = nt_sha256_file(&model, job->model, e)) != NT_OK) {
+        nt_err_prefix(e, "%s", job->model);
+        goto done;
+    }
+    NT_TRY(nt_dataset_open(&d, data, e));
+    NT_TRY(nt_split_open(&split, d, job->eval_split, e));
+    if (!(digest = nt_split_digest(split, e))) {
+        s = NT_EIO;
+        goto done;
+    }
+    nt_str_addf(&all, "%s\n%s\n%s", text, model.text, digest);
+    if (all.failed)
+        NT_TRY(nt_fail_nomem(e));
+    model = nt_sha256(all.p, all.n);
+    for (int i = 0; i < ID_DIGITS; i++)
+        id[i] = (char)toupper((unsigned char)model.text[i]);
+    id[ID_DIGITS] = '\0';
+done:
+    nt_str_release(&all);
+    nt_split_free(split);
+    nt_dataset_free(d);
+    nt_free(text);
+    nt_free(data);
+    nt_json_free(keys);
+    return s;
+}
+
+static nt_status make_dir(run *r, nt_err *e)
+{
+    const char *home = getenv("NEUTRINO_HOME"), *user = getenv("HOME");
+
+    if (r->o->dir)
+        r->dir = nt_strdup(r->o->dir);
+    else if (home && *home)
+        r->dir = nt_strfmt("%s/jobs/%s", home, r->id);
+    else if (user && *user)
+        r->dir = nt_strfmt("%s/.neutrino/jobs/%s", user, r->id);
+    else
+        return nt_fail(e, NT_EINVAL, "neither --job-dir, NEUTRINO_HOME nor HOME is set");
+    return r->dir ? nt_make_dirs(r->dir, e) : nt_fail_nomem(e);
+}
+
+/* ---- state.json */
+
+static nt_status save_json(const run *r, const char *name, const cJSON *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *path = path_in(r, name), *text = nt_json_text(j);
+
+    if (!path || !text)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_outfile_save(path, text, strlen(text), e));
+done:
+    nt_free(path);
+    nt_free(text);
+    return s;
+}
+
+static nt_status save_state(const run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *j = cJSON_CreateObject(), *list = nt_search_json(&r->search);
+
+    if (!j || !list || !nt_json_add_i64(j, "version", STATE_VERSION) ||
+        !nt_json_add_str(j, "job", r->id) || !nt_json_add_double(j, "elapsed_s", elapsed_s(r)) ||
+        !nt_json_add_bool(j, "finished", r->best != NULL) ||
+        (r->best && !nt_json_add_str(j, "best", *r->best ? r->best : "reference")) ||
+        !cJSON_AddItemToObject(j, "candidates", list)) {
+        nt_json_free(list);
+        NT_TRY(nt_fail_nomem(e));
+    }
+    NT_TRY(save_json(r, "state.json", j, e));
+done:
+    nt_json_free(j);
+    return s;
+}
+
+static nt_status load_state(run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *path = path_in(r, "state.json");
+    const char *id = "";
+    int64_t version = 0;
+    cJSON *j = NULL;
+
+    if (!path)
+        return nt_fail_nomem(e);
+    if (!nt_path_exists(path))
+        goto done;
+    NT_TRY(nt_json_load(&j, path, e));
+    NT_TRY(nt_json_get_i64(&version, j, "version", 0, INT32_MAX, "", e));
+    if (version != STATE_VERSION)
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "version %d, this nt-optimize has %d", (int)version,
+                       STATE_VERSION));
+    NT_TRY(nt_json_get_str(&id, j, "job", "", e));
+    if (strcmp(id, r->id) != 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "this folder holds another job (%s), not %s", id, r->id));
+    NT_TRY(nt_json_get_double(&r->before_s, j, "elapsed_s", 0, INFINITY, "", e));
+    NT_TRY(nt_search_restore(&r->search, cJSON_GetObjectItemCaseSensitive(j, "candidates"), e));
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", path);
+    nt_json_free(j);
+    nt_free(path);
+    return s;
+}
+
+/* ---- making things */
+
+static nt_status write_makefile(const run *r, nt_err *e)
+{
+    int64_t each = r->o->threads / r->job->jobs;
+    nt_pipeline_opts p = {.job = r->job, .bin = r->o->bin, .threads = each > 0 ? each : 1,
+                          .best = r->best};
+
+    return nt_pipeline_write(r->dir, &r->search, &p, e);
+}
+
+static nt_status make(run *r, const char *const *targets, size_t n, nt_err *e)
+{
+    off_t mark = nt_joblog_mark(&r->log);
+    nt_status s = nt_runner_make(&r->runner, targets, n, e);
+    char why[200];
+
+    if (s != NT_OK) {
+        nt_joblog_last(&r->log, mark, why, sizeof why);
+        nt_err_prefix(e, "%s%s%s/job.log", why, *why ? "; see " : "", r->dir);
+    }
+    return s;
+}
+
+static nt_status load(const run *r, nt_measure *m, const char *name, nt_err *e)
+{
+    char *path = path_in(r, name);
+    nt_status s = path ? nt_measure_load(m, path, r->job, e) : nt_fail_nomem(e);
+
+    nt_free(path);
+    return s;
+}
+
+static nt_status measure_reference(run *r, nt_err *e)
+{
+    static const char *const target[] = {"ref_model.json"};
+    const nt_job *job = r->job;
+    nt_metric metric;
+    nt_err ignored;
+    nt_status s = NT_OK;
+
+    NT_TRY(make(r, target, 1, e));
+    NT_TRY(load(r, &r->search.ref, target[0], e));
+    r->more_is_better = job->eval_command || nt_metric_find(&metric, job->eval_key, &ignored) ||
+                        nt_metric_more_is_better(metric);
+    if (r->more_is_better && job->delta > 0 && job->delta >= r->search.ref.metric)
+        NT_TRY(nt_fail(e, NT_EINVAL, "delta: %g would accept any model, since the reference's %s "
+                       "is %g", job->delta, job->eval_key, r->search.ref.metric));
+    r->target = r->search.ref.metric + (r->more_is_better ? -1 : 1) * job->delta;
+    nt_joblog_info(&r->log, "Reference: %s %.4g on '%s', %.3f MiB, %.2f MMACs, %.3f ms",
+                   job->eval_key, r->search.ref.metric, job->search_split,
+                   (double)r->search.ref.bytes / (1 << 20), (double)r->search.ref.macs * 1e-6,
+                   r->search.ref.latency_ms);
+    nt_joblog_info(&r->log, "Target: %s at %s %.4g (delta %g%s), at most %d steps", job->eval_key,
+                   r->more_is_better ? "least" : "most", r->target, job->delta,
+                   job->confidence > 0 ? ", with 95 % confidence" : "",
+                   job->dryrun ? 2 : (int)(r->search.o.steps + r->search.o.deep_steps));
+done:
+    return s;
+}
+
+static void describe(char *buf, size_t n, const nt_search *q, int i)
+{
+    const nt_candidate *c = &q->v[i];
+    const char *from = c->parent < 0 ? "the reference" : q->v[c->parent].id;
+
+    if (c->move == NT_MOVE_PRUNE)
+        snprintf(buf, n, "%s: %s, pruned to %.1f %% of the reference's parameters", c->id, from,
+                 100 * c->size);
+    else if (c->move == NT_MOVE_TRAIN)
+        snprintf(buf, n, "%s: %s, trained on", c->id, from);
+    else
+        snprintf(buf, n, "%s: %s, '%s' cut to %lld outputs", c->id, from, c->layer,
+                 (long long)c->keep);
+}
+
+static double times(int64_t of, int64_t by)
+{
+    return by > 0 ? (double)of / (double)by : 0;
+}
+
+static void say_measured(run *r, int i)
+{
+    const nt_search *q = &r->search;
+    const nt_measure *m = &q->v[i].m;
+    int best = nt_search_best(q, NULL);
+
+    nt_joblog_info(&r->log, "  %s %.4g, drop %.4g%s: %s; %.2fx fewer bytes, %.2fx fewer MACs, "
+                   "%.3f ms (%.0f s)", r->job->eval_key, m->metric, m->drop,
+                   r->job->confidence > 0 ? " at most" : "",
+                   nt_search_is_ok(q, i) ? "within delta" : "not within delta",
+                   times(q->ref.bytes, m->bytes), times(q->ref.macs, m->macs), m->latency_ms,
+                   m->seconds);
+    if (best >= 0)
+        nt_joblog_info(&r->log, "  best so far: %s, %.2fx fewer bytes, drop %.4g; elapsed %.0f s",
+                       q->v[best].id, times(q->ref.bytes, q->v[best].m.bytes), q->v[best].m.drop,
+                       elapsed_s(r));
+}
+
+/* Has make make the candidates from `first` on, and reads what they came to. */
+static nt_status measure_from(run *r, int first, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_search *q = &r->search;
+    size_t n = (size_t)(q->n - first);
+    char (*names)[64] = nt_calloc(n + 1, sizeof *names);
+    const char **targets = nt_calloc(n + 1, sizeof *targets);
+    double start = now_s();
+    char text[400];
+
+    if (!names || !targets)
+        NT_TRY(nt_fail_nomem(e));
+    for (size_t i = 0; i < n; i++) {
+        snprintf(names[i], sizeof names[i], "candidates/%s.json", q->v[first + (int)i].id);
+        targets[i] = names[i];
+        describe(text, sizeof text, q, first + (int)i);
+        nt_joblog_info(&r->log, "Step %d: %s", first + (int)i + 1, text);
+    }
+    NT_TRY(write_makefile(r, e));
+    NT_TRY(make(r, targets, n, e));
+    for (int i = first; i < q->n; i++) {
+        nt_measure m = {.seconds = q->v[i].m.seconds};
+
+        if (m.seconds <= 0)
+            m.seconds = (now_s() - start) / (double)n;
+        NT_TRY(load(r, &m, targets[i - first], e));
+        nt_search_told(q, i, &m);
+        say_measured(r, i);
+    }
+done:
+    nt_free(names);
+    nt_free(targets);
+    return s;
+}
+
+/* What an earlier run had begun comes first; those it had measured are only read. */
+static nt_status resume(run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    if (r->search.n == 0)
+        return NT_OK;
+    nt_joblog_info(&r->log, "Going on: %d candidates so far", r->search.n);
+    NT_TRY(measure_from(r, 0, e));
+    NT_TRY(save_state(r, e));
+done:
+    return s;
+}
+
+static nt_status search(run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_search *q = &r->search;
+
+    NT_TRY(resume(r, e));
+    for (;;) {
+        int n = 0, first = q->n;
+
+        q->elapsed_s = elapsed_s(r);
+        NT_TRY(nt_search_next(q, (int)r->job->jobs, &n, e));
+        if (n == 0)
+            break;
+        for (int i = first; i < q->n; i++)
+            NT_TRY(nt_pipeline_name(&q->v[i], q, r->job, e));
+        NT_TRY(save_state(r, e));
+        NT_TRY(measure_from(r, first, e));
+        NT_TRY(save_state(r, e));
+    }
+done:
+    return s;
+}
+
+/* ---- the end */
+
+/* The drop on eval_split. */
+static nt_status judge(run *r, int i, double *drop, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char name[80];
+    const char *target[] = {name};
+    char *path = NULL;
+    cJSON *j = NULL;
+
+    snprintf(name, sizeof name, "candidates/%s.judged.json", r->search.v[i].id);
+    NT_TRY(make(r, target, 1, e));
+    if (!(path = path_in(r, name)))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_json_load(&j, path, e));
+    NT_TRY(nt_measure_drop(drop, j, r->job, e));
+    nt_joblog_info(&r->log, "%s on '%s': drop %.4g", r->search.v[i].id, r->job->eval_split, *drop);
+done:
+    nt_json_free(j);
+    nt_free(path);
+    return s;
+}
+
+/* The smallest candidate that keeps the promise on eval_split. */
+static nt_status choose(run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const nt_search *q = &r->search;
+    bool same = strcmp(r->job->search_split, r->job->eval_split) == 0;
+    bool *skip = nt_calloc((size_t)q->n + 1, sizeof *skip);
+    int i;
+
+    if (!skip)
+        return nt_fail_nomem(e);
+    r->best = "";
+    if (r->job->dryrun && q->n > 0)
+        r->best = q->v[q->n - 1].id;
+    while (!r->job->dryrun && (i = nt_search_best(q, skip)) >= 0) {
+        r->final_drop = q->v[i].m.drop;
+        if (!same)
+            NT_TRY(judge(r, i, &r->final_drop, e));
+        if (r->final_drop <= r->job->delta) {
+            r->best = q->v[i].id;
+            break;
+        }
+        skip[i] = true;
+    }
+done:
+    nt_free(skip);
+    return s;
+}
+
+static nt_status make_metrics(cJSON **out, const run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *path = path_in(r, "profile.json");
+    cJSON *j = cJSON_CreateObject(), *profile = NULL, *list = nt_search_json(&r->search);
+
+    if (!j || !path || !list)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_json_load(&profile, path, e));
+    if (!nt_json_add_str(j, "job", r->id) || !nt_json_add_bool(j, "dryrun", r->job->dryrun) ||
+        !nt_json_add_str(j, "best", *r->best ? r->best : "reference") ||
+        !nt_json_add_str(j, "eval_key", r->job->eval_key) ||
+        !nt_json_add_str(j, "eval_split", r->job->eval_split) ||
+        !nt_json_add_double(j, "target", r->target) ||
+        !nt_json_add_double(j, "delta", r->job->delta) ||
+        !nt_json_add_double(j, "drop", *r->best ? r->final_drop : 0) ||
+        !nt_json_add_double(j, "elapsed_s", elapsed_s(r)) ||
+        !nt_json_add_i64(j, "looked_at", r->search.n))
+        NT_TRY(nt_fail_nomem(e));
+    cJSON_AddItemToObject(j, "comparison", profile);
+    cJSON_AddItemToObject(j, "candidates", list);
+    profile = list = NULL;
+    *out = j;
+    j = NULL;
+done:
+    nt_json_free(list);
+    nt_json_free(profile);
+    nt_json_free(j);
+    nt_free(path);
+    return s;
+}
+
+static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
+{
+    static const char *const target[] = {"results"};
+    nt_status s = NT_OK;
+    char *path = path_in(r, "report");
+    size_t n;
+
+    if (!path)
+        return nt_fail_nomem(e);
+    NT_TRY(choose(r, e));
+    NT_TRY(write_makefile(r, e));
+    NT_TRY(make(r, target, 1, e));
+    NT_TRY(make_metrics(&out->metrics, r, e));
+    NT_TRY(save_json(r, "metrics.json", out->metrics, e));
+    NT_TRY(save_state(r, e));
+    NT_TRY(nt_file_read(&out->report, &n, path, MAX_REPORT, e));
+    nt_joblog_info(&r->log, "%s%s: %s/opt_model%s_dynamic_shape.onnx",
+                   r->job->dryrun ? "Dry run, not a result: " : "",
+                   *r->best ? "Optimized model exported" : "Nothing smaller keeps the promise; the "
+                   "reference exported", r->job->root_path ? r->job->root_path : r->dir,
+                   r->job->precision);
+    nt_joblog_info(&r->log, "Job %s finished, %d candidates, %.0f s in all", r->id, r->search.n,
+                   elapsed_s(r));
+    if (!*r->best)
+        s = nt_fail(e, NT_EMISSED, "nothing smaller than the reference keeps %s within %g of %.6g "
+                    "(%d candidates)", r->job->eval_key, r->job->delta, r->search.ref.metric,
+                    r->search.n);
+done:
+    nt_free(path);
+    return s;
+}
+
+static double epochs_of(const cJSON *settings)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(settings, "epochs");
+
+    return cJSON_IsNumber(n) && n->valuedouble > 0 ? n->valuedouble : 1;
+}
+
+static void set_search(run *r)
+{
+    const nt_job *job = r->job;
+    nt_search_opts *o = &r->search.o;
+
+    *o = nt_search_defaults(job->level, job->deepsearch);
+    o->delta = job->delta;
+    if (job->steps > 0)
+        o->steps = job->steps;
+    o->time_s = job->time_s;
+    o->long_cost = epochs_of(job->full_trainer) / epochs_of(job->loop_params);
+    o->dry = job->dryrun;
+}
+
+static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(make_id(r->id, r->job, e));
+    NT_TRY(make_dir(r, e));
+    NT_TRY(nt_joblog_open(&r->log, r->dir, e));
+    NT_TRY(load_state(r, e));
+    r->runner = (nt_runner){.dir = r->dir, .log_fd = r->log.fd, .jobs = (int)r->job->jobs,
+                            .group = r->o->group};
+    nt_joblog_info(&r->log, "Job %s starts in %s", r->id, r->dir);
+    NT_TRY(nt_pipeline_prepare(r->dir, r->job, e));
+    NT_TRY(write_makefile(r, e));
+    NT_TRY(measure_reference(r, e));
+    NT_TRY(search(r, e));
+    NT_TRY(finish(out, r, e));
+done:
+    return s;
+}
+
+void nt_optimize_result_release(nt_optimize_result *r)
+{
+    nt_free(r->dir);
+    nt_free(r->report);
+    nt_json_free(r->metrics);
+    *r = (nt_optimize_result){0};
+}
+
+nt_status nt_optimize(nt_optimize_result *out, const nt_job *job, const nt_optimize_opts *o,
+                      nt_err *e)
+{
+    run r = {.job = job, .o = o, .log = {.fd = -1, .say = o->say, .ctx = o->ctx},
+             .start_s = now_s()};
+    nt_status s;
+
+    *out = (nt_optimize_result){0};
+    set_search(&r);
+    s = run_all(out, &r, e);
+    out->dir = r.dir;
+    nt_search_release(&r.search);
+    nt_joblog_close(&r.log);
+    return s;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/pipeline.h"
+
+#include "base/alloc.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/outfile.h"
+#include "base/share.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_FILE ((size_t)1 << 24)
+#define DRY_SAMPLES 256
+
+/* ---- words of a Makefile */
+
+/* One word of the recipe's shell: in single quotes, make's '$' doubled. */
+static void add_quoted(nt_str *t, const char *text)
+{
+    nt_str_add(t, "'");
+    for (const char *p = text; *p; p++) {
+        if (*p == '\'')
+            nt_str_add(t, "'\\''");
+        else if (*p == '$')
+            nt_str_add(t, "$$");
+        else if (*p == '#')
+            nt_str_add(t, "\\#");
+        else
+            nt_str_addn(t, p, 1);
+    }
+    nt_str_add(t, "'");
+}
+
+/* A command as the user wrote it: the shell sees all of it. */
+static void add_command(nt_str *t, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (*p == '$')
+            nt_str_add(t, "$$");
+        else if (*p == '#')
+            nt_str_add(t, "\\#");
+        else
+            nt_str_addn(t, p, 1);
+    }
+}
+
+/* ---- options of the tools */
+
+/* Options of nt-prune for this candidate; nothing where it is only trained. */
+static void add_cut(nt_str *t, const nt_candidate *c, const nt_search *s, const nt_job *job)
+{
+    double parent = c->parent < 0 ? 1 : (double)s->v[c->parent].m.params / (double)s->ref.params;
+
+    if (c->move == NT_MOVE_PRUNE)
+        nt_str_addf(t, "--size %.9g%s", c->size / parent,
+                    job->config_list ? " --config config_list.json" : "");
+    else if (c->move == NT_MOVE_CUT)
+        nt_str_addf(t, "--plan candidates/%s.plan", c->id);
+}
+
+static void add_tune(nt_str *t, const nt_candidate *c, const nt_job *job)
+{
+    nt_str_addf(t, "--config %s.json", c->move == NT_MOVE_TRAIN ? "full_trainer" : "fine_tuner");
+    if (job->dryrun)
+        nt_str_add(t, " --steps 1");
+}
+
+nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job, nt_err *e)
+{
+    nt_str t = {0};
+    nt_sha256_hex h;
+
+    nt_str_addf(&t, "%s %s ", c->parent < 0 ? "ref" : s->v[c->parent].id, nt_move_name(c->move));
+    memset(c->id, 0, sizeof c->id);
+    add_cut(&t, c, s, job);
+    if (c->move == NT_MOVE_CUT)
+        nt_str_addf(&t, " %s %lld", c->layer, (long long)c->keep);
+    nt_str_add(&t, " ");
+    add_tune(&t, c, job);
+    if (t.failed)
+        return nt_fail_nomem(e);
+    h = nt_sha256(t.p, t.n);
+    memcpy(c->id, h.text, 12);
+    nt_str_release(&t);
+    return NT_OK;
+}
+
+/* ---- files */
+
+/* Writes what is not there yet, so that make sees no news where there is none. */
+static nt_status save(const char *dir, const char *name, const char *text, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *path = nt_path_join(dir, name), *old = NULL;
+    size_t n = strlen(text), n_old = 0;
+    nt_err ignored;
+
+    if (!path)
+        return nt_fail_nomem(e);
+    if (nt_file_read(&old, &n_old, path, MAX_FILE, &ignored) != NT_OK || n_old != n ||
+        memcmp(old, text, n) != 0)
+        NT_TRY(nt_outfile_save(path, text, n, e));
+done:
+    nt_free(old);
+    nt_free(path);
+    return s;
+}
+
+static nt_status save_json(const char *dir, const char *name, const cJSON *j, nt_err *e)
+{
+    char *text = nt_json_text(j);
+    nt_status s = text ? save(dir, name, text, e) : nt_fail_nomem(e);
+
+    nt_free(text);
+    return s;
+}
+
+static nt_status copy_rules(const char *dir, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *path = nt_share_path("pipelines/compress.mk"), *text = NULL;
+    size_t n;
+
+    if (!path) /* in the source tree */
+        path = nt_share_path("../pipelines/compress.mk");
+    if (!path)
+        return nt_fail(e, NT_EIO, "pipelines/compress.mk is not installed (NT_SHARE names the "
+                                  "folder it is in)");
+    if ((s = nt_file_read(&text, &n, path, MAX_FILE, e)) != NT_OK) {
+        nt_err_prefix(e, "%s", path);
+        goto done;
+    }
+    NT_TRY(save(dir, "pipeline.mk", text, e));
+done:
+    nt_free(text);
+    nt_free(path);
+    return s;
+}
+
+nt_status nt_pipeline_prepare(const char *dir, const nt_job *job, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *inner = nt_path_join(dir, "candidates");
+
+    if (!inner)
+        return nt_fail_nomem(e);
+    NT_TRY(nt_make_dirs(inner, e));
+    NT_TRY(save_json(dir, "job.json", job->json, e));
+    NT_TRY(save_json(dir, "data.json", job->data, e));
+    NT_TRY(save_json(dir, "full_trainer.json", job->full_trainer, e));
+    NT_TRY(save_json(dir, "fine_tuner.json", job->loop_params, e));
+    if (job->config_list)
+        NT_TRY(save_json(dir, "config_list.json", job->config_list, e));
+    NT_TRY(copy_rules(dir, e));
+done:
+    nt_free(inner);
+    return s;
+}
+
+/* The cut of one layer, as a plan. */
+static nt_status save_plan(const char *dir, const nt_candidate *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char name[64];
+    cJSON *plan = cJSON_CreateArray(), *o = cJSON_CreateObject();
+
+    snprintf(name, sizeof name, "candidates/%s.plan", c->id);
+    if (!plan || !o || !cJSON_AddItemToArray(plan, o)) {
+        nt_json_free(o);
+        NT_TRY(nt_fail_nomem(e));
+    }
+    if (!nt_json_add_str(o, "layer", c->layer) || !nt_json_add_i64(o, "keep", c->keep) ||
+        !nt_json_add_str(o, "why", "deepsearch"))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(save_json(dir, name, plan, e));
+done:
+    nt_json_free(plan);
+    return s;
+}
+
+/* ---- the Makefile */
+
+static void add_tools(nt_str *t, const nt_pipeline_opts *o)
+{
+    const nt_job *job = o->job;
+
+    if (o->bin) {
+        nt_str_add(t, "export PATH := ");
+        add_command(t, o->bin);
+        nt_str_add(t, ":$(PATH)\n");
+    }
+    for (const cJSON *c = job->tools ? job->tools->child : NULL; c; c = c->next) {
+        for (const char *p = c->string; *p; p++)
+            nt_str_addf(t, "%c", *p == '-' ? '_' : toupper((unsigned char)*p));
+        nt_str_add(t, " = ");
+        add_command(t, c->valuestring);
+        nt_str_add(t, "\n");
+    }
+    if (job->launcher) {
+        nt_str_add(t, "LAUNCHER = ");
+        add_command(t, job->launcher);
+        nt_str_add(t, "\n");
+    }
+    nt_str_addf(t, "THREADS = --threads %lld\n", (long long)o->threads);
+}
+
+static void add_eval(nt_str *t, const nt_job *job)
+{
+    nt_str_add(t, "EVAL = ");
+    if (job->eval_command) {
+        nt_str_add(t, "--command ");
+        add_quoted(t, job->eval_command);
+    } else {
+        nt_str_add(t, "--data data.json --metric ");
+        add_quoted(t, job->eval_key);
+        if (job->dryrun)
+            nt_str_addf(t, " --limit %d", DRY_SAMPLES);
+    }
+    nt_str_add(t, "\nSEARCH = --split ");
+    add_quoted(t, job->search_split);
+    nt_str_add(t, "\nJUDGE = --split ");
+    add_quoted(t, job->eval_split);
+    nt_str_add(t, "\nREPORT = ");
+    if (!job->eval_command && !job->dryrun) {
+        nt_str_add(t, "--data data.json --metric ");
+        add_quoted(t, job->eval_key);
+        nt_str_add(t, " $(JUDGE)");
+    }
+    nt_str_add(t, "\n");
+}
+
+static bool wants_eval(const cJSON *settings)
+{
+    const cJSON *sched = cJSON_GetObjectItemCaseSensitive(settings, "scheduler");
+    const cJSON *interval = cJSON_GetObjectItemCaseSensitive(sched, "interval");
+
+    return cJSON_GetObjectItemCaseSensitive(settings, "early_stopping_patience") ||
+           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(sched, "eval_based")) ||
+           (cJSON_IsString(interval) && strcmp(interval->valuestring, "eval") == 0);
+}
+
+static void add_train(nt_str *t, const nt_job *job)
+{
+    nt_str_addf(t, "TRAIN = --data data.json --teacher ref_model.nt --seed %lld --loss ",
+                (long long)job->seed);
+    add_quoted(t, job->loss);
+    if (wants_eval(job->full_trainer) || wants_eval(job->loop_params)) {
+        nt_str_add(t, " --eval-split ");
+        add_quoted(t, job->search_split);
+    }
+    nt_str_add(t, "\n");
+}
+
+static void add_export(nt_str *t, const nt_job *job)
+{
+    const cJSON *r;
+
+    nt_str_addf(t, "PRECISION = %s\nRESOLUTIONS =", job->precision);
+    cJSON_ArrayForEach(r, job->resolutions)
+        nt_str_addf(t, " --resolution %.0fx%.0f", cJSON_GetArrayItem(r, 0)->valuedouble,
+                    cJSON_GetArrayItem(r, 1)->valuedouble);
+    nt_str_add(t, "\n");
+    if (job->root_path) {
+        nt_str_add(t, "ROOT_PATH = ");
+        add_quoted(t, job->root_path);
+        nt_str_add(t, "\n");
+    }
+    if (job->bn_fusion)
+        nt_str_add(t, "FUSE = yes\n");
+}
+
+static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s, const nt_job *job)
+{
+    nt_str_addf(t, "\n# %s", nt_move_name(c->move));
+    if (c->move == NT_MOVE_PRUNE)
+        nt_str_addf(t, " to %.4g of the reference's parameters", c->size);
+    if (c->move == NT_MOVE_CUT)
+        nt_str_addf(t, " %s to %lld outputs", c->layer, (long long)c->keep);
+    nt_str_addf(t, "\ncandidates/%s.nt: private CUT = ", c->id);
+    add_cut(t, c, s, job);
+    nt_str_addf(t, "\ncandidates/%s.nt: private TUNE = ", c->id);
+    add_tune(t, c, job);
+    nt_str_addf(t, "\ncandidates/%s.nt: ", c->id);
+    if (c->parent < 0)
+        nt_str_add(t, "ref_model.nt");
+    else
+        nt_str_addf(t, "candidates/%s.nt", s->v[c->parent].id);
+    nt_str_add(t, c->parent < 0 ? "\n" : " ref_model.nt\n");
+}
+
+nt_status nt_pipeline_write(const char *dir, const nt_search *q, const nt_pipeline_opts *o,
+                            nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_str t = {0};
+
+    nt_str_add(&t, "# Written by nt-optimize. `make` finishes what is missing, `make clean all` "
+                   "repeats it;\n# `make NT_FINETUNE=...` puts another program in a tool's place.\n"
+                   "MODEL = ");
+    add_quoted(&t, o->job->model);
+    nt_str_add(&t, "\n");
+    add_tools(&t, o);
+    add_eval(&t, o->job);
+    add_train(&t, o->job);
+    add_export(&t, o->job);
+    if (o->best)
+        nt_str_addf(&t, "DONE = yes\nBEST = %s\n", o->best);
+    nt_str_add(&t, "\ninclude pipeline.mk\n");
+    for (int i = 0; i < q->n; i++) {
+        add_candidate(&t, &q->v[i], q, o->job);
+        if (q->v[i].move == NT_MOVE_CUT)
+            NT_TRY(save_plan(dir, &q->v[i], e));
+    }
+    if (t.failed)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(save(dir, "Makefile", t.p, e));
+done:
+    nt_str_release(&t);
+    return s;
+}

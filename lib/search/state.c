@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/state.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const cJSON *item(const cJSON *j, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(j, key);
+}
+
+/* ---- measurements */
+
+static nt_status number(double *out, const cJSON *j, const char *where, const char *key, nt_err *e)
+{
+    const cJSON *v = item(j, key);
+
+    if (!cJSON_IsNumber(v))
+        return nt_fail(e, NT_EFORMAT, "%s.%s: want a number", where, key);
+    *out = v->valuedouble;
+    return NT_OK;
+}
+
+nt_status nt_measure_drop(double *drop, const cJSON *eval, const nt_job *job, nt_err *e)
+{
+    const cJSON *c = item(eval, "compare");
+    const cJSON *interval = item(item(c, "drop_confidence"), job->eval_key);
+    const cJSON *upper = cJSON_GetArrayItem(interval, 1);
+
+    if (job->confidence <= 0)
+        return number(drop, item(c, "drop"), "eval.compare.drop", job->eval_key, e);
+    if (!cJSON_IsNumber(upper))
+        return nt_fail(e, NT_EUNSUPPORTED, "confidence: '%s' has no interval", job->eval_key);
+    *drop = upper->valuedouble;
+    return NT_OK;
+}
+
+static nt_status read_profile(nt_measure *m, const cJSON *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    double params = 0, macs = 0, bytes = 0;
+
+    NT_TRY(number(&params, p, "profile", "params", e));
+    NT_TRY(number(&macs, p, "profile", "macs", e));
+    NT_TRY(number(&bytes, p, "profile", "model_size_bytes", e));
+    NT_TRY(number(&m->latency_ms, p, "profile", "execution_time_ms", e));
+    m->params = (int64_t)params;
+    m->macs = (int64_t)macs;
+    m->bytes = (int64_t)bytes;
+done:
+    return s;
+}
+
+static int64_t params_of(const cJSON *profile, const char *layer)
+{
+    const cJSON *l;
+
+    cJSON_ArrayForEach(l, item(profile, "layers"))
+    {
+        const cJSON *name = item(l, "name"), *params = item(l, "params");
+
+        if (cJSON_IsString(name) && cJSON_IsNumber(params) &&
+            strcmp(name->valuestring, layer) == 0)
+            return (int64_t)params->valuedouble;
+    }
+    return 0;
+}
+
+static nt_status read_layers(nt_measure *m, const cJSON *plan, const cJSON *profile, nt_err *e)
+{
+    const cJSON *o;
+    nt_search_layer *layers = nt_calloc((size_t)cJSON_GetArraySize(plan) + 1, sizeof *layers);
+
+    if (!layers)
+        return nt_fail_nomem(e);
+    m->n_layers = 0;
+    cJSON_ArrayForEach(o, plan)
+    {
+        const cJSON *name = item(o, "layer"), *keep = item(o, "keep"), *why = item(o, "why");
+        nt_search_layer *l = &layers[m->n_layers];
+
+        if (!cJSON_IsString(name) || !cJSON_IsNumber(keep) ||
+            (cJSON_IsString(why) && strncmp(why->valuestring, "stays", 5) == 0))
+            continue;
+        snprintf(l->name, sizeof l->name, "%s", name->valuestring);
+        l->outputs = (int64_t)keep->valuedouble;
+        l->params = params_of(profile, l->name);
+        m->n_layers++;
+    }
+    m->layers = layers;
+    return NT_OK;
+}
+
+nt_status nt_measure_load(nt_measure *m, const char *path, const nt_job *job, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *j = NULL;
+    const cJSON *eval;
+
+    NT_TRY(nt_json_load(&j, path, e));
+    eval = item(j, "eval");
+    NT_TRY(number(&m->metric, item(eval, "metrics"), "eval.metrics", job->eval_key, e));
+    m->drop = 0;
+    if (item(eval, "compare"))
+        NT_TRY(nt_measure_drop(&m->drop, eval, job, e));
+    NT_TRY(read_profile(m, item(j, "profile"), e));
+    NT_TRY(read_layers(m, item(j, "plan"), item(j, "profile"), e));
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", path);
+    nt_json_free(j);
+    return s;
+}
+
+/* ---- state.json */
+
+static const char *id_of(const nt_search *s, int i)
+{
+    return i < 0 ? "reference" : s->v[i].id;
+}
+
+static bool add_measure(cJSON *o, const nt_search *s, int i)
+{
+    const nt_measure *m = &s->v[i].m;
+
+    return nt_json_add_double(o, "seconds", m->seconds) && nt_json_add_i64(o, "params", m->params) &&
+           nt_json_add_i64(o, "model_size_bytes", m->bytes) && nt_json_add_i64(o, "macs", m->macs) &&
+           nt_json_add_double(o, "execution_time_ms", m->latency_ms) &&
+           nt_json_add_double(o, "eval_metric", m->metric) &&
+           nt_json_add_double(o, "drop", m->drop) &&
+           nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i));
+}
+
+static bool add_candidate(cJSON *list, const nt_search *s, int i)
+{
+    const nt_candidate *c = &s->v[i];
+    cJSON *o = cJSON_CreateObject();
+
+    if (!o || !cJSON_AddItemToArray(list, o)) {
+        nt_json_free(o);
+        return false;
+    }
+    return nt_json_add_str(o, "id", c->id) && nt_json_add_str(o, "move", nt_move_name(c->move)) &&
+           nt_json_add_str(o, "parent", id_of(s, c->parent)) &&
+           nt_json_add_double(o, "size", c->size) &&
+           (c->move != NT_MOVE_CUT || (nt_json_add_str(o, "layer", c->layer) &&
+                                       nt_json_add_i64(o, "keep", c->keep))) &&
+           nt_json_add_bool(o, "measured", c->measured) && (!c->measured || add_measure(o, s, i));
+}
+
+cJSON *nt_search_json(const nt_search *s)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (int i = 0; list && i < s->n; i++) {
+        if (!add_candidate(list, s, i)) {
+            nt_json_free(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static int find(const nt_search *s, const char *id)
+{
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(s->v[i].id, id) == 0)
+            return i;
+    return -1;
+}
+
+static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
+{
+    static const char *const moves[] = {"prune", "train", "cut", NULL};
+    nt_status s = NT_OK;
+    nt_candidate *c = &q->v[q->n];
+    const char *id = "", *parent = "reference", *layer = "";
+    int move = 0;
+
+    *c = (nt_candidate){0};
+    NT_TRY(nt_json_get_str(&id, o, "id", "candidates", e));
+    NT_TRY(nt_json_get_str(&parent, o, "parent", "candidates", e));
+    NT_TRY(nt_json_get_str(&layer, o, "layer", "candidates", e));
+    NT_TRY(nt_json_get_enum(&move, o, "move", moves, "candidates", e));
+    NT_TRY(nt_json_get_double(&c->size, o, "size", 0, 1, "candidates", e));
+    NT_TRY(nt_json_get_i64(&c->keep, o, "keep", 0, INT64_C(1) << 40, "candidates", e));
+    NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", 0, INFINITY, "candidates", e));
+    c->move = (nt_move)move;
+    c->parent = find(q, parent);
+    if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
+        NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));
+    snprintf(c->id, sizeof c->id, "%s", id);
+    snprintf(c->layer, sizeof c->layer, "%s", layer);
+    q->n++;
+done:
+    return s;
+}
+
+nt_status nt_search_restore(nt_search *q, const cJSON *candidates, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n = cJSON_GetArraySize(candidates);
+    const cJSON *o;
+
+    q->v = nt_realloc(NULL, (size_t)n + 1, sizeof *q->v); /* it will grow */
+    if (!q->v)
+        return nt_fail_nomem(e);
+    q->cap = n + 1;
+    cJSON_ArrayForEach(o, candidates) NT_TRY(restore_one(q, o, e));
+done:
+    return s;
+}

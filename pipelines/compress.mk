@@ -1,0 +1,83 @@
+# The pipeline of a compression job. The Makefile that includes this sets the variables: for each
+# candidate CUT (options of nt-prune, or nothing) and TUNE (options of nt-finetune), and its parent
+# as first prerequisite. Every file appears whole or not at all.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+NT_IMPORT ?= nt-import
+NT_PRUNE ?= nt-prune
+NT_SHRINK ?= nt-shrink
+NT_FUSE_BN ?= nt-fuse-bn
+NT_FINETUNE ?= nt-finetune
+NT_EVAL ?= nt-eval
+NT_EXPORT ?= nt-export
+NT_PROFILE ?= nt-profile
+NT_OPTIMIZE ?= nt-optimize
+LAUNCHER ?=
+THREADS ?=
+PRECISION ?= fp32
+
+ifdef DONE
+all: results
+else
+all:  # the search has not ended: go on with it
+	$(NT_OPTIMIZE) --job-dir . job.json
+endif
+
+# ---- the reference
+ref_model.nt:
+	$(LAUNCHER) $(NT_IMPORT) -q $(MODEL) -o $@
+
+ref_model.json: ref_model.nt
+	{ printf '{"profile": ' && $(LAUNCHER) $(NT_PROFILE) --json --layers $(THREADS) $< && \
+	  printf ', "plan": ' && $(LAUNCHER) $(NT_PRUNE) -q --size 1 --save-plan - -o /dev/null $< && \
+	  printf ', "eval": ' && $(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(SEARCH) $(THREADS) $< && \
+	  printf '}\n'; } >$@.part
+	mv $@.part $@
+
+# ---- candidates: from their parent, with the reference as teacher
+candidates/%.nt:
+	$(if $(CUT),$(LAUNCHER) $(NT_PRUNE) -q $(CUT) $(firstword $^) | $(LAUNCHER) $(NT_SHRINK) -q |) \
+	$(LAUNCHER) $(NT_FINETUNE) -q $(TRAIN) $(TUNE) $(THREADS) -o $@ $(if $(CUT),-,$(firstword $^))
+
+candidates/%.json: candidates/%.nt ref_model.nt
+	{ printf '{"profile": ' && $(LAUNCHER) $(NT_PROFILE) --json --layers $(THREADS) $< && \
+	  printf ', "plan": ' && $(LAUNCHER) $(NT_PRUNE) -q --size 1 --save-plan - -o /dev/null $< && \
+	  printf ', "eval": ' && $(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(SEARCH) $(THREADS) \
+	    --compare ref_model.nt $< && \
+	  printf '}\n'; } >$@.part
+	mv $@.part $@
+
+# The last word, on the split the user named.
+%.judged.json: %.nt ref_model.nt
+	$(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(JUDGE) $(THREADS) --compare ref_model.nt $< >$@.part
+	mv $@.part $@
+
+# ---- results
+results: opt_model.nt report \
+	ref_modelfp32_dynamic_shape.onnx opt_model$(PRECISION)_dynamic_shape.onnx
+	$(if $(ROOT_PATH),mkdir -p $(ROOT_PATH) && cp ref_model*.onnx opt_model*.onnx $(ROOT_PATH))
+
+opt_model.nt: $(if $(BEST),candidates/$(BEST).nt,ref_model.nt)
+	$(LAUNCHER) $(if $(FUSE),$(NT_FUSE_BN),$(NT_IMPORT)) -q $< -o $@
+
+report: opt_model.nt ref_model.nt
+	$(LAUNCHER) $(NT_PROFILE) $(REPORT) $(THREADS) --report profile.json \
+	  --compare ref_model.nt $< >$@.part
+	mv $@.part $@
+
+ref_modelfp32_dynamic_shape.onnx: ref_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name ref_model $(RESOLUTIONS) $<
+
+opt_model$(PRECISION)_dynamic_shape.onnx: opt_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name opt_model --precision $(PRECISION) \
+	  $(RESOLUTIONS) $<
+
+clean:
+	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx report profile.json
+
+.PHONY: all results clean
