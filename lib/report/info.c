@@ -150,6 +150,7 @@ static void history_line(nt_str *out, const cJSON *rec)
 {
     const cJSON *tool = cJSON_GetObjectItemCaseSensitive(rec, "tool");
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(rec, "version");
+    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(rec, "seed");
     const cJSON *opts = cJSON_GetObjectItemCaseSensitive(rec, "options"), *o;
 
     nt_str_addf(out, "history  %s", cJSON_IsString(tool) ? tool->valuestring : "?");
@@ -162,6 +163,8 @@ static void history_line(nt_str *out, const cJSON *rec)
             nt_str_addf(out, " %s", v);
         cJSON_free(v);
     }
+    if (cJSON_IsNumber(seed) && seed->valuedouble != 0)
+        nt_str_addf(out, " --seed %.0f", seed->valuedouble);
     nt_str_addf(out, "  (version %s)\n",
                 cJSON_IsString(version) ? version->valuestring : "unknown");
 }

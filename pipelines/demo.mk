@@ -1,0 +1,16 @@
+# The main job on real data: a trained network goes in, a smaller one that keeps its promise comes
+# out.   make -f pipelines/demo.mk OUT=build/demo DELTA=1
+SHELL := /bin/bash
+.SHELLFLAGS := -e -o pipefail -c
+
+OUT ?= build/demo
+MODELS ?= $(dir $(lastword $(MAKEFILE_LIST)))../share/models
+MODEL ?= $(MODELS)/fashion-vgg.nt
+DATA ?= $(MODELS)/fashion-mnist.json
+DELTA ?= 1
+
+demo:
+	mkdir -p $(OUT)
+	nt-optimize --model $(MODEL) --data $(DATA) --delta $(DELTA) --job-dir $(OUT)
+
+.PHONY: demo
