@@ -71,6 +71,16 @@ setup()
     tar tf state.nt | grep -q '^state/train.json$'
 }
 
+@test "masked weights stay zero: what was masked can be shrunk away afterwards" {
+    nt-prune in.nt -s 0.5 -o masked.nt >/dev/null
+    nt-finetune masked.nt --data idx:data --lr 0.1 --momentum 0.9 --epochs 5 -o out.nt >/dev/null
+    nt-shrink out.nt -o small.nt >/dev/null
+    [ "$(stat -c %s small.nt)" -lt "$(($(stat -c %s out.nt) / 2))" ]
+    out=$(nt-eval out.nt --data idx:data --metric loss | awk '$1 == "loss" { print $2 }')
+    small=$(nt-eval small.nt --data idx:data --metric loss | awk '$1 == "loss" { print $2 }')
+    awk -v a="$out" -v b="$small" 'BEGIN { exit !(a - b < 1e-4 && b - a < 1e-4) }'
+}
+
 @test "a teacher, label smoothing, warm-up and a config file work together" {
     cat >config.json <<'J'
 {"epochs": 2, "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9},
