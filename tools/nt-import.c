@@ -1,13 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* nt-import - makes an archive from an ONNX model. */
+/* nt-import - makes an archive from an ONNX model, or from an architecture of the zoo. */
+#include "base/file.h"
 #include "cli/cli.h"
 #include "graph/model.h"
+#include "graph/pass.h"
+#include "graph/zoo.h"
 #include "op/op.h"
+
+#include <string.h>
+
+/* A file, or where there is none of that name an architecture of the zoo. */
+static nt_status load(nt_model **out, const char *input, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *d = NULL;
+    nt_graph *g = NULL;
+    nt_zoo_opts o = {0};
+
+    if (strcmp(input, "-") == 0 || nt_path_exists(input) || nt_zoo_load(&d, input, e) != NT_OK)
+        return nt_model_load(out, input, nt_ops_table(), e);
+    NT_TRY(nt_zoo_build(&g, d, &o, e));
+    NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
+    NT_TRY(nt_pass_infer(g, e));
+    s = nt_model_from_graph(out, g, e);
+    g = NULL;
+done:
+    nt_json_free(d);
+    nt_graph_free(g);
+    return s;
+}
 
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-import",
-                .synopsis = "[-o FILE] [MODEL.onnx]",
+                .synopsis = "[-o FILE] [MODEL.onnx | ZOO-NAME]",
                 .about = "Makes an archive from an ONNX model; checks that all of it is supported.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     const char *task = "classification";
@@ -23,7 +49,7 @@ int main(int argc, char **argv)
     nt_cli_parse(&c, opts, argc, argv);
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);
-    NT_TRY(nt_model_load(&m, c.input, nt_ops_table(), &e));
+    NT_TRY(load(&m, c.input, &e));
     NT_TRY(nt_model_set_task(m, task, &e));
     nt_cli_note(&c, "%d layers, %d values, opset %d", nt_model_graph(m)->n_nodes,
                 nt_model_graph(m)->n_values, nt_model_graph(m)->opset);

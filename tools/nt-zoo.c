@@ -15,26 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A description in a file of the user's, or one of ours by its name. */
-static nt_status load_description(cJSON **out, const char *name, nt_err *e)
-{
-    nt_status s = NT_OK;
-    char *file = nt_strfmt("zoo/%s.json", name), *path = NULL;
-
-    if (strchr(name, '/') || strstr(name, ".json")) {
-        s = nt_json_load(out, name, e);
-        goto done;
-    }
-    path = file ? nt_share_path(file) : NULL;
-    if (!path)
-        NT_TRY(nt_fail(e, NT_EINVAL, "'%s' is not in the zoo ('nt-zoo' lists it)", name));
-    NT_TRY(nt_json_load(out, path, e));
-done:
-    nt_free(file);
-    nt_free(path);
-    return s;
-}
-
 static int is_description(const struct dirent *d)
 {
     const char *dot = strrchr(d->d_name, '.');
@@ -103,7 +83,7 @@ static nt_status build(nt_cli *c, const char *name, const nt_zoo_opts *o, nt_err
     nt_graph *g = NULL;
     nt_model *m = NULL;
 
-    NT_TRY(load_description(&d, name, e));
+    NT_TRY(nt_zoo_load(&d, name, e));
     NT_TRY(nt_zoo_build(&g, d, o, e));
     NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
     NT_TRY(nt_pass_infer(g, e));

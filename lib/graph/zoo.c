@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "base/share.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -458,5 +459,24 @@ nt_status nt_zoo_build(nt_graph **out, const cJSON *d, const nt_zoo_opts *o, nt_
     b.g = NULL;
 done:
     nt_graph_free(b.g);
+    return s;
+}
+
+nt_status nt_zoo_load(cJSON **out, const char *name, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *file = nt_strfmt("zoo/%s.json", name), *path = NULL;
+
+    if (strchr(name, '/') || strstr(name, ".json")) {
+        s = nt_json_load(out, name, e);
+        goto done;
+    }
+    path = file ? nt_share_path(file) : NULL;
+    if (!path)
+        NT_TRY(nt_fail(e, NT_EINVAL, "'%s' is not in the zoo ('nt-zoo' lists it)", name));
+    NT_TRY(nt_json_load(out, path, e));
+done:
+    nt_free(file);
+    nt_free(path);
     return s;
 }

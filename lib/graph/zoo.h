@@ -30,6 +30,9 @@ typedef struct nt_zoo_opts {
     uint64_t seed;
 } nt_zoo_opts;
 
+/* A description of ours by its name, or a file of the user's (a name with '/' or ".json").
+ * NT_EINVAL where the zoo has no such name. nt_json_free it. */
+nt_status nt_zoo_load(cJSON **out, const char *name, nt_err *e) NT_MUST_CHECK;
 /* The graph is neither bound nor inferred. The input is "input" [N,c,h,w], the output "output"
  * [N,classes]. */
 nt_status nt_zoo_build(nt_graph **out, const cJSON *description, const nt_zoo_opts *o, nt_err *e)
