@@ -3,6 +3,7 @@
  * concat.c - Concat. Planned in the format of the first computed input where that lets parts
  * begin anywhere they do; backwards each input takes its range of the gradient.
  */
+#include "base/alloc.h"
 #include "kernel/eltwise.h"
 #include "op/couple.h"
 #include "op/op.h"
@@ -30,9 +31,12 @@ static nt_status merge(nt_dim *dims, int axis, const nt_value *x, int rank, nt_e
                        rank);
     for (int i = 0; i < rank; i++) {
         nt_dim *d = &dims[i], a = x->dims[i];
+        int64_t sum;
 
         if (i == axis)
-            *d = d->value < 0 || a.value < 0 ? nt_dim_of(-1) : nt_dim_of(d->value + a.value);
+            *d = d->value < 0 || a.value < 0 || !nt_i64_add(&sum, d->value, a.value)
+                     ? nt_dim_of(-1)
+                     : nt_dim_of(sum);
         else if (d->value >= 0 && a.value >= 0 && d->value != a.value)
             return nt_fail(e, NT_EFORMAT,
                            "'%s' has extent %" PRId64 " at axis %d, want %" PRId64, x->name,

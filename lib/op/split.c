@@ -65,7 +65,7 @@ static nt_status sizes(int64_t *size, const nt_node *n, const nt_tensor *t, int6
 {
     nt_status s = NT_OK;
     size_t named;
-    int64_t part = extent < 0 ? -1 : (extent + n->n_out - 1) / n->n_out;
+    int64_t part = extent < 0 ? -1 : extent / n->n_out + (extent % n->n_out != 0);
 
     NT_TRY(named_sizes(size, &named, n, t, e));
     for (int i = 0; i < n->n_out && !named; i++) {

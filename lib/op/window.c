@@ -120,6 +120,8 @@ nt_status nt_window_out(nt_window *w, int64_t *out, const int64_t *in, nt_err *e
     for (int i = 0; i < w->sp; i++) {
         int64_t reach = (w->ker[i] - 1) * w->dil[i] + 1;
 
+        if (in[i] > INT64_MAX / 4)
+            NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "an extent of %" PRId64, in[i]));
         if (in[i] < 0)
             out[i] = -1;
         else if (w->auto_pad != NT_PAD_EXPLICIT)

@@ -81,9 +81,9 @@ static void fill(nt_tensor *t, const char *what)
 }
 
 /* Runs forwards and backwards, and moves one weight to see the loss move. */
-static void train(result *q, const net *t, const char *backend)
+static void train(result *q, const net *t, const char *backend, nt_dtype compute)
 {
-    nt_plan_opts o = {.training = true, .compute = NT_F32};
+    nt_plan_opts o = {.training = true, .compute = compute};
     nt_device *dev = NULL;
     nt_plan *p = NULL;
 
@@ -151,14 +151,40 @@ static void check(int64_t channels)
     net t = build(channels);
     result a, b;
 
-    train(&a, &t, "onednn");
-    train(&b, &t, "openblas");
+    train(&a, &t, "onednn", NT_F32);
+    train(&b, &t, "openblas", NT_F32);
     for (int i = 0; i < 6; i++)
         assert_float_equal(a.y[i], b.y[i], 1e-3 * (1 + fabs(b.y[i])));
     assert_int_equal(a.params->n, 6); /* single numbers and what is subtracted are fixed */
     for (size_t i = 0; i < a.params->n_w; i++)
         assert_float_equal(a.params->g[i], b.params->g[i], 2e-3 * (1 + fabs(b.params->g[i])));
     check_differences(&t, b.params);
+    nt_params_free(a.params);
+    nt_params_free(b.params);
+    finish(&t);
+}
+
+static double norm(const nt_params *p, const nt_params *minus)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < p->n_w; i++) {
+        double d = (double)p->g[i] - (minus ? (double)minus->g[i] : 0);
+
+        sum += d * d;
+    }
+    return sqrt(sum);
+}
+
+NT_TEST(bfloat16_gives_the_same_to_its_precision)
+{
+    net t = build(16);
+    result a, b;
+
+    train(&a, &t, "onednn", NT_BF16);
+    train(&b, &t, "onednn", NT_F32);
+    assert_true(norm(a.params, b.params) < 0.03 * norm(b.params, NULL));
+    assert_true(norm(a.params, b.params) > 0);
     nt_params_free(a.params);
     nt_params_free(b.params);
     finish(&t);
