@@ -127,6 +127,12 @@ static nt_status read_inputs(nt_session *r, const nt_session_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
 
+    for (int i = 0; i < r->g->n_inputs; i++) {
+        if (r->g->inputs[i]->type_raw)
+            return nt_fail(e, NT_EUNSUPPORTED,
+                           "input '%s' is no tensor: sequences, maps and optionals are not "
+                           "supported", r->g->inputs[i]->name);
+    }
     for (size_t i = 0; i < o->n_inputs; i++) {
         s = load_input(r, o->inputs[i], e);
         if (s != NT_OK) {
