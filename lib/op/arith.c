@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arith.c - Add, Sub, Mul, Div.
+ * arith.c - Add, Sub, Mul, Div, and Sum of any number of inputs.
  *
  * Planned forms keep the format of the full-size operand; an operand that is stretched goes in
  * PLAIN, with leading axes of extent 1. The backward pass of Add hands the gradient on as it
@@ -18,6 +18,7 @@
 
 /* Integers wrap around as unsigned ones do. x / 0 is refused before; INT64_MIN / -1 wraps. */
 NT_BINARY_FN(add, a + b, (int64_t)((uint64_t)a + (uint64_t)b))
+NT_BINARY_FN(first_of, ((void)b, a), ((void)b, a))
 NT_BINARY_FN(sub, a - b, (int64_t)((uint64_t)a - (uint64_t)b))
 NT_BINARY_FN(mul, (a) * (b), (int64_t)((uint64_t)a *(uint64_t)b))
 NT_BINARY_FN(quot, a / b, b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b)
@@ -62,6 +63,16 @@ static nt_status div_eval(const nt_node *n, const nt_tensor *const *in, nt_tenso
         if (nt_tensor_get_i64(in[1], i) == 0)
             return nt_fail(e, NT_EFORMAT, "an integer is divided by zero");
     nt_binary_eval(&quot, in[0], in[1], out[0]);
+    return NT_OK;
+}
+
+static nt_status sum_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                          nt_err *e)
+{
+    (void)e;
+    nt_binary_eval(&first_of, in[0], in[0], out[0]); /* stretched */
+    for (int i = 1; i < n->n_in; i++)
+        nt_binary_eval(&add, out[0], in[i], out[0]);
     return NT_OK;
 }
 
@@ -130,6 +141,18 @@ GRAD(add_grad, one, one)
 GRAD(sub_grad, one, minus_one)
 GRAD(mul_grad, second, first)
 GRAD(div_grad, over_b, minus_a_over_b2)
+
+static nt_status sum_grad(const nt_node *n, const nt_tensor *const *in,
+                          const nt_tensor *const *out, const nt_tensor *const *dout,
+                          nt_tensor *const *din, nt_err *e)
+{
+    (void)out;
+    (void)e;
+    for (int i = 0; i < n->n_in; i++)
+        if (din[i])
+            nt_binary_grad(din[i], one, in[i], in[i], dout[0]);
+    return NT_OK;
+}
 
 /* ---- planned forms */
 static bool is_full(const nt_value *v, const nt_value *y)
@@ -229,6 +252,12 @@ static nt_status add_lower(nt_program *p, const nt_node *n, nt_err *e)
     return lower(p, n, NT_BIN_ADD, e);
 }
 
+/* Two inputs are what old exporters made of a residual connection. */
+static nt_status sum_lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    return n->n_in == 2 ? lower(p, n, NT_BIN_ADD, e) : nt_lower_default(p, n, e);
+}
+
 static nt_status sub_lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     return lower(p, n, NT_BIN_SUB, e);
@@ -277,7 +306,7 @@ static nt_status add_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     nt_tid dy;
 
     NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &dy, e));
-    for (int i = 0; i < 2 && dy >= 0; i++)
+    for (int i = 0; i < n->n_in && dy >= 0; i++)
         if (nt_program_needs_grad(p, n->in[i]))
             NT_TRY(give(p, n, n->in[i], dy, e));
 done:
@@ -326,5 +355,18 @@ const nt_op nt_op_arith[] = {
     {BINARY, .name = "Mul", .flags = NT_OPF_FIXED_SCALARS, .trainable = 3, .eval = mul_eval,
      .grad = mul_grad, .lower = mul_lower, .lower_grad = mul_lower_grad},
     {BINARY, .name = "Div", .eval = div_eval, .grad = div_grad, .lower = div_lower},
+    {.name = "Sum",
+     .domain = "",
+     .since = 6,
+     .min_in = 1,
+     .max_in = -1,
+     .min_out = 1,
+     .max_out = 1,
+     .infer = nt_binary_infer,
+     .eval = sum_eval,
+     .grad = sum_grad,
+     .lower = sum_lower,
+     .lower_grad = add_lower_grad,
+     .couple = nt_couple_elementwise},
     {0},
 };

@@ -15,15 +15,6 @@
 
 #define MAX_PARTS 64
 
-static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
-{
-    (void)g;
-    for (int i = 0; i < n->n_in; i++)
-        if (!n->in[i])
-            return nt_fail(e, NT_EFORMAT, "input %d is missing", i);
-    return NT_OK;
-}
-
 static nt_status merge(nt_dim *dims, int axis, const nt_value *x, int rank, nt_err *e)
 {
     if (x->rank != rank)
@@ -219,7 +210,6 @@ const nt_op nt_op_concat[] = {
      .min_out = 1,
      .max_out = 1,
      .attrs = attrs,
-     .check = check,
      .infer = infer,
      .eval = eval,
      .grad = grad,

@@ -151,10 +151,11 @@ static nt_status check_count(int have, int min, int max, const char *what, nt_er
 static nt_status check_node(const nt_op *op, const nt_graph *g, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
+    int required = op->max_in < 0 ? n->n_in : op->min_in; /* of any number, none is optional */
 
     NT_TRY(check_count(count(n->in, n->n_in), op->min_in, op->max_in, "inputs", e));
     NT_TRY(check_count(count(n->out, n->n_out), op->min_out, op->max_out, "outputs", e));
-    for (int i = 0; i < op->min_in; i++)
+    for (int i = 0; i < required; i++)
         if (!n->in[i])
             NT_TRY(nt_fail(e, NT_EFORMAT, "input %d is missing", i));
     NT_TRY(check_attrs(op, n, e));

@@ -84,6 +84,13 @@ NT_TEST(sums_and_differences)
     check_shapes("Sub", false);
 }
 
+NT_TEST(sums_of_any_number)
+{
+    check_shapes("Sum", false);
+    check_op(&(op_case){.op = "Sum", .in = {IN(3, 1), IN(2, 3, 4), CONST(4)}});
+    check_op(&(op_case){.op = "Sum", .in = {IN(3, 2)}});
+}
+
 NT_TEST(products_and_quotients)
 {
     check_shapes("Mul", false);

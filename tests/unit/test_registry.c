@@ -55,6 +55,7 @@ NT_TEST(what_is_missing_is_named)
     assert_refused((&(op_case){.op = "Add", .in = {IN(1), IN(1), IN(1)}}),
                    "3 inputs, want at most 2");
     assert_refused((&(op_case){.op = "Add", .in = {NONE, IN(1)}}), "input 0 is missing");
+    assert_refused((&(op_case){.op = "Max", .in = {IN(1), NONE, IN(1)}}), "input 1 is missing");
     assert_refused((&(op_case){.op = "Relu", .in = {IN(1)}, .n_out = 2}),
                    "2 outputs, want at most 1");
 }
