@@ -251,7 +251,7 @@ int main(int argc, char **argv)
         .synopsis = "--data SPEC [--split NAME] [--metric NAME,...] [--compare REF] [MODEL]",
         .about = "Measures a model on a split (default: test), in fp32 unless asked "
                  "otherwise; intervals hold at 95 %.",
-        .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT | NT_CLI_PATIENT};
+        .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
     options o = {.metrics = "accuracy"};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "metric", &o.metrics, "NAME,...",

@@ -55,7 +55,7 @@ static nt_status operators(const nt_cli *c, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_str text = {0};
-    cJSON *j = cJSON_CreateObject();
+    cJSON *j = nt_info_operators_json();
 
     if (!j)
         NT_TRY(nt_fail_nomem(e));

@@ -155,8 +155,7 @@ void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv)
         nt_cli_die(c, 1, "out of memory");
     if (c->threads == 0)
         c->threads = nt_cli_cpus();
-    if ((c->takes & NT_CLI_PATIENT) && c->threads > 1)
-        nt_cli_wait_passively(c->tool, argv);
+    nt_cli_choose_waiting(c, argv);
 }
 
 cJSON *nt_cli_record(const nt_cli *c)

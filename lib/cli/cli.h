@@ -58,9 +58,7 @@ enum {
     NT_CLI_COMPUTE = 1 << 4, /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
     NT_CLI_REPORT = 1 << 5,  /* --json, --report FILE */
     NT_CLI_INPUT = 1 << 6,   /* one operand: the model; default standard input */
-    NT_CLI_INPUTS = 1 << 7,  /* any number of operands, in c->operands */
-    NT_CLI_PATIENT = 1 << 8  /* long computing: idle threads sleep instead of spinning, unless
-                                OMP_WAIT_POLICY says otherwise */
+    NT_CLI_INPUTS = 1 << 7   /* any number of operands, in c->operands */
 };
 
 typedef struct nt_cli {
@@ -89,7 +87,9 @@ typedef struct nt_cli {
  * for completions and the test of the manual pages. Also: on INT, TERM, HUP and the like the
  * program removes its temporaries and dies by the signal (one that was ignored stays ignored,
  * but for PIPE), --device gpu is refused (exit 1: "this build has no GPU backend"), and threads
- * is filled in (the caller passes it on to kernels). Strings are borrowed from argv. */
+ * is filled in (the caller passes it on to kernels). A tool that takes NT_CLI_COMPUTE and has
+ * more than one thread starts itself again here, once, with GOMP_SPINCOUNT set, unless the user
+ * has set that or OMP_WAIT_POLICY. Strings are borrowed from argv. */
 void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv);
 /* {"tool", "version", "options", "seed"} of this call: what a history record needs beside the
  * input digest. Left out is what cannot change the result (-o, --report, --json, -q, -v,

@@ -36,11 +36,11 @@ void nt_cli_die(const nt_cli *c, int status, const char *text) __attribute__((no
 /* signals.c: remove temporaries, then die by the signal. */
 void nt_cli_catch_signals(void);
 
+/* waiting.c: has several threads wait for each other briefly; may start the program again. */
+void nt_cli_choose_waiting(const nt_cli *c, char **argv);
+
 /* cpus.c: the processors this process may use, at least 1. */
 int64_t nt_cli_cpus(void);
-/* cpus.c: starts the program anew with OMP_WAIT_POLICY=passive, which OpenMP reads when it is
- * loaded; returns where the variable is set already or that cannot be done. */
-void nt_cli_wait_passively(const char *tool, char **argv);
 
 /* progress.c: takes the bar off the terminal before something else is printed. */
 void nt_cli_progress_erase(const nt_cli *c);

@@ -199,3 +199,26 @@ nt_status nt_info_operators(nt_str *out, nt_err *e)
     nt_table_free(t);
     return ok ? NT_OK : nt_fail_nomem(e);
 }
+
+cJSON *nt_info_operators_json(void)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON *a = o ? nt_json_add_array(o, "operators") : NULL;
+
+    for (size_t i = 0; a && i < nt_op_count(); i++) {
+        const nt_op *op = nt_op_at(i);
+        cJSON *j = cJSON_CreateObject();
+
+        if (!j || !cJSON_AddItemToArray(a, j) || !nt_json_add_str(j, "name", op->name) ||
+            !nt_json_add_i64(j, "opset_first", op->since) ||
+            !nt_json_add_i64(j, "opset_last", op->until ? op->until : NT_OPSET_MAX) ||
+            !cJSON_AddBoolToObject(j, "run", op->eval || op->lower) ||
+            !cJSON_AddBoolToObject(j, "train", op->grad || op->lower_grad) ||
+            !cJSON_AddBoolToObject(j, "prune", op->couple != NULL))
+            a = NULL;
+    }
+    if (a)
+        return o;
+    nt_json_free(o);
+    return NULL;
+}
