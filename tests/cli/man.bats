@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The manual pages and the completions say what the tools say of themselves.
+load helpers
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+    man=$NT_ROOT/share/man
+    tools=$(cd "$NT_ROOT/tools" && ls nt-*.c | sed 's/\.c$//')
+}
+
+# The options of --help, one a line: "-o --output FILE"
+options_of_help()
+{
+    "$1" --help | grep -oE '^ +(-[a-z], )?--[a-z-]+( [^ ]+)?' |
+        sed -E 's/^ +//; s/^(-[a-z]),/\1/'
+}
+
+# The same of a page's list
+options_of_page()
+{
+    sed -n 's/^\.It Fl //p' "$man/man1/$1.1" |
+        sed -E -e 's/^([a-z]) , Fl -/-\1 --/; ta' -e 's/^-/--/' -e ':a' -e 's/ Ar / /'
+}
+
+@test "each tool has a page, and no page is of another" {
+    [ "$(cd "$man/man1" && ls | sed 's/\.1$//')" = "$tools" ]
+}
+
+@test "pages list exactly the options that the tools take" {
+    for t in $tools; do
+        options_of_help "$t" >help
+        [ -s help ]
+        options_of_page "$t" | sort | diff <(sort help) - || { echo "in $t.1"; return 1; }
+    done
+}
+
+@test "--dump-options names the same options" {
+    for t in $tools; do
+        diff <(options_of_help "$t" | grep -oE -- '--[a-z-]+' | sort) \
+            <("$t" --dump-options | sed -E 's/^([a-z-]+).*/--\1/' | sort)
+    done
+}
+
+@test "the usage line's options are in the synopsis" {
+    for t in $tools; do
+        sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$man/man1/$t.1" >synopsis
+        for o in $("$t" --help | sed -n '1s/^usage: [a-z-]*//p' | grep -oE -- '--?[a-z][a-z-]*'); do
+            short=$(options_of_help "$t" | sed -n "s/^-\([a-z]\) $o\( .*\)\{0,1\}$/\1/p")
+            grep -qE -- "Fl (${o#-}${short:+|$short})( |\$)" synopsis || { echo "$t: $o"; return 1; }
+        done
+    done
+}
+
+@test "pages are well formed" {
+    command -v mandoc >/dev/null || skip "no mandoc"
+    for f in "$man"/man*/*; do # what else is installed is no fault of a page
+        mandoc -Tlint "$f" 2>/dev/null | grep -v 'referenced manual not found' && return 1
+    done
+    true
+}
+
+@test "pages refer to pages that there are" {
+    for x in $(sed -n 's/^\.Xr \(nt-[a-z-]*\) \([15]\).*/\1.\2/p' "$man"/man*/* | sort -u); do
+        ls "$man"/man*/"$x"
+    done
+}
+
+# complete WORD...: what bash would offer for the last word
+complete_words()
+{
+    bash -c '. "$1"; shift
+             COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+             _nt; printf "%s\n" "${COMPREPLY[@]}"' - "$NT_ROOT/share/completions/nt.bash" "$@"
+}
+
+@test "completion offers options, their values, networks and files" {
+    complete_words nt-prune --cri | grep -qx -- --criterion
+    [ "$(complete_words nt-prune --criterion = ta)" = taylor ]
+    [ "$(complete_words nt-run --device g)" = gpu ]
+    complete_words nt-zoo resnet2 | grep -qx resnet20
+    touch net.nt
+    [ "$(complete_words nt-info ne)" = net.nt ]
+    [ -z "$(complete_words nt-run --time 1)" ]
+}
+
+@test "completion is registered for every tool" {
+    for t in $tools; do
+        bash -c '. "$1"; complete -p "$2"' - "$NT_ROOT/share/completions/nt.bash" "$t"
+    done
+}
