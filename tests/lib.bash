@@ -3,7 +3,8 @@
 # finish at its end. It works in $work, an empty folder that goes with it.
 
 NT_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-NT_BIN=$(cd "${NT_BIN:-$NT_TOP/build/bin}" 2>/dev/null && pwd) || NT_BIN=
+NT_BIN=$(cd "${NT_BIN:-$NT_TOP/build/bin}" 2>/dev/null && pwd) || NT_BIN=''
+export NT_BIN
 PATH=${NT_BIN:+$NT_BIN:}$PATH
 export LC_ALL=C OMP_WAIT_POLICY=${OMP_WAIT_POLICY-passive}
 passed=0 failed=0 skipped=0

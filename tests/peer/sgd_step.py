@@ -172,7 +172,7 @@ def run_case(dir, make_net, mode, case, images, labels):
             t.copy_(torch.from_numpy(start[name].copy()).view_as(t))
     subprocess.run([os.path.join(BIN, "nt-finetune"), path, "--data", json.dumps(data),
                     "--batch-size", str(BATCH), "--lr", "0.1", "--steps", str(steps),
-                    "--precision", "fp32", "-q", "-o", out] + options, check=True)
+                    "--precision", "fp32", "--threads", "1", "-q", "-o", out] + options, check=True)
     train(net, images, labels, make_optim, loss, steps)
     onnx = subprocess.run(["tar", "xOf", out, "model.onnx"], check=True, capture_output=True)
     return worst(initialisers(onnx.stdout), net)
