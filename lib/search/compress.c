@@ -21,7 +21,7 @@ nt_search_opts nt_search_defaults(int level, bool deepsearch)
 {
     bool high = level > 1;
 
-    return (nt_search_opts){.ratio = high ? 0.5 : 0.35,
+    return (nt_search_opts){.ratio = high ? 0.35 : 0.2,
                             .close = high ? 1.15 : 1.3,
                             .steps = high ? 16 : 8,
                             .deep_steps = deepsearch ? 16 : 0};
@@ -126,7 +126,7 @@ static double bad_size(const nt_search *q, int ok)
     for (int i = 0; i < q->n; i++) {
         const nt_candidate *c = &q->v[i];
 
-        if (c->move == NT_MOVE_PRUNE && c->parent == ok &&
+        if (c->move == NT_MOVE_PRUNE && size_of(q, i) >= SMALLER * size_of(q, c->parent) &&
             size_of(q, i) >= SMALLER * size_of(q, ok))
             return size_of(q, ok);
         if (c->move != NT_MOVE_CUT && !within(q, i) && !is_open(q, i) &&

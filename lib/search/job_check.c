@@ -225,8 +225,8 @@ nt_status nt_job_read_training(nt_job *job, cJSON *out, const cJSON *in, nt_err 
         nt_err_prefix(e, "loss_function");
         goto done;
     }
-    NT_TRY(add_defaults((cJSON *)job->full_trainer, job->level > 1 ? 16 : 8, 0.1, e));
-    NT_TRY(add_defaults((cJSON *)job->loop_params, job->level > 1 ? 4 : 2, 0.05, e));
+    NT_TRY(add_defaults((cJSON *)job->full_trainer, job->level > 1 ? 16 : 6, 0.1, e));
+    NT_TRY(add_defaults((cJSON *)job->loop_params, job->level > 1 ? 2 : 1, 0.05, e));
     NT_TRY(put(out, "loss_function", cJSON_CreateString(loss), e));
     job->loss = item(out, "loss_function")->valuestring;
 done:
