@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,7 +69,16 @@ off_t nt_joblog_mark(const nt_joblog *l)
     return lseek(l->fd, 0, SEEK_END);
 }
 
-void nt_joblog_last(const nt_joblog *l, off_t mark, char *out, size_t n)
+/* "nt-prune: ..." and the like: a word and a colon; no recipe that make shows looks so. */
+static bool is_message(const char *line)
+{
+    size_t n = strcspn(line, ": \t");
+
+    return n > 0 && strncmp(line + n, ": ", 2) == 0 && strncmp(line, "make", 4) != 0 &&
+           strncmp(line + n, ": warning: ", 11) != 0;
+}
+
+void nt_joblog_why(const nt_joblog *l, off_t mark, char *out, size_t n)
 {
     char text[TAIL_BYTES + 1], *save = NULL;
     off_t end = nt_joblog_mark(l);
@@ -81,7 +91,13 @@ void nt_joblog_last(const nt_joblog *l, off_t mark, char *out, size_t n)
     if (got <= 0)
         return;
     text[got] = '\0';
-    for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
-        if (strncmp(p, "make", 4) != 0 && strstr(p, ": "))
-            snprintf(out, n, "%s", p);
+    for (char *p = strtok_r(text, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+        bool consequence = strstr(p, ": standard input: ") != NULL;
+
+        if (!is_message(p) || (*out && consequence))
+            continue;
+        snprintf(out, n, "%s", p);
+        if (!consequence)
+            return;
+    }
 }

@@ -21,7 +21,8 @@ void nt_joblog_close(nt_joblog *l);
 void nt_joblog_info(nt_joblog *l, const char *fmt, ...) NT_PRINTF(2, 3);
 /* Where the file ends now. */
 off_t nt_joblog_mark(const nt_joblog *l);
-/* The last line since `mark` that make did not write: why a tool failed. "" where none. */
-void nt_joblog_last(const nt_joblog *l, off_t mark, char *out, size_t n);
+/* The first message since `mark` that is not make's own: why a tool failed (in a pipeline
+ * rather the tool that failed than those that then got no input). "" where there is none. */
+void nt_joblog_why(const nt_joblog *l, off_t mark, char *out, size_t n);
 
 #endif

@@ -203,8 +203,11 @@ static nt_status make(run *r, const char *const *targets, size_t n, nt_err *e)
     char why[200];
 
     if (s != NT_OK) {
-        nt_joblog_last(&r->log, mark, why, sizeof why);
-        nt_err_prefix(e, "%s%s%s/job.log", why, *why ? "; see " : "", r->dir);
+        nt_joblog_why(&r->log, mark, why, sizeof why);
+        if (*why)
+            nt_fail(e, s, "%s (see %s/job.log)", why, r->dir);
+        else
+            nt_err_prefix(e, "%s/job.log", r->dir);
     }
     return s;
 }

@@ -1,0 +1,180 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+load helpers
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+    export NEUTRINO_HOME=$PWD/home
+    small_data
+    nt-zoo mlp --input 1x8x8 | nt-finetune --data idx:data --epochs 20 --lr 0.05 --momentum 0.9 \
+        --threads 1 -o ref.nt
+    # a job of some seconds: any network within 90 per cent is good enough
+    cat >job.json <<'J'
+{"model": "ref.nt", "data": "idx:data", "delta": 90, "budget": {"steps": 3},
+ "full_trainer": {"epochs": 2, "optimizer": {"name": "SGD", "lr": 0.02}}}
+J
+}
+
+optimize()
+{
+    nt-optimize --threads 1 "$@"
+}
+
+state()
+{
+    grep -oE "\"$2\": [^,]*" "$1/state.json" | cut -d ' ' -f 2-
+}
+
+@test "a dry run makes everything there is, and says that it is no result" {
+    optimize job.json --dryrun --job-dir job >out
+    grep -q 'Dry run' out
+    for f in job.json job.log Makefile state.json metrics.json report ref_model.nt opt_model.nt \
+        ref_modelfp32_dynamic_shape.onnx opt_modelfp32_dynamic_shape.onnx opt_model8x8fp32.onnx; do
+        [ -s "job/$f" ] || { echo "no $f"; return 1; }
+    done
+    grep -q '"dryrun": true' job/metrics.json
+    [ "$(ls job/candidates/*.nt | wc -l)" = 2 ]
+    nt-info --verify job/opt_model.nt
+}
+
+@test "a job ends with a smaller model, a table and the whole curve" {
+    optimize job.json >out
+    dir=$(echo home/jobs/*)
+    [[ "$(basename "$dir")" =~ ^[0-9A-F]{8}$ ]]
+    grep -q 'Enhancement' out
+    grep -q 'within delta' "$dir/job.log"
+    [ "$(wc -c <"$dir/opt_model.nt")" -lt "$(wc -c <ref.nt)" ]
+    [ "$(state "$dir" finished)" = true ]
+    [ "$(grep -c '"move"' "$dir/metrics.json")" = "$(grep -c '"move"' "$dir/state.json")" ]
+    nt-eval "$dir/opt_model.nt" --data idx:data --threads 1
+}
+
+@test "the same job has the same folder, and is not done again" {
+    optimize job.json -q
+    dir=$(echo home/jobs/*)
+    stat -c '%n %Y %i' "$dir"/candidates/* "$dir/opt_model.nt" >before
+    optimize job.json -q
+    [ "$(echo home/jobs/*)" = "$dir" ]
+    stat -c '%n %Y %i' "$dir"/candidates/* "$dir/opt_model.nt" | cmp before
+    optimize job.json -q --delta 80
+    [ "$(ls home/jobs | wc -l)" = 2 ]
+}
+
+@test "--json prints metrics.json and nothing else" {
+    optimize job.json --json --job-dir job >out.json
+    cmp out.json job/metrics.json
+}
+
+@test "where nothing keeps the promise the reference is the result, and the status is 3" {
+    sed -i 's/"delta": 90/"delta": 0, "eval_func": ".\/worse"/' job.json
+    printf '#!/bin/sh\ncase $1 in *ref_model*) m=1;; *) m=0;; esac\necho "{\\"accuracy\\": $m}"\n' >worse
+    chmod +x worse
+    sed -i "s|./worse|$PWD/worse|" job.json
+    run optimize job.json --job-dir job
+    [ "$status" -eq 3 ]
+    [[ "$output" == *"nothing smaller than the reference keeps accuracy"* ]]
+    nt-eval job/opt_model.nt --data idx:data --threads 1 >a
+    nt-eval ref.nt --data idx:data --threads 1 | cmp a
+}
+
+@test "a job that was killed leaves nothing half written, and goes on" {
+    optimize job.json --job-dir whole -q
+    cat >slow <<S
+#!/bin/sh
+[ -e "$PWD/go" ] && exec nt-shrink "\$@"
+: >"$PWD/reached"
+exec sleep 61
+S
+    chmod +x slow
+    sed "s|\"delta\"|\"tools\": {\"nt-shrink\": \"$PWD/slow\"}, \"delta\"|" job.json >slow.json
+    nt-optimize --threads 1 slow.json --job-dir job -q &
+    pid=$!
+    for _ in $(seq 200); do [ -e reached ] && break; sleep 0.1; done
+    [ -e reached ]
+    kill -TERM "$pid"
+    run wait "$pid"
+    [ "$status" -eq $((128 + 15)) ]
+    sleep 0.3
+    ! pgrep -x -f "sleep 61" >/dev/null
+    [ -z "$(find job -name '*.part' -o -name '*.tmp*')" ]
+    ! ls job/candidates/*.nt
+    [ "$(state job finished)" = false ]
+    touch go
+    optimize slow.json --job-dir job -q
+    grep -q 'Going on' job/job.log
+    cmp job/opt_model.nt whole/opt_model.nt
+}
+
+@test "any tool can be another program" {
+    printf '#!/bin/sh\necho x >>%q/calls\nexec nt-prune "$@"\n' "$PWD" >my-prune
+    chmod +x my-prune
+    sed -i "s|\"delta\"|\"tools\": {\"nt-prune\": \"$PWD/my-prune\"}, \"delta\"|" job.json
+    optimize job.json --job-dir job -q
+    [ -s calls ]
+}
+
+@test "a tool that fails ends the job with its own message" {
+    sed -i 's|"delta"|"tools": {"nt-shrink": "nt-shrink /nowhere.nt -o -"}, "delta"|' job.json
+    refuses 1 "nowhere.nt" optimize job.json --job-dir job -q
+    ! ls job/candidates/*.nt
+}
+
+@test "make in the folder finishes, and repeats" {
+    optimize job.json --job-dir job -q
+    cp job/opt_model.nt want.nt
+    rm job/opt_model.nt job/report
+    PATH=/usr/bin:/bin make -s -C job
+    cmp job/opt_model.nt want.nt
+    [ -s job/report ]
+    PATH=/usr/bin:/bin make -s -C job clean all
+    cmp job/opt_model.nt want.nt
+}
+
+@test "candidates side by side, a launcher, fused normalisation, another split, fp16" {
+    cat >job.json <<'J'
+{"model": "ref.nt", "data": {"format": "idx", "path": "data",
+   "splits": {"train": {}, "test": {}, "val": {"from": "train", "last": 20}}},
+ "delta": 90, "search_split": "val", "bn_fusion": true, "jobs": 2, "launcher": "nice",
+ "budget": {"steps": 4}, "export": {"format": "onnx", "kwargs": {"precision": "fp16",
+   "root_path": "out"}}}
+J
+    optimize job.json --job-dir job -q
+    [ -s job/opt_modelfp16_dynamic_shape.onnx ]
+    [ -s out/opt_modelfp16_dynamic_shape.onnx ]
+    ls job/candidates/*.judged.json
+    grep -q 'nice nt-finetune' job/job.log
+}
+
+@test "keys are checked before anything runs" {
+    try()
+    {
+        echo "{\"model\": \"ref.nt\", \"data\": \"idx:data\", $2}" >bad.json
+        refuses "$1" "$3" optimize bad.json --job-dir bad
+    }
+    try 2 '"detla": 1' "unknown key (did you mean 'delta'?)"
+    try 2 '"delta": 101' "delta"
+    try 2 '"level": 4' "level"
+    try 2 '"fine_tuner": {"loop_params": {"epochs": 0}}' "fine_tuner.loop_params.epochs"
+    try 2 '"export": {"format": ["pkl"]}' "export.format"
+    try 2 '"eval_key": "f1"' "eval_key"
+    try 2 '"tools": {"nt-foo": "x"}' "tools.nt-foo"
+    try 1 '"device": "gpu"' "this build has no GPU backend"
+    try 1 '"optimization": "quantization"' "quantization"
+    try 1 '"export": {"format": ["onnx", "dlrt"]}' "dlrt"
+    [ ! -e bad ]
+    refuses 2 "--model" nt-optimize
+    refuses 1 "missing.json" nt-optimize missing.json
+}
+
+@test "a delta that any model would meet is refused" {
+    printf '#!/bin/sh\necho "{\\"mAP\\": 0.75}"\n' >eval
+    chmod +x eval
+    sed -i "s|\"delta\": 90|\"delta\": 1, \"eval_key\": \"mAP\", \"eval_func\": \"$PWD/eval\"|" job.json
+    refuses 2 "delta: 1 would accept any model" optimize job.json --job-dir job -q
+}
+
+@test "a folder is one job's, and one at a time" {
+    optimize job.json --job-dir job -q
+    refuses 2 "another job" optimize job.json --delta 80 --job-dir job -q
+}
