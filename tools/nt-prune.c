@@ -19,6 +19,7 @@
 
 typedef struct options {
     double sparsity, size, macs_weight;
+    int round; /* which of the option's names */
     int criterion, scope;
     const char *plan, *save_plan, *masks_dir;
     bool shrink;
@@ -150,7 +151,8 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     nt_status s = NT_OK;
     cJSON *rules = NULL, *plan = NULL;
     float **taylor = NULL;
-    nt_prune_opts p = {.global = o->scope == 1, .size = o->size, .macs_weight = o->macs_weight};
+    nt_prune_opts p = {.global = o->scope == 1, .size = o->size, .macs_weight = o->macs_weight,
+                       .round = 1 << o->round};
 
     NT_TRY(make_rules(&rules, c, o, e));
     if (o->plan) {
@@ -228,6 +230,8 @@ int main(int argc, char **argv)
                       "keep SHARE of the weights, ranking by importance per cost"),
         NT_OPT_DOUBLE(0, "macs-weight", &o.macs_weight, "W", 0, 1,
                       "with --size: share of MACs in the cost, the rest are weights (0.3)"),
+        NT_OPT_ENUM(0, "round", &o.round, "1|2|4|8|16|32",
+                    "with --size: leave multiples of it in wide layers, as kernels like (1)"),
         NT_OPT_ENUM(0, "criterion", &o.criterion, NT_CRITERIA, "which channels matter least"),
         NT_OPT_ENUM(0, "scope", &o.scope, "local|global",
                     "the share holds in each layer, or over all"),

@@ -21,7 +21,7 @@ typedef struct extent {
 
 typedef struct queue {
     int *channel; /* ascending by score */
-    int n, next, left;
+    int n, left, step;
     double sum; /* of the scores that are left */
 } queue;
 
@@ -143,7 +143,7 @@ static nt_status find_shares(state *s, nt_err *e)
     return NT_OK;
 }
 
-static nt_status make_queues(state *s, nt_err *e)
+static nt_status make_queues(state *s, int round, nt_err *e)
 {
     ranked *order = nt_calloc((size_t)s->c->n_channels + 1, sizeof *order);
 
@@ -157,6 +157,8 @@ static nt_status make_queues(state *s, nt_err *e)
             return nt_fail_nomem(e);
         }
         q->n = q->left = set->n_channels;
+        for (q->step = 1; q->step < round && 8 * q->step <= q->n; q->step *= 2)
+            ;
         for (int k = 0; k < q->n; k++) {
             order[k] = (ranked){s->score[set->channel[k]], set->channel[k]};
             q->sum += order[k].score;
@@ -217,7 +219,16 @@ static void take(state *s, queue *q, int ch)
     }
     q->sum -= s->score[ch];
     q->left--;
-    q->next++;
+}
+
+/* How many channels go at once, so that a multiple of the set's step is left; 0 where no more may. */
+static int chunk(const queue *q, double max)
+{
+    int n = q->left % q->step ? q->left % q->step : q->step;
+
+    if (n >= q->left)
+        n = q->step > 1 ? 0 : q->left - 1;
+    return q->n - (q->left - n) <= (int)floor(max * q->n + 1e-9) ? n : 0;
 }
 
 /* The set whose next channel is the cheapest; -1 when none may go. */
@@ -230,15 +241,27 @@ static int cheapest(const state *s, const nt_prune_budget *b)
         const queue *q = &s->sets[i];
         double p;
 
-        if (q->next >= q->n || q->n - q->left >= (int)floor(b->max[i] * q->n + 1e-9))
+        if (chunk(q, b->max[i]) == 0)
             continue;
-        p = price(s, q, q->channel[q->next], b->macs_weight);
+        p = price(s, q, q->channel[q->n - q->left], b->macs_weight);
         if (p < least) {
             least = p;
             best = i;
         }
     }
     return best;
+}
+
+static void take_chunk(bool *removed, state *s, queue *q, int n)
+{
+    for (; n > 0; n--) {
+        int ch = q->channel[q->n - q->left];
+
+        if (isinf(price(s, q, ch, 0)) && isinf(price(s, q, ch, 1)))
+            return; /* a layer would be left with nothing */
+        removed[ch] = true;
+        take(s, q, ch);
+    }
 }
 
 static void release(state *s)
@@ -267,7 +290,7 @@ nt_status nt_prune_to_budget(bool *removed, const nt_channels *c, const double *
         goto done;
     }
     measure_layers(&s);
-    if ((st = find_shares(&s, e)) != NT_OK || (st = make_queues(&s, e)) != NT_OK)
+    if ((st = find_shares(&s, e)) != NT_OK || (st = make_queues(&s, b->round, e)) != NT_OK)
         goto done;
     target = b->size * s.weights;
     while (s.weights > target) {
@@ -275,8 +298,7 @@ nt_status nt_prune_to_budget(bool *removed, const nt_channels *c, const double *
 
         if (i < 0)
             break;
-        removed[s.sets[i].channel[s.sets[i].next]] = true;
-        take(&s, &s.sets[i], s.sets[i].channel[s.sets[i].next]);
+        take_chunk(removed, &s, &s.sets[i], chunk(&s.sets[i], b->max[i]));
     }
 done:
     release(&s);

@@ -22,6 +22,8 @@
 typedef struct nt_prune_budget {
     double size;        /* share of the weights of prunable layers to keep, in (0, 1] */
     double macs_weight; /* w, in [0, 1] */
+    int round;          /* leave multiples of this power of two, or of a quarter of the set's
+                           width where that is less; 0 and 1: any number */
     const double *max;  /* [n_sets]: share of the set that may go; 0: it is left alone */
 } nt_prune_budget;
 

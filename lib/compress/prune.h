@@ -26,6 +26,7 @@ typedef struct nt_prune_opts {
     bool global;
     double size;        /* 0, or the share of the weights to keep ... */
     double macs_weight; /* ... see budget.h */
+    int round;
     nt_importance_opts importance;
 } nt_prune_opts;
 

@@ -159,7 +159,8 @@ static void select_global(selection *s, const cJSON *rules)
 
 static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
 {
-    nt_prune_budget b = {.size = o->size, .macs_weight = o->macs_weight};
+    nt_prune_budget b = {.size = o->size, .macs_weight = o->macs_weight,
+                         .round = o->round};
     double *max = nt_calloc((size_t)s->c->n_sets + 1, sizeof *max);
     nt_status st;
 

@@ -8,6 +8,7 @@
 
 #define SMALLER 0.99  /* a share of the parameters that counts as fewer */
 #define RECOVERY 1.5  /* how much more than before a long training may gain, and be worth trying */
+#define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
 #define CUT_SHARE 8   /* a cut takes one of so many outputs */
 
 const char *nt_move_name(nt_move m)
@@ -87,8 +88,7 @@ static bool was_trained(const nt_search *q, int i)
     return q->v[i].move == NT_MOVE_TRAIN;
 }
 
-/* The most a long training may be expected to gain: somewhat more than it ever did, at first
- * twice delta. */
+/* The most a long training may be expected to gain: somewhat more than it ever did. */
 static double recovery(const nt_search *q)
 {
     double most = -1;
@@ -96,7 +96,7 @@ static double recovery(const nt_search *q)
     for (int i = 0; i < q->n; i++)
         if (q->v[i].move == NT_MOVE_TRAIN && q->v[i].measured)
             most = fmax(most, q->v[q->v[i].parent].m.drop - q->v[i].m.drop);
-    return most < 0 ? 2 * q->o.delta : RECOVERY * most;
+    return most < 0 ? FIRST_GAIN * q->o.delta : RECOVERY * most;
 }
 
 /* A short training that failed, may be mended by a long one and had none. */
@@ -106,14 +106,14 @@ static bool is_open(const nt_search *q, int i)
            q->v[i].m.drop <= q->o.delta + recovery(q);
 }
 
-/* The largest open candidate that is smaller than ok; -1: none. */
-static int open_candidate(const nt_search *q, int ok)
+/* The smallest open candidate between bad and ok; -1: none. */
+static int open_candidate(const nt_search *q, int ok, double bad)
 {
     int found = -1;
 
     for (int i = 0; i < q->n; i++)
-        if (is_open(q, i) && size_of(q, i) < size_of(q, ok) * SMALLER &&
-            (found < 0 || size_of(q, i) > size_of(q, found)))
+        if (is_open(q, i) && size_of(q, i) < size_of(q, ok) * SMALLER && size_of(q, i) > bad &&
+            (found < 0 || size_of(q, i) < size_of(q, found)))
             found = i;
     return found;
 }
@@ -190,14 +190,25 @@ static nt_status add_train(nt_search *q, int parent, int *n, nt_err *e)
     return add(q, &c, e);
 }
 
-/* `max` sizes: ever smaller ones, or between ok and bad. */
-static nt_status add_prunes(nt_search *q, int ok, double bad, int max, int *n, nt_err *e)
+/* After a long training only what is left of delta can be spent: the step is the smaller. */
+static double next_ratio(const nt_search *q, int from)
+{
+    double left;
+
+    if (from < 0 || q->v[from].move != NT_MOVE_TRAIN || q->o.delta <= 0)
+        return q->o.ratio;
+    left = (q->o.delta - q->v[from].m.drop) / q->o.delta;
+    return fmin(pow(q->o.ratio, fmin(left, 1)), 1 / q->o.close);
+}
+
+/* `max` sizes: ever smaller ones, or between that of `from` and bad. */
+static nt_status add_prunes(nt_search *q, int from, double bad, int max, int *n, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_candidate c = {.move = NT_MOVE_PRUNE, .parent = ok};
-    double step = bad > 0 ? pow(bad / size_of(q, ok), 1.0 / (max + 1)) : q->o.ratio;
+    nt_candidate c = {.move = NT_MOVE_PRUNE, .parent = from};
+    double step = bad > 0 ? pow(bad / size_of(q, from), 1.0 / (max + 1)) : next_ratio(q, from);
 
-    c.size = size_of(q, ok);
+    c.size = size_of(q, from);
     for (*n = 0; *n < max; ++*n) {
         c.size *= step;
         NT_TRY(add(q, &c, e));
@@ -239,19 +250,34 @@ static nt_status next_dry(nt_search *q, int *n, nt_err *e)
     return q->n == 1 ? add_train(q, 0, n, e) : NT_OK;
 }
 
+/* Before the first long training: is the open candidate so close to delta that a smaller one may
+ * be mended, too? */
+static bool may_descend(const nt_search *q, int open)
+{
+    for (int i = 0; i < q->n; i++)
+        if (q->v[i].move == NT_MOVE_TRAIN)
+            return false;
+    return q->v[open].m.drop <= q->o.delta + recovery(q) / 2;
+}
+
 /* The moves but deepsearch's; *n stays 0 when they are over. */
 static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
 {
-    int ok = nt_search_best(q, NULL), open = open_candidate(q, ok);
+    int ok = nt_search_best(q, NULL);
     double bad = bad_size(q, ok);
-    bool final = ok >= 0 && !was_trained(q, ok);
-    int64_t left = q->o.steps - count(q, false) - final;
+    int open = open_candidate(q, ok, bad), from = ok;
+    bool final = ok >= 0 && !was_trained(q, ok), train = open >= 0;
+    int64_t left = q->o.steps - count(q, false) - (final || open >= 0);
 
-    if (left > 0 && open >= 0 && has_time(q, true, final))
+    if (open >= 0 && bad <= 0 && left > 0 && may_descend(q, open)) {
+        from = open;
+        train = false;
+    }
+    if (train && left >= 0 && has_time(q, true, false))
         return add_train(q, open, n, e);
-    if (left > 0 && open < 0 && has_time(q, false, final) &&
-        (bad <= 0 || size_of(q, ok) > q->o.close * bad))
-        return add_prunes(q, ok, bad, max < left ? max : (int)left, n, e);
+    if (!train && left > 0 && has_time(q, false, final || open >= 0) &&
+        (bad <= 0 || size_of(q, from) > q->o.close * bad))
+        return add_prunes(q, from, bad, max < left ? max : (int)left, n, e);
     if (final && left >= 0 && has_time(q, true, false))
         return add_train(q, ok, n, e);
     return NT_OK;

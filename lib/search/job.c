@@ -268,7 +268,7 @@ done:
 static nt_status read_inputs(const reader *r)
 {
     nt_status s = NT_OK;
-    const cJSON *data = item(r->in, "data");
+    const cJSON *data = item(r->in, "data"), *root;
     nt_dataset *d = NULL;
     char *text = NULL;
 
@@ -290,6 +290,8 @@ static nt_status read_inputs(const reader *r)
     NT_TRY(make_absolute(r->out, NULL, r->e));
     r->job->model = item(r->out, "model")->valuestring;
     r->job->data = item(r->out, "data");
+    root = item(item(item(r->out, "export"), "kwargs"), "root_path");
+    r->job->root_path = root ? root->valuestring : NULL;
 done:
     nt_dataset_free(d);
     nt_free(text);

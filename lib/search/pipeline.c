@@ -55,7 +55,7 @@ static void add_cut(nt_str *t, const nt_candidate *c, const nt_search *s, const 
     double parent = c->parent < 0 ? 1 : (double)s->v[c->parent].m.params / (double)s->ref.params;
 
     if (c->move == NT_MOVE_PRUNE)
-        nt_str_addf(t, "--size %.9g%s", c->size / parent,
+        nt_str_addf(t, "--size %.9g --round 8%s", c->size / parent,
                     job->config_list ? " --config config_list.json" : "");
     else if (c->move == NT_MOVE_CUT)
         nt_str_addf(t, "--plan candidates/%s.plan", c->id);

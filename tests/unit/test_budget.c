@@ -22,6 +22,7 @@ typedef struct fixture {
     nt_channels *c;
     double *score, *max;
     bool *removed;
+    int round;
 } fixture;
 
 static void fixture_open(fixture *f)
@@ -33,6 +34,7 @@ static void fixture_open(fixture *f)
     assert_ok(nt_zoo_build(&f->g, j, &o, e));
     assert_ok(nt_graph_bind(f->g, nt_ops_table(), e));
     nt_json_free(j);
+    f->round = 1;
     assert_ok(nt_pass_infer(f->g, e));
     assert_ok(nt_channels_new(&f->c, f->g, e));
     f->score = nt_calloc((size_t)f->c->n_channels, sizeof *f->score);
@@ -72,7 +74,7 @@ static double weights(const fixture *f)
 
 static void prune(fixture *f, double size, double macs_weight)
 {
-    nt_prune_budget b = {size, macs_weight, f->max};
+    nt_prune_budget b = {size, macs_weight, f->round, f->max};
 
     assert_ok(nt_prune_to_budget(f->removed, f->c, f->score, &b, e));
 }
@@ -132,6 +134,22 @@ NT_TEST(a_set_that_is_bounded_keeps_its_part_and_one_of_bound_0_everything)
     assert_int_equal(kept(&f, "a"), 8);
     assert_int_equal(kept(&f, "c"), 32);
     assert_int_equal(kept(&f, "d"), 16);
+    fixture_close(&f);
+}
+
+NT_TEST(rounding_leaves_multiples_in_wide_layers)
+{
+    fixture f;
+
+    fixture_open(&f);
+    f.round = 8;
+    for (double size = 0.9; size > 0.02; size *= 0.8) {
+        prune(&f, size, 0.3);
+        assert_int_equal(kept(&f, "a") % 2, 0); /* of 8: a quarter */
+        assert_int_equal(kept(&f, "c") % 8, 0);
+        assert_int_equal(kept(&f, "d") % 8, 0);
+        assert_true(kept(&f, "c") >= 8);
+    }
     fixture_close(&f);
 }
 
