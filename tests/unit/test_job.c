@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "scratch.h"
+
+#include "base/alloc.h"
+#include "base/outfile.h"
+#include "search/job.h"
+
+/* The data set must exist, its samples are not looked at. */
+typedef struct fixture {
+    scratch t;
+    nt_job *job;
+} fixture;
+
+static void fixture_open(fixture *f)
+{
+    static const char *const files[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+
+    f->job = NULL;
+    scratch_open(&f->t);
+    for (size_t i = 0; i < 4; i++)
+        assert_ok(nt_outfile_save(scratch_path(&f->t, files[i]), "", 0, e));
+}
+
+static void fixture_close(fixture *f)
+{
+    nt_job_free(f->job);
+    scratch_close(&f->t);
+}
+
+/* The job {"model": "m.nt", "data": ..., KEYS}; as much of the message as `text` is long. */
+static nt_status read_keys(fixture *f, const char *keys, nt_err *e)
+{
+    char *text = nt_strfmt("{\"model\": \"m.nt\", \"data\": \"idx:%s\"%s%s}", f->t.dir,
+                           *keys ? ", " : "", keys);
+    cJSON *j = NULL;
+    nt_status s;
+
+    assert_non_null(text);
+    assert_int_equal(nt_json_parse(&j, text, strlen(text), e), NT_OK);
+    nt_job_free(f->job);
+    f->job = NULL;
+    s = nt_job_new(&f->job, j, e);
+    nt_json_free(j);
+    nt_free(text);
+    return s;
+}
+
+static void accepts(fixture *f, const char *keys)
+{
+    nt_err e = {{0}};
+
+    if (read_keys(f, keys, &e) != NT_OK)
+        fail_msg("%s: %s", keys, e.msg);
+}
+
+static void refuses(fixture *f, nt_status want, const char *keys, const char *start)
+{
+    nt_err e = {{0}};
+    nt_status s = read_keys(f, keys, &e);
+
+    if (s != want || strncmp(e.msg, start, strlen(start)) != 0)
+        fail_msg("%s: status %d, '%s'", keys, (int)s, e.msg);
+}
+
+static const cJSON *at(const fixture *f, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(f->job->json, key);
+}
+
+NT_TEST(defaults_are_filled_in)
+{
+    fixture f;
+
+    fixture_open(&f);
+    accepts(&f, "");
+    assert_float_equal(f.job->delta, 1, 0);
+    assert_float_equal(f.job->confidence, 0, 0);
+    assert_int_equal(f.job->level, 1);
+    assert_false(f.job->deepsearch || f.job->bn_fusion || f.job->dryrun);
+    assert_string_equal(f.job->eval_key, "accuracy");
+    assert_string_equal(f.job->eval_split, "test");
+    assert_string_equal(f.job->search_split, "test");
+    assert_string_equal(f.job->precision, "fp32");
+    assert_string_equal(at(&f, "optimization")->valuestring, "compression");
+    assert_string_equal(at(&f, "task_type")->valuestring, "classification");
+    assert_non_null(cJSON_GetObjectItem(f.job->full_trainer, "optimizer"));
+    assert_non_null(cJSON_GetObjectItem(f.job->loop_params, "epochs"));
+    assert_int_equal(f.job->model[0], '/');
+    fixture_close(&f);
+}
+
+/* What is written to job.json is a job itself, and the same one. */
+NT_TEST(a_job_as_run_is_read_as_the_same_job)
+{
+    fixture f;
+    nt_job *again = NULL;
+
+    fixture_open(&f);
+    accepts(&f, "\"level\": 2, \"budget\": {\"steps\": 5}, \"eval_func\": {\"command\": \"x\"}, "
+                "\"optimizer\": {\"name\": \"SGD\", \"lr\": 0.1}, \"export\": {\"format\": "
+                "\"onnx\", \"kwargs\": {\"resolutions\": [[32, 36]], \"root_path\": \"o\"}}");
+    assert_int_equal(f.job->level, 3);
+    assert_ok(nt_job_new(&again, f.job->json, e));
+    assert_true(cJSON_Compare(again->json, f.job->json, true));
+    nt_job_free(again);
+    fixture_close(&f);
+}
+
+NT_TEST(settings_at_the_top_hold_for_both_trainers_epochs_for_the_long_one)
+{
+    fixture f;
+    const cJSON *o;
+
+    fixture_open(&f);
+    accepts(&f, "\"epochs\": 9, \"optimizer\": {\"name\": \"adam\", \"lr\": 0.5}, "
+                "\"fine_tuner\": {\"loop_params\": {\"optimizer\": {\"name\": \"SGD\", "
+                "\"lr\": 0.01}}}");
+    assert_int_equal(cJSON_GetObjectItem(f.job->full_trainer, "epochs")->valueint, 9);
+    assert_int_not_equal(cJSON_GetObjectItem(f.job->loop_params, "epochs")->valueint, 9);
+    o = cJSON_GetObjectItem(f.job->full_trainer, "optimizer");
+    assert_string_equal(cJSON_GetObjectItem(o, "name")->valuestring, "adam");
+    assert_null(cJSON_GetObjectItem(f.job->full_trainer, "scheduler"));
+    o = cJSON_GetObjectItem(f.job->loop_params, "optimizer");
+    assert_string_equal(cJSON_GetObjectItem(o, "name")->valuestring, "SGD");
+    fixture_close(&f);
+}
+
+NT_TEST(what_is_unknown_or_out_of_range_is_named_with_its_path)
+{
+    static const struct {
+        const char *keys, *start;
+    } bad[] = {
+        {"\"detla\": 1", "detla: unknown key (did you mean 'delta'?)"},
+        {"\"delta\": -1", "delta: "},
+        {"\"delta\": \"1\"", "delta: "},
+        {"\"level\": 0", "level: "},
+        {"\"level\": 4", "level: "},
+        {"\"deepsearch\": 1", "deepsearch: "},
+        {"\"confidence\": 0.5", "confidence: 0.5, want 0 or 0.95"},
+        {"\"optimization\": \"speed\"", "optimization: "},
+        {"\"device\": \"TPU\"", "device: 'TPU', want 'CPU' or 'GPU'"},
+        {"\"eval_key\": \"f1\"", "eval_key: "},
+        {"\"export\": {\"format\": [1]}", "export.format: "},
+        {"\"export\": {\"formats\": []}", "export.formats: unknown key"},
+        {"\"export\": {\"kwargs\": {\"precision\": \"int8\"}}", "export.kwargs.precision: "},
+        {"\"export\": {\"kwargs\": {\"resolutions\": [[32]]}}", "export.kwargs.resolutions: "},
+        {"\"full_trainer\": {\"epochs\": 0}", "full_trainer.epochs: "},
+        {"\"full_trainer\": {\"optimizer\": {\"lr\": 1}}", "full_trainer.optimizer.name: "},
+        {"\"fine_tuner\": {\"params\": {}}", "fine_tuner.params: unknown key"},
+        {"\"fine_tuner\": {\"loop_params\": {\"ema\": 3}}", "fine_tuner.loop_params.ema: "},
+        {"\"optimizer\": {\"name\": \"sgdd\"}", "optimizer.name: "},
+        {"\"loss_function\": \"hinge\"", "loss_function: "},
+        {"\"budget\": {\"time\": 1}", "budget.time: unknown key"},
+        {"\"budget\": {\"steps\": 0}", "budget.steps: "},
+        {"\"seed\": -1", "seed: "},
+        {"\"jobs\": 0", "jobs: "},
+        {"\"tools\": {\"nt-prune\": \"\"}", "tools.nt-prune: "},
+        {"\"tools\": {\"gcc\": \"x\"}", "tools.gcc: unknown key"},
+        {"\"config_list\": {}", "config_list"},
+        {"\"custom_compression\": {\"bits\": 1}", "custom_compression.bits: unknown key"},
+        {"\"custom_compression\": {\"quant_args\": {\"skip_layers\": [0.5]}}",
+         "custom_compression.quant_args.skip_layers: "},
+        {"\"custom_compression\": {\"layers\": {\"a\": {\"precision\": 0}}}",
+         "custom_compression.layers.a.precision: "},
+        {"\"external_training_loop\": {}", "external_training_loop.command: missing"},
+        {"\"use_horovod\": 1", "use_horovod: "},
+    };
+    fixture f;
+
+    fixture_open(&f);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        refuses(&f, NT_EINVAL, bad[i].keys, bad[i].start);
+    fixture_close(&f);
+}
+
+NT_TEST(what_this_build_lacks_is_refused_not_ignored)
+{
+    static const struct {
+        const char *keys, *start;
+    } lacks[] = {
+        {"\"device\": \"gpu\"", "device: this build has no GPU backend"},
+        {"\"optimization\": \"latency\"", "optimization: "},
+        {"\"task_type\": \"segmentation\"", "task_type: "},
+        {"\"use_horovod\": true", "use_horovod: "},
+        {"\"distributed\": true", "distributed: "},
+        {"\"custom_compression\": {\"quantization_args\": {}}", "custom_compression: "},
+        {"\"external_training_loop\": {\"command\": \"x\"}", "external_training_loop: "},
+        {"\"export\": {\"format\": [\"onnx\", \"tflite\"]}", "export.format: "},
+        {"\"eval_func\": \"x\", \"confidence\": 0.95", "confidence: "},
+    };
+    fixture f;
+
+    fixture_open(&f);
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
+        refuses(&f, NT_EUNSUPPORTED, lacks[i].keys, lacks[i].start);
+    accepts(&f, "\"use_horovod\": false, \"device\": \"cpu\", \"custom_compression\": null");
+    fixture_close(&f);
+}
+
+NT_TEST(a_command_may_give_any_metric)
+{
+    fixture f;
+
+    fixture_open(&f);
+    accepts(&f, "\"eval_func\": \"./measure\", \"eval_key\": \"f1\"");
+    assert_string_equal(f.job->eval_command, "./measure");
+    assert_string_equal(f.job->eval_key, "f1");
+    fixture_close(&f);
+}
+
+NT_TEST(paths_in_a_file_are_relative_to_its_folder)
+{
+    static const char text[] = "{\"model\": \"a/m.nt\", \"data\": \"idx:d,mean=0.5\", "
+                               "\"export\": {\"kwargs\": {\"root_path\": \"/out\"}}}";
+    fixture f;
+    cJSON *j = NULL;
+    char want[700];
+
+    fixture_open(&f);
+    assert_ok(nt_outfile_save(scratch_path(&f.t, "job.json"), text, sizeof text - 1, e));
+    assert_ok(nt_job_load(&j, scratch_path(&f.t, "job.json"), e));
+    snprintf(want, sizeof want, "%s/a/m.nt", f.t.dir);
+    assert_string_equal(cJSON_GetObjectItem(j, "model")->valuestring, want);
+    snprintf(want, sizeof want, "idx:%s/d,mean=0.5", f.t.dir);
+    assert_string_equal(cJSON_GetObjectItem(j, "data")->valuestring, want);
+    nt_json_free(j);
+    fixture_close(&f);
+}
+
+NT_TEST(lack_of_memory_is_reported)
+{
+    fixture f;
+    cJSON *j;
+    nt_status s = NT_ENOMEM;
+
+    fixture_open(&f);
+    accepts(&f, "\"level\": 3, \"epochs\": 4");
+    j = cJSON_Duplicate(f.job->json, true);
+    for (long n = 1; s == NT_ENOMEM; n++) {
+        nt_job *job = NULL;
+        nt_err e = {{0}};
+
+        assert_true(n < 3000);
+        nt_alloc_fail_at(n);
+        s = nt_job_new(&job, j, &e);
+        nt_alloc_fail_at(0);
+        if (s != NT_OK && s != NT_ENOMEM)
+            fail_msg("allocation %ld: status %d, '%s'", n, (int)s, e.msg);
+        nt_job_free(job);
+    }
+    nt_json_free(j);
+    fixture_close(&f);
+}
+
+NT_TEST_MAIN
