@@ -6,10 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-#define SMALLER 0.99  /* a share of the parameters that counts as fewer */
-#define RECOVERY 1.5  /* how much more than before a long training may gain, and be worth trying */
-#define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
-#define CUT_SHARE 8   /* a cut takes one of so many outputs */
+#define SMALLER 0.99 /* a share of the parameters that counts as fewer */
+#define RECOVERY 1.5 /* how much more than before a long training may gain, and be worth trying */
+#define FIRST_GAIN 2 /* ... and as long as there was none, in units of delta */
+#define CUT_SHARE 8  /* a cut takes one of so many outputs */
 
 const char *nt_move_name(nt_move m)
 {
@@ -273,7 +273,7 @@ static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
         from = open;
         train = false;
     }
-    if (train && left >= 0 && has_time(q, true, false))
+    if (train && left >= 0 && has_time(q, true, final))
         return add_train(q, open, n, e);
     if (!train && left > 0 && has_time(q, false, final || open >= 0) &&
         (bad <= 0 || size_of(q, from) > q->o.close * bad))

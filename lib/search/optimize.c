@@ -187,9 +187,10 @@ done:
 
 /* ---- making things */
 
-static nt_status write_makefile(const run *r, nt_err *e)
+/* For `n` candidates side by side, which share the threads. */
+static nt_status write_makefile(const run *r, int64_t n, nt_err *e)
 {
-    int64_t each = r->o->threads / r->job->jobs;
+    int64_t each = r->o->threads / (n < r->job->jobs ? n : r->job->jobs);
     nt_pipeline_opts p = {.job = r->job, .bin = r->o->bin, .threads = each > 0 ? each : 1,
                           .best = r->best};
 
@@ -306,7 +307,7 @@ static nt_status measure_from(run *r, int first, nt_err *e)
         describe(text, sizeof text, q, first + (int)i);
         nt_joblog_info(&r->log, "Step %d: %s", first + (int)i + 1, text);
     }
-    NT_TRY(write_makefile(r, e));
+    NT_TRY(write_makefile(r, (int64_t)n, e));
     NT_TRY(make(r, targets, n, e));
     for (int i = first; i < q->n; i++) {
         nt_measure m = {.seconds = q->v[i].m.seconds};
@@ -455,7 +456,7 @@ static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
     if (!path)
         return nt_fail_nomem(e);
     NT_TRY(choose(r, e));
-    NT_TRY(write_makefile(r, e));
+    NT_TRY(write_makefile(r, 1, e));
     NT_TRY(make(r, target, 1, e));
     NT_TRY(make_metrics(&out->metrics, r, e));
     NT_TRY(save_json(r, "metrics.json", out->metrics, e));
@@ -510,7 +511,7 @@ static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
                             .group = r->o->group};
     nt_joblog_info(&r->log, "Job %s starts in %s", r->id, r->dir);
     NT_TRY(nt_pipeline_prepare(r->dir, r->job, e));
-    NT_TRY(write_makefile(r, e));
+    NT_TRY(write_makefile(r, 1, e));
     NT_TRY(measure_reference(r, e));
     NT_TRY(search(r, e));
     NT_TRY(finish(out, r, e));
