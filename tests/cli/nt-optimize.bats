@@ -93,7 +93,8 @@ S
     for _ in $(seq 200); do [ -e reached ] && break; sleep 0.1; done
     [ -e reached ]
     kill -TERM "$pid"
-    run wait "$pid"
+    status=0
+    wait "$pid" || status=$?
     [ "$status" -eq $((128 + 15)) ]
     sleep 0.3
     ! pgrep -x -f "sleep 61" >/dev/null
