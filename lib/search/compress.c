@@ -260,14 +260,15 @@ static bool may_descend(const nt_search *q, int open)
     return q->v[open].m.drop <= q->o.delta + recovery(q) / 2;
 }
 
-/* The moves but deepsearch's; *n stays 0 when they are over. */
+/* The moves but deepsearch's; *n stays 0 when they are over. What is pruned needs a second step,
+ * the long training, to be worth it. */
 static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
 {
     int ok = nt_search_best(q, NULL);
     double bad = bad_size(q, ok);
     int open = open_candidate(q, ok, bad), from = ok;
     bool final = ok >= 0 && !was_trained(q, ok), train = open >= 0;
-    int64_t left = q->o.steps - count(q, false) - (final || open >= 0);
+    int64_t total = q->o.steps - count(q, false), left = total - (final || open >= 0);
 
     if (open >= 0 && bad <= 0 && left > 0 && may_descend(q, open)) {
         from = open;
@@ -275,7 +276,7 @@ static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
     }
     if (train && left >= 0 && has_time(q, true, final))
         return add_train(q, open, n, e);
-    if (!train && left > 0 && has_time(q, false, final || open >= 0) &&
+    if (!train && left > 0 && (total > 1 || q->n == 0) && has_time(q, false, final || open >= 0) &&
         (bad <= 0 || size_of(q, from) > q->o.close * bad))
         return add_prunes(q, from, bad, max < left ? max : (int)left, n, e);
     if (final && left >= 0 && has_time(q, true, false))
