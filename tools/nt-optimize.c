@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nt-optimize - the driver: from a trained model, data and a tolerated drop to a smaller model. */
+/* nt-optimize - the driver: from a trained model, data and a tolerated drop to a smaller model.
+ */
 #include "base/alloc.h"
 #include "base/outfile.h"
 #include "cli/cli.h"
@@ -142,8 +143,8 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_status s = NT_OK, missed;
     nt_job *job = NULL;
     nt_optimize_result r = {0};
-    nt_optimize_opts opts = {.dir = o->dir, .threads = c->threads, .group = &make_group,
-                             .say = say, .ctx = c};
+    nt_optimize_opts opts = {
+        .dir = o->dir, .threads = c->threads, .group = &make_group, .say = say, .ctx = c};
     char bin[4096];
     nt_err ignored;
 
@@ -164,11 +165,12 @@ done:
 
 int main(int argc, char **argv)
 {
-    nt_cli c = {.tool = "nt-optimize",
-                .synopsis = "[--model MODEL --data SPEC] [--delta X] [--job-dir DIR] [JOB.json]",
-                .about = "Searches the smallest model whose metric drops by at most delta. A job "
-                         "that was stopped goes on when it is given again.",
-                .takes = NT_CLI_INPUTS | NT_CLI_REPORT};
+    nt_cli c = {
+        .tool = "nt-optimize",
+        .synopsis = "[--model MODEL --data SPEC] [--delta X] [--job-dir DIR] [JOB.json]",
+        .about = "Searches the smallest model whose metric drops by at most delta. A job "
+                 "that was stopped goes on when it is given again.",
+        .takes = NT_CLI_INPUTS | NT_CLI_REPORT};
     options o = {.delta = NAN, .confidence = NAN, .time_s = NAN, .seed = -1};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "model", &o.model, "MODEL", "the trained model: an archive or ONNX"),
@@ -177,8 +179,10 @@ int main(int argc, char **argv)
         NT_OPT_DOUBLE(0, "delta", &o.delta, "X", 0, 100, "tolerated drop of the metric (1)"),
         NT_OPT_DOUBLE(0, "confidence", &o.confidence, "P", 0, 0.95,
                       "0 (default): the measured drop; 0.95: the upper bound of its interval"),
-        NT_OPT_I64(0, "level", &o.level, "N", 1, 3, "1 (default) or 3: finer steps, longer training"),
-        NT_OPT_BOOL(0, "deepsearch", &o.deepsearch, "spend what is left of delta, layer by layer"),
+        NT_OPT_I64(0, "level", &o.level, "N", 1, 3,
+                   "1 (default) or 3: finer steps, longer training"),
+        NT_OPT_BOOL(0, "deepsearch", &o.deepsearch,
+                    "spend what is left of delta, layer by layer"),
         NT_OPT_BOOL(0, "bn-fusion", &o.bn_fusion, "fold batch normalisation in the result"),
         NT_OPT_BOOL(0, "dryrun", &o.dryrun, "one step of each stage, to see that all works"),
         NT_OPT_STR(0, "job-dir", &o.dir, "DIR", "job folder (NEUTRINO_HOME/jobs/ID)"),

@@ -221,7 +221,8 @@ static void take(state *s, queue *q, int ch)
     q->left--;
 }
 
-/* How many channels go at once, so that a multiple of the set's step is left; 0 where no more may. */
+/* How many channels go at once, so that a multiple of the set's step is left; 0 where no more
+ * may. */
 static int chunk(const queue *q, double max)
 {
     int n = q->left % q->step ? q->left % q->step : q->step;

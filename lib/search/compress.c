@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define SMALLER 0.99 /* a share of the parameters that counts as fewer */
-#define RECOVERY 1.5 /* how much more than before a long training may gain, and be worth trying */
+#define RECOVERY                                                                               \
+    1.5 /* how much more than before a long training may gain, and be worth trying */
 #define FIRST_GAIN 2 /* ... and as long as there was none, in units of delta */
 #define CUT_SHARE 8  /* a cut takes one of so many outputs */
 
@@ -118,7 +119,8 @@ static int open_candidate(const nt_search *q, int ok, double bad)
     return found;
 }
 
-/* The largest size below ok's that failed for good, and what cannot be made smaller; 0: none. */
+/* The largest size below ok's that failed for good, and what cannot be made smaller; 0: none.
+ */
 static double bad_size(const nt_search *q, int ok)
 {
     double bad = 0;
@@ -250,8 +252,8 @@ static nt_status next_dry(nt_search *q, int *n, nt_err *e)
     return q->n == 1 ? add_train(q, 0, n, e) : NT_OK;
 }
 
-/* Before the first long training: is the open candidate so close to delta that a smaller one may
- * be mended, too? */
+/* Before the first long training: is the open candidate so close to delta that a smaller one
+ * may be mended, too? */
 static bool may_descend(const nt_search *q, int open)
 {
     for (int i = 0; i < q->n; i++)
@@ -260,8 +262,8 @@ static bool may_descend(const nt_search *q, int open)
     return q->v[open].m.drop <= q->o.delta + recovery(q) / 2;
 }
 
-/* The moves but deepsearch's; *n stays 0 when they are over. What is pruned needs a second step,
- * the long training, to be worth it. */
+/* The moves but deepsearch's; *n stays 0 when they are over. What is pruned needs a second
+ * step, the long training, to be worth it. */
 static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
 {
     int ok = nt_search_best(q, NULL);
@@ -276,7 +278,8 @@ static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
     }
     if (train && left >= 0 && has_time(q, true, final))
         return add_train(q, open, n, e);
-    if (!train && left > 0 && (total > 1 || q->n == 0) && has_time(q, false, final || open >= 0) &&
+    if (!train && left > 0 && (total > 1 || q->n == 0) &&
+        has_time(q, false, final || open >= 0) &&
         (bad <= 0 || size_of(q, from) > q->o.close * bad))
         return add_prunes(q, from, bad, max < left ? max : (int)left, n, e);
     if (final && left >= 0 && has_time(q, true, false))

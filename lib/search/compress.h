@@ -2,24 +2,25 @@
 /*
  * compress.h - the search for the smallest network that keeps its promise.
  *
- * Given are a reference and delta; wanted is the fewest bytes whose drop of the metric is at most
- * delta. Nothing is measured here: the search says what to make next, is told what came of it,
- * and decides by that alone, so that a search that was stopped goes on as if it had not been.
+ * Given are a reference and delta; wanted is the fewest bytes whose drop of the metric is at
+ * most delta. Nothing is measured here: the search says what to make next, is told what came of
+ * it, and decides by that alone, so that a search that was stopped goes on as if it had not
+ * been.
  *
  * A candidate is made from an earlier one by
  *   prune   to a share of the reference's parameters, then a short training
  *   train   the same network, a long training
  *   cut     some outputs of one layer, then a short training (deepsearch)
  *
- * With the smallest candidate within delta (`ok`; at first the reference) and the largest that is
- * known to fail (`bad`; at first none):
+ * With the smallest candidate within delta (`ok`; at first the reference) and the largest that
+ * is known to fail (`bad`; at first none):
  *   1. While nothing failed, the next is made from ok and `ratio` times as large; after a long
  *      training the less is left of delta the larger.
  *   2. One that fails after its short training gets the long one, unless it fails by more than
- *      long trainings make up for. What then fails is bad. Before the first long training 1 goes
- *      on from one that fails by little.
- *   3. Between ok and bad the next is made from ok, at their geometric mean, until ok is at most
- *      `close` times as large as bad.
+ *      long trainings make up for. What then fails is bad. Before the first long training 1
+ * goes on from one that fails by little.
+ *   3. Between ok and bad the next is made from ok, at their geometric mean, until ok is at
+ * most `close` times as large as bad.
  *   4. The best gets its long training, if it had none, and while steps are left 1 to 3 go on
  *      from it: what the long training gained can be spent.
  *   5. deepsearch: an eighth of the outputs of the largest layer goes; a layer whose cut failed

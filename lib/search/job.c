@@ -16,8 +16,9 @@
 
 #define MAX_COUNT 1000000000
 
-const char *const nt_job_tools[] = {"nt-import", "nt-prune",  "nt-shrink", "nt-fuse-bn", "nt-finetune",
-                                    "nt-eval",   "nt-export", "nt-profile", NULL};
+const char *const nt_job_tools[] = {"nt-import",  "nt-prune",    "nt-shrink",
+                                    "nt-fuse-bn", "nt-finetune", "nt-eval",
+                                    "nt-export",  "nt-profile",  NULL};
 
 static cJSON *item(const cJSON *j, const char *key)
 {
@@ -185,7 +186,8 @@ done:
 static nt_status read_task(const reader *r)
 {
     static const char *const optimizations[] = {"compression", "latency", "quantization", NULL};
-    static const char *const tasks[] = {"classification", "object_detection", "segmentation", NULL};
+    static const char *const tasks[] = {"classification", "object_detection", "segmentation",
+                                        NULL};
     nt_status s = NT_OK;
     int i = 0, k = 0;
     const char *device = "CPU";
@@ -366,15 +368,41 @@ done:
 
 static nt_status read_all(const reader *r)
 {
-    static const char *const known[] = {
-        "optimization", "task_type",  "device",     "use_horovod",  "distributed",
-        "eval_key",     "eval_split", "delta",      "level",        "deepsearch",
-        "bn_fusion",    "dryrun",     "export",     "full_trainer", "fine_tuner",
-        "optimizer",    "scheduler",  "epochs",     "eval_freq",    "ema",
-        "eval_func",    "model",      "data",       "config_list",  "confidence",
-        "search_split", "budget",     "seed",       "jobs",         "launcher",
-        "tools",        "loss_function", "custom_compression", "external_training_loop",
-        NULL};
+    static const char *const known[] = {"optimization",
+                                        "task_type",
+                                        "device",
+                                        "use_horovod",
+                                        "distributed",
+                                        "eval_key",
+                                        "eval_split",
+                                        "delta",
+                                        "level",
+                                        "deepsearch",
+                                        "bn_fusion",
+                                        "dryrun",
+                                        "export",
+                                        "full_trainer",
+                                        "fine_tuner",
+                                        "optimizer",
+                                        "scheduler",
+                                        "epochs",
+                                        "eval_freq",
+                                        "ema",
+                                        "eval_func",
+                                        "model",
+                                        "data",
+                                        "config_list",
+                                        "confidence",
+                                        "search_split",
+                                        "budget",
+                                        "seed",
+                                        "jobs",
+                                        "launcher",
+                                        "tools",
+                                        "loss_function",
+                                        "custom_compression",
+                                        "external_training_loop",
+                                        NULL};
     nt_status s = NT_OK;
 
     NT_TRY(nt_json_check_keys(r->in, known, "", r->e));

@@ -2,8 +2,8 @@
 /*
  * job.h - the job file of nt-optimize (CONTRACT.md, "The job file"): Neutrino's keys and ours.
  *
- * Every key is checked for type and range before anything runs. What is well formed but asks for
- * something this build lacks is refused, too, never ignored.
+ * Every key is checked for type and range before anything runs. What is well formed but asks
+ * for something this build lacks is refused, too, never ignored.
  */
 #ifndef NT_SEARCH_JOB_H
 #define NT_SEARCH_JOB_H
@@ -18,12 +18,13 @@ extern const char *const nt_job_tools[];
 typedef struct nt_job {
     cJSON *json; /* as run: all keys, defaults filled in; owns the strings below */
     const char *model;
-    const cJSON *data; /* the description as an object, its path absolute; NULL with eval_command
-                          alone */
+    const cJSON *data; /* the description as an object, its path absolute; NULL with
+                          eval_command alone */
     double delta, confidence;
     int level; /* 1 or 3 */
     bool deepsearch, bn_fusion, dryrun;
-    const char *eval_key, *eval_split, *search_split; /* search_split: eval_split if not given */
+    const char *eval_key, *eval_split,
+        *search_split;        /* search_split: eval_split if not given */
     const char *eval_command; /* NULL: our own metrics */
     const char *loss;
     const char *precision, *root_path; /* of the export; root_path may be NULL */
@@ -32,15 +33,15 @@ typedef struct nt_job {
     int64_t steps;                     /* 0: the level's */
     int64_t seed, jobs;
     const char *launcher;
-    const cJSON *tools, *config_list; /* config_list may be NULL */
+    const cJSON *tools, *config_list;        /* config_list may be NULL */
     const cJSON *full_trainer, *loop_params; /* with the keys given at the top merged in */
 } nt_job;
 
 /* Reads a job file. Paths in it (model, data, root_path) are relative to its folder and become
  * absolute. */
 nt_status nt_job_load(cJSON **out, const char *path, nt_err *e) NT_MUST_CHECK;
-/* Checks and fills in; j is borrowed. NT_EINVAL names a key and what is allowed, NT_EUNSUPPORTED
- * what this build has not. */
+/* Checks and fills in; j is borrowed. NT_EINVAL names a key and what is allowed,
+ * NT_EUNSUPPORTED what this build has not. */
 nt_status nt_job_new(nt_job **out, const cJSON *j, nt_err *e) NT_MUST_CHECK;
 void nt_job_free(nt_job *j);
 

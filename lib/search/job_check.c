@@ -48,8 +48,9 @@ static nt_status read_formats(cJSON *out, const cJSON *in, nt_err *e)
         for (int i = 0; known[i]; i++)
             found = found || (cJSON_IsString(one) && strcmp(one->valuestring, known[i]) == 0);
         if (!found)
-            return nt_fail(e, NT_EINVAL,
-                           "export.format: want 'onnx', 'jit', 'tflite', 'dlrt' or a list of them");
+            return nt_fail(
+                e, NT_EINVAL,
+                "export.format: want 'onnx', 'jit', 'tflite', 'dlrt' or a list of them");
         cJSON_AddItemToArray(list, cJSON_Duplicate(one, false));
     }
     return NT_OK;
@@ -60,7 +61,8 @@ static nt_status check_resolutions(const cJSON *in, nt_err *e)
     const cJSON *r;
 
     if (in && !cJSON_IsArray(in))
-        return nt_fail(e, NT_EINVAL, "export.kwargs.resolutions: want a list of [height, width]");
+        return nt_fail(e, NT_EINVAL,
+                       "export.kwargs.resolutions: want a list of [height, width]");
     cJSON_ArrayForEach(r, in)
     {
         const cJSON *h = cJSON_GetArrayItem(r, 0), *w = cJSON_GetArrayItem(r, 1);
@@ -154,8 +156,8 @@ done:
     return s;
 }
 
-/* What a trainer does where the job says nothing: a cycle of SGD, the rate up and down. A job that
- * chooses an optimizer chooses its schedule, too. */
+/* What a trainer does where the job says nothing: a cycle of SGD, the rate up and down. A job
+ * that chooses an optimizer chooses its schedule, too. */
 static nt_status add_defaults(cJSON *settings, int epochs, double lr, nt_err *e)
 {
     static const char sgd[] = "{\"name\": \"sgd\", \"momentum\": 0.9, \"nesterov\": true, "
@@ -189,8 +191,8 @@ static nt_status read_trainer(const cJSON **settings, cJSON *out, const char *ke
     cJSON *made;
 
     if (given)
-        NT_TRY(check_settings(given, strcmp(key, "full_trainer") == 0 ? key
-                                                                      : "fine_tuner.loop_params", e));
+        NT_TRY(check_settings(
+            given, strcmp(key, "full_trainer") == 0 ? key : "fine_tuner.loop_params", e));
     made = given ? cJSON_Duplicate(given, true) : cJSON_CreateObject();
     NT_TRY(put(out, key, made, e));
     NT_TRY(merge(made, top, shared, e));
@@ -202,7 +204,8 @@ done:
 
 nt_status nt_job_read_training(nt_job *job, cJSON *out, const cJSON *in, nt_err *e)
 {
-    static const char *const full[] = {"epochs", "optimizer", "scheduler", "eval_freq", "ema", NULL};
+    static const char *const full[] = {"epochs",    "optimizer", "scheduler",
+                                       "eval_freq", "ema",       NULL};
     static const char *const tuner[] = {"loop_params", NULL};
     nt_status s = NT_OK;
     const cJSON *f = item(in, "fine_tuner");
@@ -210,8 +213,8 @@ nt_status nt_job_read_training(nt_job *job, cJSON *out, const cJSON *in, nt_err 
     cJSON *made;
     nt_loss_kind kind;
 
-    NT_TRY(read_trainer(&job->full_trainer, out, "full_trainer", item(in, "full_trainer"), in, full,
-                        e));
+    NT_TRY(read_trainer(&job->full_trainer, out, "full_trainer", item(in, "full_trainer"), in,
+                        full, e));
     if (f) {
         NT_TRY(want_object(f, "fine_tuner", e));
         NT_TRY(nt_json_check_keys(f, tuner, "fine_tuner", e));
@@ -251,9 +254,8 @@ static nt_status check_rules(const cJSON *a, const char *where, nt_err *e)
     NT_TRY(nt_json_get_double(&ratio, a, "skip_layers_ratio", 0, 1, where, e));
     if (skip && !cJSON_IsNull(skip) && !cJSON_IsArray(skip))
         return nt_fail(e, NT_EINVAL, "%s.skip_layers: want a list of indices", where);
-    cJSON_ArrayForEach(i, skip)
-        if (!is_count(i, 1e9))
-            return nt_fail(e, NT_EINVAL, "%s.skip_layers: want a list of indices", where);
+    cJSON_ArrayForEach(i, skip) if (!is_count(i, 1e9)) return nt_fail(
+        e, NT_EINVAL, "%s.skip_layers: want a list of indices", where);
 done:
     return s;
 }
@@ -284,7 +286,8 @@ static nt_status check_custom(const cJSON *c, nt_err *e)
     NT_TRY(want_object(c, "custom_compression", e));
     NT_TRY(nt_json_check_keys(c, known, "custom_compression", e));
     if (item(c, "quantization_args"))
-        NT_TRY(check_rules(item(c, "quantization_args"), "custom_compression.quantization_args", e));
+        NT_TRY(check_rules(item(c, "quantization_args"), "custom_compression.quantization_args",
+                           e));
     if (item(c, "quant_args"))
         NT_TRY(check_rules(item(c, "quant_args"), "custom_compression.quant_args", e));
     if (item(c, "layers"))
@@ -344,26 +347,36 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
     if (strcasecmp(text_of(job, "device"), "GPU") == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "device: this build has no GPU backend");
     if (strcmp(text_of(job, "optimization"), "compression") != 0)
-        return nt_fail(e, NT_EUNSUPPORTED, "optimization: this build has no '%s' search, only "
-                       "'compression'", text_of(job, "optimization"));
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "optimization: this build has no '%s' search, only "
+                       "'compression'",
+                       text_of(job, "optimization"));
     if (strcmp(text_of(job, "task_type"), "classification") != 0)
-        return nt_fail(e, NT_EUNSUPPORTED, "task_type: '%s' is not supported by this build, only "
-                       "'classification'", text_of(job, "task_type"));
-    if (cJSON_IsTrue(item(job->json, "use_horovod")) || cJSON_IsTrue(item(job->json, "distributed")))
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "task_type: '%s' is not supported by this build, only "
+                       "'classification'",
+                       text_of(job, "task_type"));
+    if (cJSON_IsTrue(item(job->json, "use_horovod")) ||
+        cJSON_IsTrue(item(job->json, "distributed")))
         return nt_fail(e, NT_EUNSUPPORTED, "%s: this build has no distributed training",
-                       cJSON_IsTrue(item(job->json, "use_horovod")) ? "use_horovod" : "distributed");
+                       cJSON_IsTrue(item(job->json, "use_horovod")) ? "use_horovod"
+                                                                    : "distributed");
     if (item(job->json, "custom_compression"))
         return nt_fail(e, NT_EUNSUPPORTED,
                        "custom_compression: this build has no quantization search");
     if (item(job->json, "external_training_loop"))
-        return nt_fail(e, NT_EUNSUPPORTED, "external_training_loop: not supported by this build; "
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "external_training_loop: not supported by this build; "
                        "tools.nt-finetune takes a program in place of nt-finetune");
-    cJSON_ArrayForEach(format, item(item(job->json, "export"), "format"))
-        if (strcmp(format->valuestring, "onnx") != 0)
-            return nt_fail(e, NT_EUNSUPPORTED, "export.format: this build cannot write '%s', only "
-                           "'onnx'", format->valuestring);
+    cJSON_ArrayForEach(format, item(item(job->json, "export"), "format")) if (
+        strcmp(format->valuestring, "onnx") !=
+        0) return nt_fail(e, NT_EUNSUPPORTED,
+                          "export.format: this build cannot write '%s', only "
+                          "'onnx'",
+                          format->valuestring);
     if (job->eval_command && job->confidence > 0)
-        return nt_fail(e, NT_EUNSUPPORTED, "confidence: there is no interval for the metrics of "
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "confidence: there is no interval for the metrics of "
                        "eval_func");
     return NT_OK;
 }

@@ -7,8 +7,8 @@
 
 /* export: format (a name or a list), kwargs.root_path, .precision, .resolutions. */
 nt_status nt_job_read_export(nt_job *job, cJSON *out, const cJSON *in, nt_err *e) NT_MUST_CHECK;
-/* full_trainer, fine_tuner, loss_function; optimizer, scheduler, eval_freq and ema at the top hold
- * for both trainers, epochs for full_trainer, where they say nothing themselves. */
+/* full_trainer, fine_tuner, loss_function; optimizer, scheduler, eval_freq and ema at the top
+ * hold for both trainers, epochs for full_trainer, where they say nothing themselves. */
 nt_status nt_job_read_training(nt_job *job, cJSON *out, const cJSON *in,
                                nt_err *e) NT_MUST_CHECK;
 /* use_horovod, distributed, custom_compression, external_training_loop. */

@@ -59,8 +59,8 @@ static char *path_in(const run *r, const char *name)
 
 /* ---- who we are */
 
-/* What the job is, whatever it is called and wherever it runs: its keys but for how it is run, the
- * model's bytes, and the samples that judge. */
+/* What the job is, whatever it is called and wherever it runs: its keys but for how it is run,
+ * the model's bytes, and the samples that judge. */
 static nt_status make_id(char *id, const nt_job *job, nt_err *e)
 {
     static const char *const how[] = {"jobs", "launcher", "model", NULL};
@@ -142,7 +142,8 @@ static nt_status save_state(const run *r, nt_err *e)
     cJSON *j = cJSON_CreateObject(), *list = nt_search_json(&r->search);
 
     if (!j || !list || !nt_json_add_i64(j, "version", STATE_VERSION) ||
-        !nt_json_add_str(j, "job", r->id) || !nt_json_add_double(j, "elapsed_s", elapsed_s(r)) ||
+        !nt_json_add_str(j, "job", r->id) ||
+        !nt_json_add_double(j, "elapsed_s", elapsed_s(r)) ||
         !nt_json_add_bool(j, "finished", r->best != NULL) ||
         (r->best && !nt_json_add_str(j, "best", *r->best ? r->best : "reference")) ||
         !cJSON_AddItemToObject(j, "candidates", list)) {
@@ -191,8 +192,8 @@ done:
 static nt_status write_makefile(const run *r, int64_t n, nt_err *e)
 {
     int64_t each = r->o->threads / (n < r->job->jobs ? n : r->job->jobs);
-    nt_pipeline_opts p = {.job = r->job, .bin = r->o->bin, .threads = each > 0 ? each : 1,
-                          .best = r->best};
+    nt_pipeline_opts p = {
+        .job = r->job, .bin = r->o->bin, .threads = each > 0 ? each : 1, .best = r->best};
 
     return nt_pipeline_write(r->dir, &r->search, &p, e);
 }
@@ -235,15 +236,17 @@ static nt_status measure_reference(run *r, nt_err *e)
     r->more_is_better = job->eval_command || nt_metric_find(&metric, job->eval_key, &ignored) ||
                         nt_metric_more_is_better(metric);
     if (r->more_is_better && job->delta > 0 && job->delta >= r->search.ref.metric)
-        NT_TRY(nt_fail(e, NT_EINVAL, "delta: %g would accept any model, since the reference's %s "
-                       "is %g", job->delta, job->eval_key, r->search.ref.metric));
+        NT_TRY(nt_fail(e, NT_EINVAL,
+                       "delta: %g would accept any model, since the reference's %s "
+                       "is %g",
+                       job->delta, job->eval_key, r->search.ref.metric));
     r->target = r->search.ref.metric + (r->more_is_better ? -1 : 1) * job->delta;
     nt_joblog_info(&r->log, "Reference: %s %.4g on '%s', %.3f MiB, %.2f MMACs, %.3f ms",
                    job->eval_key, r->search.ref.metric, job->search_split,
                    (double)r->search.ref.bytes / (1 << 20), (double)r->search.ref.macs * 1e-6,
                    r->search.ref.latency_ms);
-    nt_joblog_info(&r->log, "Target: %s at %s %.4g (delta %g%s), at most %d steps", job->eval_key,
-                   r->more_is_better ? "least" : "most", r->target, job->delta,
+    nt_joblog_info(&r->log, "Target: %s at %s %.4g (delta %g%s), at most %d steps",
+                   job->eval_key, r->more_is_better ? "least" : "most", r->target, job->delta,
                    job->confidence > 0 ? ", with 95 % confidence" : "",
                    job->dryrun ? 2 : (int)(r->search.o.steps + r->search.o.deep_steps));
 done:
@@ -276,16 +279,18 @@ static void say_measured(run *r, int i)
     const nt_measure *m = &q->v[i].m;
     int best = nt_search_best(q, NULL);
 
-    nt_joblog_info(&r->log, "  %s %.4g, drop %.4g%s: %s; %.2fx fewer bytes, %.2fx fewer MACs, "
-                   "%.3f ms (%.0f s)", r->job->eval_key, m->metric, m->drop,
-                   r->job->confidence > 0 ? " at most" : "",
-                   nt_search_is_ok(q, i) ? "within delta" : "not within delta",
-                   times(q->ref.bytes, m->bytes), times(q->ref.macs, m->macs), m->latency_ms,
-                   m->seconds);
+    nt_joblog_info(
+        &r->log,
+        "  %s %.4g, drop %.4g%s: %s; %.2fx fewer bytes, %.2fx fewer MACs, "
+        "%.3f ms (%.0f s)",
+        r->job->eval_key, m->metric, m->drop, r->job->confidence > 0 ? " at most" : "",
+        nt_search_is_ok(q, i) ? "within delta" : "not within delta",
+        times(q->ref.bytes, m->bytes), times(q->ref.macs, m->macs), m->latency_ms, m->seconds);
     if (best >= 0)
-        nt_joblog_info(&r->log, "  best so far: %s, %.2fx fewer bytes, drop %.4g; elapsed %.0f s",
-                       q->v[best].id, times(q->ref.bytes, q->v[best].m.bytes), q->v[best].m.drop,
-                       elapsed_s(r));
+        nt_joblog_info(&r->log,
+                       "  best so far: %s, %.2fx fewer bytes, drop %.4g; elapsed %.0f s",
+                       q->v[best].id, times(q->ref.bytes, q->v[best].m.bytes),
+                       q->v[best].m.drop, elapsed_s(r));
 }
 
 /* Has make make the candidates from `first` on, and reads what they came to. */
@@ -294,7 +299,7 @@ static nt_status measure_from(run *r, int first, nt_err *e)
     nt_status s = NT_OK;
     nt_search *q = &r->search;
     size_t n = (size_t)(q->n - first);
-    char (*names)[64] = nt_calloc(n + 1, sizeof *names);
+    char(*names)[64] = nt_calloc(n + 1, sizeof *names);
     const char **targets = nt_calloc(n + 1, sizeof *targets);
     double start = now_s();
     char text[400];
@@ -378,7 +383,8 @@ static nt_status judge(run *r, int i, double *drop, nt_err *e)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_json_load(&j, path, e));
     NT_TRY(nt_measure_drop(drop, j, r->job, e));
-    nt_joblog_info(&r->log, "%s on '%s': drop %.4g", r->search.v[i].id, r->job->eval_split, *drop);
+    nt_joblog_info(&r->log, "%s on '%s': drop %.4g", r->search.v[i].id, r->job->eval_split,
+                   *drop);
 done:
     nt_json_free(j);
     nt_free(path);
@@ -464,15 +470,17 @@ static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
     NT_TRY(nt_file_read(&out->report, &n, path, MAX_REPORT, e));
     nt_joblog_info(&r->log, "%s%s: %s/opt_model%s_dynamic_shape.onnx",
                    r->job->dryrun ? "Dry run, not a result: " : "",
-                   *r->best ? "Optimized model exported" : "Nothing smaller keeps the promise; the "
-                   "reference exported", r->job->root_path ? r->job->root_path : r->dir,
-                   r->job->precision);
+                   *r->best ? "Optimized model exported"
+                            : "Nothing smaller keeps the promise; the "
+                              "reference exported",
+                   r->job->root_path ? r->job->root_path : r->dir, r->job->precision);
     nt_joblog_info(&r->log, "Job %s finished, %d candidates, %.0f s in all", r->id, r->search.n,
                    elapsed_s(r));
     if (!*r->best)
-        s = nt_fail(e, NT_EMISSED, "nothing smaller than the reference keeps %s within %g of %.6g "
-                    "(%d candidates)", r->job->eval_key, r->job->delta, r->search.ref.metric,
-                    r->search.n);
+        s = nt_fail(e, NT_EMISSED,
+                    "nothing smaller than the reference keeps %s within %g of %.6g "
+                    "(%d candidates)",
+                    r->job->eval_key, r->job->delta, r->search.ref.metric, r->search.n);
 done:
     nt_free(path);
     return s;
@@ -507,8 +515,8 @@ static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
     NT_TRY(make_dir(r, e));
     NT_TRY(nt_joblog_open(&r->log, r->dir, e));
     NT_TRY(load_state(r, e));
-    r->runner = (nt_runner){.dir = r->dir, .log_fd = r->log.fd, .jobs = (int)r->job->jobs,
-                            .group = r->o->group};
+    r->runner = (nt_runner){
+        .dir = r->dir, .log_fd = r->log.fd, .jobs = (int)r->job->jobs, .group = r->o->group};
     nt_joblog_info(&r->log, "Job %s starts in %s", r->id, r->dir);
     NT_TRY(nt_pipeline_prepare(r->dir, r->job, e));
     NT_TRY(write_makefile(r, 1, e));
@@ -530,7 +538,9 @@ void nt_optimize_result_release(nt_optimize_result *r)
 nt_status nt_optimize(nt_optimize_result *out, const nt_job *job, const nt_optimize_opts *o,
                       nt_err *e)
 {
-    run r = {.job = job, .o = o, .log = {.fd = -1, .say = o->say, .ctx = o->ctx},
+    run r = {.job = job,
+             .o = o,
+             .log = {.fd = -1, .say = o->say, .ctx = o->ctx},
              .start_s = now_s()};
     nt_status s;
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * optimize.h - a whole job: asks the search what to try, has make make it, reads what came of it.
+ * optimize.h - a whole job: asks the search what to try, has make make it, reads what came of
+ * it.
  *
  * All that is pruned, trained and measured is done by tools under make in the job folder; here
- * are only the order of things, the log and the two files state.json and metrics.json. A job that
- * was stopped goes on when it is run again in the same folder.
+ * are only the order of things, the log and the two files state.json and metrics.json. A job
+ * that was stopped goes on when it is run again in the same folder.
  */
 #ifndef NT_SEARCH_OPTIMIZE_H
 #define NT_SEARCH_OPTIMIZE_H

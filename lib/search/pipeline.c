@@ -52,7 +52,8 @@ static void add_command(nt_str *t, const char *text)
 /* Options of nt-prune for this candidate; nothing where it is only trained. */
 static void add_cut(nt_str *t, const nt_candidate *c, const nt_search *s, const nt_job *job)
 {
-    double parent = c->parent < 0 ? 1 : (double)s->v[c->parent].m.params / (double)s->ref.params;
+    double parent =
+        c->parent < 0 ? 1 : (double)s->v[c->parent].m.params / (double)s->ref.params;
 
     if (c->move == NT_MOVE_PRUNE)
         nt_str_addf(t, "--size %.9g --round 8%s", c->size / parent,
@@ -63,7 +64,8 @@ static void add_cut(nt_str *t, const nt_candidate *c, const nt_search *s, const 
 
 static void add_tune(nt_str *t, const nt_candidate *c, const nt_job *job)
 {
-    nt_str_addf(t, "--config %s.json", c->move == NT_MOVE_TRAIN ? "full_trainer" : "fine_tuner");
+    nt_str_addf(t, "--config %s.json",
+                c->move == NT_MOVE_TRAIN ? "full_trainer" : "fine_tuner");
     if (job->dryrun)
         nt_str_add(t, " --steps 1");
 }
@@ -73,7 +75,8 @@ nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *jo
     nt_str t = {0};
     nt_sha256_hex h;
 
-    nt_str_addf(&t, "%s %s ", c->parent < 0 ? "ref" : s->v[c->parent].id, nt_move_name(c->move));
+    nt_str_addf(&t, "%s %s ", c->parent < 0 ? "ref" : s->v[c->parent].id,
+                nt_move_name(c->move));
     memset(c->id, 0, sizeof c->id);
     add_cut(&t, c, s, job);
     if (c->move == NT_MOVE_CUT)
@@ -127,8 +130,9 @@ static nt_status copy_rules(const char *dir, nt_err *e)
     if (!path) /* in the source tree */
         path = nt_share_path("../pipelines/compress.mk");
     if (!path)
-        return nt_fail(e, NT_EIO, "pipelines/compress.mk is not installed (NT_SHARE names the "
-                                  "folder it is in)");
+        return nt_fail(e, NT_EIO,
+                       "pipelines/compress.mk is not installed (NT_SHARE names the "
+                       "folder it is in)");
     if ((s = nt_file_read(&text, &n, path, MAX_FILE, e)) != NT_OK) {
         nt_err_prefix(e, "%s", path);
         goto done;
@@ -272,7 +276,8 @@ static void add_export(nt_str *t, const nt_job *job)
         nt_str_add(t, "FUSE = yes\n");
 }
 
-static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s, const nt_job *job)
+static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s,
+                          const nt_job *job)
 {
     nt_str_addf(t, "\n# %s", nt_move_name(c->move));
     if (c->move == NT_MOVE_PRUNE)
@@ -297,9 +302,10 @@ nt_status nt_pipeline_write(const char *dir, const nt_search *q, const nt_pipeli
     nt_status s = NT_OK;
     nt_str t = {0};
 
-    nt_str_add(&t, "# Written by nt-optimize. `make` finishes what is missing, `make clean all` "
-                   "repeats it;\n# `make NT_FINETUNE=...` puts another program in a tool's place.\n"
-                   "MODEL = ");
+    nt_str_add(&t,
+               "# Written by nt-optimize. `make` finishes what is missing, `make clean all` "
+               "repeats it;\n# `make NT_FINETUNE=...` puts another program in a tool's place.\n"
+               "MODEL = ");
     add_quoted(&t, o->job->model);
     nt_str_add(&t, "\n");
     add_tools(&t, o);

@@ -2,8 +2,9 @@
 /*
  * pipeline.h - the Makefile of a job folder.
  *
- * It sets what pipelines/compress.mk (copied beside it as pipeline.mk) leaves open: model, data,
- * options, tools, and for each candidate its parent and the options of the tools that make it.
+ * It sets what pipelines/compress.mk (copied beside it as pipeline.mk) leaves open: model,
+ * data, options, tools, and for each candidate its parent and the options of the tools that
+ * make it.
  */
 #ifndef NT_SEARCH_PIPELINE_H
 #define NT_SEARCH_PIPELINE_H
@@ -15,14 +16,15 @@ typedef struct nt_pipeline_opts {
     const nt_job *job;
     const char *bin; /* folder that is put in front of PATH; NULL: none */
     int64_t threads; /* of each tool */
-    const char *best; /* NULL while the search goes on, "" for the reference, else a candidate */
+    const char
+        *best; /* NULL while the search goes on, "" for the reference, else a candidate */
 } nt_pipeline_opts;
 
 /* Names the candidate after what makes it: parent, move and options. */
 nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job,
                            nt_err *e) NT_MUST_CHECK;
-/* The folder's fixed files: job.json, data.json, pipeline.mk, the trainers' settings. Files that
- * already hold the same are left alone. */
+/* The folder's fixed files: job.json, data.json, pipeline.mk, the trainers' settings. Files
+ * that already hold the same are left alone. */
 nt_status nt_pipeline_prepare(const char *dir, const nt_job *job, nt_err *e) NT_MUST_CHECK;
 /* The Makefile for the candidates so far, and their plans. */
 nt_status nt_pipeline_write(const char *dir, const nt_search *s, const nt_pipeline_opts *o,

@@ -12,8 +12,8 @@
 
 #define FIXED_ARGS 5
 
-/* In the child: a process group of its own, so that it can be stopped whole; a make above us must
- * not count our make as its own. */
+/* In the child: a process group of its own, so that it can be stopped whole; a make above us
+ * must not count our make as its own. */
 static void become(const nt_runner *r, char *const *argv)
 {
     setpgid(0, 0);

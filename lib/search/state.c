@@ -14,7 +14,8 @@ static const cJSON *item(const cJSON *j, const char *key)
 
 /* ---- measurements */
 
-static nt_status number(double *out, const cJSON *j, const char *where, const char *key, nt_err *e)
+static nt_status number(double *out, const cJSON *j, const char *where, const char *key,
+                        nt_err *e)
 {
     const cJSON *v = item(j, key);
 
@@ -126,8 +127,10 @@ static bool add_measure(cJSON *o, const nt_search *s, int i)
 {
     const nt_measure *m = &s->v[i].m;
 
-    return nt_json_add_double(o, "seconds", m->seconds) && nt_json_add_i64(o, "params", m->params) &&
-           nt_json_add_i64(o, "model_size_bytes", m->bytes) && nt_json_add_i64(o, "macs", m->macs) &&
+    return nt_json_add_double(o, "seconds", m->seconds) &&
+           nt_json_add_i64(o, "params", m->params) &&
+           nt_json_add_i64(o, "model_size_bytes", m->bytes) &&
+           nt_json_add_i64(o, "macs", m->macs) &&
            nt_json_add_double(o, "execution_time_ms", m->latency_ms) &&
            nt_json_add_double(o, "eval_metric", m->metric) &&
            nt_json_add_double(o, "drop", m->drop) &&
@@ -143,12 +146,14 @@ static bool add_candidate(cJSON *list, const nt_search *s, int i)
         nt_json_free(o);
         return false;
     }
-    return nt_json_add_str(o, "id", c->id) && nt_json_add_str(o, "move", nt_move_name(c->move)) &&
+    return nt_json_add_str(o, "id", c->id) &&
+           nt_json_add_str(o, "move", nt_move_name(c->move)) &&
            nt_json_add_str(o, "parent", id_of(s, c->parent)) &&
            nt_json_add_double(o, "size", c->size) &&
-           (c->move != NT_MOVE_CUT || (nt_json_add_str(o, "layer", c->layer) &&
-                                       nt_json_add_i64(o, "keep", c->keep))) &&
-           nt_json_add_bool(o, "measured", c->measured) && (!c->measured || add_measure(o, s, i));
+           (c->move != NT_MOVE_CUT ||
+            (nt_json_add_str(o, "layer", c->layer) && nt_json_add_i64(o, "keep", c->keep))) &&
+           nt_json_add_bool(o, "measured", c->measured) &&
+           (!c->measured || add_measure(o, s, i));
 }
 
 cJSON *nt_search_json(const nt_search *s)

@@ -11,8 +11,8 @@
 #include "search/compress.h"
 #include "search/job.h"
 
-/* {"profile", "plan", "eval"} as the pipeline makes it; seconds are left alone. m->layers are the
- * layers that the plan does not say must stay. */
+/* {"profile", "plan", "eval"} as the pipeline makes it; seconds are left alone. m->layers are
+ * the layers that the plan does not say must stay. */
 nt_status nt_measure_load(nt_measure *m, const char *path, const nt_job *job,
                           nt_err *e) NT_MUST_CHECK;
 /* The drop of nt-eval's report by the job's key, or its upper bound where the job wants it. */

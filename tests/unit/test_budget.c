@@ -12,7 +12,8 @@
 /* Two convolutions at full resolution, two at a quarter of it, one dense layer. */
 static const char net[] =
     "{\"name\": \"n\", \"about\": \"n\", \"input\": [1, 8, 8], \"classes\": 4, \"layers\": ["
-    "{\"conv\": \"a\", \"out\": 8, \"pad\": 1}, \"relu\", {\"conv\": \"b\", \"out\": 8, \"pad\": 1},"
+    "{\"conv\": \"a\", \"out\": 8, \"pad\": 1}, \"relu\", {\"conv\": \"b\", \"out\": 8, "
+    "\"pad\": 1},"
     "\"relu\", {\"max_pool\": 2}, {\"conv\": \"c\", \"out\": 32, \"pad\": 1}, \"relu\","
     "{\"conv\": \"d\", \"out\": 32, \"pad\": 1}, \"relu\", {\"max_pool\": 4}, \"flatten\","
     "{\"linear\": \"e\", \"out\": \"classes\"}]}";

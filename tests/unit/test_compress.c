@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The search on made-up networks: what a size costs is known here, the search has to find it. */
+/* The search on made-up networks: what a size costs is known here, the search has to find it.
+ */
 #include "test.h"
 
 #include "base/alloc.h"

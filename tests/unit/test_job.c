@@ -97,9 +97,10 @@ NT_TEST(a_job_as_run_is_read_as_the_same_job)
     nt_job *again = NULL;
 
     fixture_open(&f);
-    accepts(&f, "\"level\": 2, \"budget\": {\"steps\": 5}, \"eval_func\": {\"command\": \"x\"}, "
-                "\"optimizer\": {\"name\": \"SGD\", \"lr\": 0.1}, \"export\": {\"format\": "
-                "\"onnx\", \"kwargs\": {\"resolutions\": [[32, 36]], \"root_path\": \"o\"}}");
+    accepts(&f,
+            "\"level\": 2, \"budget\": {\"steps\": 5}, \"eval_func\": {\"command\": \"x\"}, "
+            "\"optimizer\": {\"name\": \"SGD\", \"lr\": 0.1}, \"export\": {\"format\": "
+            "\"onnx\", \"kwargs\": {\"resolutions\": [[32, 36]], \"root_path\": \"o\"}}");
     assert_int_equal(f.job->level, 3);
     assert_ok(nt_job_new(&again, f.job->json, e));
     assert_true(cJSON_Compare(again->json, f.job->json, true));
