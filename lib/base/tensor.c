@@ -85,6 +85,17 @@ size_t nt_tensor_bytes(const nt_tensor *t)
     return is_4bit(t->dtype) ? n / 2 + n % 2 : n * nt_dtype_size(t->dtype);
 }
 
+nt_axis_view nt_tensor_axis(const nt_tensor *t, int axis)
+{
+    nt_axis_view v = {1, t->dims[axis], 1};
+
+    for (int i = 0; i < axis; i++)
+        v.outer *= t->dims[i];
+    for (int i = axis + 1; i < t->rank; i++)
+        v.inner *= t->dims[i];
+    return v;
+}
+
 bool nt_tensor_same_shape(const nt_tensor *a, const nt_tensor *b)
 {
     return a->rank == b->rank &&

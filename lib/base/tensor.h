@@ -53,6 +53,12 @@ bool nt_shape_count(int64_t *out, int rank, const int64_t *dims);
 int64_t nt_tensor_count(const nt_tensor *t);
 /* Bytes of its data (4-bit types rounded up). */
 size_t nt_tensor_bytes(const nt_tensor *t);
+/* The tensor seen as [outer][n][inner] around an axis of extent n: index k of the axis is the
+ * elements (o n + k) inner + i. */
+typedef struct nt_axis_view {
+    int64_t outer, n, inner;
+} nt_axis_view;
+nt_axis_view nt_tensor_axis(const nt_tensor *t, int axis);
 bool nt_tensor_same_shape(const nt_tensor *a, const nt_tensor *b);
 
 /* Heap tensor with zeroed data. */

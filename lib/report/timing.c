@@ -2,21 +2,13 @@
 #include "report/timing.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define FEWEST 11
 #define MOST 101
 #define ENOUGH_MS 500
-
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 static int by_value(const void *a, const void *b)
 {
@@ -35,12 +27,12 @@ nt_status nt_timing_forward(nt_timing *out, nt_plan *plan, int warmup, int runs,
         return nt_fail_nomem(e);
     for (int i = 0; i < warmup; i++)
         NT_TRY(nt_plan_forward(plan, e));
-    begin = now_ms();
-    while (n < most && (runs || n < FEWEST || now_ms() - begin < ENOUGH_MS)) {
-        double t0 = now_ms();
+    begin = nt_clock_ms();
+    while (n < most && (runs || n < FEWEST || nt_clock_ms() - begin < ENOUGH_MS)) {
+        double t0 = nt_clock_ms();
 
         NT_TRY(nt_plan_forward(plan, e));
-        ms[n++] = now_ms() - t0;
+        ms[n++] = nt_clock_ms() - t0;
     }
     qsort(ms, (size_t)n, sizeof *ms, by_value);
     *out = (nt_timing){.median_ms = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]),

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* noise.h - made-up inputs for networks that are only looked at, timed or compared. */
+#ifndef NT_BASE_NOISE_H
+#define NT_BASE_NOISE_H
+
+#include "base/tensor.h"
+
+/* Standard normal numbers into a float32 tensor, the same for the same seed and index (of the
+ * input, so that inputs differ); zeros into any other. */
+void nt_noise_fill(nt_tensor *t, uint64_t seed, uint64_t index);
+
+#endif
