@@ -82,33 +82,47 @@ static bool fits_training(const nt_program *p, const nt_fusion *f)
     return !p->training || (q->kind == NT_POST_RELU && q->alpha == 0);
 }
 
-void nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, bool none)
+/* Node n takes in what follows it, one node after the other. */
+static void fuse_into(nt_program *p, const nt_node *n, bool *absorbed, int *root_of,
+                      const char *const *keep)
+{
+    nt_fusion *f = &p->fusion[n->id];
+
+    while (may_fuse(p, n, f)) {
+        const nt_node *c = sole_consumer(f->out, keep);
+        nt_fusion before = *f;
+
+        if (!c || !c->op || !take_in(f, c, n, root_of))
+            return;
+        if (!fits_training(p, f)) {
+            *f = before;
+            return;
+        }
+        f->out = c->out[0];
+        absorbed[c->id] = true;
+        root_of[c->id] = n->id;
+    }
+}
+
+void nt_fuse_nothing(nt_program *p)
+{
+    for (int i = 0; i < p->g->n_nodes; i++)
+        p->fusion[i].out = p->g->nodes[i]->n_out ? p->g->nodes[i]->out[0] : NULL;
+}
+
+nt_status nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, nt_err *e)
 {
     const nt_graph *g = p->g;
     int *root_of = nt_program_alloc(p, (size_t)g->n_nodes + 1, sizeof *root_of);
 
+    if (!root_of)
+        return nt_fail_nomem(e);
+    nt_fuse_nothing(p);
+    for (int i = 0; i < g->n_nodes; i++)
+        root_of[i] = i;
     for (int i = 0; i < g->n_nodes; i++) {
-        p->fusion[i].out = g->nodes[i]->n_out ? g->nodes[i]->out[0] : NULL;
-        if (root_of)
-            root_of[i] = i;
+        if (!absorbed[i])
+            fuse_into(p, g->nodes[i], absorbed, root_of, keep);
     }
-    for (int i = 0; i < g->n_nodes && !none && root_of; i++) {
-        const nt_node *n = g->nodes[i];
-        nt_fusion *f = &p->fusion[i];
-
-        while (!absorbed[i] && may_fuse(p, n, f)) {
-            const nt_node *c = sole_consumer(f->out, keep);
-            nt_fusion before = *f;
-
-            if (!c || !c->op || !take_in(f, c, n, root_of))
-                break;
-            if (!fits_training(p, f)) {
-                *f = before;
-                break;
-            }
-            f->out = c->out[0];
-            absorbed[c->id] = true;
-            root_of[c->id] = i;
-        }
-    }
+    return NT_OK;
 }

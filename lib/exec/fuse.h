@@ -9,8 +9,10 @@
  * Fills in p->fusion for every node and sets absorbed[node id] for nodes that need no step of
  * their own. A node takes in what follows it (activations, one residual Add) as long as the
  * value between has one use, is no graph output and not in `keep`. In training only
- * normalisations take in one Relu. With `none` nothing is fused.
+ * normalisations take in one Relu.
  */
-void nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, bool none);
+nt_status nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, nt_err *e) NT_MUST_CHECK;
+/* Fills in p->fusion for a program in which every node stands for itself. */
+void nt_fuse_nothing(nt_program *p);
 
 #endif

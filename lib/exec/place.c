@@ -36,14 +36,18 @@ static bool is_constant(const nt_program *p, nt_tid t)
     return r->kind == NT_PT_CONST || r->once;
 }
 
-static bool runs_once(const nt_program *p, const nt_pstep *s)
+/* writers: by root, the steps that write to it. Memory that several steps write is never made
+ * once: one of them may run every time. */
+static bool runs_once(const nt_program *p, const nt_pstep *s, const int *writers)
 {
     if (s->impure)
         return false;
     for (int i = 0; i < s->n_args; i++) {
-        if (s->arg[i] < 0)
+        nt_tid r = s->arg[i] < 0 ? -1 : root_of(p, s->arg[i]);
+
+        if (r < 0)
             continue;
-        if (s->writes[i] ? p->t[root_of(p, s->arg[i])].kind != NT_PT_TEMP
+        if (s->writes[i] ? p->t[r].kind != NT_PT_TEMP || writers[r] > 1
                          : !is_constant(p, s->arg[i]))
             return false;
         if (s->writes[i] && p->t[s->arg[i]].inplace >= 0 && p->t[s->arg[i]].must)
@@ -52,12 +56,23 @@ static bool runs_once(const nt_program *p, const nt_pstep *s)
     return true;
 }
 
-static void mark_once(nt_program *p)
+static void count_writers(const nt_program *p, int *writers)
 {
+    for (int i = 0; i < p->n_step; i++) {
+        for (int a = 0; a < p->step[i].n_args; a++) {
+            if (p->step[i].arg[a] >= 0 && p->step[i].writes[a])
+                writers[root_of(p, p->step[i].arg[a])]++;
+        }
+    }
+}
+
+static void mark_once(nt_program *p, int *writers)
+{
+    count_writers(p, writers);
     for (int i = 0; i < p->n_step; i++) {
         nt_pstep *s = &p->step[i];
 
-        s->once = runs_once(p, s);
+        s->once = runs_once(p, s, writers);
         for (int a = 0; s->once && a < s->n_args; a++) {
             if (s->arg[a] >= 0 && s->writes[a])
                 p->t[root_of(p, s->arg[a])].once = true;
@@ -129,11 +144,10 @@ done:
     return s;
 }
 
-/* A sum post-operation destroys r before the step has read all its operands. */
-static bool reads(const nt_program *p, const nt_pstep *s, nt_tid r)
+static bool uses(const nt_program *p, const nt_pstep *s, nt_tid r, bool writes)
 {
     for (int a = 0; a < s->n_args; a++) {
-        if (s->arg[a] >= 0 && !s->writes[a] && root_of(p, s->arg[a]) == r)
+        if (s->arg[a] >= 0 && s->writes[a] == writes && root_of(p, s->arg[a]) == r)
             return true;
     }
     return false;
@@ -144,7 +158,10 @@ static bool can_share(const nt_program *p, const life *l, nt_tid w, nt_tid r, in
 {
     const nt_ptensor *m = &p->t[r];
 
-    if (p->t[w].must && reads(p, &p->step[i], r))
+    /* a sum post-operation destroys r before the step has read all its operands */
+    if (p->t[w].must && uses(p, &p->step[i], r, false))
+        return false;
+    if (uses(p, &p->step[i], r, true)) /* another result took it over */
         return false;
     return m->kind == NT_PT_TEMP && !m->once && !m->keep && l[r].last <= i && l[r].first < i &&
            m->bytes >= p->t[w].bytes && p->t[w].root == w;
@@ -220,6 +237,19 @@ static size_t lowest_fit(const life *l, const life *placed, int n, const life **
     return at;
 }
 
+/* False when all of them, one beside the other, are more than can be addressed: then no offset
+ * below can overflow. */
+static bool is_addressable(const nt_program *p)
+{
+    size_t sum = 0;
+
+    for (int t = 0; t < p->n_t; t++) {
+        if (!nt_size_add(&sum, sum, p->t[t].bytes) || !nt_size_add(&sum, sum, ALIGN))
+            return false;
+    }
+    return sum < SIZE_MAX / 2;
+}
+
 static size_t place_arena(life *l, int n, const life **near)
 {
     size_t end = 0;
@@ -283,11 +313,11 @@ nt_status nt_place(nt_placement *out, nt_program *p, nt_err *e)
     size_t room = 2 * (size_t)p->n_t + 1, scratch = scratch_bytes(p);
     life *l = nt_calloc(room, sizeof *l), *tmp = nt_calloc(room, sizeof *l);
     const life **near = nt_calloc(room, sizeof *near);
-    int n;
+    int n, *writers = nt_calloc(room, sizeof *writers);
 
-    if (!l || !tmp || !near)
+    if (!l || !tmp || !near || !writers || !is_addressable(p))
         NT_TRY(nt_fail_nomem(e));
-    mark_once(p);
+    mark_once(p, writers);
     find_lives(p, l);
     NT_TRY(settle_inplace(p, l, e));
     n = sort_out(p, l, tmp, &pl.fixed_bytes);
@@ -315,6 +345,7 @@ done:
     nt_free(l);
     nt_free(tmp);
     nt_free(near);
+    nt_free(writers);
     return s;
 }
 

@@ -2,6 +2,8 @@
 #include "exec/plan.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/noise.h"
 #include "base/rng.h"
 #include "exec/fuse.h"
 #include "exec/place.h"
@@ -10,7 +12,6 @@
 #include "op/program_int.h"
 
 #include <string.h>
-#include <time.h>
 
 typedef struct port { /* a graph input, output, kept value or output gradient */
     const char *name;
@@ -79,10 +80,9 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
     if (p->o.training)
         mark_live(b->g, p->o.params);
     NT_TRY(nt_pass_bind_shapes(b->g, (const int64_t(*)[NT_MAX_RANK])p->dims, e));
-    if (!p->o.training) {
+    if (!p->o.training && !p->o.no_fusion) {
         NT_TRY(nt_pass_identity(b->g, NULL, e));
-        if (!p->o.no_fusion)
-            NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));
+        NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));
     }
     NT_TRY(nt_pass_dead(b->g, NULL, e));
     for (int i = 0; i < b->g->n_values; i++) {
@@ -147,7 +147,7 @@ static nt_status own_port(body *b, port *q, const nt_value *v, nt_dtype t, nt_er
     nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, t);
 
     q->name = v->name;
-    q->own = nt_calloc(1, nt_desc_bytes(&d) + 64);
+    q->own = nt_calloc(1, nt_desc_bytes(&d));
     if (!q->own)
         return nt_fail_nomem(e);
     NT_TRY(nt_program_fixed(b->prog, &d, NT_PT_LIVE, q->own, &q->tid, e));
@@ -293,7 +293,10 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
     absorbed = nt_calloc((size_t)b->g->n_nodes + 1, sizeof *absorbed);
     if (!absorbed)
         NT_TRY(nt_fail_nomem(e));
-    nt_fuse(b->prog, absorbed, p->o.keep, p->o.no_fusion);
+    if (!p->o.no_fusion)
+        NT_TRY(nt_fuse(b->prog, absorbed, p->o.keep, e));
+    else
+        nt_fuse_nothing(b->prog);
     NT_TRY(make_inputs(b, e));
     NT_TRY(lower_forward(b, absorbed, e));
     NT_TRY(make_outputs(b, p->o.keep, e));
@@ -315,22 +318,11 @@ done:
 
 static nt_status copy_dims(nt_plan *p, nt_err *e)
 {
-    p->dims = nt_calloc((size_t)p->src->n_inputs + 1, sizeof *p->dims);
+    p->dims = nt_pass_input_dims(p->src, 1);
     if (!p->dims)
         return nt_fail_nomem(e);
-    for (int i = 0; i < p->src->n_inputs; i++) {
-        const nt_value *v = p->src->inputs[i];
-
-        for (int k = 0; k < v->rank; k++) {
-            int64_t d = v->dims[k].value;
-
-            if (p->o.dims)
-                d = p->o.dims[i][k];
-            else if (d < 0 && k == 0)
-                d = 1;
-            p->dims[i][k] = d;
-        }
-    }
+    for (int i = 0; p->o.dims && i < p->src->n_inputs; i++)
+        memcpy(p->dims[i], p->o.dims[i], sizeof p->dims[i]);
     return NT_OK;
 }
 
@@ -383,6 +375,12 @@ nt_tensor *nt_plan_input(nt_plan *p, int i)
     return i < p->b.n_in ? &p->b.in[i].t : NULL;
 }
 
+void nt_plan_fill_noise(nt_plan *p, uint64_t seed)
+{
+    for (int i = 0; i < p->b.n_in; i++)
+        nt_noise_fill(&p->b.in[i].t, seed, (uint64_t)i);
+}
+
 const nt_tensor *nt_plan_output(const nt_plan *p, int i)
 {
     return i < p->b.n_out ? &p->b.out[i].t : NULL;
@@ -402,20 +400,12 @@ const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name)
     return NULL;
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
 /* The steps of [from, to) that run once, or those that do not. */
 static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once, double *ms,
                            nt_err *e)
 {
     nt_status s = NT_OK;
-    double t0 = ms ? now_ms() : 0;
+    double t0 = ms ? nt_clock_ms() : 0;
 
     for (int i = from; i < to; i++) {
         nt_pstep *st = &p->step[i];
@@ -425,7 +415,7 @@ static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool 
         NT_TRY(st->prim ? nt_prim_run(st->prim, st->ptr, scratch, e)
                         : st->fn(st->ctx, st->ptr, e));
         if (ms) {
-            double t1 = now_ms();
+            double t1 = nt_clock_ms();
 
             ms[i] += t1 - t0;
             t0 = t1;

@@ -26,7 +26,7 @@ typedef struct nt_plan_opts {
     const char *const *keep; /* names of inner values to be readable after a run (fusion stops
                                 at them); NULL terminated; may be NULL */
     uint64_t seed;     /* of dropout */
-    bool no_fusion;    /* one step per node, for comparisons */
+    bool no_fusion;    /* one step per node, so that every value is there: for comparisons */
 } nt_plan_opts;
 
 /* The graph must be bound; it is not changed, and must outlive the plan. */
@@ -37,6 +37,8 @@ void nt_plan_free(nt_plan *p);
 /* Borrowed, PLAIN, of the graph's own types. Inputs are filled in by the caller before a run;
  * they keep their contents. */
 nt_tensor *nt_plan_input(nt_plan *p, int i);
+/* nt_noise_fill of all inputs. */
+void nt_plan_fill_noise(nt_plan *p, uint64_t seed);
 const nt_tensor *nt_plan_output(const nt_plan *p, int i);
 /* Training: dL/d(output i), fp32, filled in by the caller between forward and backward. NULL
  * when no parameter has a part in this output. */
@@ -50,7 +52,8 @@ void nt_plan_set_run(nt_plan *p, uint64_t run);
 nt_status nt_plan_forward(nt_plan *p, nt_err *e) NT_MUST_CHECK;
 /* Overwrites the gradients in params->g. */
 nt_status nt_plan_backward(nt_plan *p, nt_err *e) NT_MUST_CHECK;
-/* The parameters have changed: folds and packs anew what was made once. */
+/* The parameters have changed: folds and packs anew what was made once. Tensors that were got
+ * before are void, and the inputs have to be filled in again. On failure the plan is as it was. */
 nt_status nt_plan_refresh(nt_plan *p, nt_err *e) NT_MUST_CHECK;
 
 /* What the plan consists of, for tables. */

@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* Of a picture: no network is tried at more than twice that. */
+#define MAX_EXTENT (1 << 20)
+
 static bool is_picture(const nt_value *v)
 {
     return v->rank == 4 && v->dtype == NT_F32;
@@ -30,22 +33,20 @@ static nt_status bound_copy(nt_graph **out, const nt_graph *g, int64_t n, int64_
 {
     nt_status s = NT_OK;
     nt_graph *c = NULL;
-    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
+    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, n);
 
     if (!dims)
         return nt_fail_nomem(e);
     NT_TRY(nt_graph_dup(&c, g, true, e));
     NT_TRY(nt_graph_bind(c, g->ops, e));
-    for (int i = 0; i < g->n_inputs; i++) {
+    for (int i = 0; h && i < g->n_inputs; i++) {
         nt_value *v = c->inputs[i];
 
-        for (int k = 0; k < v->rank; k++)
-            dims[i][k] = v->dims[k].value < 0 && k == 0 ? n : v->dims[k].value;
-        if (h && is_picture(v)) {
-            v->dims[2] = v->dims[3] = (nt_dim){-1, NULL};
-            dims[i][2] = h;
-            dims[i][3] = w;
-        }
+        if (!is_picture(v))
+            continue;
+        v->dims[2] = v->dims[3] = (nt_dim){-1, NULL};
+        dims[i][2] = h;
+        dims[i][3] = w;
     }
     NT_TRY(nt_pass_bind_shapes(c, (const int64_t(*)[NT_MAX_RANK])dims, e));
     *out = c;
@@ -64,22 +65,13 @@ static bool takes_any_size(const nt_graph *g)
     nt_err ignored;
     nt_status s;
 
-    if (!v || v->dims[2].value < 0)
+    if (!v || v->dims[2].value < 0 || v->dims[3].value < 0)
         return v != NULL;
+    if (v->dims[2].value > MAX_EXTENT || v->dims[3].value > MAX_EXTENT)
+        return false;
     s = bound_copy(&c, g, 1, 2 * v->dims[2].value, 2 * v->dims[3].value, &ignored);
     nt_graph_free(c);
     return s == NT_OK;
-}
-
-/* Shapes that follow from the inputs are inferred anew. */
-static void forget_shapes(nt_graph *g)
-{
-    for (int i = 0; i < g->n_values; i++) {
-        nt_value *v = g->values[i];
-
-        if (v->producer)
-            v->rank = -1;
-    }
 }
 
 static nt_status make_dynamic(nt_graph *g, bool any_size, nt_err *e)
@@ -96,7 +88,7 @@ static nt_status make_dynamic(nt_graph *g, bool any_size, nt_err *e)
             v->dims[3] = (nt_dim){-1, "width"};
         }
     }
-    forget_shapes(g);
+    nt_pass_forget_shapes(g);
     NT_TRY(nt_pass_infer(g, e));
 done:
     return s;

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/rng.h"
 #include "exec/plan.h"
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
@@ -30,31 +29,14 @@ done:
     return s;
 }
 
-/* Batch 1, the file's resolution where it has one. */
-static void shapes(int64_t (*dims)[NT_MAX_RANK], const nt_graph *g, const nt_onnx_export *x)
+static void set_resolution(int64_t (*dims)[NT_MAX_RANK], const nt_graph *g,
+                           const nt_onnx_export *x)
 {
-    for (int i = 0; i < g->n_inputs; i++) {
-        const nt_value *v = g->inputs[i];
-
-        for (int k = 0; k < v->rank; k++)
-            dims[i][k] = v->dims[k].value < 0 && k == 0 ? 1 : v->dims[k].value;
-        if (x->h && v->rank == 4) {
-            dims[i][2] = x->h;
-            dims[i][3] = x->w;
-        }
-    }
-}
-
-static void fill(nt_plan *p)
-{
-    nt_rng root, rng;
-    nt_tensor *t;
-
-    nt_rng_init(&root, 0);
-    for (int i = 0; (t = nt_plan_input(p, i)); i++) {
-        rng = nt_rng_fork_index(&root, (uint64_t)i);
-        for (int64_t k = 0, n = nt_tensor_count(t); t->dtype == NT_F32 && k < n; k++)
-            ((float *)t->data)[k] = (float)nt_rng_normal(&rng);
+    for (int i = 0; x->h && i < g->n_inputs; i++) {
+        if (g->inputs[i]->rank != 4 || g->inputs[i]->dtype != NT_F32)
+            continue;
+        dims[i][2] = x->h;
+        dims[i][3] = x->w;
     }
 }
 
@@ -98,20 +80,23 @@ nt_status nt_verify_onnx(const char *path, const nt_graph *g, const nt_graph_ops
     nt_device *dev = NULL;
     nt_plan *a = NULL, *b = NULL;
     nt_onnx_export plain = *x;
-    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
+    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, 1);
     nt_plan_opts o = {.dims = (const int64_t(*)[NT_MAX_RANK])dims};
 
     if (!dims)
         return nt_fail_nomem(e);
     plain.fp16 = false;
-    shapes(dims, g, x);
+    set_resolution(dims, g, x);
     NT_TRY(read_back(&file, path, ops, e));
+    if (file->n_inputs != g->n_inputs || file->n_outputs != g->n_outputs)
+        NT_TRY(nt_fail(e, NT_EMISSED, "the written file has %d inputs and %d outputs, not %d and %d",
+                       file->n_inputs, file->n_outputs, g->n_inputs, g->n_outputs));
     NT_TRY(nt_onnx_export_graph(&ref, g, &plain, e));
     NT_TRY(nt_device_new(&dev, 1, e));
     NT_TRY(nt_plan_new(&a, file, dev, &o, e));
     NT_TRY(nt_plan_new(&b, ref, dev, &o, e));
-    fill(a);
-    fill(b);
+    nt_plan_fill_noise(a, 0);
+    nt_plan_fill_noise(b, 0);
     NT_TRY(nt_plan_forward(a, e));
     NT_TRY(nt_plan_forward(b, e));
     NT_TRY(compare(a, b, g, x->fp16 ? 1e-2 : 1e-5, e));

@@ -10,6 +10,9 @@
  * in full is no longer held against the file, so that surgery may change it. Constant inputs
  * (shape arithmetic) are seen through the values' data. */
 nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* What nodes make has no shape any more, declared or inferred: before inferring anew after the
+ * inputs' or weights' extents have changed. */
+void nt_pass_forget_shapes(nt_graph *g);
 /*
  * Nodes whose inputs are all constant become constants; also Shape and Size of a value with
  * known dims, and the shape arithmetic that follows. Interleaves with inference, so that
@@ -41,5 +44,11 @@ nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK
  */
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
                               nt_err *e) NT_MUST_CHECK;
+/* Every input's extents for a batch of n: n where the first is open, and -1 where another one
+ * is. One row per input; nt_free. NULL when memory ran out. */
+int64_t (*nt_pass_input_dims(const nt_graph *g, int64_t n))[NT_MAX_RANK];
+/* A bound copy of g at these shapes that borrows g's constants. */
+nt_status nt_pass_dup_at(nt_graph **out, const nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
+                         nt_err *e) NT_MUST_CHECK;
 
 #endif

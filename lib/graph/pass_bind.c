@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
 #include "graph/internal.h"
 #include "graph/pass.h"
 
@@ -118,5 +119,34 @@ nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], n
     if (old >= 0)
         NT_TRY(check_outputs(g, had_batch, old, e));
 done:
+    return s;
+}
+
+int64_t (*nt_pass_input_dims(const nt_graph *g, int64_t n))[NT_MAX_RANK]
+{
+    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
+
+    for (int i = 0; dims && i < g->n_inputs; i++) {
+        const nt_value *v = g->inputs[i];
+
+        for (int k = 0; k < v->rank; k++)
+            dims[i][k] = v->dims[k].value < 0 && k == 0 ? n : v->dims[k].value;
+    }
+    return dims;
+}
+
+nt_status nt_pass_dup_at(nt_graph **out, const nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
+                         nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_graph *c = NULL;
+
+    NT_TRY(nt_graph_dup(&c, g, true, e));
+    NT_TRY(nt_graph_bind(c, g->ops, e));
+    NT_TRY(nt_pass_bind_shapes(c, dims, e));
+    *out = c;
+    c = NULL;
+done:
+    nt_graph_free(c);
     return s;
 }

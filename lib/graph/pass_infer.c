@@ -93,3 +93,11 @@ nt_status nt_pass_infer(nt_graph *g, nt_err *e)
     }
     return NT_OK;
 }
+
+void nt_pass_forget_shapes(nt_graph *g)
+{
+    for (int i = 0; i < g->n_values; i++) {
+        if (g->values[i]->producer)
+            g->values[i]->rank = -1;
+    }
+}

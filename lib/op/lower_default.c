@@ -71,9 +71,9 @@ static nt_status run_grad(void *ctx, void *const *arg, nt_err *e)
 
 static nt_status new_ctx(nt_program *p, const nt_node *n, plain_ctx **out, nt_err *e)
 {
-    if (n->n_in > MAX_IO || n->n_out > MAX_IO)
-        return nt_fail(e, NT_EUNSUPPORTED, "node '%s': more than %d inputs or outputs", n->name,
-                       MAX_IO);
+    if (n->n_in > MAX_IO || n->n_out > MAX_IO || 2 * (n->n_in + n->n_out) > NT_STEP_ARGS)
+        return nt_fail(e, NT_EUNSUPPORTED, "node '%s': %d inputs and %d outputs are too many",
+                       n->name, n->n_in, n->n_out);
     *out = nt_program_alloc(p, 1, sizeof **out);
     if (!*out)
         return nt_fail_nomem(e);

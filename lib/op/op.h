@@ -90,6 +90,9 @@ typedef struct nt_op {
  * change? */
 bool nt_op_is_param(const nt_node *n, int i);
 
+/* Is v a parameter of any node that uses it? */
+bool nt_op_is_param_value(const nt_value *v);
+
 /* The registry as the graph wants it. */
 const nt_graph_ops *nt_ops_table(void);
 /* Newest entry for the name at this opset, or NULL. */

@@ -237,6 +237,15 @@ bool nt_op_is_param(const nt_node *n, int i)
     return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
 }
 
+bool nt_op_is_param_value(const nt_value *v)
+{
+    for (int i = 0; v->data && i < v->n_uses; i++) {
+        if (nt_op_is_param(v->uses[i].node, v->uses[i].index))
+            return true;
+    }
+    return false;
+}
+
 static bool is_identity(const nt_node *n)
 {
     return n->op->flags & NT_OPF_IDENTITY;

@@ -13,13 +13,22 @@
 
 /* ---- counting */
 
-static int64_t extent_bytes(const nt_value *v)
+/* Bytes of all that a node puts out; what is past int64_t counts as its end. */
+static int64_t output_bytes(const nt_node *n)
 {
-    int64_t n = 1;
+    int64_t sum = 0, dims[NT_MAX_RANK], count;
 
-    for (int i = 0; i < v->rank; i++)
-        n *= v->dims[i].value > 0 ? v->dims[i].value : 1;
-    return n * (int64_t)nt_dtype_size(v->dtype);
+    for (int i = 0; i < n->n_out; i++) {
+        const nt_value *v = n->out[i];
+
+        if (!v || !nt_value_shape(v, dims))
+            continue;
+        if (!nt_shape_count(&count, v->rank, dims) ||
+            !nt_i64_mul(&count, count, (int64_t)nt_dtype_size(v->dtype)) ||
+            !nt_i64_add(&sum, sum, count))
+            return INT64_MAX;
+    }
+    return sum;
 }
 
 static int64_t count_nonzero(const nt_tensor *t)
@@ -36,11 +45,8 @@ static void count_params(nt_profile *p, const nt_graph *g)
 {
     for (int i = 0; i < g->n_values; i++) {
         const nt_value *v = g->values[i];
-        bool trainable = false;
 
-        for (int k = 0; v->data && k < v->n_uses; k++)
-            trainable = trainable || nt_op_is_param(v->uses[k].node, v->uses[k].index);
-        if (!trainable)
+        if (!nt_op_is_param_value(v))
             continue;
         p->params += nt_tensor_count(v->data);
         p->nonzero_params += count_nonzero(v->data);
@@ -81,53 +87,18 @@ static nt_status count_layers(nt_profile *p, const nt_graph *g, nt_err *e)
             n->op->cost(n, &c);
         l->macs = c.macs;
         l->params = c.params;
-        if (n->n_out && n->out[0]) {
+        if (n->n_out && n->out[0])
             nt_value_shape_text(l->output, sizeof l->output, n->out[0]);
-            l->activation_bytes = extent_bytes(n->out[0]);
-        }
+        l->activation_bytes = output_bytes(n);
         p->macs += l->macs;
-        p->memory_footprint_bytes += l->activation_bytes;
+        if (!nt_i64_add(&p->memory_footprint_bytes, p->memory_footprint_bytes,
+                        l->activation_bytes))
+            p->memory_footprint_bytes = INT64_MAX;
     }
     return NT_OK;
 }
 
-/* A copy of the graph for one sample. */
-static nt_status concrete(nt_graph **out, const nt_graph *g, nt_err *e)
-{
-    nt_status s = NT_OK;
-    nt_graph *c = NULL;
-    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
-
-    if (!dims)
-        return nt_fail_nomem(e);
-    NT_TRY(nt_graph_dup(&c, g, true, e));
-    NT_TRY(nt_graph_bind(c, g->ops, e));
-    for (int i = 0; i < g->n_inputs; i++) {
-        for (int k = 0; k < g->inputs[i]->rank; k++)
-            dims[i][k] = k == 0 && g->inputs[i]->dims[0].value < 0 ? 1
-                                                                    : g->inputs[i]->dims[k].value;
-    }
-    NT_TRY(nt_pass_bind_shapes(c, (const int64_t(*)[NT_MAX_RANK])dims, e));
-    *out = c;
-    c = NULL;
-done:
-    nt_free(dims);
-    nt_graph_free(c);
-    return s;
-}
-
 /* ---- measuring */
-
-/* Smooth, not constant: kernels meet ordinary numbers. */
-static void fill_inputs(nt_plan *plan)
-{
-    nt_tensor *t;
-
-    for (int i = 0; (t = nt_plan_input(plan, i)); i++) {
-        for (int64_t k = 0, n = nt_tensor_count(t); k < n; k++)
-            nt_tensor_set(t, k, t->dtype == NT_F32 ? sin(0.1 * (double)k) : 0);
-    }
-}
 
 static nt_status time_runs(nt_profile *p, nt_plan *plan, const nt_profile_opts *o, nt_err *e)
 {
@@ -185,23 +156,17 @@ static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
                          const nt_profile_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
-    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)g->n_inputs + 1, sizeof *dims);
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
     nt_plan_opts po = {.compute = o->compute};
     nt_plan *plan = NULL;
 
+    p->batch = o->batch ? o->batch : 1;
+    dims = nt_pass_input_dims(g, p->batch);
     if (!dims)
         return nt_fail_nomem(e);
-    p->batch = o->batch ? o->batch : 1;
-    for (int i = 0; i < g->n_inputs; i++) {
-        for (int k = 0; k < g->inputs[i]->rank; k++) {
-            int64_t d = g->inputs[i]->dims[k].value;
-
-            dims[i][k] = k == 0 && d < 0 ? p->batch : d;
-        }
-    }
     po.dims = (const int64_t(*)[NT_MAX_RANK])dims;
     NT_TRY(nt_plan_new(&plan, g, dev, &po, e));
-    fill_inputs(plan);
+    nt_plan_fill_noise(plan, 0);
     NT_TRY(time_runs(p, plan, o, e));
     if (o->layers)
         NT_TRY(time_layers(p, g, plan, e));
@@ -218,19 +183,24 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt
     nt_status s = NT_OK;
     nt_profile *p = nt_calloc(1, sizeof *p);
     nt_graph *one = NULL;
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
 
     if (!p)
         return nt_fail_nomem(e);
     p->eval_metric = p->eval_low = p->eval_high = NAN;
     p->file_size_bytes = (int64_t)nt_model_file_size(m);
     snprintf(p->backend, sizeof p->backend, "%s", nt_device_text(dev));
-    NT_TRY(concrete(&one, nt_model_graph(m), e));
+    dims = nt_pass_input_dims(nt_model_graph(m), 1);
+    if (!dims)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_pass_dup_at(&one, nt_model_graph(m), (const int64_t(*)[NT_MAX_RANK])dims, e));
     count_params(p, one);
     NT_TRY(count_layers(p, one, e));
     NT_TRY(measure(p, nt_model_graph(m), dev, o, e));
     *out = p;
     p = NULL;
 done:
+    nt_free(dims);
     nt_graph_free(one);
     nt_profile_free(p);
     return s;

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/rng.h"
+#include "base/noise.h"
 #include "exec/plan.h"
 #include "graph/tensor_io.h"
 
@@ -89,21 +89,17 @@ static nt_status random_input(nt_session *r, int i, const nt_session_opts *o, nt
     nt_status s = NT_OK;
     const nt_value *v = r->g->inputs[i];
     int64_t dims[NT_MAX_RANK] = {0};
-    nt_rng root, rng;
 
-    for (int k = 0; k < v->rank; k++) {
-        dims[k] = v->dims[k].value;
-        if (dims[k] < 0 && k == 0)
+    for (int k = 0; k < v->rank || v->rank < 0; k++) {
+        dims[k] = v->rank < 0 ? -1 : v->dims[k].value;
+        if (dims[k] < 0 && k == 0 && v->rank > 0)
             dims[k] = o->batch ? o->batch : 1;
         if (dims[k] < 0)
             return nt_fail(e, NT_EINVAL, "input '%s': its shape is not fixed: give a tensor",
                            v->name);
     }
     NT_TRY(nt_tensor_new(&r->in[i], v->dtype, v->rank, dims, e));
-    nt_rng_init(&root, o->seed);
-    rng = nt_rng_fork_index(&root, (uint64_t)i);
-    for (int64_t k = 0, n = nt_tensor_count(r->in[i]); v->dtype == NT_F32 && k < n; k++)
-        ((float *)r->in[i]->data)[k] = (float)nt_rng_normal(&rng);
+    nt_noise_fill(r->in[i], o->seed, (uint64_t)i);
 done:
     return s;
 }
@@ -263,7 +259,7 @@ static int find_output(const nt_graph *g, const char *name)
 static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want, double rtol,
                     double atol)
 {
-    double worst = -1;
+    double worst = -INFINITY;
 
     m->n = nt_tensor_count(want);
     for (int64_t i = 0; i < m->n; i++) {
@@ -272,12 +268,13 @@ static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want,
 
         if ((isnan(a) && isnan(b)) || a == b)
             continue;
-        over = isnan(d) ? INFINITY : d - (atol + rtol * fabs(b));
+        /* past an infinity no tolerance reaches */
+        over = isfinite(d) ? d - (atol + rtol * fabs(b)) : INFINITY;
         m->n_bad += over > 0;
         m->max_abs = d > m->max_abs || isnan(d) ? d : m->max_abs;
         if (b != 0 && !isnan(d) && d / fabs(b) > m->max_rel)
             m->max_rel = d / fabs(b);
-        if (over > worst || m->n_bad == 1) {
+        if (over > worst) {
             worst = over;
             m->worst = i;
             m->got = a;
