@@ -49,6 +49,12 @@ static bool is_const_f32(const nt_value *v)
     return v && v->data && v->data->dtype == NT_F32;
 }
 
+/* One number per output: [k], or [1,k] as Gemm may have it. */
+static bool is_row(const nt_tensor *b, int64_t k)
+{
+    return b->rank > 0 && b->dims[b->rank - 1] == k && nt_tensor_count(b) == k;
+}
+
 static bool is_target(target *t, const nt_node *bn, const char *const *keep)
 {
     const nt_value *x = bn->in[0];
@@ -56,6 +62,8 @@ static bool is_target(target *t, const nt_node *bn, const char *const *keep)
 
     if (bn->n_in < 5 || !x || !x->producer || x->n_uses != 1 || x->is_output ||
         in_list(keep, x->name))
+        return false;
+    if (nt_node_int(bn, "training_mode", 0))
         return false;
     for (int i = 1; i < 5; i++) {
         if (!is_const_f32(bn->in[i]))
@@ -73,24 +81,25 @@ static bool is_target(target *t, const nt_node *bn, const char *const *keep)
     if (!is_const_f32(t->w) || (t->b && !is_const_f32(t->b)))
         return false;
     k = t->w->data->dims[t->axis];
-    return nt_tensor_count(bn->in[1]->data) == k && (!t->b || nt_tensor_count(t->b->data) == k);
+    for (int i = 1; i < 5; i++) {
+        if (nt_tensor_count(bn->in[i]->data) != k)
+            return false;
+    }
+    return !t->b || is_row(t->b->data, k);
 }
 
 /* A weight with its output channels scaled. */
 static nt_status scaled_weight(nt_tensor **out, const target *t, const float *scale, nt_err *e)
 {
     nt_status s = NT_OK;
-    const nt_tensor *w = t->w->data;
-    int64_t inner = 1, k = w->dims[t->axis], n = nt_tensor_count(w);
+    nt_axis_view v = nt_tensor_axis(t->w->data, t->axis);
     nt_tensor *r = NULL;
     float *p;
 
-    NT_TRY(nt_tensor_dup(&r, w, e));
-    for (int i = t->axis + 1; i < w->rank; i++)
-        inner *= w->dims[i];
+    NT_TRY(nt_tensor_dup(&r, t->w->data, e));
     p = r->data;
-    for (int64_t i = 0; i < n; i++)
-        p[i] *= scale[i / inner % k];
+    for (int64_t i = 0; i < v.outer * v.n * v.inner; i++)
+        p[i] *= scale[i / v.inner % v.n];
     *out = r;
 done:
     return s;
@@ -103,7 +112,7 @@ static nt_status put_const(nt_graph *g, nt_node *n, int index, nt_tensor *data, 
     nt_value *old = index < n->n_in ? n->in[index] : NULL;
     nt_value *v;
 
-    if (old && old->n_uses == 1) {
+    if (old && old->n_uses == 1 && !old->is_output) {
         nt_value_take_data(old, data);
         return NT_OK;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 8
+#define MAX_LAYERS 10000
 #define ZOO_OPSET 17
 
 typedef struct builder {
@@ -19,7 +20,7 @@ typedef struct builder {
     int64_t c, h, w;    /* its shape; h = w = 0 once it is flat */
     int64_t classes;
     int64_t number;     /* stands for '#' */
-    int depth;
+    int depth, layers;
 } builder;
 
 typedef struct kind {
@@ -108,6 +109,8 @@ static nt_status window(builder *b, nt_node *n, int64_t kernel, int64_t stride, 
     const int64_t k[2] = {kernel, kernel}, st[2] = {stride, stride};
     const int64_t p[4] = {pad, pad, pad, pad};
 
+    if (!b->h)
+        return nt_fail(e, NT_EINVAL, "layer '%s': its input is flat", n->name);
     if (b->h + 2 * pad < kernel || b->w + 2 * pad < kernel)
         return nt_fail(e, NT_EINVAL, "layer '%s': a %lldx%lld window on %lldx%lld does not fit",
                        n->name, (long long)kernel, (long long)kernel, (long long)b->h,
@@ -264,11 +267,13 @@ static nt_status build_residual(builder *b, const cJSON *layer, nt_err *e)
 
     NT_TRY(build_layers(b, cJSON_GetObjectItemCaseSensitive(layer, "residual"), e));
     other.rng = b->rng;
+    other.layers = b->layers;
     if (shortcut)
         NT_TRY(build_layers(&other, shortcut, e));
     if (other.c != b->c || other.h != b->h || other.w != b->w)
         return nt_fail(e, NT_EINVAL, "layers: residual: the two ways end in different shapes");
     b->rng = other.rng;
+    b->layers = other.layers;
     in[0] = b->x;
     in[1] = other.x;
     NT_TRY(node(b, &n, "Add", "", in, 2, e));
@@ -283,7 +288,9 @@ static nt_status build_repeat(builder *b, const cJSON *layer, nt_err *e)
 
     NT_TRY(get(&count, layer, "repeat", 0, 0, e));
     NT_TRY(get(&from, layer, "from", 0, 0, e));
-    for (int64_t i = 0; i < count && i < 1000; i++) {
+    for (int64_t i = 0; i < count; i++) {
+        if (b->layers > MAX_LAYERS)
+            return nt_fail(e, NT_EINVAL, "layers: more than %d", MAX_LAYERS);
         b->number = from + i;
         NT_TRY(build_layers(b, cJSON_GetObjectItemCaseSensitive(layer, "layers"), e));
     }
@@ -340,8 +347,10 @@ static nt_status build_word(builder *b, const char *word, nt_err *e)
                                          {"tanh", "Tanh"},
                                          {"sigmoid", "Sigmoid"},
                                          {"hard_swish", "HardSwish"},
+                                         /* these want a picture */
                                          {"global_average_pool", "GlobalAveragePool"},
                                          {"flatten", "Flatten"}};
+    enum { N_FLAT_WORDS = 4 };
     nt_node *n;
 
     if (strcmp(word, "relu6") == 0)
@@ -349,6 +358,8 @@ static nt_status build_word(builder *b, const char *word, nt_err *e)
     for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
         if (strcmp(word, map[i][0]) != 0)
             continue;
+        if (i >= N_FLAT_WORDS && !b->h)
+            return nt_fail(e, NT_EINVAL, "layers: '%s' after a 'flatten'", word);
         if (strcmp(word, "flatten") == 0) {
             b->c *= b->h * b->w;
             b->h = b->w = 0;
@@ -364,6 +375,8 @@ static nt_status build_layer(builder *b, const cJSON *layer, nt_err *e)
 {
     nt_status s = NT_OK;
 
+    if (++b->layers > MAX_LAYERS)
+        return nt_fail(e, NT_EINVAL, "layers: more than %d", MAX_LAYERS);
     if (cJSON_IsString(layer))
         return build_word(b, layer->valuestring, e);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -386,6 +399,7 @@ static nt_status build_layers(builder *b, const cJSON *layers, nt_err *e)
         return nt_fail(e, NT_EINVAL, "layers: an array is wanted");
     if (++b->depth > MAX_DEPTH)
         return nt_fail(e, NT_EINVAL, "layers: nested too deeply");
+    b->layers++; /* so that repeating nothing ends too */
     cJSON_ArrayForEach(l, layers) NT_TRY(build_layer(b, l, e));
     b->depth--;
 done:
@@ -401,8 +415,10 @@ static nt_status read_input(int64_t chw[3], const cJSON *d, const nt_zoo_opts *o
     for (int i = 0; i < 3; i++) {
         const cJSON *v = cJSON_GetArrayItem(a, i);
 
-        chw[i] = o->input[i] ? o->input[i] : cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
-        if (chw[i] < 1 || chw[i] > 1 << 16)
+        double x = o->input[i] ? (double)o->input[i] : cJSON_IsNumber(v) ? v->valuedouble : 0;
+
+        chw[i] = x >= 1 && x <= 1 << 16 ? (int64_t)x : 0;
+        if (chw[i] < 1 || (double)chw[i] != x)
             return nt_fail(e, NT_EINVAL, "input: [channels, height, width] is wanted");
     }
     return NT_OK;
@@ -427,6 +443,8 @@ static nt_status start(builder *b, const cJSON *d, const nt_zoo_opts *o, nt_err 
     b->w = chw[2];
     nt_rng_init(&b->rng, o->seed);
     b->g->name = nt_arena_strdup(b->g->arena, name);
+    if (!b->g->name)
+        return nt_fail_nomem(e);
     b->g->opset = ZOO_OPSET;
     for (int i = 0; i < 3; i++)
         dims[i + 1].value = chw[i];
@@ -438,12 +456,14 @@ done:
 /* The last value is the output, under that name. */
 static nt_status finish(builder *b, nt_err *e)
 {
+    nt_status s = NT_OK;
+
     if (!b->x->producer)
         return nt_fail(e, NT_EINVAL, "layers: there is no layer");
-    b->x->name = nt_arena_strdup(b->g->arena, "output");
-    if (!b->x->name)
-        return nt_fail_nomem(e);
-    return nt_graph_add_output(b->g, b->x, e);
+    NT_TRY(nt_graph_rename_value(b->g, b->x, "output", e));
+    NT_TRY(nt_graph_add_output(b->g, b->x, e));
+done:
+    return s;
 }
 
 nt_status nt_zoo_build(nt_graph **out, const cJSON *d, const nt_zoo_opts *o, nt_err *e)
