@@ -58,21 +58,6 @@ done:
     return s;
 }
 
-static nt_status check_names(const cJSON *rules, const nt_channels *c, nt_err *e)
-{
-    nt_status s = NT_OK;
-    const char **names = nt_calloc((size_t)c->n_layers + 1, sizeof *names);
-
-    if (!names)
-        return nt_fail_nomem(e);
-    for (int i = 0; i < c->n_layers; i++)
-        names[i] = c->layers[i].name;
-    NT_TRY(nt_rules_check_names(rules, names, c->n_layers, e));
-done:
-    nt_free(names);
-    return s;
-}
-
 static nt_status gradients(float ***out, const nt_cli *c, const options *o, nt_model *m,
                            const nt_channels *ch, nt_err *e)
 {
@@ -151,25 +136,32 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     nt_status s = NT_OK;
     cJSON *rules = NULL, *plan = NULL;
     float **taylor = NULL;
+    bool *gone = NULL;
     nt_prune_opts p = {.global = o->scope == 1, .size = o->size, .macs_weight = o->macs_weight,
                        .round = 1 << o->round};
 
+    gone = nt_calloc((size_t)ch->n_channels + 1, sizeof *gone);
+    if (!gone)
+        NT_TRY(nt_fail_nomem(e));
+    nt_shrink_find(gone, ch, m);
     NT_TRY(make_rules(&rules, c, o, e));
     if (o->plan) {
         NT_TRY(nt_json_load(&plan, o->plan, e));
         NT_TRY(nt_planfile_check(plan, e));
     } else {
-        NT_TRY(check_names(rules, ch, e));
+        NT_TRY(nt_prune_check_rules(ch, rules, e));
     }
     if (o->criterion == NT_CRIT_TAYLOR)
         NT_TRY(gradients(&taylor, c, o, m, ch, e));
     p.rules = rules;
     p.plan = plan;
+    p.gone = gone;
     p.importance = (nt_importance_opts){.criterion = (nt_criterion)o->criterion,
                                         .seed = (uint64_t)c->seed, .taylor = taylor};
     NT_TRY(nt_prune_select(removed, ch, &p, e));
 done:
     nt_taylor_free(taylor, ch);
+    nt_free(gone);
     nt_json_free(rules);
     nt_json_free(plan);
     return s;

@@ -160,10 +160,7 @@ static void set_batch(nt_graph *g, const bool *symbolic, nt_dim batch)
         if (symbolic[i])
             g->inputs[i]->dims[0] = batch;
     }
-    for (int i = 0; i < g->n_values; i++) {
-        if (g->values[i]->producer)
-            g->values[i]->rank = -1;
-    }
+    nt_pass_forget_shapes(g);
 }
 
 static nt_status couple_at_batch_1(nt_coupling **out, nt_graph *g, nt_err *e)

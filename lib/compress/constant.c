@@ -8,48 +8,44 @@
 #include "compress/constant.h"
 
 #include "base/alloc.h"
-#include "base/rng.h"
 #include "exec/plan.h"
+#include "graph/pass.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+/* Open extents but the batch are this while looking: large enough for what networks halve. */
+#define OPEN_EXTENT 64
+
 typedef struct reader { /* a layer that reads removed channels */
     const nt_channel_layer *l;
     nt_value *x;
-    int axis;       /* of the weight, along its inputs */
-    int64_t n;      /* extent of that axis */
-    int *channel;   /* [n], -1: not removed */
-    float *value;   /* [n], the constant */
+    int axis;     /* of x, along its channels */
+    int64_t n;    /* extent of that axis */
+    bool folds;   /* the layer's bias can take a constant */
+    int *channel; /* [n], -1: not removed */
+    float *value; /* [n], the constant; NAN: it is none */
 } reader;
 
-/* Does anything but zeroed filters feed this channel: a bias, shift or the like? */
-static bool carries(const nt_channels *c, int channel)
+/* ---- who reads what */
+
+/* The operand that is not the weight, and its axis of channels. */
+static bool find_operand(reader *r)
 {
-    size_t n = nt_coupling_members(c->coupling, c->channels[channel].cls, NULL, 0);
-    nt_member *v = nt_alloc(n + 1, sizeof *v);
-    bool any = !v;
+    const nt_node *n = r->l->node;
+    int i = n->in[0] == r->l->weight ? 1 : 0;
 
-    (void)nt_coupling_members(c->coupling, c->channels[channel].cls, v, v ? n : 0);
-    for (size_t i = 0; v && i < n && !any; i++) {
-        const nt_tensor *t = v[i].span.v->data;
-
-        any = t && t->rank == 1 && t->dtype == NT_F32 && v[i].index < t->dims[0] &&
-              ((const float *)t->data)[v[i].index] != 0;
-    }
-    nt_free(v);
-    return any;
-}
-
-/* The weight's axis along inputs, for layers whose input may be cut; -1 otherwise. */
-static int input_axis(const nt_channel_layer *l)
-{
-    if (strcmp(l->node->op_type, "Conv") == 0)
-        return nt_node_int(l->node, "group", 1) == 1 ? 1 : -1;
-    if (strcmp(l->node->op_type, "Gemm") == 0 && nt_node_int(l->node, "transA", 0) == 0)
-        return 1 - l->axis;
-    return -1;
+    r->x = n->in[i];
+    if (!r->x || r->x->data || r->x->rank < 1)
+        return false;
+    if (strcmp(n->op_type, "MatMul") == 0)
+        r->axis = i == 0 ? r->x->rank - 1 : r->x->rank - (r->x->rank > 1 ? 2 : 1);
+    else if (strcmp(n->op_type, "Gemm") == 0)
+        r->axis = nt_node_int(n, "transA", 0) ? 0 : 1;
+    else
+        r->axis = 1;
+    return r->axis < r->x->rank && r->x->dims[r->axis].value > 0;
 }
 
 static bool is_padded(const nt_node *n)
@@ -64,35 +60,59 @@ static bool is_padded(const nt_node *n)
     return strncmp(nt_node_str(n, "auto_pad", "NOTSET"), "SAME", 4) == 0;
 }
 
-static int channel_of_class(const nt_channels *c, int cls)
+/* No bias yet, or one of the layer's own with a number per output. */
+static bool has_own_bias(const nt_channel_layer *l)
 {
-    for (int i = 0; i < c->n_channels; i++) {
-        if (c->channels[i].cls == cls)
-            return i;
-    }
-    return -1;
+    const nt_value *b = l->node->n_in > 2 ? l->node->in[2] : NULL;
+
+    return !b || (b->data && b->dtype == NT_F32 && b->data->rank == 1 &&
+                  b->data->dims[0] == l->n && b->n_uses == 1 && !b->is_output);
 }
 
-/* Which inputs of the layer belong to channels that are wanted gone and carry something. */
-static nt_status find_reader(reader *r, const nt_channels *c, const nt_channel_layer *l,
-                             const bool *look, nt_arena *a, bool *any, nt_err *e)
+static bool takes_constants(const nt_channel_layer *l)
 {
-    const nt_tensor *w = l->weight->data;
+    const nt_node *n = l->node;
 
-    *r = (reader){.l = l, .x = l->node->in[0], .axis = input_axis(l)};
+    if (l->weight->dtype != NT_F32 || !has_own_bias(l))
+        return false;
+    if (strcmp(n->op_type, "Conv") == 0)
+        return !is_padded(n);
+    return strcmp(n->op_type, "Gemm") == 0 && nt_node_float(n, "alpha", 1) == 1 &&
+           nt_node_float(n, "beta", 1) == 1 && nt_node_int(n, "transA", 0) == 0;
+}
+
+/* channel of a class, -1 for those that stay. */
+static int *channels_by_class(const nt_channels *c, const bool *removed)
+{
+    int n = nt_coupling_n_classes(c->coupling);
+    int *v = nt_alloc((size_t)n + 1, sizeof *v);
+
+    for (int i = 0; v && i < n; i++)
+        v[i] = -1;
+    for (int i = 0; v && i < c->n_channels; i++) {
+        if (removed[i])
+            v[c->channels[i].cls] = i;
+    }
+    return v;
+}
+
+/* Which inputs of the layer belong to channels that are wanted gone. */
+static nt_status find_reader(reader *r, const nt_channels *c, const nt_channel_layer *l,
+                             const int *by_class, nt_arena *a, bool *any, nt_err *e)
+{
+    *r = (reader){.l = l, .folds = takes_constants(l)};
     *any = false;
-    if (r->axis < 0)
+    if (!find_operand(r))
         return NT_OK;
-    r->n = w->dims[r->axis];
+    r->n = r->x->dims[r->axis].value;
     r->channel = nt_arena_alloc(a, (size_t)r->n + 1, sizeof *r->channel);
     r->value = nt_arena_alloc(a, (size_t)r->n + 1, sizeof *r->value);
     if (!r->channel || !r->value)
         return nt_fail_nomem(e);
     for (int64_t k = 0; k < r->n; k++) {
-        int cls = nt_coupling_class(c->coupling, (nt_span){l->weight, r->axis, 1}, k);
-        int ch = cls < 0 ? -1 : channel_of_class(c, cls);
+        int cls = nt_coupling_class(c->coupling, (nt_span){r->x, r->axis, 1}, k);
 
-        r->channel[k] = ch >= 0 && look[ch] ? ch : -1;
+        r->channel[k] = cls < 0 ? -1 : by_class[cls];
         *any = *any || r->channel[k] >= 0;
     }
     return NT_OK;
@@ -100,87 +120,133 @@ static nt_status find_reader(reader *r, const nt_channels *c, const nt_channel_l
 
 /* ---- looking */
 
-static void fill(nt_plan *p, uint64_t seed)
-{
-    nt_rng root, rng;
-    nt_tensor *t;
-
-    nt_rng_init(&root, seed);
-    for (int i = 0; (t = nt_plan_input(p, i)); i++) {
-        rng = nt_rng_fork_index(&root, (uint64_t)i);
-        for (int64_t k = 0, n = nt_tensor_count(t); t->dtype == NT_F32 && k < n; k++)
-            ((float *)t->data)[k] = (float)nt_rng_normal(&rng);
-    }
-}
-
 /* Notes the value of each watched input, or NAN where it is not the same everywhere. */
 static void watch(reader *r, const nt_tensor *x, bool first)
 {
-    int64_t outer = x->dims[0], inner = 1;
-    const float *p = x->data;
+    nt_axis_view v = nt_tensor_axis(x, r->axis);
 
-    for (int i = 2; i < x->rank; i++)
-        inner *= x->dims[i];
     for (int64_t k = 0; k < r->n; k++) {
         if (r->channel[k] < 0)
             continue;
         if (first)
-            r->value[k] = p[k * inner];
-        for (int64_t o = 0; o < outer; o++) {
-            for (int64_t i = 0; i < inner; i++) {
-                if (p[(o * r->n + k) * inner + i] != r->value[k])
+            r->value[k] = (float)nt_tensor_get(x, k * v.inner);
+        for (int64_t o = 0; o < v.outer; o++) {
+            for (int64_t i = 0; i < v.inner; i++) {
+                if ((float)nt_tensor_get(x, (o * v.n + k) * v.inner + i) != r->value[k])
                     r->value[k] = NAN;
             }
         }
     }
 }
 
-static nt_status look(reader *r, int n, const nt_graph *g, nt_err *e)
+static nt_status run_twice(reader *r, int n, nt_plan *plan, nt_err *e)
 {
     nt_status s = NT_OK;
-    const char **keep = nt_calloc((size_t)n + 1, sizeof *keep);
-    nt_device *dev = NULL;
-    nt_plan *plan = NULL;
-    nt_plan_opts o = {.no_fusion = true};
 
-    if (!keep)
-        return nt_fail_nomem(e);
-    for (int i = 0; i < n; i++)
-        keep[i] = r[i].x->name;
-    o.keep = keep;
-    NT_TRY(nt_device_new(&dev, 1, e));
-    NT_TRY(nt_plan_new(&plan, g, dev, &o, e));
     for (int run = 0; run < 2; run++) {
-        fill(plan, (uint64_t)run);
+        nt_plan_fill_noise(plan, (uint64_t)run);
         NT_TRY(nt_plan_forward(plan, e));
         for (int i = 0; i < n; i++) {
-            const nt_tensor *x = nt_plan_kept(plan, keep[i]);
+            const nt_tensor *x = nt_plan_kept(plan, r[i].x->name);
 
             if (!x)
-                NT_TRY(nt_fail(e, NT_EINVAL, "value '%s' can't be looked at", keep[i]));
+                NT_TRY(nt_fail(e, NT_EINVAL, "value '%s' can't be looked at", r[i].x->name));
             watch(&r[i], x, run == 0);
         }
     }
 done:
+    return s;
+}
+
+static nt_status look(reader *r, int n, const nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char **keep = nt_calloc((size_t)n + 1, sizeof *keep);
+    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, 1);
+    nt_device *dev = NULL;
+    nt_plan *plan = NULL;
+    nt_plan_opts o = {.no_fusion = true, .keep = keep};
+
+    if (!keep || !dims)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < n; i++)
+        keep[i] = r[i].x->name;
+    for (int i = 0; i < g->n_inputs; i++) {
+        for (int k = 0; k < g->inputs[i]->rank; k++)
+            dims[i][k] = dims[i][k] < 0 ? OPEN_EXTENT : dims[i][k];
+    }
+    o.dims = (const int64_t(*)[NT_MAX_RANK])dims;
+    NT_TRY(nt_device_new(&dev, 1, e));
+    NT_TRY(nt_plan_new(&plan, g, dev, &o, e));
+    NT_TRY(run_twice(r, n, plan, e));
+done:
     nt_plan_free(plan);
     nt_device_free(dev);
     nt_free(keep);
+    nt_free(dims);
     return s;
 }
 
 /* ---- folding */
 
-/* A channel stays where its value is not constant, or meets zero padding. */
+/* The outputs [*first, *first + *count) that read input k, and the weight's element where
+ * output *first does. For layers that take constants. */
+static int64_t weight_at(const reader *r, int64_t k, int64_t *first, int64_t *count,
+                         int64_t *stride)
+{
+    const nt_tensor *w = r->l->weight->data;
+    int64_t groups = 1, per_group = r->n, inner = nt_tensor_axis(w, 1).inner;
+
+    if (strcmp(r->l->node->op_type, "Gemm") == 0) {
+        *first = 0;
+        *count = r->l->n;
+        *stride = r->l->axis == 0 ? r->n : 1;
+        return r->l->axis == 0 ? k : k * r->l->n;
+    }
+    groups = nt_node_int(r->l->node, "group", 1);
+    per_group = r->n / groups;
+    *count = r->l->n / groups;
+    *first = k / per_group * *count;
+    *stride = per_group * inner;
+    return *first * *stride + k % per_group * inner;
+}
+
+/* Adds the constant of input k to the bias b of all outputs that read it. */
+static void add_constant(float *b, const reader *r, int64_t k)
+{
+    int64_t first, count, stride, at = weight_at(r, k, &first, &count, &stride);
+    int64_t inner = strcmp(r->l->node->op_type, "Gemm") == 0
+                        ? 1
+                        : nt_tensor_axis(r->l->weight->data, 1).inner;
+    const float *w = r->l->weight->data->data;
+
+    for (int64_t o = 0; o < count; o++) {
+        double sum = 0;
+
+        for (int64_t i = 0; i < inner; i++)
+            sum += (double)w[at + o * stride + i];
+        b[first + o] += (float)(sum * (double)r->value[k]);
+    }
+}
+
+/* Is the layer itself wholly masked where it reads the input: a depthwise filter of the same
+ * channel? */
+static bool reads_in_vain(const reader *r, int64_t k)
+{
+    int64_t group = nt_node_int(r->l->node, "group", 1);
+
+    return group == r->n && r->l->n == group && r->l->channel[k] == r->channel[k];
+}
+
+/* A channel stays where its value is not constant, or another than 0 that can't be folded. */
 static void keep_what_must(const reader *r, bool *removed, int64_t *kept)
 {
-    bool padded = is_padded(r->l->node);
-
     for (int64_t k = 0; k < r->n; k++) {
         int ch = r->channel[k];
 
-        if (ch < 0 || !removed[ch])
+        if (ch < 0 || !removed[ch] || reads_in_vain(r, k))
             continue;
-        if (isnan(r->value[k]) || (padded && r->value[k] != 0)) {
+        if (isnan(r->value[k]) || (r->value[k] != 0 && !r->folds)) {
             removed[ch] = false;
             ++*kept;
         }
@@ -195,8 +261,6 @@ static nt_status bias_of(float **out, nt_graph *g, const nt_channel_layer *l, nt
     nt_value *v = n->n_in > 2 ? n->in[2] : NULL;
     char name[160];
 
-    if (v && (!v->data || v->data->rank != 1 || v->n_uses > 1))
-        return nt_fail(e, NT_EUNSUPPORTED, "layer '%s': its bias is shared or computed", l->name);
     if (!v) {
         snprintf(name, sizeof name, "%s.bias", l->name);
         NT_TRY(nt_tensor_new(&t, NT_F32, 1, &l->n, e));
@@ -211,26 +275,15 @@ done:
 static nt_status fold(nt_graph *g, const reader *r, const bool *removed, nt_err *e)
 {
     nt_status s = NT_OK;
-    const nt_tensor *w = r->l->weight->data;
-    const float *p = w->data;
-    int64_t inner = 1, out = r->l->n;
     float *b = NULL;
 
-    for (int i = 2; i < w->rank; i++)
-        inner *= w->dims[i];
     for (int64_t k = 0; k < r->n; k++) {
-        if (r->channel[k] < 0 || !removed[r->channel[k]] || r->value[k] == 0)
+        if (r->channel[k] < 0 || !removed[r->channel[k]] || r->value[k] == 0 ||
+            reads_in_vain(r, k))
             continue;
         if (!b)
             NT_TRY(bias_of(&b, g, r->l, e));
-        for (int64_t o = 0; o < out; o++) {
-            int64_t at = r->axis == 1 ? (o * r->n + k) * inner : k * out + o;
-            double sum = 0;
-
-            for (int64_t i = 0; i < inner; i++)
-                sum += (double)p[at + i];
-            b[o] += (float)(sum * (double)r->value[k]);
-        }
+        add_constant(b, r, k);
     }
 done:
     return s;
@@ -241,20 +294,16 @@ nt_status nt_constant_fold(nt_graph *g, const nt_channels *c, bool *removed, int
 {
     nt_status s = NT_OK;
     nt_arena *a = nt_arena_new();
-    bool *wanted = nt_calloc((size_t)c->n_channels + 1, sizeof *wanted), any = false;
+    int *by_class = channels_by_class(c, removed);
     reader *r = nt_calloc((size_t)c->n_layers + 1, sizeof *r);
     int n = 0;
 
-    if (!a || !wanted || !r)
+    if (!a || !by_class || !r)
         NT_TRY(nt_fail_nomem(e));
-    for (int i = 0; i < c->n_channels; i++) {
-        wanted[i] = removed[i] && carries(c, i);
-        any = any || wanted[i];
-    }
-    for (int i = 0; any && i < c->n_layers; i++) {
+    for (int i = 0; i < c->n_layers; i++) {
         bool reads = false;
 
-        NT_TRY(find_reader(&r[n], c, &c->layers[i], wanted, a, &reads, e));
+        NT_TRY(find_reader(&r[n], c, &c->layers[i], by_class, a, &reads, e));
         n += reads;
     }
     if (n)
@@ -265,7 +314,7 @@ nt_status nt_constant_fold(nt_graph *g, const nt_channels *c, bool *removed, int
         NT_TRY(fold(g, &r[i], removed, e));
 done:
     nt_arena_free(a);
-    nt_free(wanted);
+    nt_free(by_class);
     nt_free(r);
     return s;
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The weight seen as [outer][n][inner]: slice k is everything with the middle index k. */
+/* Slice k is everything of w that belongs to output k. */
 typedef struct slices {
     const float *w;
     int64_t outer, n, inner;
@@ -15,14 +15,20 @@ typedef struct slices {
 
 static slices slices_of(const nt_channel_layer *l, const float *data)
 {
-    const nt_tensor *t = l->weight->data;
-    slices s = {.w = data, .outer = 1, .n = l->n, .inner = 1};
+    nt_axis_view v = nt_tensor_axis(l->weight->data, l->axis);
 
-    for (int i = 0; i < l->axis; i++)
-        s.outer *= t->dims[i];
-    for (int i = l->axis + 1; i < t->rank; i++)
-        s.inner *= t->dims[i];
-    return s;
+    return (slices){data, v.outer, v.n, v.inner};
+}
+
+/* The weight as float32, whatever it is stored as; nt_free. */
+static float *weights_of(const nt_channel_layer *l)
+{
+    int64_t n = nt_tensor_count(l->weight->data);
+    float *w = nt_alloc((size_t)n, sizeof *w);
+
+    for (int64_t i = 0; w && i < n; i++)
+        w[i] = (float)nt_tensor_get(l->weight->data, i);
+    return w;
 }
 
 static double sum_abs(const slices *s, int64_t k)
@@ -106,39 +112,43 @@ static const nt_value *bn_scale(const nt_node *n)
 static nt_status slim(double *out, const nt_channel_layer *l, nt_err *e)
 {
     const nt_value *v = bn_scale(l->node);
-    const float *g;
 
-    if (!v)
+    if (!v || nt_tensor_count(v->data) != l->n)
         return nt_fail(e, NT_EINVAL,
                        "layer '%s': criterion 'slim' needs a BatchNormalization after it",
                        l->name);
-    g = v->data->data;
     for (int64_t k = 0; k < l->n; k++)
-        out[k] = fabs((double)g[k]);
+        out[k] = fabs(nt_tensor_get(v->data, k));
     return NT_OK;
 }
 
 static nt_status layer_scores(double *out, const nt_channel_layer *l, int index,
                               const nt_importance_opts *o, nt_err *e)
 {
-    slices s = slices_of(l, l->weight->data->data), t;
+    bool taylor = o->criterion == NT_CRIT_TAYLOR;
+    float *w = taylor ? NULL : weights_of(l);
+    slices s = slices_of(l, taylor ? o->taylor[index] : w);
 
-    switch (o->criterion) {
-    case NT_CRIT_FPGM:
+    if (!s.w)
+        return nt_fail_nomem(e);
+    if (o->criterion == NT_CRIT_FPGM)
         fpgm(out, &s);
-        return NT_OK;
-    case NT_CRIT_SLIM:
-        return slim(out, l, e);
-    case NT_CRIT_TAYLOR:
-        t = slices_of(l, o->taylor[index]);
-        for (int64_t k = 0; k < l->n; k++)
-            out[k] = sum_plain(&t, k);
-        return NT_OK;
-    default:
-        for (int64_t k = 0; k < l->n; k++)
-            out[k] = o->criterion == NT_CRIT_L1 ? sum_abs(&s, k) : norm2(&s, k);
-        return NT_OK;
+    for (int64_t k = 0; k < l->n && o->criterion != NT_CRIT_FPGM; k++)
+        out[k] = taylor ? sum_plain(&s, k) : o->criterion == NT_CRIT_L1 ? sum_abs(&s, k)
+                                                                        : norm2(&s, k);
+    nt_free(w);
+    return NT_OK;
+}
+
+/* What is no number cannot be ranked. */
+static nt_status check_finite(const double *own, const nt_channel_layer *l, nt_err *e)
+{
+    for (int64_t k = 0; k < l->n; k++) {
+        if (!isfinite(own[k]))
+            return nt_fail(e, NT_EINVAL, "layer '%s': the score of output %lld is not finite",
+                           l->name, (long long)k);
     }
+    return NT_OK;
 }
 
 static void random_scores(double *score, int n, uint64_t seed)
@@ -171,7 +181,8 @@ nt_status nt_importance(double *score, const nt_channels *c, const nt_importance
         own = nt_calloc((size_t)l->n, sizeof *own);
         if (!own)
             NT_TRY(nt_fail_nomem(e));
-        NT_TRY(layer_scores(own, l, i, o, e));
+        NT_TRY(o->criterion == NT_CRIT_SLIM ? slim(own, l, e) : layer_scores(own, l, i, o, e));
+        NT_TRY(check_finite(own, l, e));
         for (int64_t k = 0; k < l->n; k++) {
             if (l->channel[k] >= 0)
                 score[l->channel[k]] += own[k];

@@ -11,6 +11,7 @@
  *           a layer without one is NT_EINVAL
  *   taylor  sum (w dL/dw)^2 over batches            (Molchanov et al. 2019, arXiv:1906.10771)
  *   random  uniform
+ * A score that is not finite is NT_EINVAL.
  */
 #ifndef NT_COMPRESS_IMPORTANCE_H
 #define NT_COMPRESS_IMPORTANCE_H

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/planfile.h"
 
+#include "base/alloc.h"
+#include "base/str.h"
+
+#include <math.h>
 #include <stdio.h>
+
+static bool is_whole(const cJSON *v, double lo)
+{
+    double d = v->valuedouble;
+
+    return cJSON_IsNumber(v) && d >= lo && d <= INT32_MAX && d == floor(d);
+}
 
 nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
 {
@@ -19,15 +30,55 @@ nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
         const cJSON *keep = cJSON_GetObjectItemCaseSensitive(o, "keep");
 
         snprintf(where, sizeof where, "plan[%d]", i++);
+        if (!cJSON_IsObject(o))
+            return nt_fail(e, NT_EINVAL, "%s: an object is wanted", where);
         NT_TRY(nt_json_check_keys(o, keys, where, e));
-        if (!cJSON_IsString(layer) && !cJSON_IsNumber(layer))
+        if (!cJSON_IsString(layer) && !(layer && is_whole(layer, 0)))
             return nt_fail(e, NT_EINVAL, "%s.layer: a name or an index is wanted", where);
-        if (keep && !cJSON_IsNull(keep) &&
-            (!cJSON_IsNumber(keep) || keep->valuedouble < 1 || keep->valuedouble > 1e9 ||
-             keep->valuedouble != (double)(int64_t)keep->valuedouble))
+        if (keep && !cJSON_IsNull(keep) && !is_whole(keep, 1))
             return nt_fail(e, NT_EINVAL, "%s.keep: a whole number from 1 is wanted", where);
     }
 done:
+    return s;
+}
+
+static bool names(const cJSON *layer, const char *layer_name, int index)
+{
+    return cJSON_IsNumber(layer) ? layer->valuedouble == index
+                                 : nt_layer_matches(layer->valuestring, layer_name, index);
+}
+
+static nt_status check_name(const cJSON *layer, const char *const *all, int n, nt_err *e)
+{
+    const char *near;
+
+    for (int i = 0; i < n; i++) {
+        if (names(layer, all[i], i))
+            return NT_OK;
+    }
+    if (cJSON_IsNumber(layer))
+        return nt_fail(e, NT_EINVAL, "plan: there is no layer %d (0 to %d)",
+                       (int)layer->valuedouble, n - 1);
+    near = nt_nearest(layer->valuestring, all, (size_t)n);
+    return near ? nt_fail(e, NT_EINVAL, "plan: layer '%s' not found (did you mean '%s'?)",
+                          layer->valuestring, near)
+                : nt_fail(e, NT_EINVAL, "plan: layer '%s' not found", layer->valuestring);
+}
+
+nt_status nt_planfile_check_names(const cJSON *plan, const nt_channels *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char **all = nt_calloc((size_t)c->n_layers + 1, sizeof *all);
+    const cJSON *o;
+
+    if (!all)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < c->n_layers; i++)
+        all[i] = c->layers[i].name;
+    cJSON_ArrayForEach(o, plan)
+        NT_TRY(check_name(cJSON_GetObjectItemCaseSensitive(o, "layer"), all, c->n_layers, e));
+done:
+    nt_free(all);
     return s;
 }
 
@@ -40,11 +91,8 @@ int64_t nt_planfile_keep(const cJSON *plan, const char *layer_name, int index)
     {
         const cJSON *layer = cJSON_GetObjectItemCaseSensitive(o, "layer");
         const cJSON *keep = cJSON_GetObjectItemCaseSensitive(o, "keep");
-        bool named = cJSON_IsNumber(layer) ? (int)layer->valuedouble == index
-                                           : nt_layer_matches(layer->valuestring, layer_name,
-                                                              index);
 
-        if (named && cJSON_IsNumber(keep))
+        if (cJSON_IsNumber(keep) && names(layer, layer_name, index))
             found = (int64_t)keep->valuedouble;
     }
     return found;

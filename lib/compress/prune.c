@@ -2,19 +2,12 @@
 #include "compress/prune.h"
 
 #include "base/alloc.h"
+#include "compress/shrink.h"
 #include "op/op.h"
 
 #include <string.h>
 
 /* ---- masks of parameters */
-
-static bool is_parameter(const nt_value *v)
-{
-    for (int i = 0; v->data && i < v->n_uses; i++)
-        if (nt_op_is_param(v->uses[i].node, v->uses[i].index))
-            return true;
-    return false;
-}
 
 static const nt_channel_layer *layer_of(const nt_channels *c, const nt_value *w)
 {
@@ -26,14 +19,16 @@ static const nt_channel_layer *layer_of(const nt_channels *c, const nt_value *w)
 }
 
 /* Is this member zero when its channel is pruned? Filters along their outputs, and the biases,
- * scales and shifts beside them; not the weights that read the channel. */
+ * scales and shifts beside them (a number per channel: [C] or [1,C,1,1]); not the weights that read the channel. */
 static bool is_masked(const nt_channels *c, const nt_member *m)
 {
     const nt_channel_layer *l = layer_of(c, m->span.v);
 
-    if (m->span.n != 1 || !is_parameter(m->span.v))
+    if (m->span.n != 1 || !nt_op_is_param_value(m->span.v))
         return false;
-    return l ? m->span.axis == l->axis : m->span.v->data->rank == 1;
+    if (l)
+        return m->span.axis == l->axis;
+    return nt_tensor_count(m->span.v->data) == m->span.v->data->dims[m->span.axis];
 }
 
 /* A copy of the parameter's mask, or a new one of ones. */
@@ -52,24 +47,31 @@ done:
 
 static void clear_slice(nt_tensor *mask, int axis, int64_t index)
 {
-    int64_t outer = 1, inner = 1, n = mask->dims[axis];
+    nt_axis_view v = nt_tensor_axis(mask, axis);
 
-    for (int i = 0; i < axis; i++)
-        outer *= mask->dims[i];
-    for (int i = axis + 1; i < mask->rank; i++)
-        inner *= mask->dims[i];
-    for (int64_t o = 0; o < outer; o++)
-        memset((uint8_t *)mask->data + (o * n + index) * inner, 0, (size_t)inner);
+    for (int64_t o = 0; o < v.outer; o++)
+        memset((uint8_t *)mask->data + (o * v.n + index) * v.inner, 0, (size_t)v.inner);
 }
 
 static void zero_masked(nt_value *v, const nt_tensor *mask)
 {
-    float *w = v->data->data;
     const uint8_t *keep = mask->data;
 
     for (int64_t i = 0, n = nt_tensor_count(mask); i < n; i++) {
         if (!keep[i])
-            w[i] = 0;
+            nt_tensor_set(v->data, i, 0);
+    }
+}
+
+void nt_prune_zero_masked(nt_model *m)
+{
+    const nt_graph *g = nt_model_graph(m);
+
+    for (int i = 0; i < g->n_values; i++) {
+        const nt_tensor *mask = g->values[i]->data ? nt_model_mask(m, g->values[i]->name) : NULL;
+
+        if (mask)
+            zero_masked(g->values[i], mask);
     }
 }
 
@@ -118,21 +120,26 @@ done:
 
 /* ---- masks.json */
 
-static bool is_kept(const uint8_t *mask, const nt_tensor *t, int axis, int64_t k)
+/* [0, 2, 5]: the outputs that the mask leaves anything of; NULL when memory ran out. */
+static cJSON *kept_indices(int64_t *count, const nt_tensor *mask, const nt_channel_layer *l)
 {
-    int64_t outer = 1, inner = 1, n = t->dims[axis];
+    cJSON *a = cJSON_CreateArray();
 
-    for (int i = 0; i < axis; i++)
-        outer *= t->dims[i];
-    for (int i = axis + 1; i < t->rank; i++)
-        inner *= t->dims[i];
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t i = 0; i < inner; i++) {
-            if (mask[(o * n + k) * inner + i])
-                return true;
-        }
+    *count = 0;
+    for (int64_t k = 0; a && k < l->n; k++) {
+        cJSON *index;
+
+        if (nt_shrink_is_masked(mask, l->axis, k))
+            continue;
+        ++*count;
+        index = cJSON_CreateNumber((double)k);
+        if (cJSON_AddItemToArray(a, index))
+            continue;
+        nt_json_free(index);
+        nt_json_free(a);
+        return NULL;
     }
-    return false;
+    return a;
 }
 
 static nt_status describe_layer(cJSON *all, const nt_model *m, const nt_channel_layer *l,
@@ -140,27 +147,20 @@ static nt_status describe_layer(cJSON *all, const nt_model *m, const nt_channel_
 {
     const nt_tensor *mask = nt_model_mask(m, l->weight->name);
     cJSON *o, *kept;
-    int64_t n = 0;
+    int64_t n;
 
     if (!mask)
         return NT_OK;
     cJSON_DeleteItemFromObjectCaseSensitive(all, l->name);
-    o = nt_json_add_object(all, l->name);
-    if (!o || !nt_json_add_str(o, "granularity", "channel") ||
-        !nt_json_add_i64(o, "axis", l->axis))
-        return nt_fail_nomem(e);
-    kept = cJSON_CreateArray();
-    for (int64_t k = 0; kept && k < l->n; k++) {
-        if (!is_kept(mask->data, mask, l->axis, k))
-            continue;
-        n++;
-        if (!cJSON_AddItemToArray(kept, cJSON_CreateNumber((double)k)))
-            return nt_fail_nomem(e);
-    }
-    if (!nt_json_add_double(o, "sparsity", 1 - (double)n / (double)l->n) ||
-        !cJSON_AddItemToObject(o, "kept", kept))
-        return nt_fail_nomem(e);
-    return NT_OK;
+    kept = kept_indices(&n, mask, l);
+    o = kept ? nt_json_add_object(all, l->name) : NULL;
+    if (o && nt_json_add_str(o, "granularity", "channel") &&
+        nt_json_add_i64(o, "axis", l->axis) &&
+        nt_json_add_double(o, "sparsity", 1 - (double)n / (double)l->n) &&
+        cJSON_AddItemToObject(o, "kept", kept))
+        return NT_OK;
+    nt_json_free(kept);
+    return nt_fail_nomem(e);
 }
 
 nt_status nt_prune_apply(nt_model *m, const nt_channels *c, const bool *removed, nt_err *e)

@@ -6,8 +6,12 @@
  * keeps at least one output. Locally s holds for each set: the smallest sparsity that the rules
  * give its layers (a layer no rule names keeps its set whole). Globally s is the share of all
  * the channels that one rule names, ranked by score over the set's mean score, and no set loses
- * more than max_sparsity_per_layer. With a size (budget.h) the rules only say which sets may be
- * cut, and bound them by max_sparsity_per_layer.
+ * more than max_sparsity_per_layer; the bounds of all the rules that meet in a set hold. An entry
+ * with total_sparsity is always ranked globally. With a size (budget.h) the rules only say which
+ * sets may be cut, and bound them by max_sparsity_per_layer.
+ *
+ * Channels that earlier masks took count as removed, and go first: pruning to 0.5 twice is pruning
+ * to 0.5, and no layer is ever emptied.
  */
 #ifndef NT_COMPRESS_PRUNE_H
 #define NT_COMPRESS_PRUNE_H
@@ -21,6 +25,7 @@
 #define NT_PRUNE_GLOBAL_MAX 0.9
 
 typedef struct nt_prune_opts {
+    const bool *gone;   /* [n_channels], from nt_shrink_find; NULL: none */
     const cJSON *rules; /* config_list, checked; NULL with a plan */
     const cJSON *plan;  /* plan.json, checked, in place of rules */
     bool global;
@@ -30,6 +35,11 @@ typedef struct nt_prune_opts {
     nt_importance_opts importance;
 } nt_prune_opts;
 
+/*
+ * NT_EINVAL where op_names name what is no layer (the nearest name is given), or name, neither by
+ * a glob nor to exclude it, a layer of which nothing can go, as that of a graph output.
+ */
+nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules, nt_err *e) NT_MUST_CHECK;
 /* removed [c->n_channels] */
 nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o,
                           nt_err *e) NT_MUST_CHECK;
@@ -39,6 +49,8 @@ nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_op
  */
 nt_status nt_prune_apply(nt_model *m, const nt_channels *c, const bool *removed, nt_err *e)
     NT_MUST_CHECK;
+/* Zeroes what the model's masks cover. */
+void nt_prune_zero_masked(nt_model *m);
 /* "2400 of 5800 channels removed", and a line per frozen layer with its reason. */
 nt_status nt_prune_text(nt_str *out, const nt_channels *c, const bool *removed, nt_err *e)
     NT_MUST_CHECK;

@@ -23,6 +23,13 @@ static const cJSON *item(const cJSON *o, const char *key)
 
 /* ---- checking */
 
+static bool is_index(const cJSON *v)
+{
+    double i = v->valuedouble;
+
+    return cJSON_IsNumber(v) && i >= 0 && i <= INT32_MAX && i == floor(i);
+}
+
 static nt_status check_strings(const cJSON *entry, const char *key, const char *where, nt_err *e)
 {
     const cJSON *a = item(entry, key), *v;
@@ -33,7 +40,7 @@ static nt_status check_strings(const cJSON *entry, const char *key, const char *
         return nt_fail(e, NT_EINVAL, "%s.%s: an array of names is wanted", where, key);
     cJSON_ArrayForEach(v, a)
     {
-        if (!cJSON_IsString(v) && !(cJSON_IsNumber(v) && strcmp(key, "op_names") == 0))
+        if (!cJSON_IsString(v) && !(strcmp(key, "op_names") == 0 && is_index(v)))
             return nt_fail(e, NT_EINVAL, "%s.%s: an array of names is wanted", where, key);
     }
     return NT_OK;

@@ -20,6 +20,7 @@ typedef struct selection {
     bool *removed;
     int64_t *left;   /* per layer: outputs that are still there */
     int *taken;      /* per set */
+    int64_t *most;   /* per set: bound of a global ranking */
     double *score;   /* per channel */
     ranked *order;
 } selection;
@@ -66,21 +67,29 @@ static bool take(selection *s, int channel)
     return true;
 }
 
-static void take_from_set(selection *s, int set, int64_t count)
+/* The set's channels into s->order, the least important first. */
+static void order_set(selection *s, int set)
 {
     const nt_channel_set *v = &s->c->sets[set];
 
     for (int i = 0; i < v->n_channels; i++)
         s->order[i] = (ranked){s->score[v->channel[i]], v->channel[i]};
     qsort(s->order, (size_t)v->n_channels, sizeof *s->order, by_score);
-    for (int i = 0; i < v->n_channels && count > 0; i++)
+}
+
+static void take_from_set(selection *s, int set, int64_t count)
+{
+    order_set(s, set);
+    for (int i = 0; i < s->c->sets[set].n_channels && count > 0; i++)
         count -= take(s, s->order[i].channel);
 }
 
-/* The mildest rule of the set's layers; entry -1 when one of them has none. */
+/* The mildest rule of the set's layers, under the tightest bound; entry -1 when one of them has
+ * none. */
 static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const cJSON *rules)
 {
     nt_rule r = {.sparsity = NAN, .max_per_layer = 1, .entry = -1};
+    double max = 1;
 
     for (int i = 0; i < set->n_layers; i++) {
         const nt_channel_layer *l = &c->layers[set->layer[i]];
@@ -90,17 +99,20 @@ static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const c
             return q;
         if (isnan(r.sparsity) || q.sparsity < r.sparsity)
             r = q;
+        max = q.max_per_layer < max ? q.max_per_layer : max;
     }
+    r.max_per_layer = max;
     return r;
 }
 
+/* The sets of entries whose share holds for each of them. */
 static void select_local(selection *s, const cJSON *rules)
 {
     for (int i = 0; i < s->c->n_sets; i++) {
         nt_rule r = set_rule(s->c, &s->c->sets[i], rules);
         double share = r.sparsity < r.max_per_layer ? r.sparsity : r.max_per_layer;
 
-        if (r.entry >= 0)
+        if (r.entry >= 0 && !r.total)
             take_from_set(s, i, floor_share(share, s->c->sets[i].n_channels));
     }
 }
@@ -116,11 +128,18 @@ static double mean_score(const selection *s, const nt_channel_set *set)
     return set->n_channels ? sum / set->n_channels : 0;
 }
 
+/* The bound where a global share of all the set's entry names may starve a layer. */
+static double bound_of(const nt_rule *r)
+{
+    return r->max_per_layer == 1 && r->sparsity <= NT_PRUNE_GLOBAL_MAX ? NT_PRUNE_GLOBAL_MAX
+                                                                       : r->max_per_layer;
+}
+
 static void select_entry(selection *s, const cJSON *rules, int entry)
 {
     const nt_channels *c = s->c;
     int n = 0;
-    double share = 0, max = 1;
+    double share = 0;
     int64_t count;
 
     for (int i = 0; i < c->n_sets; i++) {
@@ -130,29 +149,31 @@ static void select_entry(selection *s, const cJSON *rules, int entry)
         if (r.entry != entry)
             continue;
         share = r.sparsity;
-        max = r.max_per_layer;
+        s->most[i] = floor_share(bound_of(&r), c->sets[i].n_channels);
         for (int k = 0; k < c->sets[i].n_channels; k++) {
             int ch = c->sets[i].channel[k];
 
             s->order[n++] = (ranked){mean > 0 ? s->score[ch] / mean : 0, ch};
         }
     }
-    if (max == 1 && share <= NT_PRUNE_GLOBAL_MAX)
-        max = NT_PRUNE_GLOBAL_MAX;
     qsort(s->order, (size_t)n, sizeof *s->order, by_score);
     count = floor_share(share, n);
     for (int i = 0; i < n && count > 0; i++) {
         int set = c->channels[s->order[i].channel].set;
 
-        if (s->taken[set] < floor_share(max, c->sets[set].n_channels))
+        if (s->taken[set] < s->most[set])
             count -= take(s, s->order[i].channel);
     }
 }
 
-static void select_global(selection *s, const cJSON *rules)
+/* Entry by entry; all of them, or those with a total_sparsity. */
+static void select_global(selection *s, const cJSON *rules, bool all)
 {
-    for (int i = 0; i < cJSON_GetArraySize(rules); i++)
-        select_entry(s, rules, i);
+    for (int i = 0; i < cJSON_GetArraySize(rules); i++) {
+        if (all || cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(rules, i),
+                                                    "total_sparsity"))
+            select_entry(s, rules, i);
+    }
 }
 
 /* ---- to a size */
@@ -179,33 +200,111 @@ static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
 
 /* ---- by a plan */
 
-static nt_status select_plan(selection *s, const cJSON *plan, nt_err *e)
+/* By layer, what the plan keeps: -1 where it says nothing. */
+static nt_status read_plan(int64_t *keep, const nt_channels *c, const cJSON *plan, nt_err *e)
 {
-    for (int i = 0; i < s->c->n_sets; i++) {
-        const nt_channel_set *set = &s->c->sets[i];
-        int64_t remove = 0;
+    for (int i = 0; i < c->n_layers; i++) {
+        const nt_channel_layer *l = &c->layers[i];
 
-        for (int k = 0; k < set->n_layers; k++) {
-            const nt_channel_layer *l = &s->c->layers[set->layer[k]];
-            int64_t keep = nt_planfile_keep(plan, l->name, set->layer[k]);
-
-            if (keep > l->n)
-                return nt_fail(e, NT_EINVAL, "plan: layer '%s' has only %lld outputs to keep",
-                               l->name, (long long)l->n);
-            if (keep >= 0 && l->n - keep > remove)
-                remove = l->n - keep;
-        }
-        take_from_set(s, i, remove);
+        keep[i] = nt_planfile_keep(plan, l->name, i);
+        if (keep[i] > l->n)
+            return nt_fail(e, NT_EINVAL, "plan: layer '%s' has only %lld outputs to keep", l->name,
+                           (long long)l->n);
+        if (keep[i] >= 0 && keep[i] < l->n && l->set < 0)
+            return nt_fail(e, NT_EINVAL, "plan: layer '%s' cannot be pruned: %s", l->name,
+                           l->why ? l->why : "it has no channels");
     }
     return NT_OK;
+}
+
+/* Does the plan want the channel gone: has a layer of its set enough outputs without it? */
+static bool is_wanted(const selection *s, const nt_channel_set *set, const int64_t *keep, int ch)
+{
+    for (int i = 0; i < set->n_layers; i++) {
+        int l = set->layer[i];
+        int64_t n = outputs_in(&s->c->layers[l], ch);
+
+        if (keep[l] >= 0 && n > 0 && s->left[l] - n >= keep[l])
+            return true;
+    }
+    return false;
+}
+
+static nt_status select_plan(selection *s, const cJSON *plan, nt_err *e)
+{
+    nt_status st = NT_OK;
+    int64_t *keep = nt_calloc((size_t)s->c->n_layers + 1, sizeof *keep);
+
+    if (!keep)
+        return nt_fail_nomem(e);
+    if ((st = nt_planfile_check_names(plan, s->c, e)) != NT_OK ||
+        (st = read_plan(keep, s->c, plan, e)) != NT_OK)
+        goto done;
+    for (int i = 0; i < s->c->n_sets; i++) {
+        order_set(s, i);
+        for (int k = 0; k < s->c->sets[i].n_channels; k++) {
+            if (is_wanted(s, &s->c->sets[i], keep, s->order[k].channel))
+                (void)take(s, s->order[k].channel);
+        }
+    }
+done:
+    nt_free(keep);
+    return st;
+}
+
+/* Below every other score (none is negative), and too small to count in a sum. */
+static void rank_first(double *score, const nt_channels *c, const bool *gone)
+{
+    for (int i = 0; gone && i < c->n_channels; i++) {
+        if (gone[i])
+            score[i] = -1e-300;
+    }
 }
 
 static void selection_release(selection *s)
 {
     nt_free(s->left);
     nt_free(s->taken);
+    nt_free(s->most);
     nt_free(s->score);
     nt_free(s->order);
+}
+
+/* Does the entry name this layer itself: by its name or number, not by a glob? */
+static bool names_layer(const cJSON *entry, const nt_channel_layer *l, int index)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, cJSON_GetObjectItemCaseSensitive(entry, "op_names"))
+    {
+        if (cJSON_IsNumber(v) ? v->valuedouble == index : strcmp(v->valuestring, l->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char **names = nt_calloc((size_t)c->n_layers + 1, sizeof *names);
+
+    if (!names)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < c->n_layers; i++)
+        names[i] = c->layers[i].name;
+    NT_TRY(nt_rules_check_names(rules, names, c->n_layers, e));
+    for (int i = 0; i < c->n_layers; i++) {
+        const nt_channel_layer *l = &c->layers[i];
+        nt_rule r = nt_rules_find(rules, l->name, l->node->op_type, i);
+
+        if (l->set < 0 && r.entry >= 0 && r.sparsity > 0 &&
+            names_layer(cJSON_GetArrayItem(rules, r.entry), l, i))
+            NT_TRY(nt_fail(e, NT_EINVAL, "config_list[%d]: layer '%s' cannot be pruned: %s",
+                           r.entry, l->name, l->why ? l->why : "it has no channels"));
+    }
+done:
+    nt_free(names);
+    return s;
 }
 
 nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o, nt_err *e)
@@ -217,21 +316,26 @@ nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_op
     memset(removed, 0, (size_t)c->n_channels * sizeof *removed);
     v.left = nt_calloc((size_t)c->n_layers + 1, sizeof *v.left);
     v.taken = nt_calloc((size_t)c->n_sets + 1, sizeof *v.taken);
+    v.most = nt_calloc((size_t)c->n_sets + 1, sizeof *v.most);
     v.score = nt_calloc(n, sizeof *v.score);
     v.order = nt_calloc(n, sizeof *v.order);
-    if (!v.left || !v.taken || !v.score || !v.order)
+    if (!v.left || !v.taken || !v.most || !v.score || !v.order)
         NT_TRY(nt_fail_nomem(e));
     for (int i = 0; i < c->n_layers; i++)
         v.left[i] = c->layers[i].n;
     NT_TRY(nt_importance(v.score, c, &o->importance, e));
+    rank_first(v.score, c, o->gone);
     if (o->plan)
         NT_TRY(select_plan(&v, o->plan, e));
     else if (o->size > 0)
         NT_TRY(select_size(&v, o, e));
-    else if (o->global)
-        select_global(&v, o->rules);
-    else
-        select_local(&v, o->rules);
+    else {
+        select_global(&v, o->rules, o->global);
+        if (!o->global)
+            select_local(&v, o->rules);
+    }
+    for (int i = 0; o->gone && i < c->n_channels; i++)
+        removed[i] = removed[i] || o->gone[i];
 done:
     selection_release(&v);
     return s;

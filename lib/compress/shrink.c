@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "compress/constant.h"
+#include "compress/prune.h"
 #include "graph/pass.h"
 #include "op/kept.h"
 #include "op/op.h"
@@ -11,18 +12,14 @@
 
 /* ---- what the masks say */
 
-static bool slice_masked(const nt_tensor *mask, int axis, int64_t k)
+bool nt_shrink_is_masked(const nt_tensor *mask, int axis, int64_t k)
 {
     const uint8_t *p = mask->data;
-    int64_t outer = 1, inner = 1, n = mask->dims[axis];
+    nt_axis_view v = nt_tensor_axis(mask, axis);
 
-    for (int i = 0; i < axis; i++)
-        outer *= mask->dims[i];
-    for (int i = axis + 1; i < mask->rank; i++)
-        inner *= mask->dims[i];
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t i = 0; i < inner; i++) {
-            if (p[(o * n + k) * inner + i])
+    for (int64_t o = 0; o < v.outer; o++) {
+        for (int64_t i = 0; i < v.inner; i++) {
+            if (p[(o * v.n + k) * v.inner + i])
                 return false;
         }
     }
@@ -38,9 +35,13 @@ void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m)
         const nt_tensor *mask = nt_model_mask(m, l->weight->name);
 
         for (int64_t k = 0; k < l->n; k++) {
-            if (l->channel[k] >= 0 && !(mask && slice_masked(mask, l->axis, k)))
+            if (l->channel[k] >= 0 && !(mask && nt_shrink_is_masked(mask, l->axis, k)))
                 removed[l->channel[k]] = false;
         }
+    }
+    for (int i = 0; i < c->n_layers; i++) {
+        if (c->layers[i].n > 0 && nt_channels_kept(&c->layers[i], removed) == 0)
+            removed[c->layers[i].channel[0]] = false;
     }
 }
 
@@ -48,22 +49,19 @@ void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m)
 
 static nt_tensor *cut_axis(const nt_tensor *t, int axis, const int64_t *idx, int64_t n, nt_err *e)
 {
-    int64_t dims[NT_MAX_RANK], outer = 1, old = t->dims[axis];
-    size_t inner = nt_dtype_size(t->dtype);
+    nt_axis_view v = nt_tensor_axis(t, axis);
+    size_t inner = nt_dtype_size(t->dtype) * (size_t)v.inner;
+    int64_t dims[NT_MAX_RANK];
     nt_tensor *r = NULL;
 
     memcpy(dims, t->dims, sizeof dims);
     dims[axis] = n;
     if (nt_tensor_new(&r, t->dtype, t->rank, dims, e) != NT_OK)
         return NULL;
-    for (int i = 0; i < axis; i++)
-        outer *= t->dims[i];
-    for (int i = axis + 1; i < t->rank; i++)
-        inner *= (size_t)t->dims[i];
-    for (int64_t o = 0; o < outer; o++) {
+    for (int64_t o = 0; o < v.outer; o++) {
         for (int64_t i = 0; i < n; i++)
             memcpy((char *)r->data + (size_t)(o * n + i) * inner,
-                   (const char *)t->data + (size_t)(o * old + idx[i]) * inner, inner);
+                   (const char *)t->data + (size_t)(o * v.n + idx[i]) * inner, inner);
     }
     return r;
 }
@@ -85,14 +83,6 @@ static nt_status cut_constant(nt_value *v, const nt_kept *k, nt_err *e)
     return NT_OK;
 }
 
-static void forget_shapes(nt_graph *g)
-{
-    for (int i = 0; i < g->n_values; i++) {
-        if (g->values[i]->producer)
-            g->values[i]->rank = -1;
-    }
-}
-
 nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -112,7 +102,7 @@ nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed
         if (g->nodes[i]->op->adapt)
             NT_TRY(g->nodes[i]->op->adapt(k, g, g->nodes[i], e));
     }
-    forget_shapes(g);
+    nt_pass_forget_shapes(g);
     NT_TRY(nt_pass_infer(g, e));
 done:
     nt_kept_free(k);
@@ -146,6 +136,7 @@ nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
     removed = nt_calloc((size_t)c->n_channels + 1, sizeof *removed);
     if (!removed)
         NT_TRY(nt_fail_nomem(e));
+    nt_prune_zero_masked(m);
     nt_shrink_find(removed, c, m);
     NT_TRY(nt_constant_fold(g, c, removed, &st->kept_constant, e));
     st->channels = c->n_channels;

@@ -6,10 +6,12 @@
 #include "compress/channels.h"
 #include "graph/model.h"
 
+/* Does the mask take all of index k of this axis? */
+bool nt_shrink_is_masked(const nt_tensor *mask, int axis, int64_t k);
 /*
  * Which channels the model's masks remove: those whose every output slice is masked in all its
  * layers. removed [c->n_channels]. A mask that removes a channel's filter in one layer of a set
- * and not in another removes nothing.
+ * and not in another removes nothing, and a layer that masks would empty keeps its first output.
  */
 void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m);
 /*
@@ -27,7 +29,7 @@ typedef struct nt_shrink_stats {
 } nt_shrink_stats;
 
 /*
- * All of it on a model. Masks from elsewhere that cover filters only leave channels that are
+ * All of it on a model, whose masked weights are made zero first. Masks from elsewhere that cover filters only leave channels that are
  * constant (what BatchNormalization makes of zero): their effect is moved into the biases of the
  * layers that read them, where that is exact.
  */

@@ -84,6 +84,9 @@ nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, n
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (int64_t i = 0; i < o->batches; i++) {
         NT_TRY(nt_loader_next(l, &b, e));
+        if (!b && i == 0)
+            NT_TRY(nt_fail(e, NT_EINVAL, "criterion 'taylor': the split has no %lld samples for "
+                                         "a batch", (long long)o->batch_size));
         if (!b)
             break;
         NT_TRY(one_batch(bp, b, (uint64_t)i, e));
