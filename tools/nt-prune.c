@@ -214,14 +214,14 @@ int main(int argc, char **argv)
                 .about = "Chooses channels to prune and writes their masks.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    options o = {.sparsity = NAN, .macs_weight = 0.3, .batches = 8};
+    options o = {.sparsity = NAN, .macs_weight = 0.1, .batches = 8};
     const nt_opt opts[] = {
         NT_OPT_DOUBLE('s', "sparsity", &o.sparsity, "S", 0, 0.999999,
                       "share of channels to remove, from 0 to below 1"),
         NT_OPT_DOUBLE(0, "size", &o.size, "SHARE", 1e-6, 1,
                       "keep SHARE of the weights, ranking by importance per cost"),
         NT_OPT_DOUBLE(0, "macs-weight", &o.macs_weight, "W", 0, 1,
-                      "with --size: share of MACs in the cost, the rest are weights (0.3)"),
+                      "with --size: share of MACs in the cost, the rest are weights (0.1)"),
         NT_OPT_ENUM(0, "round", &o.round, "1|2|4|8|16|32",
                     "with --size: leave multiples of it in wide layers, as kernels like (1)"),
         NT_OPT_ENUM(0, "criterion", &o.criterion, NT_CRITERIA, "which channels matter least"),

@@ -23,7 +23,7 @@ nt_search_opts nt_search_defaults(int level, bool deepsearch)
 {
     bool high = level > 1;
 
-    return (nt_search_opts){.ratio = high ? 0.35 : 0.2,
+    return (nt_search_opts){.ratio = high ? 0.4 : 0.25,
                             .close = high ? 1.15 : 1.3,
                             .steps = high ? 16 : 8,
                             .deep_steps = deepsearch ? 16 : 0};

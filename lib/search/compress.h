@@ -17,10 +17,10 @@
  *   1. While nothing failed, the next is made from ok and `ratio` times as large; after a long
  *      training the less is left of delta the larger.
  *   2. One that fails after its short training gets the long one, unless it fails by more than
- *      long trainings make up for. What then fails is bad. Before the first long training 1
- * goes on from one that fails by little.
- *   3. Between ok and bad the next is made from ok, at their geometric mean, until ok is at
- * most `close` times as large as bad.
+ *      long trainings make up for. What then fails is bad. Before the first long training,
+ *      1 goes on from one that fails by little.
+ *   3. Between ok and bad the next is made from ok, at their geometric mean, until ok is
+ *      at most `close` times as large as bad.
  *   4. The best gets its long training, if it had none, and while steps are left 1 to 3 go on
  *      from it: what the long training gained can be spent.
  *   5. deepsearch: an eighth of the outputs of the largest layer goes; a layer whose cut failed
