@@ -36,10 +36,11 @@ int main(int argc, char **argv)
                 .synopsis = "[-o FILE] [MODEL.onnx | ZOO-NAME]",
                 .about = "Makes an archive from an ONNX model; checks that all of it is supported.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
-    const char *task = "classification";
+    static const char *const tasks[] = {"classification", "object_detection", "segmentation"};
+    int task = 0;
     const nt_opt opts[] = {
-        NT_OPT_STR(0, "task", &task, "NAME",
-                   "classification (default), object_detection or segmentation"),
+        NT_OPT_ENUM(0, "task", &task, "classification|object_detection|segmentation",
+                    "what the network is for"),
         NT_OPT_END,
     };
     nt_model *m = NULL;
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);
     NT_TRY(load(&m, c.input, &e));
-    NT_TRY(nt_model_set_task(m, task, &e));
+    NT_TRY(nt_model_set_task(m, tasks[task], &e));
     nt_cli_note(&c, "%d layers, %d values, opset %d", nt_model_graph(m)->n_nodes,
                 nt_model_graph(m)->n_values, nt_model_graph(m)->opset);
     NT_TRY(nt_model_add_history(m, nt_cli_record(&c), &e));

@@ -84,7 +84,10 @@ static nt_status build(nt_cli *c, const char *name, const nt_zoo_opts *o, nt_err
     nt_model *m = NULL;
 
     NT_TRY(nt_zoo_load(&d, name, e));
-    NT_TRY(nt_zoo_build(&g, d, o, e));
+    s = nt_zoo_build(&g, d, o, e);
+    if (s != NT_OK)
+        nt_err_prefix(e, "%s", name);
+    NT_TRY(s);
     NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
     NT_TRY(nt_pass_infer(g, e));
     s = nt_model_from_graph(&m, g, e);

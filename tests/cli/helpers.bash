@@ -11,6 +11,12 @@ setup()
     cd "$BATS_TEST_TMPDIR" || return 1
 }
 
+# The command fails. (A plain ! would not end a test that goes on after it.)
+not()
+{
+    ! "$@"
+}
+
 # The command fails with this status and says one line: status, text in it, command...
 refuses()
 {

@@ -27,7 +27,8 @@ value()
 @test "JSON has metrics, samples and confidence" {
     nt-eval a.nt --data idx:data --json --report file.json >out.json
     cmp out.json file.json
-    grep -q '"metrics"' out.json && grep -q '"confidence"' out.json
+    grep -q '"metrics"' out.json
+    grep -q '"confidence"' out.json
     grep -q '"samples": 40' out.json
 }
 

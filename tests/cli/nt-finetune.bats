@@ -28,7 +28,7 @@ setup()
 @test "another seed gives another result" {
     "${train[@]}" >a.nt
     "${train[@]}" --seed 1 >b.nt
-    ! cmp -s a.nt b.nt
+    not cmp -s a.nt b.nt
 }
 
 @test "the report has a record of each epoch, with evaluations" {
@@ -55,7 +55,7 @@ setup()
     "${train[@]}" "${run_opts[@]}" --checkpoint state.nt --resume >again.nt
     cmp whole.nt again.nt
     "${train[@]}" "${run_opts[@]}" --checkpoint state.nt --resume | cmp whole.nt # it was over
-    ! cmp -s middle.nt state.nt
+    not cmp -s middle.nt state.nt
     nt-eval state.nt --data idx:data >/dev/null # a checkpoint is a model
     refuses 2 "checkpoint of another training" \
         "${train[@]}" "${run_opts[@]}" --seed 5 --checkpoint state.nt --resume -o x.nt
@@ -66,8 +66,8 @@ setup()
     "${train[@]}" --checkpoint state.nt -o out.nt
     nt-info --history out.nt >history
     grep -q nt-finetune history
-    ! tar xOf out.nt manifest.json | grep -q "checkpoint\|$BATS_TEST_TMPDIR"
-    ! tar tf out.nt | grep -q '^state/'
+    tar xOf out.nt manifest.json | not grep -q "checkpoint\|$BATS_TEST_TMPDIR"
+    tar tf out.nt | not grep -q '^state/'
     tar tf state.nt | grep -q '^state/train.json$'
 }
 
