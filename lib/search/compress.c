@@ -9,7 +9,7 @@
 #define SMALLER 0.99 /* a share of the parameters that counts as fewer */
 #define RECOVERY                                                                               \
     1.5 /* how much more than before a long training may gain, and be worth trying */
-#define FIRST_GAIN 2 /* ... and as long as there was none, in units of delta */
+#define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
 #define CUT_SHARE 8  /* a cut takes one of so many outputs */
 
 const char *nt_move_name(nt_move m)
@@ -25,7 +25,7 @@ nt_search_opts nt_search_defaults(int level, bool deepsearch)
 
     return (nt_search_opts){.ratio = high ? 0.4 : 0.25,
                             .close = high ? 1.15 : 1.3,
-                            .steps = high ? 16 : 8,
+                            .steps = high ? 16 : 6,
                             .deep_steps = deepsearch ? 16 : 0};
 }
 
