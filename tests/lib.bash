@@ -6,7 +6,7 @@ NT_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 NT_BIN=$(cd "${NT_BIN:-$NT_TOP/build/bin}" 2>/dev/null && pwd) || NT_BIN=''
 export NT_BIN
 PATH=${NT_BIN:+$NT_BIN:}$PATH
-export LC_ALL=C OMP_WAIT_POLICY=${OMP_WAIT_POLICY-passive}
+export LC_ALL=C
 passed=0 failed=0 skipped=0
 python='' why='' # what find_python found, why find_ort did not
 export python why
