@@ -306,8 +306,11 @@ static bool check_bwd_weights(nt_device *dev, const char *name, const nt_conv_de
 
 static void check_all_passes(nt_device *dev, const char *name, const nt_conv_desc *d, bool must)
 {
-    bool all = check_forward(dev, name, d, false) & check_forward(dev, name, d, true) &
-               check_bwd_data(dev, name, d) & check_bwd_weights(dev, name, d);
+    bool all = check_forward(dev, name, d, false);
+
+    all = check_forward(dev, name, d, true) && all;
+    all = check_bwd_data(dev, name, d) && all;
+    all = check_bwd_weights(dev, name, d) && all;
 
     if (must && !all)
         fail_msg("'%s' in %s, %s is not supported", name, nt_dtype_name(d->src),
