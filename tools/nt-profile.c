@@ -12,6 +12,7 @@
 typedef struct options {
     nt_profile_opts o;
     const char *compare, *metric;
+    nt_metric judge; /* what `metric` names */
 } options;
 
 static const char *title(const char *path)
@@ -53,13 +54,11 @@ static nt_status profile(nt_profile **out, const char *path, nt_device *dev, nt_
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_profile *p = NULL;
-    nt_metric metric = NT_METRIC_ACCURACY;
 
-    NT_TRY(nt_metric_find(&metric, o->metric, e));
     NT_TRY(nt_model_load(&m, path, nt_ops_table(), e));
     NT_TRY(nt_profile_new(&p, m, dev, &o->o, e));
     if (split)
-        NT_TRY(evaluate(p, m, dev, split, c, metric, e));
+        NT_TRY(evaluate(p, m, dev, split, c, o->judge, e));
     *out = p;
     p = NULL;
 done:
@@ -80,6 +79,7 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
 
     o->o.batch = c->batch_size ? c->batch_size : 1;
     o->o.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    NT_TRY(nt_metric_find(&o->judge, o->metric, e));
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     if (c->data) {
         NT_TRY(nt_dataset_open(&data, c->data, e));

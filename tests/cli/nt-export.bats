@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+load helpers
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+    nt-zoo resnet8 -o a.nt
+    nt-run a.nt --random --threads 1 -o out
+}
+
+@test "the file gives the same outputs" {
+    nt-export -f onnx a.nt -o a.onnx --verify
+    nt-run a.onnx --random --threads 1 --expect out/output.npy
+}
+
+@test "fp16 halves the file, keeps fp32 inputs and outputs, and is near" {
+    nt-export a.nt -o a.onnx
+    nt-export --precision fp16 a.nt -o half.onnx --verify
+    [ "$(wc -c <half.onnx)" -lt "$(($(wc -c <a.onnx) * 6 / 10))" ]
+    nt-info half.onnx | grep -q 'input    input float32'
+    nt-run half.onnx --random --threads 1 --expect out/output.npy --rtol 0.05 --atol 0.05
+}
+
+@test "-d writes the set of files" {
+    nt-export a.nt -d set --name net --resolution 48x64
+    [ "$(ls set | tr '\n' ' ')" = "net32x32fp32.onnx net48x64fp32.onnx netfp32_dynamic_shape.onnx " ]
+    nt-info set/net48x64fp32.onnx | grep -q 'input .*,3,48,64\]'
+    nt-info set/netfp32_dynamic_shape.onnx | grep -qE 'input +input float32 \[[A-Za-z]'
+}
+
+@test "bad usage is one line and status 2" {
+    refuses 2 "format 'tflite' is not supported (onnx)" nt-export -f tflite a.nt -o x
+    refuses 2 "'32' is not HxW" nt-export --resolution 32 a.nt -o x
+    refuses 2 "exclude each other" nt-export a.nt -d x -o y
+    refuses 2 "one file has one resolution" nt-export --resolution 32x32 --resolution 64x64 a.nt -o x
+    run bash -c 'nt-export --verify a.nt >x'
+    [ "$status" -eq 2 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [ ! -s x ]
+}
+
+@test "a resolution that does not fit is refused, and nothing is left" {
+    nt-zoo lenet5 -o l.nt
+    run nt-export --resolution 4x4 l.nt -o x.onnx
+    echo "status $status, $output"
+    [ "$status" -ne 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [ ! -e x.onnx ]
+}

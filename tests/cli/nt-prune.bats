@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+load helpers
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+    nt-zoo lenet5 -o a.nt
+}
+
+# kept LAYER: how many channels masks.json keeps
+kept()
+{
+    tar xOf "$1" masks.json | tr -d ' \n' | grep -oE "\"$2\":\{[^}]*\"kept\":\[[0-9,]*\]" |
+        sed 's/.*\[//; s/\]//' | tr ',' '\n' | wc -l
+}
+
+@test "of n channels floor(s n) go, in each layer" {
+    nt-prune -s 0.4 a.nt >b.nt
+    [ "$(kept b.nt conv1) $(kept b.nt conv2) $(kept b.nt fc1) $(kept b.nt fc2)" = "4 10 72 51" ]
+}
+
+@test "one channel always stays, and -s 0 takes none" {
+    nt-prune -s 0.999 a.nt | nt-shrink | nt-info --layers >out
+    grep -q ' conv1 .*\[1,1,5,5\]' out
+    nt-prune -s 0 a.nt | nt-shrink | nt-info --layers | grep -q ' conv2 .*\[16,6,5,5\]'
+}
+
+@test "the layer of the output stays, and naming it is refused" {
+    nt-prune -s 0.5 a.nt | nt-shrink | nt-info | grep -qx 'output   output float32 \[N,10\]'
+    echo '[{"sparsity": 0.5, "op_names": ["fc3"]}]' >rules.json
+    refuses 2 "layer 'fc3' cannot be pruned" nt-prune -c rules.json a.nt -o b.nt
+}
+
+@test "every criterion chooses, and they differ" {
+    small_data
+    nt-zoo mlp --input 1x8x8 -o m.nt
+    for c in l1 l2 fpgm random; do
+        nt-prune -s 0.5 --criterion $c m.nt -o $c.nt
+    done
+    nt-prune -s 0.5 --criterion taylor --data idx:data --threads 1 --batch-size 16 m.nt -o taylor.nt
+    for c in l2 fpgm random taylor; do
+        not cmp -s l1.nt $c.nt
+    done
+    nt-zoo resnet8 | nt-prune -s 0.5 --criterion slim | nt-info | grep -qx 'masks    yes'
+}
+
+@test "masked, and shrunk, the outputs are the same" {
+    nt-zoo resnet8 | nt-prune -s 0.5 -o masked.nt
+    nt-shrink masked.nt -o small.nt
+    nt-run masked.nt --random --threads 1 -o out
+    nt-run small.nt --random --threads 1 --expect out/output.npy
+}
+
+@test "--shrink is nt-prune and nt-shrink" {
+    nt-prune -s 0.5 --shrink a.nt | nt-export -o one.onnx
+    nt-prune -s 0.5 a.nt | nt-shrink | nt-export -o two.onnx
+    cmp one.onnx two.onnx
+}
+
+@test "a plan that was saved gives the same masks" {
+    nt-prune -s 0.4 --save-plan plan.json a.nt -o b.nt
+    nt-prune --plan plan.json a.nt -o c.nt
+    cmp <(tar xOf b.nt masks.json) <(tar xOf c.nt masks.json)
+}
+
+@test "rules are by name, glob and kind, and later ones go before" {
+    echo '[{"sparsity": 0.5, "op_types": ["Conv2d"]}, {"sparsity": 0.25, "op_names": ["conv2"]}]' >r.json
+    nt-prune -c r.json a.nt >b.nt
+    [ "$(kept b.nt conv1) $(kept b.nt conv2)" = "3 12" ]
+    tar xOf b.nt masks.json | not grep -q fc1
+}
+
+@test "masks are exported as files" {
+    nt-prune -s 0.5 --export-masks masks a.nt -o b.nt
+    cmp masks/masks.json <(tar xOf b.nt masks.json)
+    cmp masks/conv1.weight.npy <(tar xOf b.nt masks/conv1.weight.npy)
+}
+
+@test "bad usage is one line and status 2" {
+    refuses 2 "one of -s" nt-prune a.nt -o b.nt
+    refuses 2 "--sparsity: '1' is not a number" nt-prune -s 1 a.nt -o b.nt
+    refuses 2 "--sparsity: '0.5x'" nt-prune -s 0.5x a.nt -o b.nt
+    refuses 2 "exclude" nt-prune -s 0.5 -c rules.json a.nt -o b.nt
+    refuses 2 "'magic' is not one of l1" nt-prune -s 0.5 --criterion magic a.nt -o b.nt
+    refuses 2 "needs --data" nt-prune -s 0.5 --criterion taylor a.nt -o b.nt
+    [ ! -e b.nt ]
+}
+
+@test "wrong rules and plans are one line that names the file" {
+    echo '[{"sparsity": 1.5, "op_types": ["default"]}]' >1.json
+    echo '[{"sparsity": 0.5, "op_nmaes": ["conv1"]}]' >2.json
+    echo '[{"sparsity": 0.5, "op_names": ["conv9"]}]' >3.json
+    echo '[{"sparsity": 0.5,' >4.json
+    echo '{"sparsity": 0.5}' >5.json
+    for f in 1 2 3 4 5; do
+        run nt-prune -c $f.json a.nt -o b.nt
+        echo "$f: status $status, $output"
+        [ "$status" -eq 2 ] || [ "$status" -eq 1 ]
+        [ "${#lines[@]}" -eq 1 ]
+        [ ! -e b.nt ]
+    done
+    echo '[{"layer": "conv1", "keep": 99}]' >plan.json
+    run nt-prune --plan plan.json a.nt -o b.nt
+    echo "plan: status $status, $output"
+    [ "$status" -ne 0 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "a missing data set is one line" {
+    refuses 1 "nowhere" nt-prune -s 0.5 --criterion taylor --data idx:nowhere a.nt -o b.nt
+    [ ! -e b.nt ]
+}
