@@ -22,7 +22,7 @@ def vgg19():
             layers += [nn.Conv2d(c, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             c = width
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 10)), (3, 32, 32)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 100)), (3, 32, 32)
 
 
 def small_cnn():
