@@ -121,7 +121,7 @@ golden: $(TOOLS)  ## write tests/golden anew from what the tools say now
 check-debian13:  ## make check in a Debian 13 (NT_DEBIAN13_ROOT=DIR: in this one)
 	@tests/debian13 $(B)/debian13
 
-bench: all  ## time networks of the zoo, both backends
+bench: all  ## time nt beside ONNX Runtime and PyTorch
 	@NT_BIN='$(abspath $(BIN))' tests/bench/run
 
 # ---- pipelines
