@@ -30,9 +30,10 @@ static int batch_rank(const nt_value *v)
 }
 
 /* The batch axes of both operands, broadcast: NumPy's rule on all axes but the last two. */
-static nt_status infer_batch(nt_dim *out, int *rank, const nt_node *n, nt_err *e)
+static nt_status infer_batch(nt_dim *out, int *rank, const nt_value *a, const nt_value *b,
+                             nt_err *e)
 {
-    nt_value part[2] = {*n->in[0], *n->in[1]};
+    nt_value part[2] = {*a, *b};
     nt_value *const in[2] = {&part[0], &part[1]};
 
     part[0].rank = batch_rank(&part[0]);
@@ -40,15 +41,14 @@ static nt_status infer_batch(nt_dim *out, int *rank, const nt_node *n, nt_err *e
     return nt_infer_broadcast(out, rank, in, 2, e);
 }
 
-static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+nt_status nt_matmul_infer(nt_value *y, const nt_value *a, const nt_value *b, nt_dtype t,
+                          nt_err *e)
 {
-    const nt_value *a = n->in[0], *b = n->in[1];
     nt_dim dims[NT_MAX_RANK], ka, kb;
     nt_status s = NT_OK;
     int rank;
 
-    (void)g;
-    nt_infer_type(n->out[0], a->dtype);
+    nt_infer_type(y, t);
     if (a->rank < 0 || b->rank < 0)
         return NT_OK;
     if (a->rank == 0 || b->rank == 0)
@@ -58,14 +58,20 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     if (ka.value >= 0 && kb.value >= 0 && ka.value != kb.value)
         return nt_fail(e, NT_EFORMAT, "A has %" PRId64 " columns and B %" PRId64 " rows",
                        ka.value, kb.value);
-    NT_TRY(infer_batch(dims, &rank, n, e));
+    NT_TRY(infer_batch(dims, &rank, a, b, e));
     if (a->rank > 1)
         dims[rank++] = rows_of(a);
     if (b->rank > 1)
         dims[rank++] = cols_of(b);
-    nt_infer_set(n->out[0], a->dtype, rank, dims);
+    nt_infer_set(y, t, rank, dims);
 done:
     return s;
+}
+
+static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    (void)g;
+    return nt_matmul_infer(n->out[0], n->in[0], n->in[1], n->in[0]->dtype, e);
 }
 
 static void read_batch(int64_t *out, int rank, const nt_value *v)

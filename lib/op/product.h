@@ -44,6 +44,10 @@ nt_status nt_product_lower(nt_program *p, const nt_product *d, nt_tid *y,
                            nt_err *e) NT_MUST_CHECK;
 nt_status nt_product_lower_grad(nt_program *p, const nt_product *d, nt_err *e) NT_MUST_CHECK;
 
+/* NumPy's matmul of a and b gives y's shape; t: its type. */
+nt_status nt_matmul_infer(nt_value *y, const nt_value *a, const nt_value *b, nt_dtype t,
+                          nt_err *e) NT_MUST_CHECK;
+
 /* c[m][n] = alpha op(a) op(b), plain loops, sums in double. */
 void nt_product_eval(float *c, const float *a, const float *b, int64_t m, int64_t k, int64_t n,
                      bool trans_a, bool trans_b, float alpha);

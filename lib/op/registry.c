@@ -33,6 +33,8 @@
     X(pad)                                                                                     \
     X(pool)                                                                                    \
     X(pow)                                                                                     \
+    X(qlinear)                                                                                 \
+    X(quantize)                                                                                \
     X(reduce)                                                                                  \
     X(relu)                                                                                    \
     X(reshape)                                                                                 \

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear.
+ *
+ * The gradient of QuantizeLinear is the straight-through estimator: rounding counts as the identity,
+ * saturation as a constant. Chained with DequantizeLinear's, the gradient by a scale that both
+ * share is that of LSQ (Esser et al. 2020, arXiv:1902.08153).
+ */
+#include "op/couple.h"
+#include "op/op.h"
+#include "op/qparam.h"
+#include "op/steps.h"
+#include "op/util.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static int64_t axis_of(const nt_node *n)
+{
+    return nt_node_int(n, "axis", 1);
+}
+
+static int64_t block_of(const nt_node *n)
+{
+    return nt_node_int(n, "block_size", 0);
+}
+
+static const nt_tensor *zero_of(const nt_tensor *const *in, const nt_node *n)
+{
+    return n->n_in > 2 ? in[2] : NULL;
+}
+
+/* The row of elements that starts at element (o, k, 0), with one pair unless blocked. */
+static int64_t row_start(const nt_qparam *q, int64_t o, int64_t k)
+{
+    return (o * q->view.n + k) * q->view.inner;
+}
+
+static nt_status check_codes(nt_dtype t, nt_err *e)
+{
+    int64_t lo, hi;
+
+    return t == NT_UNDEFINED || t == NT_I32 ? NT_OK : nt_qparam_range(&lo, &hi, t, e);
+}
+
+static nt_status check_block(const nt_node *n, nt_err *e)
+{
+    return block_of(n) >= 0 ? NT_OK
+                            : nt_fail(e, NT_EFORMAT, "block_size is %" PRId64, block_of(n));
+}
+
+/* One scale for each index of the axis, where both are known. */
+static nt_status check_scale(const nt_node *n, nt_err *e)
+{
+    const nt_value *x = n->in[0], *scale = n->in[1];
+    nt_status s = NT_OK;
+    int axis = 0;
+
+    if (x->rank < 0 || scale->rank != 1 || scale->dims[0].value == 1 || block_of(n) > 0)
+        return NT_OK;
+    NT_TRY(nt_axis(&axis, axis_of(n), x->rank, e));
+    if (scale->dims[0].value >= 0 && x->dims[axis].value >= 0 &&
+        scale->dims[0].value != x->dims[axis].value)
+        return nt_fail(e, NT_EFORMAT, "%" PRId64 " scales do not match axis %d of %" PRId64,
+                       scale->dims[0].value, axis, x->dims[axis].value);
+done:
+    return s;
+}
+
+/* ---- QuantizeLinear */
+
+static nt_dtype code_type(const nt_node *n)
+{
+    nt_dtype t = (nt_dtype)nt_node_int(n, "output_dtype", NT_UNDEFINED);
+
+    if (nt_has_in(n, 2))
+        return n->in[2]->dtype;
+    return t ? t : NT_U8;
+}
+
+static nt_status quantize_check(const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int64_t lo, hi;
+
+    (void)g;
+    NT_TRY(check_block(n, e));
+    if (code_type(n) != NT_UNDEFINED)
+        NT_TRY(nt_qparam_range(&lo, &hi, code_type(n), e));
+done:
+    return s;
+}
+
+static nt_status quantize_infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    (void)g;
+    nt_infer_like(n->out[0], n->in[0]);
+    nt_infer_type(n->out[0], code_type(n));
+    return check_scale(n, e);
+}
+
+typedef struct code_range {
+    int64_t lo, hi;
+} code_range;
+
+/* A row with one pair, from floats to bytes: what networks are full of. */
+static void quantize_bytes(uint8_t *y, const float *x, int64_t n, float scale, int64_t zero,
+                           code_range r)
+{
+    float lo = (float)(r.lo - zero), hi = (float)(r.hi - zero);
+
+    for (int64_t i = 0; i < n; i++) {
+        float v = rintf(x[i] / scale);
+
+        v = v >= lo ? v : v < lo ? lo : 0; /* NaN: the zero point */
+        v = v <= hi ? v : hi;
+        y[i] = (uint8_t)((int)v + (int)zero);
+    }
+}
+
+static void quantize_row(nt_tensor *y, const nt_tensor *x, const nt_qparam *q, int64_t o,
+                         int64_t k, code_range r)
+{
+    bool bytes = x->dtype == NT_F32 && nt_dtype_size(y->dtype) == 1;
+    int64_t at = row_start(q, o, k);
+
+    if (bytes && q->mode != NT_QPARAM_BLOCKS) {
+        int64_t p = nt_qparam_at(q, o, k, 0);
+
+        quantize_bytes((uint8_t *)y->data + at, (const float *)x->data + at, q->view.inner,
+                       nt_qparam_scale(q, p), nt_qparam_zero(q, p), r);
+        return;
+    }
+    for (int64_t i = 0; i < q->view.inner; i++) {
+        int64_t p = nt_qparam_at(q, o, k, i);
+
+        nt_tensor_set_i64(y, at + i,
+                          nt_quantize_one((float)nt_tensor_get(x, at + i) / nt_qparam_scale(q, p),
+                                          nt_qparam_zero(q, p), r.lo, r.hi));
+    }
+}
+
+static nt_status quantize_eval(const nt_node *n, const nt_tensor *const *in,
+                               nt_tensor *const *out, nt_err *e)
+{
+    nt_status s = NT_OK;
+    code_range r;
+    nt_qparam q;
+
+    NT_TRY(nt_qparam_range(&r.lo, &r.hi, out[0]->dtype, e));
+    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    for (int64_t o = 0; o < q.view.outer; o++)
+        for (int64_t k = 0; k < q.view.n; k++)
+            quantize_row(out[0], in[0], &q, o, k, r);
+done:
+    return s;
+}
+
+/* dx = dy / scale and dscale = -x/scale^2 dy, both where nothing saturates. */
+static void quantize_pull(const nt_qparam *q, int64_t at, int64_t p, float x, float dy,
+                          code_range r, nt_tensor *const *din)
+{
+    float scale = nt_qparam_scale(q, p), v = rintf(x / scale);
+    float zero = (float)nt_qparam_zero(q, p);
+
+    if (!(v + zero >= (float)r.lo && v + zero <= (float)r.hi))
+        return;
+    if (din[0])
+        ((float *)din[0]->data)[at] = dy / scale;
+    if (din[1])
+        ((float *)din[1]->data)[p] -= x / (scale * scale) * dy;
+}
+
+static void clear(nt_tensor *t)
+{
+    if (t)
+        memset(t->data, 0, nt_tensor_bytes(t));
+}
+
+static nt_status quantize_grad(const nt_node *n, const nt_tensor *const *in,
+                               const nt_tensor *const *out, const nt_tensor *const *dout,
+                               nt_tensor *const *din, nt_err *e)
+{
+    nt_status s = NT_OK;
+    code_range r;
+    nt_qparam q;
+
+    clear(din[0]);
+    clear(din[1]);
+    if (!dout[0])
+        return NT_OK;
+    NT_TRY(nt_qparam_range(&r.lo, &r.hi, out[0]->dtype, e));
+    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    for (int64_t o = 0, at = 0; o < q.view.outer; o++)
+        for (int64_t k = 0; k < q.view.n; k++)
+            for (int64_t i = 0; i < q.view.inner; i++, at++)
+                quantize_pull(&q, at, nt_qparam_at(&q, o, k, i),
+                              (float)nt_tensor_get(in[0], at), ((float *)dout[0]->data)[at], r,
+                              din);
+done:
+    return s;
+}
+
+/* ---- DequantizeLinear */
+
+static nt_status dequantize_check(const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    (void)g;
+    NT_TRY(check_block(n, e));
+    NT_TRY(check_codes(n->in[0]->dtype, e));
+    if (nt_has_in(n, 2) && n->in[2]->dtype != NT_UNDEFINED && n->in[0]->dtype != NT_UNDEFINED &&
+        n->in[2]->dtype != n->in[0]->dtype)
+        return nt_fail(e, NT_EFORMAT, "the codes are %s and their zero point is %s",
+                       nt_dtype_name(n->in[0]->dtype), nt_dtype_name(n->in[2]->dtype));
+done:
+    return s;
+}
+
+static nt_status dequantize_infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    nt_dtype t = (nt_dtype)nt_node_int(n, "output_dtype", 0);
+
+    (void)g;
+    nt_infer_like(n->out[0], n->in[0]);
+    nt_infer_type(n->out[0], t ? t : n->in[1]->dtype);
+    return check_scale(n, e);
+}
+
+static void dequantize_bytes(float *y, const nt_tensor *x, int64_t at, int64_t n, float scale,
+                             int64_t zero)
+{
+    if (x->dtype == NT_U8)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (float)(((const uint8_t *)x->data)[at + i] - (int)zero) * scale;
+    else
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (float)(((const int8_t *)x->data)[at + i] - (int)zero) * scale;
+}
+
+static void dequantize_row(nt_tensor *y, const nt_tensor *x, const nt_qparam *q, int64_t o,
+                           int64_t k)
+{
+    bool bytes = y->dtype == NT_F32 && (x->dtype == NT_U8 || x->dtype == NT_I8);
+    int64_t at = row_start(q, o, k);
+
+    if (bytes && q->mode != NT_QPARAM_BLOCKS) {
+        int64_t p = nt_qparam_at(q, o, k, 0);
+
+        dequantize_bytes((float *)y->data + at, x, at, q->view.inner, nt_qparam_scale(q, p),
+                         nt_qparam_zero(q, p));
+        return;
+    }
+    for (int64_t i = 0; i < q->view.inner; i++) {
+        int64_t p = nt_qparam_at(q, o, k, i);
+
+        nt_tensor_set(y, at + i,
+                      (float)(nt_tensor_get_i64(x, at + i) - nt_qparam_zero(q, p)) *
+                          nt_qparam_scale(q, p));
+    }
+}
+
+static nt_status dequantize_eval(const nt_node *n, const nt_tensor *const *in,
+                                 nt_tensor *const *out, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_qparam q;
+
+    NT_TRY(check_codes(in[0]->dtype, e));
+    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    for (int64_t o = 0; o < q.view.outer; o++)
+        for (int64_t k = 0; k < q.view.n; k++)
+            dequantize_row(out[0], in[0], &q, o, k);
+done:
+    return s;
+}
+
+/* dx = dy scale and dscale = (x - zero) dy. */
+static nt_status dequantize_grad(const nt_node *n, const nt_tensor *const *in,
+                                 const nt_tensor *const *out, const nt_tensor *const *dout,
+                                 nt_tensor *const *din, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_qparam q;
+
+    (void)out;
+    clear(din[0]);
+    clear(din[1]);
+    if (!dout[0])
+        return NT_OK;
+    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    for (int64_t o = 0, at = 0; o < q.view.outer; o++)
+        for (int64_t k = 0; k < q.view.n; k++)
+            for (int64_t i = 0; i < q.view.inner; i++, at++) {
+                int64_t p = nt_qparam_at(&q, o, k, i);
+                float dy = ((float *)dout[0]->data)[at];
+
+                if (din[0])
+                    ((float *)din[0]->data)[at] = dy * nt_qparam_scale(&q, p);
+                if (din[1])
+                    ((float *)din[1]->data)[p] +=
+                        dy * (float)(nt_tensor_get_i64(in[0], at) - nt_qparam_zero(&q, p));
+            }
+done:
+    return s;
+}
+
+/* ---- both: channels pass, and scales and zero points along an axis go with them */
+
+static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    int rank = n->in[0]->rank, axis = (int)axis_of(n);
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_couple_unary(c, n, e));
+    if (block_of(n) > 0)
+        return nt_couple_freeze(c, (nt_span){n->in[0], axis < 0 ? axis + rank : axis, 1}, n,
+                                "quantized in blocks", e);
+    for (int i = 1; i < n->n_in; i++)
+        if (n->in[i] && n->in[i]->rank == 1 && n->in[i]->dims[0].value > 1)
+            NT_TRY(nt_couple_same(c, (nt_span){n->in[i], 0, 1},
+                                  (nt_span){n->in[0], axis < 0 ? axis + rank : axis, 1}, e));
+done:
+    return s;
+}
+
+/* ---- DynamicQuantizeLinear */
+
+static nt_status dynamic_infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    (void)g;
+    (void)e;
+    nt_infer_like(n->out[0], n->in[0]);
+    nt_infer_type(n->out[0], NT_U8);
+    nt_infer_set(n->out[1], NT_F32, 0, NULL);
+    nt_infer_set(n->out[2], NT_U8, 0, NULL);
+    return NT_OK;
+}
+
+/* scale = (max(x, 0) - min(x, 0)) / 255, zero point = round(-min / scale) within 0..255. */
+static nt_status dynamic_eval(const nt_node *n, const nt_tensor *const *in,
+                              nt_tensor *const *out, nt_err *e)
+{
+    int64_t count = nt_tensor_count(in[0]);
+    float lo = 0, hi = 0, scale;
+    nt_status s = NT_OK;
+
+    (void)n;
+    NT_TRY(nt_eval_wants_f32(in, 1, e));
+    for (int64_t i = 0; i < count; i++) {
+        lo = fminf(lo, ((float *)in[0]->data)[i]);
+        hi = fmaxf(hi, ((float *)in[0]->data)[i]);
+    }
+    scale = (hi - lo) / 255;
+    *(float *)out[1]->data = scale;
+    *(uint8_t *)out[2]->data = scale > 0 ? (uint8_t)nt_quantize_one(-lo / scale, 0, 0, 255) : 0;
+    if (scale > 0)
+        quantize_bytes(out[0]->data, in[0]->data, count, scale, *(uint8_t *)out[2]->data,
+                       (code_range){0, 255});
+    else
+        memset(out[0]->data, 0, (size_t)count);
+done:
+    return s;
+}
+
+/* ---- the tables */
+
+/* What each opset brought: 13 axis, 19 saturate (of 8-bit floats) and float16, 21 blocks and
+ * 4-bit codes, 23 precision. */
+#define AXIS {"axis", NT_ATTR_INT, false}
+#define SATURATE {"saturate", NT_ATTR_INT, false}
+#define BLOCKS {"block_size", NT_ATTR_INT, false}, {"output_dtype", NT_ATTR_INT, false}
+#define PRECISION {"precision", NT_ATTR_INT, false}
+
+static const nt_attr_spec attrs_13[] = {AXIS, {0}};
+static const nt_attr_spec attrs_19[] = {AXIS, SATURATE, {0}};
+static const nt_attr_spec attrs_21[] = {AXIS, SATURATE, BLOCKS, {0}};
+static const nt_attr_spec attrs_23[] = {AXIS, SATURATE, BLOCKS, PRECISION, {0}};
+static const nt_attr_spec dequantize_21[] = {AXIS, {"block_size", NT_ATTR_INT, false}, {0}};
+static const nt_attr_spec dequantize_23[] = {AXIS, BLOCKS, {0}};
+
+#define QUANTIZE(from, to, specs)                                                              \
+    {                                                                                          \
+        .name = "QuantizeLinear", .domain = "", .since = from, .until = to, .min_in = 2,       \
+        .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .check = quantize_check,      \
+        .infer = quantize_infer, .eval = quantize_eval, .grad = quantize_grad,                 \
+        .couple = couple                                                                       \
+    }
+#define DEQUANTIZE(from, to, specs)                                                            \
+    {                                                                                          \
+        .name = "DequantizeLinear", .domain = "", .since = from, .until = to, .min_in = 2,     \
+        .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .check = dequantize_check,    \
+        .infer = dequantize_infer, .eval = dequantize_eval, .grad = dequantize_grad,           \
+        .couple = couple                                                                       \
+    }
+
+const nt_op nt_op_quantize[] = {
+    QUANTIZE(10, 12, NULL),
+    QUANTIZE(13, 18, attrs_13),
+    QUANTIZE(19, 20, attrs_19),
+    QUANTIZE(21, 22, attrs_21),
+    QUANTIZE(23, 0, attrs_23),
+    DEQUANTIZE(10, 12, NULL),
+    DEQUANTIZE(13, 20, attrs_13),
+    DEQUANTIZE(21, 22, dequantize_21),
+    DEQUANTIZE(23, 0, dequantize_23),
+    {.name = "DynamicQuantizeLinear",
+     .domain = "",
+     .since = 11,
+     .min_in = 1,
+     .max_in = 1,
+     .min_out = 3,
+     .max_out = 3,
+     .infer = dynamic_infer,
+     .eval = dynamic_eval},
+    {0},
+};
