@@ -46,7 +46,8 @@ static nt_status fail_tar(struct archive *tar, nt_err *e)
 
     if (archive_errno(tar) == ENOMEM)
         return nt_fail_nomem(e);
-    return nt_fail(e, NT_EFORMAT, "cut short or damaged (%s)", why ? why : "no reason given");
+    return why ? nt_fail(e, NT_EFORMAT, "cut short or damaged (%s)", why)
+               : nt_fail(e, NT_EFORMAT, "cut short or damaged");
 }
 
 bool nt_archive_sniff(const void *bytes, size_t n)

@@ -19,7 +19,8 @@ static nt_status fail_zip(struct archive *zip, nt_err *e)
 
     if (archive_errno(zip) == ENOMEM)
         return nt_fail_nomem(e);
-    return nt_fail(e, NT_EFORMAT, "cut short or damaged (%s)", why ? why : "no reason given");
+    return why ? nt_fail(e, NT_EFORMAT, "cut short or damaged (%s)", why)
+               : nt_fail(e, NT_EFORMAT, "cut short or damaged");
 }
 
 /* One member, taking what it unpacks to from *left. */

@@ -22,7 +22,8 @@ static nt_status fail_archive(struct archive *a, nt_err *e)
 {
     const char *why = archive_error_string(a);
 
-    return nt_fail(e, NT_EFORMAT, "damaged archive: %s", why ? why : "no reason given");
+    return why ? nt_fail(e, NT_EFORMAT, "damaged archive: %s", why)
+               : nt_fail(e, NT_EFORMAT, "damaged archive: cut short");
 }
 
 static nt_status make_room(buffer *b, nt_err *e)

@@ -308,6 +308,24 @@ NT_TEST(gzip_and_zstd_are_unpacked)
     assert_unpacks(archive_write_add_filter_zstd, 0x28);
 }
 
+/* Of a cut in the last bytes, a checksum, libarchive gives no reason. */
+NT_TEST(a_cut_gzip_is_refused_wherever_it_is_cut)
+{
+    const tar_entry entries[] = {{"manifest.json", MANIFEST(ABC("model.onnx")), 0, 0},
+                                 {"model.onnx", "abc", 0, 0}};
+    image *im = make(entries, 2, archive_write_add_filter_gzip);
+
+    for (size_t n = im->n - 1; n > 10; n--) {
+        nt_archive *a = NULL;
+        nt_err e = {{0}};
+
+        assert_int_equal(nt_archive_read(&a, im->bytes, n, true, &e), NT_EFORMAT);
+        assert_non_null(strstr(e.msg, "cut short or damaged"));
+        assert_null(strstr(e.msg, "(no"));
+    }
+    free(im);
+}
+
 NT_TEST(newer_format_is_refused_with_both_numbers)
 {
     refuse(MAKE({"manifest.json", "{\"format\": 2, \"members\": {}}", 0, 0}), false,
