@@ -75,6 +75,7 @@ done:
     return s;
 }
 
+/* The outputs are written only when all expectations could be compared with them. */
 static nt_status report(const nt_cli *c, nt_session *r, const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -89,6 +90,8 @@ static nt_status report(const nt_cli *c, nt_session *r, const options *o, nt_err
         NT_TRY(measure(r, o->time, j, &text, e));
     if (!o->expect.n && !o->time && !o->dir)
         NT_TRY(nt_session_describe(r, &text, e));
+    if (o->dir)
+        NT_TRY(nt_session_save(r, o->dir, e));
     NT_TRY(nt_cli_report(c, j, text.p ? text.p : "", e));
     if (bad)
         NT_TRY(nt_fail(e, NT_EMISSED, "%d of %zu outputs differ from what was expected", bad,
@@ -113,8 +116,6 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));
     NT_TRY(nt_session_run(r, e));
-    if (o->dir)
-        NT_TRY(nt_session_save(r, o->dir, e));
     NT_TRY(report(c, r, o, e));
 done:
     nt_session_free(r);

@@ -32,6 +32,19 @@ setup()
     nt-run a.nt --random --batch-size 2 --expect out/output.npy --atol 1e6
 }
 
+@test "an expectation that cannot be compared leaves no outputs; one that differs does" {
+    head -c 100 x.npy >cut.npy
+    refuses 1 "cut.npy" nt-run a.nt -i x.npy --expect cut.npy -o out
+    refuses 1 "missing.npy" nt-run a.nt -i x.npy --expect missing.npy -o out
+    refuses 2 "no output 'y'" nt-run a.nt -i x.npy --expect y=x.npy -o out
+    refuses 3 "expected float32 [2,1,4,4]" nt-run a.nt -i x.npy --expect x.npy -o out
+    [ ! -e out ]
+    zeros '(2, 3)' 6 >want.npy
+    run nt-run a.nt --random --batch-size 2 --expect want.npy -o out
+    [ "$status" -eq 3 ]
+    [ -s out/output.npy ]
+}
+
 @test "the seed decides random inputs" {
     nt-run a.nt --random -o out
     nt-run a.nt --random --seed 0 --expect out/output.npy --rtol 0 --atol 0
