@@ -53,7 +53,8 @@ static nt_status save(const nt_cli *c, const options *o, nt_model *m, const char
     NT_TRY(nt_onnx_export_save(path, nt_model_graph(m), x, e));
     if (o->verify)
         NT_TRY(nt_verify_onnx(path, nt_model_graph(m), nt_ops_table(), x, e));
-    nt_cli_note(c, "%s", path);
+    nt_cli_note(c, "%s: %s", path,
+                x->dynamic ? "open batch" : "the batch is fixed at 1 (--dynamic leaves it open)");
 done:
     return s;
 }

@@ -22,6 +22,15 @@ setup()
     nt-run half.onnx --random --threads 1 --expect out/output.npy --rtol 0.05 --atol 0.05
 }
 
+@test "one file has batch 1, and says so with -v; --dynamic leaves it open" {
+    nt-export -v a.nt -o a.onnx 2>err
+    grep -q 'note: a.onnx: the batch is fixed at 1' err
+    nt-info a.onnx | grep -q 'input    input float32 \[1,'
+    nt-export -v --dynamic a.nt -o b.onnx 2>err
+    grep -q 'note: b.onnx: open batch' err
+    nt-info b.onnx | grep -q 'input    input float32 \[N,'
+}
+
 @test "-d writes the set of files" {
     nt-export a.nt -d set --name net --resolution 48x64
     [ "$(ls set | tr '\n' ' ')" = "net32x32fp32.onnx net48x64fp32.onnx netfp32_dynamic_shape.onnx " ]
