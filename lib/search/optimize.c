@@ -2,18 +2,20 @@
 #include "search/optimize.h"
 
 #include "base/alloc.h"
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/outfile.h"
 #include "base/str.h"
-#include "data/data.h"
+#include "compress/prune.h"
+#include "graph/model.h"
+#include "graph/pass.h"
+#include "op/op.h"
+#include "search/job_id.h"
 #include "search/joblog.h"
 #include "search/pipeline.h"
 #include "search/runner.h"
 #include "search/state.h"
 #include "train/eval.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +24,12 @@
 
 #define STATE_VERSION 1
 #define MAX_REPORT ((size_t)1 << 20)
-#define ID_DIGITS 8
 
 typedef struct run {
     const nt_job *job;
     const nt_optimize_opts *o;
     char *dir;
-    char id[ID_DIGITS + 1];
+    char id[NT_JOB_ID_BYTES];
     nt_joblog log;
     nt_runner runner;
     nt_search search;
@@ -59,49 +60,23 @@ static char *path_in(const run *r, const char *name)
 
 /* ---- who we are */
 
-/* What the job is, whatever it is called and wherever it runs: its keys but for how it is run,
- * the model's bytes, and the samples that judge. */
-static nt_status make_id(char *id, const nt_job *job, nt_err *e)
+/* Do the rules name layers of the model? nt-prune would say so, but only after the reference has
+ * been measured. */
+static nt_status check_rules(const nt_job *job, nt_err *e)
 {
-    static const char *const how[] = {"jobs", "launcher", "model", NULL};
     nt_status s = NT_OK;
-    cJSON *keys = cJSON_Duplicate(job->json, true);
-    nt_dataset *d = NULL;
-    nt_split *split = NULL;
-    nt_sha256_hex model;
-    const char *digest;
-    char *text = NULL, *data = nt_json_text(job->data);
-    nt_str all = {0};
+    nt_model *m = NULL;
+    nt_channels *c = NULL;
 
-    for (int i = 0; keys && how[i]; i++)
-        cJSON_DeleteItemFromObjectCaseSensitive(keys, how[i]);
-    text = keys ? nt_json_text(keys) : NULL;
-    if (!text || !data)
-        NT_TRY(nt_fail_nomem(e));
-    if ((s = nt_sha256_file(&model, job->model, e)) != NT_OK) {
-        nt_err_prefix(e, "%s", job->model);
-        goto done;
-    }
-    NT_TRY(nt_dataset_open(&d, data, e));
-    NT_TRY(nt_split_open(&split, d, job->eval_split, e));
-    if (!(digest = nt_split_digest(split, e))) {
-        s = NT_EIO;
-        goto done;
-    }
-    nt_str_addf(&all, "%s\n%s\n%s", text, model.text, digest);
-    if (all.failed)
-        NT_TRY(nt_fail_nomem(e));
-    model = nt_sha256(all.p, all.n);
-    for (int i = 0; i < ID_DIGITS; i++)
-        id[i] = (char)toupper((unsigned char)model.text[i]);
-    id[ID_DIGITS] = '\0';
+    if (!job->config_list)
+        return NT_OK;
+    NT_TRY(nt_model_load(&m, job->model, nt_ops_table(), e));
+    NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
+    NT_TRY(nt_channels_new(&c, nt_model_graph(m), e));
+    NT_TRY(nt_prune_check_rules(c, job->config_list, e));
 done:
-    nt_str_release(&all);
-    nt_split_free(split);
-    nt_dataset_free(d);
-    nt_free(text);
-    nt_free(data);
-    nt_json_free(keys);
+    nt_channels_free(c);
+    nt_model_free(m);
     return s;
 }
 
@@ -511,7 +486,8 @@ static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(make_id(r->id, r->job, e));
+    NT_TRY(nt_job_id(r->id, r->job, NT_VERSION, e));
+    NT_TRY(check_rules(r->job, e));
     NT_TRY(make_dir(r, e));
     NT_TRY(nt_joblog_open(&r->log, r->dir, e));
     NT_TRY(load_state(r, e));

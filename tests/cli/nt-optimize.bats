@@ -160,6 +160,8 @@ J
     try 2 '"export": {"format": ["pkl"]}' "export.format"
     try 2 '"eval_key": "f1"' "eval_key"
     try 2 '"tools": {"nt-foo": "x"}' "tools.nt-foo"
+    try 2 '"config_list": [{"exclude": true, "op_types": ["Liner"]}]' "did you mean 'Linear'?"
+    try 2 '"config_list": [{"exclude": true, "op_names": ["fc9"]}]' "layer 'fc9' not found"
     try 1 '"device": "gpu"' "this build has no GPU backend"
     try 1 '"optimization": "quantization"' "quantization"
     try 1 '"export": {"format": ["onnx", "dlrt"]}' "dlrt"
