@@ -82,6 +82,23 @@ done:
     return s;
 }
 
+static nt_status export_mask(const char *dir, const char *parameter, const nt_tensor *mask,
+                             nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *member = nt_mask_member(parameter);
+    char *path = member ? nt_path_join(dir, strchr(member, '/') + 1) : NULL;
+
+    if (!path)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_npy_save(path, mask, e));
+done:
+    nt_free(member);
+    nt_free(path);
+    return s;
+}
+
+/* The files are called as in the archive. */
 static nt_status export_masks(nt_model *m, const char *dir, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -90,20 +107,11 @@ static nt_status export_masks(nt_model *m, const char *dir, nt_err *e)
 
     NT_TRY(nt_make_dirs(dir, e));
     for (int i = 0; i < g->n_values; i++) {
-        const nt_tensor *t = nt_model_mask(m, g->values[i]->name);
-        char *name = t ? nt_strfmt("%s.npy", g->values[i]->name) : NULL;
+        const nt_tensor *mask = nt_model_mask(m, g->values[i]->name);
 
-        if (!t)
-            continue;
-        nt_free(path);
-        path = name && nt_path_is_inside(name) ? nt_path_join(dir, name) : NULL;
-        nt_free(name);
-        if (!path)
-            NT_TRY(nt_fail(e, NT_EINVAL, "no file name for the mask of '%s'",
-                           g->values[i]->name));
-        NT_TRY(nt_npy_save(path, t, e));
+        if (mask)
+            NT_TRY(export_mask(dir, g->values[i]->name, mask, e));
     }
-    nt_free(path);
     path = nt_path_join(dir, "masks.json");
     text = nt_json_text(nt_model_masks_json(m));
     if (!path || !text)

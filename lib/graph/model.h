@@ -43,8 +43,9 @@ nt_status nt_model_set_task(nt_model *m, const char *task, nt_err *e) NT_MUST_CH
  * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in
  * the archive; these read and write them. In member names all but letters, digits and "._:-" is
  * written %XX. Saving leaves out masks of parameters that the graph no longer has.
- * nt_model_mask: NULL where the parameter has none; borrowed.
+ * nt_mask_member: NULL when memory ran out. nt_model_mask: NULL where the parameter has none; borrowed.
  */
+char *nt_mask_member(const char *parameter); /* "masks/conv1.weight.npy"; nt_free */
 const nt_tensor *nt_model_mask(const nt_model *m, const char *parameter);
 /* Takes the mask (also on failure). NT_EINVAL where it does not fit the parameter. */
 nt_status nt_model_take_mask(nt_model *m, const char *parameter, nt_tensor *mask,

@@ -20,8 +20,7 @@ static bool is_plain(char c)
            (c && strchr("._:-", c));
 }
 
-/* masks/PARAMETER.npy, nt_free; NULL when memory ran out. */
-static char *member_name(const char *parameter)
+char *nt_mask_member(const char *parameter)
 {
     nt_str s = {0};
 
@@ -225,7 +224,7 @@ static nt_status write_mask(nt_model *m, const nt_mask *mask, nt_err *e)
     nt_status s = NT_OK;
     void *bytes = NULL;
     size_t n;
-    char *name = member_name(mask->parameter);
+    char *name = nt_mask_member(mask->parameter);
 
     if (!name)
         return nt_fail_nomem(e);
