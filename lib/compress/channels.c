@@ -44,6 +44,15 @@ static nt_status find_layers(nt_channels *c, const nt_graph *g, nt_err *e)
     return NT_OK;
 }
 
+/* The reason, without the name of the layer it is said of. */
+static const char *without_name(const nt_channel_layer *l, const char *why)
+{
+    char own[sizeof l->name + 16];
+    size_t n = (size_t)snprintf(own, sizeof own, "layer '%s': ", l->name);
+
+    return strncmp(why, own, n) == 0 ? why + n : why;
+}
+
 /* Numbers the classes that hold outputs of layers and may go. */
 static nt_status number_channels(nt_channels *c, nt_err *e)
 {
@@ -64,7 +73,7 @@ static nt_status number_channels(nt_channels *c, nt_err *e)
 
             l->channel[k] = -1;
             if (why) {
-                l->why = l->why ? l->why : why;
+                l->why = l->why ? l->why : without_name(l, why);
                 continue;
             }
             if (of_class[cls] < 0) {

@@ -19,7 +19,8 @@ typedef struct nt_channel_layer {
     int axis;     /* of the weight, along its outputs */
     int64_t n;    /* outputs */
     int *channel; /* [n], index into channels; -1: not removable (see why) */
-    const char *why; /* reason of the first output that must stay, or NULL */
+    const char *why; /* reason of the first output that must stay, or NULL; begins with
+                        "layer 'x': " where another layer is the reason */
     int set;      /* index into sets; -1 when nothing can go */
 } nt_channel_layer;
 
