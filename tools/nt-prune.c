@@ -138,6 +138,23 @@ done:
     return s;
 }
 
+/* Rules that do nothing here are no error, since one list may serve many networks. */
+static nt_status note_idle_rules(const nt_cli *c, const nt_channels *ch, const cJSON *rules,
+                                 nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_str lines = {0};
+    char *save = NULL;
+
+    NT_TRY(nt_prune_idle_rules(&lines, ch, rules, e));
+    for (char *p = lines.p ? strtok_r(lines.p, "\n", &save) : NULL; p;
+         p = strtok_r(NULL, "\n", &save))
+        nt_cli_note(c, "%s", p);
+done:
+    nt_str_release(&lines);
+    return s;
+}
+
 static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
                         const nt_channels *ch, nt_err *e)
 {
@@ -158,6 +175,7 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
         NT_TRY(nt_planfile_check(plan, e));
     } else {
         NT_TRY(nt_prune_check_rules(ch, rules, e));
+        NT_TRY(note_idle_rules(c, ch, rules, e));
     }
     if (o->criterion == NT_CRIT_TAYLOR)
         NT_TRY(gradients(&taylor, c, o, m, ch, e));

@@ -6,9 +6,10 @@
  * keeps at least one output. Locally s holds for each set: the smallest sparsity that the rules
  * give its layers (a layer no rule names keeps its set whole). Globally s is the share of all
  * the channels that one rule names, ranked by score over the set's mean score, and no set loses
- * more than max_sparsity_per_layer; the bounds of all the rules that meet in a set hold. An entry
- * with total_sparsity is always ranked globally. With a size (budget.h) the rules only say which
- * sets may be cut, and bound them by max_sparsity_per_layer.
+ * more than max_sparsity_per_layer (not said: NT_PRUNE_GLOBAL_MAX, or 1 where the share is above
+ * that); the bounds of all the rules that meet in a set hold. An entry with total_sparsity is
+ * always ranked globally. With a size (budget.h) the rules only say which sets may be cut, and
+ * bound them by max_sparsity_per_layer.
  *
  * Channels that earlier masks took count as removed, and go first: pruning to 0.5 twice is pruning
  * to 0.5, and no layer is ever emptied.
@@ -21,7 +22,6 @@
 #include "compress/importance.h"
 #include "graph/model.h"
 
-/* Of channels that a global ranking may take from one set, where nothing else is said. */
 #define NT_PRUNE_GLOBAL_MAX 0.9
 
 typedef struct nt_prune_opts {
@@ -40,6 +40,13 @@ typedef struct nt_prune_opts {
  * a glob nor to exclude it, a layer of which nothing can go, as that of a graph output.
  */
 nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules, nt_err *e) NT_MUST_CHECK;
+/*
+ * What of checked rules matches no layer of this network, and so does nothing: appends
+ * "config_list[0]: no layer is a 'Gemm'", or, where op_types and op_names only miss each other,
+ * "config_list[0]: no layer has such a name and such a type", a line each.
+ */
+nt_status nt_prune_idle_rules(nt_str *out, const nt_channels *c, const cJSON *rules,
+                              nt_err *e) NT_MUST_CHECK;
 /* removed [c->n_channels] */
 nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o,
                           nt_err *e) NT_MUST_CHECK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/rules.h"
 
+#include "base/alloc.h"
 #include "base/str.h"
-#include "graph/graph.h"
+#include "op/op.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@ static const char *const aliases[][2] = {
     {"ConvTranspose2d", "ConvTranspose"}, {"ConvTranspose3d", "ConvTranspose"},
     {"Linear", "Gemm"},          {"Linear", "MatMul"},
 };
+
+enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
 static const cJSON *item(const cJSON *o, const char *key)
 {
@@ -46,6 +49,57 @@ static nt_status check_strings(const cJSON *entry, const char *key, const char *
     return NT_OK;
 }
 
+static bool is_known_type(const char *type)
+{
+    if (strcmp(type, "default") == 0)
+        return true;
+    for (size_t i = 0; i < N_ALIASES; i++) {
+        if (strcmp(type, aliases[i][0]) == 0 || strcmp(type, aliases[i][1]) == 0)
+            return true;
+    }
+    for (size_t i = 0; nt_op_at(i); i++) {
+        if (strcmp(type, nt_op_at(i)->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static nt_status fail_type(const char *type, const char *where, nt_err *e)
+{
+    size_t n = 0, n_ops = nt_op_count();
+    const char **known = nt_calloc(1 + 2 * N_ALIASES + n_ops, sizeof *known), *near;
+
+    if (!known)
+        return nt_fail_nomem(e);
+    known[n++] = "default";
+    for (size_t i = 0; i < N_ALIASES; i++) {
+        known[n++] = aliases[i][0];
+        known[n++] = aliases[i][1];
+    }
+    for (size_t i = 0; i < n_ops; i++)
+        known[n++] = nt_op_at(i)->name;
+    near = nt_nearest(type, known, n);
+    nt_free(known);
+    return near ? nt_fail(e, NT_EINVAL, "%s.op_types: '%s' is no operator (did you mean '%s'?)",
+                          where, type, near)
+                : nt_fail(e, NT_EINVAL, "%s.op_types: '%s' is no operator", where, type);
+}
+
+static nt_status check_types(const cJSON *entry, const char *where, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const cJSON *v;
+
+    NT_TRY(check_strings(entry, "op_types", where, e));
+    cJSON_ArrayForEach(v, item(entry, "op_types"))
+    {
+        if (!is_known_type(v->valuestring))
+            NT_TRY(fail_type(v->valuestring, where, e));
+    }
+done:
+    return s;
+}
+
 static nt_status check_share(const cJSON *entry, const char *key, const char *where, bool one_too,
                              nt_err *e)
 {
@@ -70,7 +124,7 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
     int n;
 
     NT_TRY(nt_json_check_keys(entry, keys, where, e));
-    NT_TRY(check_strings(entry, "op_types", where, e));
+    NT_TRY(check_types(entry, where, e));
     NT_TRY(check_strings(entry, "op_names", where, e));
     NT_TRY(nt_json_get_bool(&exclude, entry, "exclude", where, e));
     NT_TRY(check_share(entry, "sparsity", where, false, e));
@@ -110,11 +164,11 @@ done:
 
 /* ---- matching */
 
-static bool type_matches(const char *want, const char *op_type)
+bool nt_rules_type_matches(const char *want, const char *op_type)
 {
     if (strcmp(want, "default") == 0 || strcmp(want, op_type) == 0)
         return true;
-    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
+    for (size_t i = 0; i < N_ALIASES; i++) {
         if (strcmp(want, aliases[i][0]) == 0 && strcmp(op_type, aliases[i][1]) == 0)
             return true;
     }
@@ -128,12 +182,12 @@ static bool name_matches(const cJSON *want, const char *layer, int index)
     return nt_layer_matches(want->valuestring, layer, index);
 }
 
-static bool matches(const cJSON *entry, const char *layer, const char *op_type, int index)
+bool nt_rules_entry_matches(const cJSON *entry, const char *layer, const char *op_type, int index)
 {
     const cJSON *types = item(entry, "op_types"), *names = item(entry, "op_names"), *v;
     bool type_ok = !types, name_ok = !names;
 
-    cJSON_ArrayForEach(v, types) type_ok = type_ok || type_matches(v->valuestring, op_type);
+    cJSON_ArrayForEach(v, types) type_ok = type_ok || nt_rules_type_matches(v->valuestring, op_type);
     cJSON_ArrayForEach(v, names) name_ok = name_ok || name_matches(v, layer, index);
     return type_ok && name_ok;
 }
@@ -147,17 +201,17 @@ static double number(const cJSON *entry, const char *key, double dflt)
 
 nt_rule nt_rules_find(const cJSON *list, const char *layer, const char *op_type, int index)
 {
-    nt_rule r = {.sparsity = NAN, .max_per_layer = 1, .entry = -1};
+    nt_rule r = {.sparsity = NAN, .max_per_layer = NAN, .entry = -1};
     const cJSON *entry;
     int i = 0;
 
     cJSON_ArrayForEach(entry, list)
     {
-        if (matches(entry, layer, op_type, index)) {
+        if (nt_rules_entry_matches(entry, layer, op_type, index)) {
             r.total = item(entry, "total_sparsity") != NULL;
             r.sparsity = number(entry, "sparsity", number(entry, "sparsity_per_layer",
                                                           number(entry, "total_sparsity", NAN)));
-            r.max_per_layer = number(entry, "max_sparsity_per_layer", 1);
+            r.max_per_layer = number(entry, "max_sparsity_per_layer", NAN);
             r.entry = cJSON_IsTrue(item(entry, "exclude")) ? -1 : i;
             if (r.entry < 0)
                 r.sparsity = NAN;

@@ -15,14 +15,20 @@
 typedef struct nt_rule {
     double sparsity; /* NAN: none */
     bool total;      /* it is the share over all layers of this entry (total_sparsity) */
-    double max_per_layer; /* 1: no bound */
+    double max_per_layer; /* NAN: not said */
     int entry;       /* which object decided; -1: none, the layer is left alone */
 } nt_rule;
 
-/* NT_EINVAL for a list that is malformed, with the path of the key ("config_list[1].sparsity"). */
+/* NT_EINVAL for a list that is malformed, with the path of the key ("config_list[1].sparsity"), or
+ * that names a type of operator nobody has. */
 nt_status nt_rules_check(const cJSON *list, nt_err *e) NT_MUST_CHECK;
 /* The rule for the index-th prunable layer. The list has been checked. */
 nt_rule nt_rules_find(const cJSON *list, const char *layer_name, const char *op_type, int index);
+/* Does an entry of op_types mean this operator of ONNX? */
+bool nt_rules_type_matches(const char *want, const char *op_type);
+/* Does an object of the list speak of this layer? */
+bool nt_rules_entry_matches(const cJSON *entry, const char *layer_name, const char *op_type,
+                            int index);
 /* Every name in op_names must match some layer: NT_EINVAL with the nearest name. */
 nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names, int n,
                                nt_err *e) NT_MUST_CHECK;

@@ -88,8 +88,8 @@ static void take_from_set(selection *s, int set, int64_t count)
  * none. */
 static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const cJSON *rules)
 {
-    nt_rule r = {.sparsity = NAN, .max_per_layer = 1, .entry = -1};
-    double max = 1;
+    nt_rule r = {.sparsity = NAN, .max_per_layer = NAN, .entry = -1};
+    double max = NAN;
 
     for (int i = 0; i < set->n_layers; i++) {
         const nt_channel_layer *l = &c->layers[set->layer[i]];
@@ -99,7 +99,7 @@ static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const c
             return q;
         if (isnan(r.sparsity) || q.sparsity < r.sparsity)
             r = q;
-        max = q.max_per_layer < max ? q.max_per_layer : max;
+        max = fmin(max, q.max_per_layer);
     }
     r.max_per_layer = max;
     return r;
@@ -110,7 +110,7 @@ static void select_local(selection *s, const cJSON *rules)
 {
     for (int i = 0; i < s->c->n_sets; i++) {
         nt_rule r = set_rule(s->c, &s->c->sets[i], rules);
-        double share = r.sparsity < r.max_per_layer ? r.sparsity : r.max_per_layer;
+        double share = fmin(r.sparsity, r.max_per_layer);
 
         if (r.entry >= 0 && !r.total)
             take_from_set(s, i, floor_share(share, s->c->sets[i].n_channels));
@@ -128,11 +128,13 @@ static double mean_score(const selection *s, const nt_channel_set *set)
     return set->n_channels ? sum / set->n_channels : 0;
 }
 
-/* The bound where a global share of all the set's entry names may starve a layer. */
+/* What a global share may take of one set: as the rule says, and else no layer is starved by a
+ * share that leaves more than that. */
 static double bound_of(const nt_rule *r)
 {
-    return r->max_per_layer == 1 && r->sparsity <= NT_PRUNE_GLOBAL_MAX ? NT_PRUNE_GLOBAL_MAX
-                                                                       : r->max_per_layer;
+    if (!isnan(r->max_per_layer))
+        return r->max_per_layer;
+    return r->sparsity <= NT_PRUNE_GLOBAL_MAX ? NT_PRUNE_GLOBAL_MAX : 1;
 }
 
 static void select_entry(selection *s, const cJSON *rules, int entry)
@@ -190,7 +192,7 @@ static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
     for (int i = 0; i < s->c->n_sets; i++) {
         nt_rule r = set_rule(s->c, &s->c->sets[i], o->rules);
 
-        max[i] = r.entry >= 0 ? r.max_per_layer : 0;
+        max[i] = r.entry >= 0 ? fmin(r.max_per_layer, 1) : 0;
     }
     b.max = max;
     st = nt_prune_to_budget(s->removed, s->c, s->score, &b, e);
@@ -305,6 +307,47 @@ nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules, nt_err 
 done:
     nt_free(names);
     return s;
+}
+
+static bool has_type(const nt_channels *c, const char *type)
+{
+    for (int i = 0; i < c->n_layers; i++) {
+        if (nt_rules_type_matches(type, c->layers[i].node->op_type))
+            return true;
+    }
+    return false;
+}
+
+static bool has_match(const nt_channels *c, const cJSON *entry)
+{
+    for (int i = 0; i < c->n_layers; i++) {
+        if (nt_rules_entry_matches(entry, c->layers[i].name, c->layers[i].node->op_type, i))
+            return true;
+    }
+    return false;
+}
+
+nt_status nt_prune_idle_rules(nt_str *out, const nt_channels *c, const cJSON *rules, nt_err *e)
+{
+    const cJSON *entry, *type;
+    int i = 0;
+
+    cJSON_ArrayForEach(entry, rules)
+    {
+        bool told = false;
+
+        cJSON_ArrayForEach(type, cJSON_GetObjectItemCaseSensitive(entry, "op_types"))
+        {
+            if (has_type(c, type->valuestring))
+                continue;
+            nt_str_addf(out, "config_list[%d]: no layer is a '%s'\n", i, type->valuestring);
+            told = true;
+        }
+        if (!told && !has_match(c, entry))
+            nt_str_addf(out, "config_list[%d]: no layer has such a name and such a type\n", i);
+        i++;
+    }
+    return out->failed ? nt_fail_nomem(e) : NT_OK;
 }
 
 nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o, nt_err *e)

@@ -77,6 +77,29 @@ kept()
     cmp masks/conv1.weight.npy <(tar xOf b.nt masks/conv1.weight.npy)
 }
 
+@test "a parameter's mask is called as in the archive, whatever is in its name" {
+    cat >net.json <<'J'
+{"name": "net", "about": "slashes", "input": [1, 4, 4], "classes": 3, "layers":
+  ["flatten", {"linear": "/block/fc1", "out": 6}, "relu", {"linear": "/fc2", "out": "classes"}]}
+J
+    nt-zoo net.json | nt-prune -s 0.5 --export-masks masks >b.nt
+    [ "$(ls masks/*.npy | wc -l)" = 2 ]
+    for f in masks/*; do
+        case $f in *.npy) cmp "$f" <(tar xOf b.nt "$f") ;; esac
+    done
+}
+
+@test "rules that match nothing here are told with -v; a type that nobody has is refused" {
+    echo '[{"sparsity": 0.5, "op_types": ["ConvTranspose2d"]}]' >r.json
+    nt-prune -c r.json a.nt -o b.nt 2>err
+    [ ! -s err ]
+    nt-prune -v -c r.json a.nt -o b.nt 2>err
+    grep -qx "nt-prune: note: config_list\[0\]: no layer is a 'ConvTranspose2d'" err
+    echo '[{"sparsity": 0.5, "op_types": ["Conv3D"]}]' >r.json
+    refuses 2 "did you mean 'Conv3d'?" nt-prune -c r.json a.nt -o c.nt
+    [ ! -e c.nt ]
+}
+
 @test "bad usage is one line and status 2" {
     refuses 2 "one of -s" nt-prune a.nt -o b.nt
     refuses 2 "--sparsity: '1' is not a number" nt-prune -s 1 a.nt -o b.nt

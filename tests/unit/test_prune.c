@@ -97,6 +97,36 @@ NT_TEST(names_that_are_none_are_refused_with_the_nearest)
                    "config_list[0].op_names: an array of names is wanted");
 }
 
+static void assert_idle(const char *rules, const char *lines)
+{
+    nt_model *m = net();
+    nt_channels *c = NULL;
+    cJSON *j = json(rules);
+    nt_str text = {0};
+
+    assert_ok(nt_rules_check(j, e));
+    assert_ok(nt_channels_new(&c, nt_model_graph(m), e));
+    assert_ok(nt_prune_idle_rules(&text, c, j, e));
+    assert_string_equal(text.p ? text.p : "", lines);
+    nt_str_release(&text);
+    nt_channels_free(c);
+    nt_json_free(j);
+    nt_model_free(m);
+}
+
+NT_TEST(rules_that_match_no_layer_are_told)
+{
+    assert_idle("[{\"sparsity\": 0.5, \"op_types\": [\"Conv2d\", \"ConvTranspose\"]},"
+                " {\"exclude\": true, \"op_types\": [\"MatMul\"], \"op_names\": [\"fc1\"]}]",
+                "config_list[0]: no layer is a 'ConvTranspose'\n"
+                "config_list[1]: no layer is a 'MatMul'\n");
+    assert_idle("[{\"sparsity\": 0.5, \"op_types\": [\"Linear\"], \"op_names\": [\"conv*\"]}]",
+                "config_list[0]: no layer has such a name and such a type\n");
+    assert_idle("[{\"sparsity\": 0.5, \"op_types\": [\"default\"]},"
+                " {\"exclude\": true, \"op_names\": [\"fc1\", 0]}]",
+                "");
+}
+
 NT_TEST(naming_the_output_layer_is_refused_but_excluding_it_is_not)
 {
     nt_model *m = net();
@@ -215,6 +245,42 @@ NT_TEST(max_sparsity_per_layer_bounds_a_global_ranking)
              "[\"default\"]}]");
     assert_left(m, 2, 5, 3, 3);
     nt_model_free(m);
+}
+
+/* Two layers of 20 outputs; of a all but one weigh next to nothing. */
+static nt_model *uneven_net(void)
+{
+    nt_model *m = build("[1, 8, 8]", "{\"conv\": \"a\", \"out\": 20}, \"relu\", "
+                                     "{\"conv\": \"b\", \"out\": 20}, \"flatten\", "
+                                     "{\"linear\": \"f\", \"out\": \"classes\"}");
+    nt_tensor *a = nt_graph_find_value(nt_model_graph(m), "a.weight")->data;
+    nt_tensor *b = nt_graph_find_value(nt_model_graph(m), "b.weight")->data;
+
+    for (int64_t i = 0; i < nt_tensor_count(a); i++)
+        nt_tensor_set(a, i, i < 9 ? 1000 : 1);
+    for (int64_t i = 0; i < nt_tensor_count(b); i++)
+        nt_tensor_set(b, i, 1);
+    return m;
+}
+
+static void assert_global(const char *bound, int64_t a, int64_t b)
+{
+    nt_model *m = uneven_net();
+    char rules[200];
+
+    snprintf(rules, sizeof rules,
+             "[{\"total_sparsity\": 0.475%s, \"op_types\": [\"Conv\"]}]", bound);
+    prune(m, rules); /* 19 of 40 */
+    assert_int_equal(left(m, "a.weight"), a);
+    assert_int_equal(left(m, "b.weight"), b);
+    nt_model_free(m);
+}
+
+NT_TEST(a_global_ranking_leaves_a_tenth_of_each_layer_unless_it_is_told_otherwise)
+{
+    assert_global("", 2, 19);
+    assert_global(", \"max_sparsity_per_layer\": 1", 1, 20);
+    assert_global(", \"max_sparsity_per_layer\": 0.5", 10, 11);
 }
 
 NT_TEST(max_sparsity_per_layer_bounds_a_local_share_too)

@@ -95,6 +95,17 @@ NT_TEST(names_are_texts_or_whole_numbers)
                    "config_list[0].op_types: an array of names is wanted");
 }
 
+NT_TEST(types_that_no_operator_has_are_refused_with_the_nearest)
+{
+    assert_checked("[{\"sparsity\": 0.5, \"op_types\": [\"Conv\", \"Conv2D\"]}]",
+                   "config_list[0].op_types: 'Conv2D' is no operator (did you mean 'Conv2d'?)");
+    assert_checked("[{\"exclude\": true, \"op_types\": [\"Abracadabra\"]}]",
+                   "config_list[0].op_types: 'Abracadabra' is no operator");
+    assert_checked("[{\"sparsity\": 0.5, \"op_types\": [\"Linear\", \"ConvTranspose2d\", "
+                   "\"Relu\", \"default\"]}]",
+                   NULL);
+}
+
 NT_TEST(pytorch_names_mean_the_onnx_operators)
 {
     static const char *const list = "[{\"sparsity\": 0.5, \"op_types\": [\"Conv2d\"]},"
@@ -125,7 +136,7 @@ NT_TEST(the_last_entry_that_matches_decides)
     r = find(list, "c", "Gemm", 2);
     assert_int_equal(r.entry, 0);
     assert_false(r.total);
-    assert_float_equal(r.max_per_layer, 1, 0);
+    assert_true(isnan(r.max_per_layer));
 }
 
 NT_TEST(sparsity_per_layer_is_another_word_for_sparsity)
