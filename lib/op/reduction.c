@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The axes that stay make the outer box, those that go the inner one. Where outer neighbours
+ * lie side by side a strip of them is made at once, so that memory is read in rows either way.
+ * Threads take strips; what one strip adds up is added in the order of memory whatever their
+ * number.
+ */
+#include "op/reduction.h"
+
+#include "op/util.h"
+
+#include <math.h>
+#include <stdint.h>
+
+#define LANES 32    /* outputs made at once */
+#define BLOCK 16    /* rows of a strip that are brought to double at once */
+#define SMALL 32768 /* elements below which threads are not worth it */
+
+typedef struct boxes {
+    int n_out, n_in;
+    int64_t out[NT_MAX_RANK], in[NT_MAX_RANK];
+    int64_t out_stride[1][NT_MAX_RANK], in_stride[1][NT_MAX_RANK];
+    int64_t count; /* elements of the inner box */
+} boxes;
+
+static boxes boxes_of(const nt_tensor *x, const bool *gone)
+{
+    boxes b = {.count = 1};
+    int64_t stride[NT_MAX_RANK];
+
+    nt_strides(stride, x->rank, x->dims);
+    for (int i = 0; i < x->rank; i++) {
+        if (gone[i]) {
+            b.in_stride[0][b.n_in] = stride[i];
+            b.in[b.n_in++] = x->dims[i];
+            b.count *= x->dims[i];
+        } else {
+            b.out_stride[0][b.n_out] = stride[i];
+            b.out[b.n_out++] = x->dims[i];
+        }
+    }
+    return b;
+}
+
+/* A few outputs whose inputs lie side by side. */
+typedef struct strip {
+    int64_t x, y, lanes; /* first elements */
+} strip;
+
+typedef struct job {
+    nt_reduction r;
+    boxes b;
+    const nt_tensor *x;
+    nt_tensor *y;
+    /* of the gradient */
+    const nt_tensor *of_y, *dy;
+    nt_tensor *dx;
+} job;
+
+/* All strips of a job, every thread its own. */
+static void for_strips(const job *j, void (*make)(const job *, strip))
+{
+#pragma omp parallel if (nt_tensor_count(j->x) > SMALL)
+    {
+        int64_t y = 0;
+        nt_walk w;
+
+        for (nt_walk_init(&w, j->b.n_out, j->b.out, 1, j->b.out_stride); nt_walk_more(&w);
+             nt_walk_next(&w)) {
+            int64_t most = w.step[0] == 1 ? LANES : 1, strips = (w.len + most - 1) / most;
+
+#pragma omp for schedule(static) nowait
+            for (int64_t i = 0; i < strips; i++) {
+                int64_t at = i * most, left = w.len - at;
+
+                make(j, (strip){w.at[0] + at * w.step[0], y + at, left < most ? left : most});
+            }
+            y += w.len;
+        }
+    }
+}
+
+/* ---- floating-point numbers */
+
+static double start_of(nt_reduction r)
+{
+    switch (r) {
+    case NT_REDUCE_MAX:
+        return -INFINITY;
+    case NT_REDUCE_MIN:
+        return INFINITY;
+    default:
+        return r == NT_REDUCE_PROD;
+    }
+}
+
+#define FOLD(expr)                                                                             \
+    for (int64_t i = 0; i < rows; i++)                                                         \
+        for (int64_t l = 0; l < lanes; l++) {                                                  \
+            double a = acc[l], v = x[i * lanes + l];                                           \
+                                                                                               \
+            acc[l] = expr;                                                                     \
+        }                                                                                      \
+    break
+
+/* acc[l] takes up x[rows][lanes]; top: what is subtracted under an exponential. */
+static void fold(nt_reduction r, double *acc, const double *x, int64_t rows, int64_t lanes,
+                 const double *top)
+{
+    switch (r) {
+    case NT_REDUCE_L1:
+        FOLD(a + fabs(v));
+    case NT_REDUCE_L2:
+    case NT_REDUCE_SUM_SQUARE:
+        FOLD(a + v * v);
+    case NT_REDUCE_LOG_SUM_EXP:
+        FOLD(a + exp(v - top[l]));
+    case NT_REDUCE_MAX: /* a NaN stays */
+        FOLD(v > a || isnan(v) ? v : a);
+    case NT_REDUCE_MIN:
+        FOLD(v < a || isnan(v) ? v : a);
+    case NT_REDUCE_PROD:
+        FOLD(a * v);
+    default:
+        FOLD(a + v);
+    }
+}
+
+/* Rows of a few neighbours as doubles. */
+static void load(double *v, const nt_tensor *x, int64_t at, int64_t rows, int64_t step,
+                 int64_t lanes)
+{
+    const float *f = x->data;
+
+    for (int64_t i = 0; i < rows; i++, v += lanes, at += step)
+        for (int64_t l = 0; l < lanes; l++)
+            v[l] = x->dtype == NT_F32 ? f[at + l] : nt_tensor_get(x, at + l);
+}
+
+/* One row of the inner box, n positions `step` apart, of s.lanes outputs each. A single output
+ * whose inputs lie side by side is made as LANES partial ones. */
+static void fold_row(const job *j, nt_reduction r, double *acc, int64_t at, int64_t n,
+                     int64_t step, int64_t lanes, const double *top)
+{
+    double v[BLOCK * LANES];
+
+    if (lanes == 1 && step == 1) {
+        fold_row(j, r, acc, at, n / LANES, LANES, LANES, top);
+        at += n / LANES * LANES;
+        lanes = n % LANES;
+        n = lanes > 0;
+    }
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t rows = n - i < BLOCK ? n - i : BLOCK;
+
+        load(v, j->x, at + i * step, rows, step, lanes);
+        fold(r, acc, v, rows, lanes, top);
+    }
+}
+
+static bool picks(nt_reduction r)
+{
+    return r == NT_REDUCE_MAX || r == NT_REDUCE_MIN || r == NT_REDUCE_PROD;
+}
+
+static void fold_all(const job *j, nt_reduction r, double *acc, strip s, const double *top)
+{
+    nt_walk w;
+
+    for (int64_t l = 0; l < LANES; l++)
+        acc[l] = start_of(r);
+    for (nt_walk_init(&w, j->b.n_in, j->b.in, 1, j->b.in_stride); nt_walk_more(&w);
+         nt_walk_next(&w))
+        fold_row(j, r, acc, s.x + w.at[0], w.len, w.step[0], s.lanes, top);
+    if (s.lanes > 1)
+        return;
+    fold(picks(r) ? r : NT_REDUCE_SUM, acc, acc + 1, LANES - 1, 1, NULL);
+}
+
+static double finish(nt_reduction r, double acc, double top, int64_t count)
+{
+    switch (r) {
+    case NT_REDUCE_L2:
+        return sqrt(acc);
+    case NT_REDUCE_LOG_SUM:
+        return log(acc);
+    case NT_REDUCE_LOG_SUM_EXP:
+        return log(acc) + top;
+    case NT_REDUCE_MEAN:
+        return acc / (double)count;
+    default:
+        return acc;
+    }
+}
+
+static void make_floats(const job *j, strip s)
+{
+    double acc[LANES], top[LANES] = {0};
+
+    if (j->r == NT_REDUCE_LOG_SUM_EXP) {
+        fold_all(j, NT_REDUCE_MAX, top, s, NULL);
+        for (int64_t l = 0; l < LANES; l++) {
+            top[l] = s.lanes == 1 ? top[0] : top[l];
+            top[l] = isfinite(top[l]) ? top[l] : 0;
+        }
+    }
+    fold_all(j, j->r, acc, s, top);
+    for (int64_t l = 0; l < s.lanes; l++)
+        nt_tensor_set(j->y, s.y + l, finish(j->r, acc[l], top[l], j->b.count));
+}
+
+/* ---- integers */
+
+/* What an integer type holds at most or at least. */
+static int64_t extreme(const nt_tensor *like, bool largest)
+{
+    uint64_t space = 0;
+    nt_tensor one = {.dtype = like->dtype, .data = &space};
+
+    nt_tensor_set(&one, 0, largest ? INFINITY : -INFINITY);
+    return nt_tensor_get_i64(&one, 0);
+}
+
+static int64_t take_up(nt_reduction r, int64_t acc, int64_t v)
+{
+    uint64_t a = (uint64_t)acc, b = (uint64_t)v;
+
+    switch (r) {
+    case NT_REDUCE_L1:
+        return (int64_t)(a + (v < 0 ? 0 - b : b));
+    case NT_REDUCE_SUM_SQUARE:
+        return (int64_t)(a + b * b);
+    case NT_REDUCE_MAX:
+        return v > acc ? v : acc;
+    case NT_REDUCE_MIN:
+        return v < acc ? v : acc;
+    case NT_REDUCE_PROD:
+        return (int64_t)(a * b);
+    default:
+        return (int64_t)(a + b);
+    }
+}
+
+static int64_t reduce_integers(const job *j, int64_t at)
+{
+    int64_t acc = j->r == NT_REDUCE_PROD;
+    nt_walk w;
+
+    if (j->r == NT_REDUCE_MAX || j->r == NT_REDUCE_MIN)
+        acc = extreme(j->x, j->r == NT_REDUCE_MIN);
+    for (nt_walk_init(&w, j->b.n_in, j->b.in, 1, j->b.in_stride); nt_walk_more(&w);
+         nt_walk_next(&w))
+        for (int64_t i = 0; i < w.len; i++)
+            acc = take_up(j->r, acc, nt_tensor_get_i64(j->x, at + w.at[0] + i * w.step[0]));
+    return j->r == NT_REDUCE_MEAN && j->b.count ? acc / j->b.count : acc;
+}
+
+static void make_integers(const job *j, strip s)
+{
+    for (int64_t l = 0; l < s.lanes; l++)
+        nt_tensor_set_i64(j->y, s.y + l, reduce_integers(j, s.x + l));
+}
+
+static bool is_float(nt_dtype t)
+{
+    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
+}
+
+void nt_reduction_eval(nt_tensor *y, const nt_tensor *x, const bool *gone, nt_reduction r)
+{
+    bool by_floats = is_float(x->dtype) || r == NT_REDUCE_L2 || r == NT_REDUCE_LOG_SUM ||
+                     r == NT_REDUCE_LOG_SUM_EXP;
+    job j = {.r = r, .b = boxes_of(x, gone), .x = x, .y = y};
+
+    for_strips(&j, by_floats ? make_floats : make_integers);
+}
+
+/* ---- gradients */
+
+/* How many elements of one output's share hold v; *product of the others. */
+static int64_t count_equal(const job *j, int64_t at, float v, double *product)
+{
+    const float *x = (const float *)j->x->data + at;
+    int64_t n = 0;
+    nt_walk w;
+
+    *product = 1;
+    for (nt_walk_init(&w, j->b.n_in, j->b.in, 1, j->b.in_stride); nt_walk_more(&w);
+         nt_walk_next(&w))
+        for (int64_t i = 0; i < w.len; i++) {
+            float k = x[w.at[0] + i * w.step[0]];
+
+            n += k == v;
+            *product *= k == v ? 1 : k;
+        }
+    return n;
+}
+
+/* What the slopes of one output have in common. */
+typedef struct common {
+    double y;
+    int64_t count; /* of the inner box */
+    int64_t ties;  /* MAX, MIN: that share the extreme; PROD: zeros */
+    double others; /* PROD: the product of all that are not zero */
+} common;
+
+/* d y / d x */
+static double slope(nt_reduction r, double x, const common *c)
+{
+    switch (r) {
+    case NT_REDUCE_L1:
+        return (x > 0) - (x < 0);
+    case NT_REDUCE_L2:
+        return c->y > 0 ? x / c->y : 0;
+    case NT_REDUCE_LOG_SUM:
+        return exp(-c->y);
+    case NT_REDUCE_LOG_SUM_EXP:
+        return exp(x - c->y);
+    case NT_REDUCE_MAX:
+    case NT_REDUCE_MIN:
+        return x == c->y ? 1 / (double)c->ties : 0;
+    case NT_REDUCE_MEAN:
+        return 1 / (double)c->count;
+    case NT_REDUCE_PROD:
+        return c->ties == 0 ? c->others / x : c->ties == 1 && x == 0 ? c->others : 0;
+    case NT_REDUCE_SUM_SQUARE:
+        return 2 * x;
+    default:
+        return 1;
+    }
+}
+
+static void pull_one(const job *j, int64_t at, int64_t out)
+{
+    const float *x = (const float *)j->x->data + at;
+    float *dx = (float *)j->dx->data + at, y = ((const float *)j->of_y->data)[out];
+    double dy = ((const float *)j->dy->data)[out];
+    common c = {.y = y, .count = j->b.count};
+    nt_walk w;
+
+    if (picks(j->r))
+        c.ties = count_equal(j, at, j->r == NT_REDUCE_PROD ? 0 : y, &c.others);
+    for (nt_walk_init(&w, j->b.n_in, j->b.in, 1, j->b.in_stride); nt_walk_more(&w);
+         nt_walk_next(&w))
+        for (int64_t i = 0; i < w.len; i++) {
+            int64_t k = w.at[0] + i * w.step[0];
+
+            dx[k] = (float)(slope(j->r, x[k], &c) * dy);
+        }
+}
+
+static void pull(const job *j, strip s)
+{
+    for (int64_t l = 0; l < s.lanes; l++)
+        pull_one(j, s.x + l, s.y + l);
+}
+
+void nt_reduction_grad(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y,
+                       const nt_tensor *dy, const bool *gone, nt_reduction r)
+{
+    job j = {.r = r, .b = boxes_of(x, gone), .x = x, .of_y = y, .dy = dy, .dx = dx};
+
+    for_strips(&j, pull);
+}
