@@ -7,6 +7,7 @@
 
 /* Each names a `const nt_op nt_op_NAME[]` that ends with an entry without a name. */
 #define TABLES(X)                                                                              \
+    X(argmax)                                                                                  \
     X(arith)                                                                                   \
     X(batchnorm)                                                                               \
     X(cast)                                                                                    \
@@ -15,6 +16,8 @@
     X(concat)                                                                                  \
     X(constant)                                                                                \
     X(conv)                                                                                    \
+    X(cumsum)                                                                                  \
+    X(det)                                                                                     \
     X(dropout)                                                                                 \
     X(elementary)                                                                              \
     X(elu)                                                                                     \
@@ -46,7 +49,9 @@
     X(squeeze)                                                                                 \
     X(swish)                                                                                   \
     X(tanh)                                                                                    \
+    X(topk)                                                                                    \
     X(transpose)                                                                               \
+    X(trilu)                                                                                   \
     X(where)
 
 #define DECLARE(table) extern const nt_op nt_op_##table[];
