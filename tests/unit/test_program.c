@@ -145,6 +145,7 @@ NT_TEST(below_three_axes_every_layout_is_the_plain_one)
 
     assert_int_equal(as(&f, x, NT_FMT_C16, NT_F32), x);
     assert_int_equal(f.p->n_step, 0);
+    assert_int_equal(nt_program_desc(f.p, as(&f, x, NT_FMT_C16, NT_BF16))->fmt, NT_FMT_PLAIN);
     close_program(&f);
 }
 
