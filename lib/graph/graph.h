@@ -147,6 +147,10 @@ typedef struct nt_graph_ops {
                       nt_err *e);
     /* Identity-like at inference (Identity, Dropout): output 0 equals input 0. */
     bool (*is_identity)(const nt_node *n);
+    /* Are the outputs' extents found only by computing them (NonZero)? Then this makes them, also
+     * those left out may stay NULL, and eval is not asked. NULL: no operator is such. */
+    bool (*is_made)(const nt_node *n);
+    nt_status (*make)(const nt_node *n, const nt_tensor *const *in, nt_tensor **out, nt_err *e);
 } nt_graph_ops;
 
 /* Empty, of IR version 8 and opset 17. */

@@ -34,6 +34,9 @@ nt_status nt_attr_put(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e) NT_M
 
 /* pass_infer.c: types and shapes of one node's outputs, held against what the file declared. */
 nt_status nt_node_infer(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK;
+/* part.c: the outputs from these inputs, of the extents that were inferred; none on failure. */
+nt_status nt_node_compute(nt_tensor **out, const nt_graph *g, const nt_node *n,
+                          const nt_tensor *const *in, nt_err *e) NT_MUST_CHECK;
 /* pass_fold.c: nt_pass_fold; without `rename` every value keeps its name. */
 nt_status nt_graph_fold(nt_graph *g, size_t max_bytes, bool rename, int *n_folded,
                         nt_err *e) NT_MUST_CHECK;

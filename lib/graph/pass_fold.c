@@ -45,6 +45,15 @@ static bool inputs_fold(const nt_node *n)
     return n_const > 0; /* what needs no input draws random numbers */
 }
 
+/* What is made whatever its size is not more than a few numbers for each that goes in. */
+static bool is_made(const nt_graph *g, const nt_node *n)
+{
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] && n->out[i]->pinned)
+            return false;
+    return g->ops->is_made && g->ops->is_made(n);
+}
+
 static bool outputs_fold(const nt_node *n, size_t max_bytes)
 {
     size_t in = 0, out = 0;
@@ -66,22 +75,6 @@ static bool outputs_fold(const nt_node *n, size_t max_bytes)
             return false;
     }
     return max_bytes == 0 || out <= max_bytes || out <= in;
-}
-
-static nt_status make_outputs(nt_tensor **out, const nt_node *n, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    for (int i = 0; i < n->n_out; i++) {
-        int64_t dims[NT_MAX_RANK];
-
-        if (!n->out[i])
-            continue;
-        nt_value_shape(n->out[i], dims);
-        NT_TRY(nt_tensor_new(&out[i], n->out[i]->dtype, n->out[i]->rank, dims, e));
-    }
-done:
-    return s;
 }
 
 /* "fc.weight", transposed, is still "fc.weight": layers are called after it. */
@@ -138,8 +131,7 @@ static nt_status fold(bool *folded, nt_graph *g, nt_node *n, bool rename, nt_err
         goto done;
     }
     gather_inputs(in, &bare, n);
-    NT_TRY(make_outputs(out, n, e));
-    s = g->ops->eval(n, in, out, &ignored);
+    s = nt_node_compute(out, g, n, in, &ignored);
     if (s == NT_OK) {
         become_constant(g, n, out, rename);
         *folded = true;
@@ -165,7 +157,8 @@ nt_status nt_graph_fold(nt_graph *g, size_t max_bytes, bool rename, int *n_folde
         bool folded = false;
 
         NT_TRY(nt_node_infer(g, g->nodes[i], e));
-        if (inputs_fold(g->nodes[i]) && outputs_fold(g->nodes[i], max_bytes))
+        if (inputs_fold(g->nodes[i]) &&
+            (is_made(g, g->nodes[i]) || outputs_fold(g->nodes[i], max_bytes)))
             NT_TRY(fold(&folded, g, g->nodes[i], rename, e));
         count += folded;
     }

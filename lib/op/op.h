@@ -66,6 +66,10 @@ typedef struct nt_op {
      * lowering. in[i] is NULL where left out; outputs are made (type, shape) and distinct. */
     nt_status (*eval)(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e);
+    /* Instead of eval where the outputs' extents are found only by computing them (NonZero):
+     * makes out[i] (NULL before; may stay so where n->out[i] is left out). What was made when
+     * it fails is the caller's to free. infer leaves those extents unknown. */
+    nt_status (*make)(const nt_node *n, const nt_tensor *const *in, nt_tensor **out, nt_err *e);
     /* fp32: from inputs, outputs and the outputs' gradients (NULL: zero) the inputs'
      * gradients; din[i] is NULL where not wanted, else overwritten. NULL: no gradient flows. */
     nt_status (*grad)(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,

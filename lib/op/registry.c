@@ -33,6 +33,8 @@
     X(leakyrelu)                                                                               \
     X(matmul)                                                                                  \
     X(minmax)                                                                                  \
+    X(nms)                                                                                     \
+    X(nonzero)                                                                                 \
     X(pad)                                                                                     \
     X(pool)                                                                                    \
     X(pow)                                                                                     \
@@ -52,6 +54,7 @@
     X(topk)                                                                                    \
     X(transpose)                                                                               \
     X(trilu)                                                                                   \
+    X(unique)                                                                                  \
     X(where)
 
 #define DECLARE(table) extern const nt_op nt_op_##table[];
@@ -258,9 +261,23 @@ static bool is_identity(const nt_node *n)
     return n->op->flags & NT_OPF_IDENTITY;
 }
 
+static bool is_made(const nt_node *n)
+{
+    return n->op->make != NULL;
+}
+
+static nt_status make(const nt_node *n, const nt_tensor *const *in, nt_tensor **out, nt_err *e)
+{
+    nt_status s = n->op->make(n, in, out, e);
+
+    if (s != NT_OK)
+        prefix(e, n, n->op);
+    return s;
+}
+
 const nt_graph_ops *nt_ops_table(void)
 {
-    static const nt_graph_ops ops = {find, infer, eval, is_identity};
+    static const nt_graph_ops ops = {find, infer, eval, is_identity, is_made, make};
 
     return &ops;
 }

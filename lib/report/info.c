@@ -191,7 +191,7 @@ nt_status nt_info_operators(nt_str *out, nt_err *e)
 
         nt_table_cell(t, "%s", op->name);
         nt_table_cell(t, "%d-%d", op->since, op->until ? op->until : NT_OPSET_MAX);
-        nt_table_cell(t, "%s", op->eval || op->lower ? "yes" : "no");
+        nt_table_cell(t, "%s", op->eval || op->lower || op->make ? "yes" : "no");
         nt_table_cell(t, "%s", op->grad || op->lower_grad ? "yes" : "no");
         nt_table_cell(t, "%s", op->couple ? "yes" : "frozen");
     }
@@ -212,7 +212,7 @@ cJSON *nt_info_operators_json(void)
         if (!j || !cJSON_AddItemToArray(a, j) || !nt_json_add_str(j, "name", op->name) ||
             !nt_json_add_i64(j, "opset_first", op->since) ||
             !nt_json_add_i64(j, "opset_last", op->until ? op->until : NT_OPSET_MAX) ||
-            !cJSON_AddBoolToObject(j, "run", op->eval || op->lower) ||
+            !cJSON_AddBoolToObject(j, "run", op->eval || op->lower || op->make) ||
             !cJSON_AddBoolToObject(j, "train", op->grad || op->lower_grad) ||
             !cJSON_AddBoolToObject(j, "prune", op->couple != NULL))
             a = NULL;

@@ -196,7 +196,8 @@ static bool fake_is_identity(const nt_node *n)
     return strcmp(n->op_type, "Identity") == 0 || strcmp(n->op_type, "Dropout") == 0;
 }
 
-static const nt_graph_ops fake_ops = {fake_find, fake_infer, fake_eval, fake_is_identity};
+static const nt_graph_ops fake_ops = {
+    .find = fake_find, .infer = fake_infer, .eval = fake_eval, .is_identity = fake_is_identity};
 
 /* ---- building */
 
