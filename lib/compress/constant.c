@@ -8,7 +8,7 @@
 #include "compress/constant.h"
 
 #include "base/alloc.h"
-#include "exec/plan.h"
+#include "exec/staged.h"
 #include "graph/pass.h"
 
 #include <math.h>
@@ -139,15 +139,15 @@ static void watch(reader *r, const nt_tensor *x, bool first)
     }
 }
 
-static nt_status run_twice(reader *r, int n, nt_plan *plan, nt_err *e)
+static nt_status run_twice(reader *r, int n, nt_staged *net, nt_err *e)
 {
     nt_status s = NT_OK;
 
     for (int run = 0; run < 2; run++) {
-        nt_plan_fill_noise(plan, (uint64_t)run);
-        NT_TRY(nt_plan_forward(plan, e));
+        nt_staged_fill_noise(net, (uint64_t)run);
+        NT_TRY(nt_staged_forward(net, e));
         for (int i = 0; i < n; i++) {
-            const nt_tensor *x = nt_plan_kept(plan, r[i].x->name);
+            const nt_tensor *x = nt_staged_kept(net, r[i].x->name);
 
             if (!x)
                 NT_TRY(nt_fail(e, NT_EINVAL, "value '%s' can't be looked at", r[i].x->name));
@@ -164,7 +164,7 @@ static nt_status look(reader *r, int n, const nt_graph *g, nt_err *e)
     const char **keep = nt_calloc((size_t)n + 1, sizeof *keep);
     int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, 1);
     nt_device *dev = NULL;
-    nt_plan *plan = NULL;
+    nt_staged *net = NULL;
     nt_plan_opts o = {.no_fusion = true, .keep = keep};
 
     if (!keep || !dims)
@@ -177,10 +177,10 @@ static nt_status look(reader *r, int n, const nt_graph *g, nt_err *e)
     }
     o.dims = (const int64_t(*)[NT_MAX_RANK])dims;
     NT_TRY(nt_device_new(&dev, 1, e));
-    NT_TRY(nt_plan_new(&plan, g, dev, &o, e));
-    NT_TRY(run_twice(r, n, plan, e));
+    NT_TRY(nt_staged_new(&net, g, dev, &o, e));
+    NT_TRY(run_twice(r, n, net, e));
 done:
-    nt_plan_free(plan);
+    nt_staged_free(net);
     nt_device_free(dev);
     nt_free(keep);
     nt_free(dims);

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "exec/plan.h"
+#include "exec/staged.h"
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
 
@@ -54,14 +54,14 @@ static double relative_error(const nt_tensor *a, const nt_tensor *b)
     return b2 > 0 ? sqrt(d2 / b2) : sqrt(d2);
 }
 
-static nt_status compare(const nt_plan *a, const nt_plan *b, const nt_graph *g, double limit,
+static nt_status compare(const nt_staged *a, const nt_staged *b, const nt_graph *g, double limit,
                          nt_err *e)
 {
     for (int i = 0; i < g->n_outputs; i++) {
-        const nt_tensor *x = nt_plan_output(a, i), *y = nt_plan_output(b, i);
+        const nt_tensor *x = nt_staged_output(a, i), *y = nt_staged_output(b, i);
         double d;
 
-        if (!x || !nt_tensor_same_shape(x, y))
+        if (!x || !y || !nt_tensor_same_shape(x, y))
             return nt_fail(e, NT_EMISSED, "output '%s' has another shape in the written file",
                            g->outputs[i]->name);
         d = relative_error(x, y);
@@ -78,7 +78,7 @@ nt_status nt_verify_onnx(const char *path, const nt_graph *g, const nt_graph_ops
     nt_status s = NT_OK;
     nt_graph *file = NULL, *ref = NULL;
     nt_device *dev = NULL;
-    nt_plan *a = NULL, *b = NULL;
+    nt_staged *a = NULL, *b = NULL;
     nt_onnx_export plain = *x;
     int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, 1);
     nt_plan_opts o = {.dims = (const int64_t(*)[NT_MAX_RANK])dims};
@@ -93,16 +93,16 @@ nt_status nt_verify_onnx(const char *path, const nt_graph *g, const nt_graph_ops
                        file->n_inputs, file->n_outputs, g->n_inputs, g->n_outputs));
     NT_TRY(nt_onnx_export_graph(&ref, g, &plain, e));
     NT_TRY(nt_device_new(&dev, 1, e));
-    NT_TRY(nt_plan_new(&a, file, dev, &o, e));
-    NT_TRY(nt_plan_new(&b, ref, dev, &o, e));
-    nt_plan_fill_noise(a, 0);
-    nt_plan_fill_noise(b, 0);
-    NT_TRY(nt_plan_forward(a, e));
-    NT_TRY(nt_plan_forward(b, e));
+    NT_TRY(nt_staged_new(&a, file, dev, &o, e));
+    NT_TRY(nt_staged_new(&b, ref, dev, &o, e));
+    nt_staged_fill_noise(a, 0);
+    nt_staged_fill_noise(b, 0);
+    NT_TRY(nt_staged_forward(a, e));
+    NT_TRY(nt_staged_forward(b, e));
     NT_TRY(compare(a, b, g, x->fp16 ? 1e-2 : 1e-5, e));
 done:
-    nt_plan_free(a);
-    nt_plan_free(b);
+    nt_staged_free(a);
+    nt_staged_free(b);
     nt_device_free(dev);
     nt_graph_free(file);
     nt_graph_free(ref);

@@ -143,6 +143,7 @@ typedef struct dnn_prim {
     dnnl_exec_arg_t *exec; /* n of them; the scratch memory, if any, is the last */
     int *from;             /* the caller's argument of each; -1: scratch */
     void **handle;         /* what each holds now */
+    bool idle;             /* the result has no elements, which oneDNN does not like to compute */
 } dnn_prim;
 
 static nt_status run(nt_prim *base, void *const *arg, void *scratch, nt_err *e)
@@ -150,6 +151,8 @@ static nt_status run(nt_prim *base, void *const *arg, void *scratch, nt_err *e)
     dnn_prim *p = (dnn_prim *)base;
     dnnl_status_t st = dnnl_success;
 
+    if (p->idle)
+        return NT_OK;
     for (int i = 0; i < p->n; i++) {
         void *h = p->from[i] < 0 ? scratch : arg[p->from[i]];
 
@@ -216,8 +219,10 @@ nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, 
     snprintf(p->base.impl, sizeof p->base.impl, "%s", dnn_pd_impl(pd));
     if (dnnl_primitive_create(&p->prim, pd) != dnnl_success)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "oneDNN cannot make %s", p->base.impl));
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        p->idle = p->idle || (args[i].id == DNNL_ARG_DST && !dnn_pd_bytes(pd, DNNL_ARG_DST));
         NT_TRY(add_memory(p, dev, pd, args[i].id, args[i].from, e));
+    }
     NT_TRY(add_memory(p, dev, pd, DNNL_ARG_SCRATCHPAD, -1, e));
     p->base.scratch = dnn_pd_bytes(pd, DNNL_ARG_SCRATCHPAD);
     *out = &p->base;

@@ -2,7 +2,7 @@
 #include "report/profile.h"
 
 #include "base/alloc.h"
-#include "exec/plan.h"
+#include "exec/staged.h"
 #include "graph/pass.h"
 #include "op/op.h"
 #include "report/timing.h"
@@ -100,12 +100,12 @@ static nt_status count_layers(nt_profile *p, const nt_graph *g, nt_err *e)
 
 /* ---- measuring */
 
-static nt_status time_runs(nt_profile *p, nt_plan *plan, const nt_profile_opts *o, nt_err *e)
+static nt_status time_runs(nt_profile *p, nt_staged *net, const nt_profile_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_timing t;
 
-    NT_TRY(nt_timing_forward(&t, plan, o->warmup ? o->warmup : 5, o->runs, e));
+    NT_TRY(nt_timing_forward(&t, net, o->warmup ? o->warmup : 5, o->runs, e));
     p->execution_time_ms = t.median_ms;
     p->time_min_ms = t.min_ms;
     p->time_max_ms = t.max_ms;
@@ -127,19 +127,19 @@ static nt_layer_profile *find_layer(nt_profile *p, const nt_graph *g, const nt_n
 
 /* The mean time of each step goes to the layer it belongs to; what has no layer of its own (a
  * change of layout) to the layer before it. */
-static nt_status time_layers(nt_profile *p, const nt_graph *g, nt_plan *plan, nt_err *e)
+static nt_status time_layers(nt_profile *p, const nt_graph *g, nt_staged *net, nt_err *e)
 {
     enum { REPEAT = 20 };
     nt_status s = NT_OK;
-    double *ms = nt_calloc((size_t)nt_plan_n_steps(plan) + 1, sizeof *ms);
+    double *ms = nt_calloc((size_t)nt_staged_n_steps(net) + 1, sizeof *ms);
     nt_layer_profile *last = p->n_layers ? p->layers : NULL;
 
     if (!ms)
         return nt_fail_nomem(e);
     for (int r = 0; r < REPEAT; r++)
-        NT_TRY(nt_plan_forward_timed(plan, ms, e));
-    for (int i = 0; i < nt_plan_n_steps(plan); i++) {
-        nt_step_info info = nt_plan_step(plan, i);
+        NT_TRY(nt_staged_forward_timed(net, ms, e));
+    for (int i = 0; i < nt_staged_n_steps(net); i++) {
+        nt_step_info info = nt_staged_step(net, i);
         nt_layer_profile *l = info.node ? find_layer(p, g, info.node) : NULL;
 
         last = l ? l : last;
@@ -158,21 +158,21 @@ static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
     nt_status s = NT_OK;
     int64_t(*dims)[NT_MAX_RANK] = NULL;
     nt_plan_opts po = {.compute = o->compute};
-    nt_plan *plan = NULL;
+    nt_staged *net = NULL;
 
     p->batch = o->batch ? o->batch : 1;
     dims = nt_pass_input_dims(g, p->batch);
     if (!dims)
         return nt_fail_nomem(e);
     po.dims = (const int64_t(*)[NT_MAX_RANK])dims;
-    NT_TRY(nt_plan_new(&plan, g, dev, &po, e));
-    nt_plan_fill_noise(plan, 0);
-    NT_TRY(time_runs(p, plan, o, e));
+    NT_TRY(nt_staged_new(&net, g, dev, &po, e));
+    nt_staged_fill_noise(net, 0);
+    NT_TRY(time_runs(p, net, o, e));
     if (o->layers)
-        NT_TRY(time_layers(p, g, plan, e));
-    p->peak_memory_bytes = (int64_t)(nt_plan_arena_bytes(plan) + nt_plan_const_bytes(plan));
+        NT_TRY(time_layers(p, g, net, e));
+    p->peak_memory_bytes = (int64_t)(nt_staged_arena_bytes(net) + nt_staged_const_bytes(net));
 done:
-    nt_plan_free(plan);
+    nt_staged_free(net);
     nt_free(dims);
     return s;
 }

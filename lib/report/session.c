@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/noise.h"
-#include "exec/plan.h"
+#include "exec/staged.h"
 #include "graph/tensor_io.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 
 struct nt_session {
     const nt_graph *g;
-    nt_plan *plan;
+    nt_staged *net;
     nt_tensor **in; /* by graph input, owned */
     int64_t (*dims)[NT_MAX_RANK];
 };
@@ -164,9 +164,9 @@ nt_status nt_session_new(nt_session **out, const nt_graph *g, nt_device *dev,
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(read_inputs(r, o, e));
     po.dims = (const int64_t(*)[NT_MAX_RANK])r->dims;
-    NT_TRY(nt_plan_new(&r->plan, g, dev, &po, e));
+    NT_TRY(nt_staged_new(&r->net, g, dev, &po, e));
     for (int i = 0; i < g->n_inputs; i++)
-        memcpy(nt_plan_input(r->plan, i)->data, r->in[i]->data, nt_tensor_bytes(r->in[i]));
+        memcpy(nt_staged_input(r->net, i)->data, r->in[i]->data, nt_tensor_bytes(r->in[i]));
     *out = r;
     r = NULL;
 done:
@@ -182,13 +182,13 @@ void nt_session_free(nt_session *r)
         nt_tensor_free(r->in[i]);
     nt_free(r->in);
     nt_free(r->dims);
-    nt_plan_free(r->plan);
+    nt_staged_free(r->net);
     nt_free(r);
 }
 
 nt_status nt_session_run(nt_session *r, nt_err *e)
 {
-    return nt_plan_forward(r->plan, e);
+    return nt_staged_forward(r->net, e);
 }
 
 /* ---- outputs */
@@ -214,7 +214,7 @@ nt_status nt_session_save(const nt_session *r, const char *dir, nt_err *e)
         nt_free(name);
         if (!path)
             NT_TRY(nt_fail_nomem(e));
-        NT_TRY(nt_npy_save(path, nt_plan_output(r->plan, i), e));
+        NT_TRY(nt_npy_save(path, nt_staged_output(r->net, i), e));
         nt_free(path);
         path = NULL;
     }
@@ -226,7 +226,7 @@ done:
 nt_status nt_session_describe(const nt_session *r, nt_str *out, nt_err *e)
 {
     for (int i = 0; i < r->g->n_outputs; i++) {
-        const nt_tensor *t = nt_plan_output(r->plan, i);
+        const nt_tensor *t = nt_staged_output(r->net, i);
         int64_t n = nt_tensor_count(t);
         double lo = INFINITY, hi = -INFINITY, sum = 0;
         char shape[128];
@@ -301,7 +301,7 @@ nt_status nt_session_expect(nt_mismatch *out, const nt_session *r, const char *s
     NT_TRY(nt_tensor_load(&v, &n, path, e));
     if (n != 1)
         NT_TRY(nt_fail(e, NT_EINVAL, "%s: %zu tensors, want one", path, n));
-    got = nt_plan_output(r->plan, k);
+    got = nt_staged_output(r->net, k);
     if (got->dtype != v[0].t->dtype || !nt_tensor_same_shape(got, v[0].t))
         NT_TRY(nt_fail(e, NT_EMISSED, "output '%s' is %s %s, expected %s %s",
                        r->g->outputs[k]->name, nt_dtype_name(got->dtype),
@@ -317,5 +317,5 @@ done:
 
 nt_status nt_session_time(nt_timing *out, nt_session *r, int n, nt_err *e)
 {
-    return nt_timing_forward(out, r->plan, 3, n, e);
+    return nt_timing_forward(out, r->net, 3, n, e);
 }

@@ -17,7 +17,7 @@ static int by_value(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-nt_status nt_timing_forward(nt_timing *out, nt_plan *plan, int warmup, int runs, nt_err *e)
+nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs, nt_err *e)
 {
     nt_status s = NT_OK;
     int most = runs ? runs : MOST, n = 0;
@@ -26,12 +26,12 @@ nt_status nt_timing_forward(nt_timing *out, nt_plan *plan, int warmup, int runs,
     if (!ms)
         return nt_fail_nomem(e);
     for (int i = 0; i < warmup; i++)
-        NT_TRY(nt_plan_forward(plan, e));
+        NT_TRY(nt_staged_forward(net, e));
     begin = nt_clock_ms();
     while (n < most && (runs || n < FEWEST || nt_clock_ms() - begin < ENOUGH_MS)) {
         double t0 = nt_clock_ms();
 
-        NT_TRY(nt_plan_forward(plan, e));
+        NT_TRY(nt_staged_forward(net, e));
         ms[n++] = nt_clock_ms() - t0;
     }
     qsort(ms, (size_t)n, sizeof *ms, by_value);

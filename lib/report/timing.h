@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* timing.h - how long a plan's forward run takes. */
+/* timing.h - how long a forward run takes. */
 #ifndef NT_REPORT_TIMING_H
 #define NT_REPORT_TIMING_H
 
-#include "exec/plan.h"
+#include "exec/staged.h"
 
 typedef struct nt_timing {
     double median_ms, min_ms, max_ms;
@@ -11,7 +11,7 @@ typedef struct nt_timing {
 } nt_timing;
 
 /* After `warmup` runs. runs 0: as many as half a second holds, 11 to 101. */
-nt_status nt_timing_forward(nt_timing *out, nt_plan *plan, int warmup, int runs, nt_err *e)
+nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs, nt_err *e)
     NT_MUST_CHECK;
 
 #endif

@@ -5,20 +5,13 @@
 
 #include <string.h>
 
-typedef struct sized {
-    int64_t n;
-    nt_plan *plan;
-    bool stale;
-} sized;
-
 struct nt_batch_plan {
     const nt_graph *g;
     nt_device *dev;
     nt_plan_opts o;
     int64_t chw[3];
     int64_t classes;
-    sized *v;
-    int n_sizes;
+    nt_staged *net;
 };
 
 /* Can the value take samples of c x h x w, as they are or as rows? */
@@ -57,15 +50,19 @@ static nt_status check_input(const nt_graph *g, const int64_t chw[3], int64_t n,
     return NT_OK;
 }
 
-static nt_status check_output(int64_t *classes, const nt_plan *p, const nt_graph *g, int64_t n,
+/* A run, on zeros, where its shape is not known without one. */
+static nt_status check_output(int64_t *classes, nt_staged *net, const nt_graph *g, int64_t n,
                               nt_err *e)
 {
-    const nt_tensor *t = nt_plan_output(p, 0);
+    nt_status s = nt_staged_output(net, 0) ? NT_OK : nt_staged_forward(net, e);
+    const nt_tensor *t = nt_staged_output(net, 0);
     char shape[96];
     bool ok = t != NULL && t->dtype == NT_F32 && t->rank >= 2 && t->dims[0] == n;
 
     for (int i = 2; ok && i < t->rank; i++)
         ok = t->dims[i] == 1;
+    if (s != NT_OK)
+        return s;
     if (!ok)
         return nt_fail(e, NT_EUNSUPPORTED, "output '%s' is %s, want float32 of [N,classes]",
                        g->outputs[0]->name,
@@ -74,32 +71,25 @@ static nt_status check_output(int64_t *classes, const nt_plan *p, const nt_graph
     return NT_OK;
 }
 
-/* Adds the plan for batch size n. */
-static nt_status add_size(nt_batch_plan *b, int64_t n, nt_err *e)
+/* b->net from now on for batch size n. */
+static nt_status set_size(nt_batch_plan *b, int64_t n, nt_err *e)
 {
     nt_status s = NT_OK;
     int64_t dims[1][NT_MAX_RANK] = {{n}};
+    const int64_t(*shapes)[NT_MAX_RANK] = (const int64_t(*)[NT_MAX_RANK])dims;
     const nt_value *in = b->g->inputs[0];
     nt_plan_opts o = b->o;
-    sized *v, new = {.n = n};
 
     NT_TRY(check_input(b->g, b->chw, n, e));
     if (in->rank == 2)
         dims[0][1] = b->chw[0] * b->chw[1] * b->chw[2];
     else
         memcpy(&dims[0][1], b->chw + (in->rank == 3), (size_t)(in->rank - 1) * sizeof **dims);
-    o.dims = (const int64_t(*)[NT_MAX_RANK])dims;
-    NT_TRY(nt_plan_new(&new.plan, b->g, b->dev, &o, e));
-    NT_TRY(check_output(&b->classes, new.plan, b->g, n, e));
-    if ((v = nt_realloc(b->v, (size_t)b->n_sizes + 1, sizeof *v)) == NULL) {
-        s = nt_fail_nomem(e);
-        goto done;
-    }
-    b->v = v;
-    b->v[b->n_sizes++] = new;
-    new.plan = NULL;
+    o.dims = shapes;
+    NT_TRY(b->net ? nt_staged_shape(b->net, shapes, e)
+                  : nt_staged_new(&b->net, b->g, b->dev, &o, e));
+    NT_TRY(check_output(&b->classes, b->net, b->g, n, e));
 done:
-    nt_plan_free(new.plan);
     return s;
 }
 
@@ -115,7 +105,7 @@ nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *d
     b->dev = dev;
     b->o = *o;
     memcpy(b->chw, chw, sizeof b->chw);
-    NT_TRY(add_size(b, n, e));
+    NT_TRY(set_size(b, n, e));
     *out = b;
     b = NULL;
 done:
@@ -127,9 +117,7 @@ void nt_batch_plan_free(nt_batch_plan *b)
 {
     if (b == NULL)
         return;
-    for (int i = 0; i < b->n_sizes; i++)
-        nt_plan_free(b->v[i].plan);
-    nt_free(b->v);
+    nt_staged_free(b->net);
     nt_free(b);
 }
 
@@ -140,35 +128,18 @@ int64_t nt_batch_plan_classes(const nt_batch_plan *b)
 
 void nt_batch_plan_touch(nt_batch_plan *b)
 {
-    for (int i = 0; i < b->n_sizes; i++)
-        b->v[i].stale = true;
+    nt_staged_touch(b->net);
 }
 
-static nt_status find_size(sized **out, nt_batch_plan *b, int64_t n, nt_err *e)
+const nt_tensor *nt_batch_plan_output(const nt_batch_plan *b)
 {
-    nt_status s = NT_OK;
-    sized *v = NULL;
-
-    for (int i = 0; i < b->n_sizes; i++)
-        if (b->v[i].n == n)
-            v = &b->v[i];
-    if (v == NULL) {
-        NT_TRY(add_size(b, n, e));
-        v = &b->v[b->n_sizes - 1];
-    }
-    if (v->stale)
-        NT_TRY(nt_plan_refresh(v->plan, e));
-    v->stale = false;
-    *out = v;
-done:
-    return s;
+    return nt_staged_output(b->net, 0);
 }
 
 nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t *y, int64_t n,
                                 uint64_t run, nt_plan **plan, nt_err *e)
 {
     nt_status s = NT_OK;
-    sized *v;
     nt_tensor *in;
 
     for (int64_t i = 0; y != NULL && i < n; i++)
@@ -176,12 +147,13 @@ nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t 
             return nt_fail(e, NT_EFORMAT,
                            "label %d is outside [0, %lld), the network's outputs", (int)y[i],
                            (long long)b->classes);
-    NT_TRY(find_size(&v, b, n, e));
-    in = nt_plan_input(v->plan, 0);
+    NT_TRY(set_size(b, n, e));
+    in = nt_staged_input(b->net, 0);
     memcpy(in->data, x, nt_tensor_bytes(in));
-    nt_plan_set_run(v->plan, run);
-    NT_TRY(nt_plan_forward(v->plan, e));
-    *plan = v->plan;
+    *plan = nt_staged_plan(b->net);
+    if (*plan)
+        nt_plan_set_run(*plan, run);
+    NT_TRY(nt_staged_forward(b->net, e));
 done:
     return s;
 }

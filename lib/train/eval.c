@@ -190,7 +190,7 @@ nt_status nt_evaluator_run(nt_evaluator *v, nt_eval_result *r, nt_err *e)
         if (b == NULL || b->first + (size_t)b->n > v->samples)
             break;
         NT_TRY(nt_batch_plan_forward(v->plan, b->x, b->y, b->n, 0, &p, e));
-        count_batch(r, nt_plan_output(p, 0)->data, nt_batch_plan_classes(v->plan), b);
+        count_batch(r, nt_batch_plan_output(v->plan)->data, nt_batch_plan_classes(v->plan), b);
         seen += (size_t)b->n;
     }
     if (seen != v->samples) {

@@ -325,7 +325,7 @@ static nt_status forward_backward(nt_trainer *t, const nt_batch *b, double *loss
         goto done;
     }
     *loss = loss_of(t, grad->data, nt_plan_output(plan, 0)->data,
-                    teacher != NULL ? nt_plan_output(teacher, 0)->data : NULL, b,
+                    t->teacher != NULL ? nt_batch_plan_output(t->teacher)->data : NULL, b,
                     nt_batch_plan_classes(t->plan));
     if (!isfinite(*loss)) {
         s = nt_fail(e, NT_EFORMAT,
