@@ -9,6 +9,7 @@
  */
 #include "kernel/blas_prim.h"
 #include "kernel/blas_row.h"
+#include "kernel/blas_stats.h"
 
 #include <math.h>
 
@@ -23,11 +24,6 @@ typedef struct bn_prim {
     int64_t parts;
 } bn_prim;
 
-/* Of one channel over one part: sum x and sum x^2, or sum dy and sum dy (x - mean). */
-typedef struct sums {
-    double first, second;
-} sums;
-
 /* What is done to a tile [rows][lanes] of channels c ... */
 typedef struct coefs {
     const float *mean, *scale, *shift;
@@ -37,34 +33,6 @@ typedef struct coefs {
 static uint8_t *mask_of(const bn_prim *p, void *workspace, int64_t n, const blas_column *c)
 {
     return p->relu ? (uint8_t *)workspace + (n * p->layout.c + c->c) * p->layout.points : NULL;
-}
-
-/* y = (x - mean) scale + shift */
-static void affine_lane(float *y, const float *x, int64_t n, float mean, float scale,
-                        float shift)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (x[i] - mean) * scale + shift;
-}
-
-static void affine_lanes(float *y, const float *x, int64_t rows, int64_t lanes,
-                         const float *mean, const float *scale, const float *shift)
-{
-    for (int64_t i = 0; i < rows; i++, x += lanes, y += lanes) {
-#pragma omp simd
-        for (int64_t l = 0; l < lanes; l++)
-            y[l] = (x[l] - mean[l]) * scale[l] + shift[l];
-    }
-}
-
-static void affine(float *y, const float *x, int64_t rows, int64_t lanes, const coefs *k,
-                   int64_t c)
-{
-    if (lanes == 1)
-        affine_lane(y, x, rows, k->mean[c], k->scale[c], k->shift[c]);
-    else
-        affine_lanes(y, x, rows, lanes, k->mean + c, k->scale + c, k->shift + c);
 }
 
 static void relu(float *y, uint8_t *mask, int64_t n)
@@ -89,7 +57,8 @@ static void apply_column(const bn_prim *p, void *y, const void *x, uint8_t *mask
         const float *from = blas_tile_get(x_buf, x, p->dtype, c, at, rows);
         float *to = blas_tile_at(y_buf, y, p->dtype, c, at);
 
-        affine(to, from, rows, c->lanes, k, c->c);
+        blas_tile_affine(to, from, rows, c->lanes, k->mean + c->c, k->scale + c->c,
+                         k->shift + c->c);
         if (p->relu)
             relu(to, mask ? mask + i * c->lanes : NULL, rows * c->lanes);
         blas_tile_put(y, p->dtype, c, at, rows, to);
@@ -127,54 +96,7 @@ static nt_status run_infer(nt_prim *head, void *const *arg, void *scratch, nt_er
     return NT_OK;
 }
 
-/* ---- sums */
-
-/* Adds a tile to the sums of its lanes. For the statistics b is NULL: a and a^2; else a and
- * a (b - mean). */
-static void add_lane(sums *s, const float *a, const float *b, float mean, int64_t n)
-{
-    double first = 0, second = 0;
-
-    if (b) {
-#pragma omp simd reduction(+ : first, second)
-        for (int64_t i = 0; i < n; i++) {
-            first += a[i];
-            second += (double)a[i] * (b[i] - mean);
-        }
-    } else {
-#pragma omp simd reduction(+ : first, second)
-        for (int64_t i = 0; i < n; i++) {
-            first += a[i];
-            second += (double)a[i] * a[i];
-        }
-    }
-    s->first += first;
-    s->second += second;
-}
-
-static void add_lanes(sums *s, const float *a, const float *b, const float *mean, int64_t rows,
-                      int64_t lanes)
-{
-    double first[BLAS_LANES] = {0}, second[BLAS_LANES] = {0};
-
-    for (int64_t i = 0; i < rows * lanes; i += lanes) {
-#pragma omp simd
-        for (int64_t l = 0; l < lanes; l++)
-            first[l] += a[i + l];
-        if (b)
-#pragma omp simd
-            for (int64_t l = 0; l < lanes; l++)
-                second[l] += (double)a[i + l] * (b[i + l] - mean[l]);
-        else
-#pragma omp simd
-            for (int64_t l = 0; l < lanes; l++)
-                second[l] += (double)a[i + l] * a[i + l];
-    }
-    for (int64_t l = 0; l < lanes; l++) {
-        s[l].first += first[l];
-        s[l].second += second[l];
-    }
-}
+/* ---- blas_sums */
 
 /* dy where the mask lets it through. */
 static const float *masked(float *buf, const float *dy, const uint8_t *mask, int64_t n)
@@ -191,7 +113,7 @@ static const float *masked(float *buf, const float *dy, const uint8_t *mask, int
 }
 
 /* Adds one image's column to s. x alone, or dy with x, its mean and mask. */
-static void sum_column(const bn_prim *p, sums *s, const void *x, const void *dy,
+static void sum_column(const bn_prim *p, blas_sums *s, const void *x, const void *dy,
                        const float *mean, const uint8_t *mask, const blas_column *c)
 {
     float x_buf[BLAS_TILE], dy_buf[BLAS_TILE], g_buf[BLAS_TILE];
@@ -205,22 +127,19 @@ static void sum_column(const bn_prim *p, sums *s, const void *x, const void *dy,
             a = masked(g_buf, blas_tile_get(dy_buf, dy, p->dtype, c, at, rows),
                        mask ? mask + i * c->lanes : NULL, rows * c->lanes);
         }
-        if (c->lanes == 1)
-            add_lane(s, a, b, dy ? mean[c->c] : 0, rows);
-        else
-            add_lanes(s, a, b, dy ? mean + c->c : NULL, rows, c->lanes);
+        blas_sums_add(s, a, b, dy ? mean + c->c : NULL, rows, c->lanes);
     }
 }
 
 /* total[c] over the batch; work holds parts more of them. */
-static void sum_all(const bn_prim *p, sums *total, const void *x, const void *dy,
+static void sum_all(const bn_prim *p, blas_sums *total, const void *x, const void *dy,
                     const float *mean, void *workspace)
 {
     int64_t columns = blas_columns(p->layout), channels = p->layout.c;
-    sums *work = total + channels;
+    blas_sums *work = total + channels;
 
     for (int64_t i = 0; i < channels * (1 + p->parts); i++)
-        total[i] = (sums){0, 0};
+        total[i] = (blas_sums){0, 0};
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < p->parts * columns; i++) {
         int64_t part = i / columns;
@@ -245,7 +164,7 @@ static nt_status run_train(nt_prim *head, void *const *arg, void *scratch, nt_er
     const bn_prim *p = (const bn_prim *)head;
     double m = (double)(p->layout.n * p->layout.points);
     float *mean = arg[3], *var = arg[4], *scale;
-    sums *total = scratch;
+    blas_sums *total = scratch;
 
     (void)e;
     sum_all(p, total, arg[0], NULL, NULL, NULL);
@@ -316,7 +235,7 @@ static nt_status run_bwd(nt_prim *head, void *const *arg, void *scratch, nt_err 
     double m = (double)(p->layout.n * p->layout.points);
     const float *gamma = arg[2], *mean = arg[3], *var = arg[4];
     float *dgamma = arg[7], *dbeta = arg[8];
-    sums *total = scratch;
+    blas_sums *total = scratch;
     float *work = (float *)(total + channels); /* the parts have served */
     bwd_coefs k = {mean, work, work + channels, work + 2 * channels};
 
@@ -381,7 +300,7 @@ nt_status blas_bn_infer_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, 
 /* total, and the parts, whose place later holds three floats a channel. */
 static size_t sums_bytes(const bn_prim *p)
 {
-    return (size_t)(p->layout.c * (1 + p->parts)) * sizeof(sums);
+    return (size_t)(p->layout.c * (1 + p->parts)) * sizeof(blas_sums);
 }
 
 nt_status blas_bn_train_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev,

@@ -6,17 +6,11 @@
  */
 #include "kernel/blas_row.h"
 
+#include "kernel/clones.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
-
-/* Needs the loader's indirect functions, which sanitizers do not get along with; clang 14 gives
- * the dispatcher another name than its callers use. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(NT_SAN)
-#define CLONES __attribute__((target_clones("default", "avx2")))
-#else
-#define CLONES
-#endif
 
 static inline float bits_to_float(uint32_t u)
 {

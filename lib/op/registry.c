@@ -27,10 +27,14 @@
     X(gelu)                                                                                    \
     X(gemm)                                                                                    \
     X(generate)                                                                                \
+    X(groupnorm)                                                                               \
     X(hardsigmoid)                                                                             \
     X(hardswish)                                                                               \
     X(identity)                                                                                \
+    X(layernorm)                                                                               \
     X(leakyrelu)                                                                               \
+    X(lpnorm)                                                                                  \
+    X(lrn)                                                                                     \
     X(matmul)                                                                                  \
     X(minmax)                                                                                  \
     X(nms)                                                                                     \
