@@ -6,6 +6,7 @@
 #include "op/adapt.h"
 #include "op/couple.h"
 #include "op/op.h"
+#include "op/pick.h"
 #include "op/util.h"
 
 #include "base/alloc.h"
@@ -23,9 +24,8 @@ static nt_status read_mode(pad_mode *m, const nt_node *n, nt_err *e)
 {
     static const char *const names[] = {"constant", "reflect", "edge", "wrap"};
     const char *mode = nt_node_str(n, "mode", "constant");
-    int last = n->op && n->op->since < 11 ? EDGE : WRAP;
 
-    for (int i = 0; i <= last; i++)
+    for (int i = 0; i <= WRAP; i++)
         if (!strcmp(mode, names[i])) {
             *m = (pad_mode)i;
             return NT_OK;
@@ -36,9 +36,11 @@ static nt_status read_mode(pad_mode *m, const nt_node *n, nt_err *e)
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
 {
     pad_mode m;
+    nt_status s = read_mode(&m, n, e);
 
-    (void)g;
-    return read_mode(&m, n, e);
+    if (s == NT_OK && m == WRAP && g->opset < 19)
+        return nt_fail(e, NT_EUNSUPPORTED, "mode 'wrap' is not supported before opset 19");
+    return s;
 }
 
 /* All entries, for the named axes or for all of them. */
@@ -84,15 +86,9 @@ done:
 static nt_status padded(int64_t *out, const pads *p, int axis, int64_t extent, pad_mode m,
                         nt_err *e)
 {
-    int64_t room = m == REFLECT    ? extent - 1
-                   : m == CONSTANT ? INT64_MAX
-                   : extent        ? INT64_MAX
-                                   : 0;
-
-    if (p->lo[axis] > room || p->hi[axis] > room)
-        return nt_fail(e, NT_EFORMAT,
-                       "axis %d of extent %" PRId64 " cannot be padded by %" PRId64, axis,
-                       extent, p->lo[axis] > room ? p->lo[axis] : p->hi[axis]);
+    if (m != CONSTANT && extent == 0 && (p->lo[axis] > 0 || p->hi[axis] > 0))
+        return nt_fail(e, NT_EFORMAT, "axis %d of extent 0 has nothing to be padded with",
+                       axis);
     if (!nt_i64_add(out, extent, p->lo[axis]) || !nt_i64_add(out, *out, p->hi[axis]) ||
         *out < 0)
         return nt_fail(e, NT_EFORMAT, "axis %d of extent %" PRId64 " is cut to nothing", axis,
@@ -116,6 +112,9 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 
     (void)g;
     nt_infer_type(n->out[0], x->dtype);
+    if (nt_has_in(n, 2) && x->dtype && n->in[2]->dtype && n->in[2]->dtype != x->dtype)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "the value is %s, the input %s",
+                       nt_dtype_name(n->in[2]->dtype), nt_dtype_name(x->dtype)));
     if (x->rank < 0)
         goto done;
     NT_TRY(read_mode(&m, n, e));
@@ -134,12 +133,16 @@ done:
 /* The input index that output index i of an axis shows; -1: the constant. */
 static int64_t source(int64_t i, int64_t lo, int64_t extent, pad_mode m)
 {
+    int64_t period;
+
     i -= lo;
     if (i >= 0 && i < extent)
         return i;
     switch (m) {
-    case REFLECT:
-        return i < 0 ? -i : 2 * (extent - 1) - i;
+    case REFLECT: /* to and fro with this period; an only element is its own reflection */
+        period = extent > 1 ? 2 * (extent - 1) : 1;
+        i = (i % period + period) % period;
+        return i < extent ? i : period - i;
     case EDGE:
         return i < 0 ? 0 : extent - 1;
     case WRAP:
@@ -149,121 +152,104 @@ static int64_t source(int64_t i, int64_t lo, int64_t extent, pad_mode m)
     }
 }
 
-/* For every axis and output index, the offset of its source in x, or -1; freed by the caller.
- */
-static nt_status offsets(int64_t **table, int64_t **axis, const nt_node *n,
-                         const nt_tensor *const *in, const int64_t *ydims, nt_err *e)
+/* From the pads in t (the inputs' data, NULL where left out) what is picked from x. */
+static nt_status make_pick(nt_pick **out, const nt_node *n, const int64_t *xdims, int rank,
+                           const int64_t *ydims, const nt_tensor *list, const nt_tensor *axes,
+                           nt_err *e)
 {
-    const nt_tensor *x = in[0];
-    int64_t xs[NT_MAX_RANK], total = 0;
     nt_status s = NT_OK;
     pad_mode m;
     pads p;
 
     NT_TRY(read_mode(&m, n, e));
-    NT_TRY(
-        read_pads(&p, n, n->n_in > 1 ? in[1] : NULL, n->n_in > 3 ? in[3] : NULL, x->rank, e));
-    nt_strides(xs, x->rank, x->dims);
-    for (int i = 0; i < x->rank; i++)
-        total += ydims[i];
-    *table = nt_alloc((size_t)total, sizeof **table);
-    if (!*table)
-        NT_TRY(nt_fail_nomem(e));
-    total = 0;
-    for (int a = 0; a < x->rank; a++) {
-        axis[a] = *table + total;
-        for (int64_t i = 0; i < ydims[a]; i++) {
-            int64_t from = source(i, p.lo[a], x->dims[a], m);
-
-            axis[a][i] = from < 0 ? -1 : from * xs[a];
-        }
-        total += ydims[a];
-    }
+    NT_TRY(read_pads(&p, n, list, axes, rank, e));
+    NT_TRY(nt_pick_new(out, rank, xdims, ydims, e));
+    for (int a = 0; a < rank; a++)
+        for (int64_t i = 0; i < ydims[a]; i++)
+            (*out)->map[a][i] = source(i, p.lo[a], xdims[a], m);
 done:
     return s;
 }
 
-/* Walks y's elements in order; *from: x's offset, or -1 for the constant. */
-typedef struct pad_walk {
-    int rank;
-    const int64_t *dims;
-    int64_t idx[NT_MAX_RANK];
-} pad_walk;
-
-static int64_t pad_source(const pad_walk *w, int64_t *const *axis)
+static const nt_tensor *input(const nt_node *n, const nt_tensor *const *in, int i)
 {
-    int64_t at = 0;
-
-    for (int i = 0; i < w->rank; i++) {
-        int64_t o = axis[i][w->idx[i]];
-
-        if (o < 0)
-            return -1;
-        at += o;
-    }
-    return at;
-}
-
-static void pad_next(pad_walk *w)
-{
-    for (int i = w->rank - 1; i >= 0; i--) {
-        if (++w->idx[i] < w->dims[i])
-            return;
-        w->idx[i] = 0;
-    }
+    return i < n->n_in ? in[i] : NULL;
 }
 
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
-    nt_tensor *y = out[0];
-    int64_t *table = NULL, *axis[NT_MAX_RANK], count = nt_tensor_count(y);
-    size_t size = nt_dtype_size(y->dtype);
-    const void *fill_at;
+    const nt_tensor *x = in[0], *value = input(n, in, 2);
     double raw[1] = {0}; /* storage for one element of any type */
-    nt_tensor fill = {.dtype = y->dtype, .data = raw};
-    pad_walk w = {.rank = y->rank, .dims = y->dims};
+    nt_tensor *y = out[0], fill = {.dtype = y->dtype, .data = raw};
+    nt_pick *p = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_eval_wants_bytes(in[0], e));
-    NT_TRY(offsets(&table, axis, n, in, y->dims, e));
+    NT_TRY(nt_eval_wants_bytes(x, e));
+    NT_TRY(make_pick(&p, n, x->dims, x->rank, y->dims, input(n, in, 1), input(n, in, 3), e));
     nt_tensor_set(&fill, 0, nt_node_float(n, "value", 0));
-    fill_at = n->n_in > 2 && in[2] && nt_tensor_count(in[2]) == 1 ? in[2]->data : raw;
-    for (int64_t i = 0; i < count; i++, pad_next(&w)) {
-        int64_t from = pad_source(&w, axis);
-
-        memcpy((char *)y->data + (size_t)i * size,
-               from < 0 ? fill_at : (const char *)in[0]->data + (size_t)from * size, size);
-    }
+    if (value && nt_tensor_count(value) == 1)
+        memcpy(raw, value->data, nt_dtype_size(y->dtype));
+    nt_pick_run(p, y->data, x->data, raw, nt_dtype_size(y->dtype));
 done:
-    nt_free(table);
+    nt_free(p);
     return s;
 }
 
 static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
                       const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
 {
-    const nt_tensor *dy = dout[0];
-    int64_t *table = NULL, *axis[NT_MAX_RANK], count = nt_tensor_count(dy);
-    pad_walk w = {.rank = dy->rank, .dims = dy->dims};
+    const nt_tensor *x = in[0], *dy = dout[0];
+    nt_pick *p = NULL;
     nt_status s = NT_OK;
-    float *dx;
 
     (void)out;
+    if (n->n_in > 2 && din[2])
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "the value to pad with cannot be trained"));
     if (!din[0])
         goto done;
-    dx = din[0]->data;
-    memset(dx, 0, nt_tensor_bytes(din[0]));
-    NT_TRY(offsets(&table, axis, n, in, dy->dims, e));
-    for (int64_t i = 0; i < count; i++, pad_next(&w)) {
-        int64_t from = pad_source(&w, axis);
-
-        if (from >= 0)
-            dx[from] += ((const float *)dy->data)[i];
-    }
+    NT_TRY(make_pick(&p, n, x->dims, x->rank, dy->dims, input(n, in, 1), input(n, in, 3), e));
+    nt_pick_grad(p, din[0]->data, dy->data);
 done:
-    nt_free(table);
+    nt_free(p);
     return s;
+}
+
+/* The planned form wants to know everything but the data. */
+static nt_status plan(nt_pick **out, const nt_node *n, nt_err *e)
+{
+    int64_t xdims[NT_MAX_RANK], ydims[NT_MAX_RANK];
+
+    *out = NULL;
+    if (!args_known(n) || (nt_has_in(n, 2) && !nt_const_in(n, 2)) ||
+        !nt_value_shape(n->in[0], xdims) || !nt_value_shape(n->out[0], ydims))
+        return NT_OK;
+    return make_pick(out, n, xdims, n->in[0]->rank, ydims, nt_const_in(n, 1), nt_const_in(n, 3),
+                     e);
+}
+
+static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    float v = nt_node_float(n, "value", 0);
+    nt_tensor attr = {.dtype = NT_F32, .data = &v};
+    const nt_tensor *fill = nt_const_in(n, 2) ? nt_const_in(n, 2) : &attr;
+    nt_pick *pick;
+    nt_status s = plan(&pick, n, e);
+
+    if (s != NT_OK)
+        return s;
+    return pick ? nt_pick_lower(p, n, pick, nt_tensor_count(fill) == 1 ? fill : NULL, e)
+                : nt_lower_default(p, n, e);
+}
+
+static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_pick *pick;
+    nt_status s = plan(&pick, n, e);
+
+    if (s != NT_OK)
+        return s;
+    return pick ? nt_pick_lower_grad(p, n, pick, e) : nt_lower_grad_default(p, n, e);
 }
 
 /* Constant channels that are added may go as others do; for other modes and for cuts the axis
@@ -330,7 +316,8 @@ static const nt_attr_spec attrs_11[] = {{"mode", NT_ATTR_STRING, false}, {0}};
 
 #define PAD                                                                                    \
     .name = "Pad", .domain = "", .min_out = 1, .max_out = 1, .check = check, .infer = infer,   \
-    .eval = eval, .grad = grad, .couple = couple, .adapt = adapt
+    .eval = eval, .grad = grad, .lower = lower, .lower_grad = lower_grad, .couple = couple,    \
+    .adapt = adapt
 
 const nt_op nt_op_pad[] = {
     {PAD, .since = 2, .until = 10, .min_in = 1, .max_in = 1, .attrs = attrs_2},

@@ -16,6 +16,10 @@ NT_TEST(pads_by_hand)
                             .in = {GIVEN(x, 3), I64(2, 1)},
                             .attr = {STR("mode", "reflect")}}),
                 3, 2, 1, 2, 3, 2);
+    assert_eval((&(op_case){.op = "Pad", /* to and fro */
+                            .in = {GIVEN(x, 3), I64(4, 3)},
+                            .attr = {STR("mode", "reflect")}}),
+                1, 2, 3, 2, 1, 2, 3, 2, 1, 2);
     assert_eval((&(op_case){.op = "Pad",
                             .in = {GIVEN(x, 3), I64(2, 1)},
                             .attr = {STR("mode", "edge")}}),
@@ -39,8 +43,11 @@ NT_TEST(pads_infer_and_refuse)
         "[A,3,7]");
     assert_refused((&(op_case){.op = "Pad", .in = {IN(3), I64(1)}}), "1 pads, want 2");
     assert_refused(
-        (&(op_case){.op = "Pad", .in = {IN(3), I64(3, 0)}, .attr = {STR("mode", "reflect")}}),
-        "cannot be padded by 3");
+        (&(op_case){.op = "Pad", .in = {IN(0), I64(3, 0)}, .attr = {STR("mode", "reflect")}}),
+        "axis 0 of extent 0 has nothing to be padded with");
+    assert_refused(
+        (&(op_case){.op = "Pad", .in = {IN(3), I64(3, 0)}, .attr = {STR("mode", "wrap")}}),
+        "mode 'wrap' is not supported before opset 19");
     assert_refused((&(op_case){.op = "Pad", .in = {IN(3), I64(-2, -2)}}), "cut to nothing");
     assert_refused(
         (&(op_case){.op = "Pad", .in = {IN(3), I64(1, 1)}, .attr = {STR("mode", "mirror")}}),
@@ -56,6 +63,10 @@ NT_TEST(pads_run_and_train)
     check_op(&(op_case){.op = "Pad",
                         .in = {IN(1, 2, 3), I64(0, 1, 2, 0, 0, 1)},
                         .attr = {STR("mode", "edge")}});
+    check_op(&(op_case){.op = "Pad",
+                        .opset = 19,
+                        .in = {IN(2, 2, 3, 4), I64(-1, 5, 2, 1), NONE, I64(-1, 2)},
+                        .attr = {STR("mode", "wrap")}});
 }
 
 NT_TEST(padded_channels_are_shifted_and_may_go)
