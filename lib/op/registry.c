@@ -17,6 +17,7 @@
     X(constant)                                                                                \
     X(conv)                                                                                    \
     X(cumsum)                                                                                  \
+    X(depth_space)                                                                             \
     X(det)                                                                                     \
     X(dropout)                                                                                 \
     X(elementary)                                                                              \
@@ -24,6 +25,7 @@
     X(expand)                                                                                  \
     X(flatten)                                                                                 \
     X(gather)                                                                                  \
+    X(gather_elements)                                                                         \
     X(gelu)                                                                                    \
     X(gemm)                                                                                    \
     X(generate)                                                                                \
@@ -39,6 +41,7 @@
     X(minmax)                                                                                  \
     X(nms)                                                                                     \
     X(nonzero)                                                                                 \
+    X(one_hot)                                                                                 \
     X(pad)                                                                                     \
     X(pool)                                                                                    \
     X(pow)                                                                                     \
@@ -47,6 +50,8 @@
     X(reduce)                                                                                  \
     X(relu)                                                                                    \
     X(reshape)                                                                                 \
+    X(reverse_sequence)                                                                        \
+    X(scatter)                                                                                 \
     X(shape)                                                                                   \
     X(sigmoid)                                                                                 \
     X(slice)                                                                                   \
@@ -55,6 +60,7 @@
     X(squeeze)                                                                                 \
     X(swish)                                                                                   \
     X(tanh)                                                                                    \
+    X(tile)                                                                                    \
     X(topk)                                                                                    \
     X(transpose)                                                                               \
     X(trilu)                                                                                   \

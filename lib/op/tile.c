@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* tile.c - Tile: the tensor so many times along each axis. */
+#include "op/adapt.h"
+#include "op/couple.h"
+#include "op/op.h"
+#include "op/pick.h"
+#include "op/util.h"
+
+#include "base/alloc.h"
+
+#include <inttypes.h>
+
+static nt_status read_repeats(int64_t *r, const nt_tensor *t, int rank, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t n;
+
+    NT_TRY(nt_tensor_ints(r, &n, NT_MAX_RANK, t, e));
+    if (n != (size_t)rank)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "%zu repeats, want %d", n, rank));
+    for (int i = 0; i < rank; i++)
+        if (r[i] < 0)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "%" PRId64 " repeats", r[i]));
+done:
+    return s;
+}
+
+static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    const nt_value *x = n->in[0];
+    const nt_tensor *t = nt_const_in(n, 1);
+    int64_t r[NT_MAX_RANK];
+    nt_dim dims[NT_MAX_RANK];
+    nt_status s = NT_OK;
+
+    (void)g;
+    nt_infer_type(n->out[0], x->dtype);
+    if (x->rank < 0)
+        goto done;
+    if (t)
+        NT_TRY(read_repeats(r, t, x->rank, e));
+    for (int i = 0; i < x->rank; i++) {
+        dims[i] = t && r[i] == 1 ? x->dims[i] : nt_dim_of(-1);
+        if (t && x->dims[i].value >= 0 && !nt_i64_mul(&dims[i].value, x->dims[i].value, r[i]))
+            NT_TRY(nt_fail(e, NT_EFORMAT, "too many elements"));
+    }
+    nt_infer_set(n->out[0], x->dtype, x->rank, dims);
+done:
+    return s;
+}
+
+static nt_status make_pick(nt_pick **out, int rank, const int64_t *xdims, const int64_t *ydims,
+                           nt_err *e)
+{
+    nt_status s = nt_pick_new(out, rank, xdims, ydims, e);
+
+    for (int a = 0; s == NT_OK && a < rank; a++)
+        for (int64_t i = 0; i < ydims[a]; i++)
+            (*out)->map[a][i] = i % xdims[a];
+    return s;
+}
+
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
+{
+    const nt_tensor *x = in[0];
+    const double zero[1] = {0};
+    nt_pick *p = NULL;
+    nt_status s = NT_OK;
+
+    (void)n;
+    NT_TRY(nt_eval_wants_bytes(x, e));
+    NT_TRY(make_pick(&p, x->rank, x->dims, out[0]->dims, e));
+    nt_pick_run(p, out[0]->data, x->data, zero, nt_dtype_size(x->dtype));
+done:
+    nt_free(p);
+    return s;
+}
+
+static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
+                      const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
+{
+    nt_pick *p = NULL;
+    nt_status s = NT_OK;
+
+    (void)n;
+    (void)out;
+    if (!din[0])
+        goto done;
+    NT_TRY(make_pick(&p, in[0]->rank, in[0]->dims, dout[0]->dims, e));
+    nt_pick_grad(p, din[0]->data, dout[0]->data);
+done:
+    nt_free(p);
+    return s;
+}
+
+static nt_status plan(nt_pick **out, const nt_node *n, nt_err *e)
+{
+    int64_t xdims[NT_MAX_RANK], ydims[NT_MAX_RANK];
+
+    *out = NULL;
+    if (!nt_value_shape(n->in[0], xdims) || !nt_value_shape(n->out[0], ydims))
+        return NT_OK;
+    return make_pick(out, n->in[0]->rank, xdims, ydims, e);
+}
+
+static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_pick *pick;
+    nt_status s = plan(&pick, n, e);
+
+    if (s != NT_OK)
+        return s;
+    return pick ? nt_pick_lower(p, n, pick, NULL, e) : nt_lower_default(p, n, e);
+}
+
+static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_pick *pick;
+    nt_status s = plan(&pick, n, e);
+
+    if (s != NT_OK)
+        return s;
+    return pick ? nt_pick_lower_grad(p, n, pick, e) : nt_lower_grad_default(p, n, e);
+}
+
+/* All copies of an index go together. An axis of extent 1 is stretched to what others need, and
+ * the repeats follow. */
+static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    const nt_value *x = n->in[0], *y = n->out[0];
+    const nt_tensor *t = nt_const_in(n, 1);
+    int64_t r[NT_MAX_RANK];
+    nt_status s = NT_OK;
+
+    if (!t)
+        goto done;
+    NT_TRY(read_repeats(r, t, x->rank, e));
+    for (int a = 0; a < x->rank; a++) {
+        nt_span from = {x, a, 1}, to = {y, a, 1};
+        int64_t extent = x->dims[a].value;
+
+        if (r[a] == 1)
+            NT_TRY(nt_couple_same(c, from, to, e));
+        else if (extent == 1)
+            NT_TRY(nt_couple_free(c, to, e));
+        for (int64_t k = 0; k < r[a] && r[a] > 1 && extent > 1; k++)
+            NT_TRY(nt_couple_tie(c, from, 0, 1, to, k * extent, 1, extent, e));
+    }
+done:
+    return s;
+}
+
+static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
+{
+    const nt_value *x = n->in[0], *y = n->out[0];
+    const nt_tensor *t = nt_const_in(n, 1);
+    int64_t r[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    bool changed = false;
+
+    if (!t)
+        goto done;
+    NT_TRY(read_repeats(r, t, x->rank, e));
+    for (int a = 0; a < x->rank; a++) {
+        if (r[a] == 1 || nt_kept_old_dim(k, x, a) != 1 || !nt_kept_is_cut(k, y, a))
+            continue;
+        r[a] = nt_kept_dim(k, y, a);
+        changed = true;
+    }
+    if (changed)
+        NT_TRY(nt_adapt_input(g, n, 1, r, (size_t)x->rank, e));
+done:
+    return s;
+}
+
+const nt_op nt_op_tile[] = {
+    {.name = "Tile",
+     .domain = "",
+     .since = 6,
+     .min_in = 2,
+     .max_in = 2,
+     .min_out = 1,
+     .max_out = 1,
+     .infer = infer,
+     .eval = eval,
+     .grad = grad,
+     .lower = lower,
+     .lower_grad = lower_grad,
+     .couple = couple,
+     .adapt = adapt},
+    {0},
+};
