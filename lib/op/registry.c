@@ -50,6 +50,7 @@
     X(reduce)                                                                                  \
     X(relu)                                                                                    \
     X(reshape)                                                                                 \
+    X(resize)                                                                                  \
     X(reverse_sequence)                                                                        \
     X(scatter)                                                                                 \
     X(shape)                                                                                   \
