@@ -8,7 +8,7 @@
 #include "graph/model.h"
 
 /* {"digest", "file_size_bytes", "task", "opset", "ir_version", "inputs", "outputs", "layers",
- * "operators", "members", "history"}. NULL when memory ran out. */
+ * "members", "history"}. NULL when memory ran out. */
 cJSON *nt_info_json(nt_model *m);
 /* The same as text; layers adds the table of layers. */
 nt_status nt_info_text(nt_str *out, nt_model *m, bool layers, nt_err *e) NT_MUST_CHECK;

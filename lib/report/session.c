@@ -19,20 +19,6 @@ struct nt_session {
 
 /* ---- inputs */
 
-/* Splits "[NAME=]FILE"; the name is written to buf, "" without one. A path with '=' in it needs
- * a name or a leading "./". */
-static const char *split_spec(char *buf, size_t n, const char *spec)
-{
-    const char *eq = strchr(spec, '='), *slash = strchr(spec, '/');
-
-    buf[0] = 0;
-    if (!eq || (slash && slash < eq) || (size_t)(eq - spec) >= n)
-        return spec;
-    memcpy(buf, spec, (size_t)(eq - spec));
-    buf[eq - spec] = 0;
-    return eq + 1;
-}
-
 static int find_input(const nt_graph *g, const char *name)
 {
     for (int i = 0; i < g->n_inputs; i++) {
@@ -40,6 +26,33 @@ static int find_input(const nt_graph *g, const char *name)
             return i;
     }
     return -1;
+}
+
+static int find_output(const nt_graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_outputs; i++) {
+        if (strcmp(g->outputs[i]->name, name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* Splits "[NAME=]FILE"; the name is written to buf, "" without one. With a slash in it NAME must be
+ * one that `find` knows, or all is a path. */
+static const char *split_spec(char *buf, size_t n, const char *spec, const nt_graph *g,
+                              int (*find)(const nt_graph *, const char *))
+{
+    const char *eq = strchr(spec, '=');
+
+    buf[0] = 0;
+    if (!eq || (size_t)(eq - spec) >= n)
+        return spec;
+    memcpy(buf, spec, (size_t)(eq - spec));
+    buf[eq - spec] = 0;
+    if (!strchr(buf, '/') || find(g, buf) >= 0)
+        return eq + 1;
+    buf[0] = 0;
+    return spec;
 }
 
 static int next_free(const nt_session *r)
@@ -69,7 +82,7 @@ static nt_status load_input(nt_session *r, const char *spec, nt_err *e)
 {
     nt_status s = NT_OK;
     char name[256];
-    const char *path = split_spec(name, sizeof name, spec);
+    const char *path = split_spec(name, sizeof name, spec, r->g, find_input);
     nt_named_tensor *v = NULL;
     size_t n = 0;
 
@@ -247,15 +260,6 @@ nt_status nt_session_describe(const nt_session *r, nt_str *out, nt_err *e)
 
 /* ---- comparing */
 
-static int find_output(const nt_graph *g, const char *name)
-{
-    for (int i = 0; i < g->n_outputs; i++) {
-        if (strcmp(g->outputs[i]->name, name) == 0)
-            return i;
-    }
-    return -1;
-}
-
 static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want, double rtol,
                     double atol)
 {
@@ -288,7 +292,7 @@ nt_status nt_session_expect(nt_mismatch *out, const nt_session *r, const char *s
 {
     nt_status s = NT_OK;
     char name[256], a[128], b[128];
-    const char *path = split_spec(name, sizeof name, spec);
+    const char *path = split_spec(name, sizeof name, spec, r->g, find_output);
     nt_named_tensor *v = NULL;
     size_t n = 0;
     int k = *name ? find_output(r->g, name) : index;

@@ -184,6 +184,34 @@ flip()
     done
 }
 
+# How threads are to wait in a tool that runs with these variables and options: it is held up by
+# its input, and looked into.
+waiting()
+{
+    local fifo=$BATS_TEST_TMPDIR/fifo pid
+    rm -f "$fifo" && mkfifo "$fifo"
+    env "$@" <"$fifo" >/dev/null 2>&1 &
+    pid=$!
+    exec 9>"$fifo"
+    sleep 0.3
+    tr '\0' '\n' <"/proc/$pid/environ" | grep -E '^(GOMP_SPINCOUNT|OMP_WAIT_POLICY)=' || true
+    exec 9>&-
+    wait "$pid" || true
+}
+
+@test "a tool that computes with several threads starts again with a short spin, once" {
+    unset OMP_WAIT_POLICY GOMP_SPINCOUNT
+    [ "$(waiting nt-run --threads 2)" = GOMP_SPINCOUNT=300 ]
+    [ -z "$(waiting nt-run --threads 1)" ]
+    [ -z "$(waiting nt-shrink)" ]
+}
+
+@test "how the user wants threads to wait is left alone" {
+    unset OMP_WAIT_POLICY GOMP_SPINCOUNT
+    [ "$(waiting OMP_WAIT_POLICY=active nt-run --threads 2)" = OMP_WAIT_POLICY=active ]
+    [ "$(waiting GOMP_SPINCOUNT=7 nt-run --threads 2)" = GOMP_SPINCOUNT=7 ]
+}
+
 @test "what a tool starts does not inherit how its threads wait" {
     nt-eval --threads 2 in.nt --command 'printf "{\"spin\": 0%s}" "${GOMP_SPINCOUNT-}${NT_STARTED_AGAIN-}" #' >out
     [ "$(cat out)" = "spin 0" ]
