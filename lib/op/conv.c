@@ -10,10 +10,12 @@
 #include "kernel/conv.h"
 
 #include "op/couple.h"
+#include "op/filters.h"
 #include "op/op.h"
 #include "op/steps.h"
 #include "op/taps.h"
 #include "op/util.h"
+#include "op/widen.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -33,45 +35,10 @@ static const nt_value *bias_of(const nt_node *n)
     return nt_has_in(n, 2) ? n->in[2] : NULL;
 }
 
-/* Spatial dimensions from the weight, else from the input or kernel_shape; 0: not known. */
-static int spatial(const nt_node *n)
-{
-    const nt_attr *a = nt_node_attr(n, "kernel_shape");
-
-    if (n->in[1]->rank >= 0)
-        return n->in[1]->rank - 2;
-    if (n->in[0]->rank >= 0)
-        return n->in[0]->rank - 2;
-    return a ? (int)a->n : 0;
-}
-
-static nt_status read_window(nt_window *w, const nt_node *n, int sp, nt_err *e)
-{
-    const nt_value *weight = n->in[1];
-    int64_t ker[3] = {-1, -1, -1};
-
-    for (int i = 0; i < sp && i < 3 && weight->rank == sp + 2; i++)
-        ker[i] = weight->dims[i + 2].value;
-    return nt_window_read(w, n, sp, ker, e);
-}
-
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
 {
-    int64_t group = nt_node_int(n, "group", 1);
-    const nt_value *w = n->in[1];
-    nt_window win;
-    int sp = spatial(n);
-
     (void)g;
-    if (group < 1)
-        return nt_fail(e, NT_EFORMAT, "group is %" PRId64 ", want at least 1", group);
-    if (w->rank >= 0 && (w->rank < 3 || w->rank > 5))
-        return nt_fail(e, NT_EUNSUPPORTED, "weight has %d dimensions, want 3 to 5", w->rank);
-    if (w->rank >= 0 && w->dims[0].value >= 0 && w->dims[0].value % group)
-        return nt_fail(e, NT_EFORMAT,
-                       "%" PRId64 " filters do not divide into %" PRId64 " groups",
-                       w->dims[0].value, group);
-    return sp ? read_window(&win, n, sp, e) : NT_OK;
+    return nt_filters_check(n, e);
 }
 
 static nt_status check_shapes(const nt_node *n, int sp, nt_err *e)
@@ -97,7 +64,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 {
     const nt_value *x = n->in[0], *w = n->in[1];
     nt_dim dims[NT_MAX_RANK] = {{-1, NULL}, {-1, NULL}};
-    int sp = spatial(n);
+    int sp = nt_filters_spatial(n);
     nt_status s = NT_OK;
     nt_window win;
 
@@ -105,7 +72,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     nt_infer_type(n->out[0], x->dtype);
     if (!sp)
         return NT_OK;
-    NT_TRY(read_window(&win, n, sp, e));
+    NT_TRY(nt_filters_window(&win, n, sp, e));
     NT_TRY(check_shapes(n, sp, e));
     if (x->rank >= 0)
         dims[0] = x->dims[0];
@@ -134,7 +101,7 @@ static nt_status describe(nt_conv_desc *d, const nt_node *n, nt_err *e)
                         .dst_fmt = NT_FMT_ANY};
     for (int i = 0; i < d->sp; i++)
         d->in[i] = x->dims[i + 2].value;
-    NT_TRY(read_window(&win, n, d->sp, e));
+    NT_TRY(nt_filters_window(&win, n, d->sp, e));
     NT_TRY(nt_window_out(&win, d->out, d->in, e));
     memcpy(d->ker, win.ker, sizeof d->ker);
     memcpy(d->stride, win.stride, sizeof d->stride);
@@ -172,8 +139,8 @@ static double dot(const nt_taps *t, int64_t channels, const float *x, const floa
     return sum;
 }
 
-static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
-                      nt_err *e)
+static nt_status eval_f32(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                          nt_err *e)
 {
     const nt_tensor *x = in[0], *w = in[1], *b = n->n_in > 2 ? in[2] : NULL;
     int64_t group = nt_node_int(n, "group", 1), k = w->dims[0], cg = w->dims[1];
@@ -195,6 +162,12 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     }
 done:
     return s;
+}
+
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
+{
+    return nt_eval_in_f32(eval_f32, n, in, out, e);
 }
 
 /* ---- the planned forms */
@@ -228,6 +201,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_conv_desc d;
     nt_desc dst;
 
+    if (!nt_steps_is_float(n->in[0])) /* float64 */
+        return nt_lower_default(p, n, e);
     NT_TRY(describe(&d, n, e));
     NT_TRY(make(&c, p, &d, f, e));
     NT_TRY(nt_program_value_as(p, n->in[0], c.src_fmt, d.src, &in[0], e));
@@ -368,46 +343,13 @@ done:
 
 /* ---- coupling */
 
-static nt_span span(const nt_value *v, int axis)
-{
-    return (nt_span){v, axis, 1};
-}
-
-/* The j-th input channels of all groups stand or fall together, and so do the j-th filters, so
- * that groups stay alike; with one channel per group (depthwise) whole groups go. */
-static nt_status couple_groups(nt_coupling *c, const nt_node *n, int64_t g, nt_err *e)
-{
-    nt_span x = span(n->in[0], 1), y = span(n->out[0], 1), w = span(n->in[1], 1);
-    int64_t cg = n->in[1]->dims[1].value, kg = n->in[1]->dims[0].value / g;
-    nt_status s = NT_OK;
-
-    if (cg == 1) {
-        for (int64_t j = 0; j < kg; j++)
-            NT_TRY(nt_couple_tie(c, x, 0, 1, y, j, kg, g, e));
-        return NT_OK;
-    }
-    NT_TRY(nt_couple_tie(c, w, 0, 1, x, 0, 1, cg, e));
-    for (int64_t q = 1; q < g; q++) {
-        NT_TRY(nt_couple_tie(c, x, 0, 1, x, q * cg, 1, cg, e));
-        NT_TRY(nt_couple_tie(c, y, 0, 1, y, q * kg, 1, kg, e));
-    }
-done:
-    return s;
-}
-
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
-    nt_span y = span(n->out[0], 1);
-    int64_t g = nt_node_int(n, "group", 1);
     nt_status s = NT_OK;
 
-    NT_TRY(nt_couple_same(c, span(n->in[1], 0), y, e));
+    NT_TRY(nt_filters_couple(c, n, n->out[0], n->in[0], e));
     if (bias_of(n))
-        NT_TRY(nt_couple_same(c, span(n->in[2], 0), y, e));
-    if (g == 1)
-        NT_TRY(nt_couple_same(c, span(n->in[1], 1), span(n->in[0], 1), e));
-    else
-        NT_TRY(couple_groups(c, n, g, e));
+        NT_TRY(nt_couple_same(c, (nt_span){n->in[2], 0, 1}, (nt_span){n->out[0], 1, 1}, e));
 done:
     return s;
 }
@@ -415,13 +357,7 @@ done:
 /* A depthwise convolution has as many groups as channels. */
 static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
 {
-    int64_t group = nt_node_int(n, "group", 1), kept = 0;
-
-    if (group == 1 || group != nt_kept_old_dim(k, n->in[0], 1))
-        return NT_OK;
-    if (!nt_kept_indices(k, span(n->in[0], 1), &kept))
-        return nt_fail(e, NT_EUNSUPPORTED, "input channels were not cut as channels");
-    return nt_node_set_int(g, n, "group", kept, e);
+    return nt_filters_adapt(k, g, n, n->in[0], e);
 }
 
 const nt_op nt_op_conv[] = {

@@ -16,6 +16,7 @@
     X(concat)                                                                                  \
     X(constant)                                                                                \
     X(conv)                                                                                    \
+    X(convtranspose)                                                                           \
     X(cumsum)                                                                                  \
     X(depth_space)                                                                             \
     X(det)                                                                                     \

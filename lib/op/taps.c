@@ -25,13 +25,9 @@ done:
     return s;
 }
 
-nt_status nt_taps_init(nt_taps *t, nt_window *w, const int64_t *in, nt_err *e)
+void nt_taps_set(nt_taps *t, const nt_window *w, const int64_t *in, const int64_t *out)
 {
-    int64_t out[3];
-    nt_status s = NT_OK;
-
     memset(t, 0, sizeof *t);
-    NT_TRY(nt_window_out(w, out, in, e));
     for (int i = 0; i < 3; i++) {
         int from = i - (3 - w->sp);
 
@@ -46,6 +42,15 @@ nt_status nt_taps_init(nt_taps *t, nt_window *w, const int64_t *in, nt_err *e)
     t->n_in = t->in[0] * t->in[1] * t->in[2];
     t->n_out = t->out[0] * t->out[1] * t->out[2];
     t->n_ker = t->ker[0] * t->ker[1] * t->ker[2];
+}
+
+nt_status nt_taps_init(nt_taps *t, nt_window *w, const int64_t *in, nt_err *e)
+{
+    int64_t out[3];
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_window_out(w, out, in, e));
+    nt_taps_set(t, w, in, out);
 done:
     return s;
 }

@@ -16,6 +16,8 @@ typedef struct nt_taps {
     int64_t n_in, n_out, n_ker; /* products */
 } nt_taps;
 
+/* in, out: w->sp extents; auto_pad is resolved. */
+void nt_taps_set(nt_taps *t, const nt_window *w, const int64_t *in, const int64_t *out);
 /* in: w->sp extents. Resolves auto_pad in w, too. */
 nt_status nt_taps_init(nt_taps *t, nt_window *w, const int64_t *in, nt_err *e) NT_MUST_CHECK;
 
