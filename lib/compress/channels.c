@@ -17,7 +17,9 @@ static int output_axis(const nt_node *n)
         return nt_node_int(n, "transB", 0) ? 0 : 1;
     if (strcmp(n->op_type, "MatMul") == 0)
         return n->in[0] == w ? 0 : w->rank - 1;
-    return strcmp(n->op_type, "ConvTranspose") == 0 ? 1 : 0;
+    if (strcmp(n->op_type, "ConvTranspose") == 0) /* depthwise: an output for each input */
+        return nt_node_int(n, "group", 1) > 1 && w->data->dims[1] == 1 ? 0 : 1;
+    return 0;
 }
 
 static nt_status find_layers(nt_channels *c, const nt_graph *g, nt_err *e)

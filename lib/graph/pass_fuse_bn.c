@@ -12,6 +12,7 @@ typedef struct target {
     nt_node *node;
     nt_value *w, *b; /* b NULL: no bias yet */
     int axis;
+    int64_t groups; /* the outputs of a group are along axis, group by group along those before */
 } target;
 
 static bool in_list(const char *const *keep, const char *name)
@@ -33,11 +34,13 @@ static bool find_axis(target *t)
 {
     const nt_node *n = t->node;
 
+    t->groups = 1;
     if (strcmp(n->op_type, "Conv") == 0)
         t->axis = 0;
-    else if (strcmp(n->op_type, "ConvTranspose") == 0 && nt_node_int(n, "group", 1) == 1)
+    else if (strcmp(n->op_type, "ConvTranspose") == 0) {
         t->axis = 1;
-    else if (strcmp(n->op_type, "Gemm") == 0 && is_plain_gemm(n))
+        t->groups = nt_node_int(n, "group", 1);
+    } else if (strcmp(n->op_type, "Gemm") == 0 && is_plain_gemm(n))
         t->axis = nt_node_int(n, "transB", 0) ? 0 : 1;
     else
         return false;
@@ -53,6 +56,11 @@ static bool is_const_f32(const nt_value *v)
 static bool is_row(const nt_tensor *b, int64_t k)
 {
     return b->rank > 0 && b->dims[b->rank - 1] == k && nt_tensor_count(b) == k;
+}
+
+static int64_t n_outputs(const target *t)
+{
+    return t->w->data->dims[t->axis] * t->groups;
 }
 
 static bool is_target(target *t, const nt_node *bn, const char *const *keep)
@@ -80,7 +88,7 @@ static bool is_target(target *t, const nt_node *bn, const char *const *keep)
     t->b = t->node->n_in > 2 ? t->node->in[2] : NULL;
     if (!is_const_f32(t->w) || (t->b && !is_const_f32(t->b)))
         return false;
-    k = t->w->data->dims[t->axis];
+    k = n_outputs(t);
     for (int i = 1; i < 5; i++) {
         if (nt_tensor_count(bn->in[i]->data) != k)
             return false;
@@ -98,8 +106,11 @@ static nt_status scaled_weight(nt_tensor **out, const target *t, const float *sc
 
     NT_TRY(nt_tensor_dup(&r, t->w->data, e));
     p = r->data;
-    for (int64_t i = 0; i < v.outer * v.n * v.inner; i++)
-        p[i] *= scale[i / v.inner % v.n];
+    for (int64_t i = 0; i < v.outer * v.n * v.inner; i++) {
+        int64_t group = i / (v.n * v.inner) * t->groups / v.outer;
+
+        p[i] *= scale[group * v.n + i / v.inner % v.n];
+    }
     *out = r;
 done:
     return s;
@@ -134,7 +145,7 @@ static void bias_name(char *buf, size_t n, const nt_value *w)
 static nt_status fold(nt_graph *g, const target *t, nt_node *bn, nt_err *e)
 {
     nt_status s = NT_OK;
-    int64_t k = t->w->data->dims[t->axis];
+    int64_t k = n_outputs(t);
     const float *gamma = bn->in[1]->data->data, *beta = bn->in[2]->data->data;
     const float *mean = bn->in[3]->data->data, *var = bn->in[4]->data->data;
     const float *b = t->b ? t->b->data->data : NULL;

@@ -60,6 +60,18 @@ static nt_value *conv(net *m, nt_value *x, int64_t c, int64_t k, int64_t r, int6
     return n->out[0];
 }
 
+/* Twice as large, without a bias of its own. */
+static nt_value *upwards(net *m, nt_value *x, int64_t c, int64_t k, int64_t group)
+{
+    const int64_t strides[] = {2, 2}, w[] = {c, k / group, 2, 2};
+    nt_value *in[] = {x, weight(m, 0, 0.4, 4, w)};
+    nt_node *n = node(m, "ConvTranspose", in, 2);
+
+    assert_ok(nt_node_set_ints(m->g, n, "strides", strides, 2, e));
+    assert_ok(nt_node_set_int(m->g, n, "group", group, e));
+    return n->out[0];
+}
+
 static nt_value *batchnorm(net *m, nt_value *x, int64_t c)
 {
     nt_value *in[] = {x, weight(m, 1, 0.3, 1, &c), weight(m, 0, 0.3, 1, &c),
@@ -291,6 +303,17 @@ NT_TEST(odd_channels_and_a_normalisation_in_front)
     x = unary(&m, "Tanh", unary(&m, "LeakyRelu", conv(&m, x, 10, 7, 3, 1)));
     finish(&m, unary(&m, "GlobalAveragePool", x));
     check_net(&m, "conv", 2);
+}
+
+NT_TEST(a_decoder)
+{
+    nt_value *x = NULL;
+    net m = net_new(&x, 4, PICTURE);
+
+    x = unary(&m, "Relu", batchnorm(&m, upwards(&m, x, 16, 24, 1), 24));
+    x = clip6(&m, batchnorm(&m, upwards(&m, x, 24, 18, 3), 18));
+    finish(&m, unary(&m, "Sigmoid", upwards(&m, x, 18, 18, 18)));
+    check_net(&m, "deconv", 3);
 }
 
 NT_TEST(layers_and_a_residual_between_them)
