@@ -271,15 +271,15 @@ NT_TEST(a_time_is_the_median_of_so_many_runs)
 NT_TEST(without_a_number_half_a_second_is_spent_at_most)
 {
     fixture f = open_fixture();
-    nt_plan *p = NULL;
+    nt_staged *p = NULL;
     nt_plan_opts o = {0};
     nt_timing t = {0};
 
-    assert_ok(nt_plan_new(&p, f.t.g, f.dev, &o, e));
+    assert_ok(nt_staged_new(&p, f.t.g, f.dev, &o, e));
     assert_ok(nt_timing_forward(&t, p, 0, 0, e));
     assert_int_equal(t.runs, 101); /* some nanoseconds each */
     assert_true(t.max_ms >= t.min_ms);
-    nt_plan_free(p);
+    nt_staged_free(p);
     close_fixture(&f);
 }
 
