@@ -16,12 +16,31 @@ typedef struct dtype_row {
 } dtype_row;
 
 static const dtype_row dtypes[] = {
-    {NT_F32, 4, "float32"}, {NT_U8, 1, "uint8"},      {NT_I8, 1, "int8"},
-    {NT_U16, 2, "uint16"},  {NT_I16, 2, "int16"},     {NT_I32, 4, "int32"},
-    {NT_I64, 8, "int64"},   {NT_STRING, 0, "str"},    {NT_BOOL, 1, "bool"},
-    {NT_F16, 2, "float16"}, {NT_F64, 8, "float64"},   {NT_U32, 4, "uint32"},
-    {NT_U64, 8, "uint64"},  {NT_BF16, 2, "bfloat16"}, {NT_U4, 0, "uint4"},
+    {NT_F32, 4, "float32"},
+    {NT_U8, 1, "uint8"},
+    {NT_I8, 1, "int8"},
+    {NT_U16, 2, "uint16"},
+    {NT_I16, 2, "int16"},
+    {NT_I32, 4, "int32"},
+    {NT_I64, 8, "int64"},
+    {NT_STRING, 0, "str"},
+    {NT_BOOL, 1, "bool"},
+    {NT_F16, 2, "float16"},
+    {NT_F64, 8, "float64"},
+    {NT_U32, 4, "uint32"},
+    {NT_U64, 8, "uint64"},
+    {NT_BF16, 2, "bfloat16"},
+    {NT_U4, 0, "uint4"},
     {NT_I4, 0, "int4"},
+    /* known by name alone */
+    {14, 0, "complex64"},
+    {15, 0, "complex128"},
+    {17, 0, "float8e4m3fn"},
+    {18, 0, "float8e4m3fnuz"},
+    {19, 0, "float8e5m2"},
+    {20, 0, "float8e5m2fnuz"},
+    {23, 0, "float4e2m1"},
+    {24, 0, "float8e8m0"},
 };
 
 static const dtype_row *find_dtype(nt_dtype t)
@@ -44,6 +63,11 @@ const char *nt_dtype_name(nt_dtype t)
     const dtype_row *row = find_dtype(t);
 
     return row ? row->name : "unknown";
+}
+
+bool nt_dtype_is_real(nt_dtype t)
+{
+    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
 }
 
 bool nt_shape_count(int64_t *out, int rank, const int64_t *dims)
@@ -329,6 +353,28 @@ void nt_tensor_set_i64(nt_tensor *t, int64_t i, int64_t v)
     default:
         assert(!"a tensor without numbers");
     }
+}
+
+uint64_t nt_tensor_get_bits(const nt_tensor *t, int64_t i)
+{
+    return t->dtype == NT_U64 ? ((const uint64_t *)t->data)[i]
+                              : (uint64_t)nt_tensor_get_i64(t, i);
+}
+
+void nt_tensor_set_bits(nt_tensor *t, int64_t i, uint64_t v)
+{
+    if (t->dtype == NT_BOOL)
+        ((uint8_t *)t->data)[i] = v != 0;
+    else if (is_4bit(t->dtype))
+        set_4bit(t, i, (int)(v & 15));
+    else if (nt_dtype_size(t->dtype) == 1)
+        ((uint8_t *)t->data)[i] = (uint8_t)v;
+    else if (nt_dtype_size(t->dtype) == 2)
+        ((uint16_t *)t->data)[i] = (uint16_t)v;
+    else if (nt_dtype_size(t->dtype) == 4)
+        ((uint32_t *)t->data)[i] = (uint32_t)v;
+    else
+        ((uint64_t *)t->data)[i] = v;
 }
 
 static uint32_t float_bits(float v)

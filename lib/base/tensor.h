@@ -43,9 +43,12 @@ typedef struct nt_tensor {
 
 /* Bytes of one element; 0 for types without a fixed byte size (STRING, U4, I4, UNDEFINED). */
 size_t nt_dtype_size(nt_dtype t);
-/* "float32", "int64", "bfloat16" ...: NumPy's words; "type 17" is never returned, unknown
+/* "float32", "int64", "bfloat16" ...: NumPy's words; for all types of ONNX; other
  * numbers give "unknown". */
 const char *nt_dtype_name(nt_dtype t);
+
+/* A floating-point type of numbers we compute with? */
+bool nt_dtype_is_real(nt_dtype t);
 
 /* Elements of a shape; false when negative or past INT64_MAX. */
 bool nt_shape_count(int64_t *out, int rank, const int64_t *dims);
@@ -73,6 +76,10 @@ double nt_tensor_get(const nt_tensor *t, int64_t i);
 int64_t nt_tensor_get_i64(const nt_tensor *t, int64_t i);
 void nt_tensor_set(nt_tensor *t, int64_t i, double v);
 void nt_tensor_set_i64(nt_tensor *t, int64_t i, int64_t v);
+/* Of integer types (and bool), in two's complement: sign- or zero-extended on the way out, and on
+ * the way in the bits that have no place are dropped; a bool is v != 0. */
+uint64_t nt_tensor_get_bits(const nt_tensor *t, int64_t i);
+void nt_tensor_set_bits(nt_tensor *t, int64_t i, uint64_t v);
 
 /* Round to nearest even. */
 float nt_bf16_to_f32(uint16_t v);

@@ -56,6 +56,21 @@ static void row(nt_binary_kind kind, float *y, const float *a, const float *b, i
 #pragma omp simd
         for (int64_t i = 0; i < n; i++)
             y[i] = a[i] / b[i];
+        break;
+    case NT_BIN_MIN:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] = a[i] < b[i] || a[i] != a[i] ? a[i] : b[i];
+        break;
+    case NT_BIN_MAX:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] = a[i] > b[i] || a[i] != a[i] ? a[i] : b[i];
+        break;
+    case NT_BIN_PRELU:
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] = a[i] > 0 ? a[i] : a[i] * b[i];
     }
 }
 

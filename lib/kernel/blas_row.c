@@ -160,6 +160,22 @@ static inline float normal_cdf(float x)
     return 0.5f * (1 + erff(x * 0.70710678f));
 }
 
+#define ROOT_2_BY_PI 0.79788456f
+
+/* tanh(sqrt(2 / pi) (x + 0.044715 x^3)), which erf(x / sqrt(2)) is close to. */
+static inline float near_erf(float x)
+{
+    return tanhf(ROOT_2_BY_PI * (x + 0.044715f * x * x * x));
+}
+
+/* tanh(log(1 + e)) for e = exp(x) is e (e + 2) / (e (e + 2) + 2), and 1 from x = 20 on. */
+static inline float tanh_softplus(float x)
+{
+    float e = expf(x < 20 ? x : 20), f = e * (e + 2);
+
+    return f / (f + 2);
+}
+
 static void transcendental(float *v, int64_t n, const nt_post *p)
 {
     for (int64_t i = 0; i < n; i++)
@@ -172,6 +188,15 @@ static void transcendental(float *v, int64_t n, const nt_post *p)
             break;
         case NT_POST_SWISH:
             v[i] = v[i] * sigmoid(p->alpha * v[i]);
+            break;
+        case NT_POST_GELU_TANH:
+            v[i] = 0.5f * v[i] * (1 + near_erf(v[i]));
+            break;
+        case NT_POST_ELU:
+            v[i] = v[i] > 0 ? v[i] : p->alpha * expm1f(v[i]);
+            break;
+        case NT_POST_MISH:
+            v[i] = v[i] * tanh_softplus(v[i]);
             break;
         default:
             assert(p->kind == NT_POST_GELU);
@@ -228,6 +253,15 @@ static float slope(float x, const nt_post *p)
     case NT_POST_SWISH:
         s = sigmoid(p->alpha * x);
         return s + p->alpha * x * s * (1 - s);
+    case NT_POST_GELU_TANH:
+        s = near_erf(x);
+        return 0.5f * (1 + s) +
+               0.5f * x * (1 - s * s) * ROOT_2_BY_PI * (1 + 3 * 0.044715f * x * x);
+    case NT_POST_ELU:
+        return x > 0 ? 1 : p->alpha * expf(x);
+    case NT_POST_MISH:
+        s = tanh_softplus(x);
+        return s + x * (1 - s * s) * sigmoid(x);
     default:
         assert(p->kind == NT_POST_GELU); /* Phi(x) + x phi(x) */
         return normal_cdf(x) + x * 0.39894228f * expf(-0.5f * x * x);

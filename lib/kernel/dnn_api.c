@@ -425,21 +425,28 @@ static const char *kind_name(dnnl_primitive_kind_t kind)
     }
 }
 
+static bool has_alpha(nt_post_kind k)
+{
+    return k == NT_POST_RELU || k == NT_POST_CLIP || k == NT_POST_SWISH || k == NT_POST_ELU;
+}
+
 bool dnn_eltwise_alg(dnnl_alg_kind_t *alg, float *alpha, float *beta, const nt_post *p)
 {
     static const dnnl_alg_kind_t plain[] = {
         [NT_POST_RELU] = dnnl_eltwise_relu,        [NT_POST_CLIP] = dnnl_eltwise_clip_v2,
         [NT_POST_SIGMOID] = dnnl_eltwise_logistic, [NT_POST_TANH] = dnnl_eltwise_tanh,
         [NT_POST_SWISH] = dnnl_eltwise_swish,      [NT_POST_GELU] = dnnl_eltwise_gelu_erf,
+        [NT_POST_ELU] = dnnl_eltwise_elu,          [NT_POST_GELU_TANH] = dnnl_eltwise_gelu_tanh,
+        [NT_POST_MISH] = dnnl_eltwise_mish,
     };
 
     *alpha = p->alpha;
     *beta = p->beta;
     if (p->kind == NT_POST_HARDSIGMOID || p->kind == NT_POST_HARDSWISH)
         return special_eltwise(alg, alpha, beta, p->kind) == dnnl_success;
-    assert(p->kind <= NT_POST_GELU);
+    assert(p->kind < NT_POST_SUM);
     *alg = plain[p->kind];
-    if (p->kind == NT_POST_SIGMOID || p->kind == NT_POST_TANH || p->kind == NT_POST_GELU)
+    if (!has_alpha(p->kind))
         *alpha = 0;
     if (p->kind != NT_POST_CLIP)
         *beta = 0;

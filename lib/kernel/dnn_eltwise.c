@@ -59,8 +59,11 @@ nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, con
         [NT_BIN_DIV] = dnnl_binary_div,
     };
     dnn_arg args[] = {{DNNL_ARG_SRC_0, 0}, {DNNL_ARG_SRC_1, 1}, {DNNL_ARG_DST, 2}};
-    dnn_op o = {.kind = dnnl_binary, .alg = alg[kind]};
+    dnn_op o = {.kind = dnnl_binary};
 
+    if (kind > NT_BIN_DIV)
+        return nt_fail(e, NT_EUNSUPPORTED, "oneDNN does not do this, or not with NaN");
+    o.alg = alg[kind];
     if ((kind == NT_BIN_ADD || kind == NT_BIN_MUL) && !nt_desc_same(a, y)) {
         const nt_desc *t = a;
 

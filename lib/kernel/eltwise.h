@@ -13,7 +13,15 @@ nt_status nt_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const 
 nt_status nt_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
                              nt_err *e) NT_MUST_CHECK;
 
-typedef enum nt_binary_kind { NT_BIN_ADD, NT_BIN_SUB, NT_BIN_MUL, NT_BIN_DIV } nt_binary_kind;
+typedef enum nt_binary_kind {
+    NT_BIN_ADD,
+    NT_BIN_SUB,
+    NT_BIN_MUL,
+    NT_BIN_DIV,
+    NT_BIN_MIN, /* a NaN wins */
+    NT_BIN_MAX,
+    NT_BIN_PRELU /* a > 0 ? a : a b */
+} nt_binary_kind;
 
 /* y = a op b; each extent of a and b equals y's or is 1 (ranks are equal, formats too unless an
  * operand has one spatial point or one element). y->fmt is the format of the full-size operand.

@@ -179,6 +179,12 @@ static inline double post_ref(const nt_post *p, double x, double sum)
         return x / (1 + exp(-p->alpha * x));
     case NT_POST_GELU:
         return 0.5 * x * (1 + erf(x / sqrt(2)));
+    case NT_POST_GELU_TANH:
+        return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    case NT_POST_ELU:
+        return x > 0 ? x : p->alpha * expm1(x);
+    case NT_POST_MISH:
+        return x * tanh(log1p(exp(x)));
     case NT_POST_SUM:
         return x + sum;
     }
