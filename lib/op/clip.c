@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Clip: y = min(max(x, min), max); the bounds are attributes before opset 11, inputs since. */
-#include "op/couple.h"
-#include "op/op.h"
+#include "op/binary.h"
 #include "op/unary.h"
-#include "op/util.h"
 
 #include <math.h>
 
@@ -40,6 +38,13 @@ static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
     return NT_OK;
 }
 
+static void whole_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *y)
+{
+    nt_binary_eval(&nt_binary_max, in[0], n->n_in > 1 && in[1] ? in[1] : in[0], y);
+    if (n->n_in > 2 && in[2])
+        nt_binary_eval(&nt_binary_min, y, in[2], y);
+}
+
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
@@ -47,7 +52,10 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     double max = bound(n, n->n_in > 2 ? in[2] : NULL, "max", INFINITY);
 
     (void)e;
-    nt_unary_map(out[0], in[0], value, min, max);
+    if (!nt_dtype_is_real(in[0]->dtype))
+        whole_eval(n, in, out[0]);
+    else
+        nt_unary_map(out[0], in[0], value, min, max);
     return NT_OK;
 }
 
@@ -76,41 +84,13 @@ static bool as_post(const nt_node *n, nt_post *out)
     return true;
 }
 
+#define CLIP                                                                                   \
+    .name = "Clip", .domain = "", .min_in = 1, .min_out = 1, .max_out = 1,                     \
+    .infer = nt_infer_same, .eval = eval, .grad = grad, .lower = nt_unary_lower,               \
+    .lower_grad = nt_unary_lower_grad, .as_post = as_post, .couple = nt_couple_unary
+
 const nt_op nt_op_clip[] = {
-    {
-        .name = "Clip",
-        .domain = "",
-        .since = 6,
-        .until = 10,
-        .min_in = 1,
-        .max_in = 1,
-        .min_out = 1,
-        .max_out = 1,
-        .attrs = attrs_6,
-        .infer = nt_infer_same,
-        .eval = eval,
-        .grad = grad,
-        .lower = nt_unary_lower,
-        .lower_grad = nt_unary_lower_grad,
-        .as_post = as_post,
-        .couple = nt_couple_unary,
-    },
-    {
-        .name = "Clip",
-        .domain = "",
-        .since = 11,
-        .min_in = 1,
-        .max_in = 3,
-        .min_out = 1,
-        .max_out = 1,
-        .check = check,
-        .infer = nt_infer_same,
-        .eval = eval,
-        .grad = grad,
-        .lower = nt_unary_lower,
-        .lower_grad = nt_unary_lower_grad,
-        .as_post = as_post,
-        .couple = nt_couple_unary,
-    },
+    {CLIP, .since = 6, .until = 10, .max_in = 1, .attrs = attrs_6},
+    {CLIP, .since = 11, .max_in = 3, .check = check},
     {0},
 };

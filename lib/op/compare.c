@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* compare.c - comparisons and logic: what comes out is bool, and no gradient flows. */
+/* compare.c - comparisons, logic and predicates: what comes out is bool, and no gradient flows.
+ */
 #include "op/binary.h"
 #include "op/couple.h"
 #include "op/util.h"
+
+#include <math.h>
 
 NT_BINARY_FN(equal, a == b, a == b)
 NT_BINARY_FN(less, a < b, a < b)
@@ -13,26 +16,7 @@ NT_BINARY_FN(both, a != 0 && b != 0, a &&b)
 NT_BINARY_FN(either, a != 0 || b != 0, a || b)
 NT_BINARY_FN(one_of, (a != 0) != (b != 0), !a != !b)
 
-#define EVAL(fn)                                                                               \
-    static nt_status fn##_eval(const nt_node *n, const nt_tensor *const *in,                   \
-                               nt_tensor *const *out, nt_err *e)                               \
-    {                                                                                          \
-        (void)n;                                                                               \
-        (void)e;                                                                               \
-        nt_binary_eval(&fn, in[0], in[1], out[0]);                                             \
-        return NT_OK;                                                                          \
-    }
-
-EVAL(equal)
-EVAL(less)
-EVAL(greater)
-EVAL(at_most)
-EVAL(at_least)
-EVAL(both)
-EVAL(either)
-EVAL(one_of)
-
-static nt_status not_infer(nt_graph *g, nt_node *n, nt_err *e)
+static nt_status predicate_infer(nt_graph *g, nt_node *n, nt_err *e)
 {
     (void)g;
     (void)e;
@@ -51,11 +35,46 @@ static nt_status not_eval(const nt_node *n, const nt_tensor *const *in, nt_tenso
     return NT_OK;
 }
 
+static nt_status isnan_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                            nt_err *e)
+{
+    (void)n;
+    (void)e;
+    for (int64_t i = 0; i < nt_tensor_count(in[0]); i++)
+        nt_tensor_set_i64(out[0], i, isnan(nt_tensor_get(in[0], i)));
+    return NT_OK;
+}
+
+static nt_status isinf_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                            nt_err *e)
+{
+    bool minus = nt_node_int(n, "detect_negative", 1),
+         plus = nt_node_int(n, "detect_positive", 1);
+
+    (void)e;
+    for (int64_t i = 0; i < nt_tensor_count(in[0]); i++) {
+        double x = nt_tensor_get(in[0], i);
+
+        nt_tensor_set_i64(out[0], i, (plus && x == INFINITY) || (minus && x == -INFINITY));
+    }
+    return NT_OK;
+}
+
+static const nt_attr_spec isinf_attrs[] = {
+    {"detect_negative", NT_ATTR_INT, false}, {"detect_positive", NT_ATTR_INT, false}, {0}};
+
 #define COMPARE(onnx, version, fn)                                                             \
     {                                                                                          \
         .name = onnx, .domain = "", .since = version, .min_in = 2, .max_in = 2, .min_out = 1,  \
-        .max_out = 1, .infer = nt_binary_infer_bool, .eval = fn##_eval,                        \
-        .couple = nt_couple_elementwise                                                        \
+        .max_out = 1, .infer = nt_binary_infer_bool, .eval = nt_binary_op_eval,                \
+        .couple = nt_couple_elementwise, .data = &fn                                           \
+    }
+
+#define PREDICATE(onnx, version, specs, fn)                                                    \
+    {                                                                                          \
+        .name = onnx, .domain = "", .since = version, .min_in = 1, .max_in = 1, .min_out = 1,  \
+        .max_out = 1, .attrs = specs, .infer = predicate_infer, .eval = fn##_eval,             \
+        .couple = nt_couple_unary                                                              \
     }
 
 const nt_op nt_op_compare[] = {
@@ -67,15 +86,8 @@ const nt_op nt_op_compare[] = {
     COMPARE("And", 7, both),
     COMPARE("Or", 7, either),
     COMPARE("Xor", 7, one_of),
-    {.name = "Not",
-     .domain = "",
-     .since = 1,
-     .min_in = 1,
-     .max_in = 1,
-     .min_out = 1,
-     .max_out = 1,
-     .infer = not_infer,
-     .eval = not_eval,
-     .couple = nt_couple_unary},
+    PREDICATE("Not", 1, NULL, not ),
+    PREDICATE("IsNaN", 9, NULL, isnan),
+    PREDICATE("IsInf", 10, isinf_attrs, isinf),
     {0},
 };

@@ -91,8 +91,7 @@ done:
 static nt_status range_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                             nt_err *e)
 {
-    nt_dtype t = in[0]->dtype;
-    bool real = t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
+    bool real = nt_dtype_is_real(in[0]->dtype);
 
     (void)n;
     (void)e;

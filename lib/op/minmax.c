@@ -9,19 +9,23 @@
 #include <math.h>
 #include <string.h>
 
-NT_BINARY_FN(min, a < b || isnan(a) ? a : b, a < b ? a : b)
-NT_BINARY_FN(max, a > b || isnan(a) ? a : b, a > b ? a : b)
+NT_BINARY_REAL(min, a < b || isnan(a) ? a : b)
+NT_BINARY_WHOLE(min, a < b ? a : b)
+NT_BINARY_REAL(max, a > b || isnan(a) ? a : b)
+NT_BINARY_WHOLE(max, a > b ? a : b)
 
-static const nt_binary_fn *function(const nt_node *n)
+const nt_binary_fn nt_binary_min = NT_BINARY_TABLE(min), nt_binary_max = NT_BINARY_TABLE(max);
+
+static bool is_min(const nt_node *n)
 {
-    return !strcmp(n->op_type, "Min") ? &min : &max;
+    return n->op->data == &nt_binary_min;
 }
 
 /* The running result is y itself, which an operand of y's shape may alias. */
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
-    const nt_binary_fn *f = function(n);
+    const nt_binary_fn *f = n->op->data;
 
     (void)e;
     nt_binary_eval(f, in[0], n->n_in > 1 ? in[1] : in[0], out[0]);
@@ -81,11 +85,41 @@ done:
     return s;
 }
 
-#define MINMAX(onnx)                                                                           \
+static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    return nt_binary_lower(p, n, is_min(n) ? NT_BIN_MIN : NT_BIN_MAX, e);
+}
+
+/* The bound of a tensor that is clipped on one side, as some exporters write Relu and Relu6:
+ * the constant that the only other operand is compared with; NULL where that is not so. */
+static const nt_tensor *bound(const nt_node *n)
+{
+    for (int i = 0; n->n_in == 2 && i < 2; i++) {
+        const nt_tensor *t = nt_const_in(n, i);
+        const nt_value *x = n->in[1 - i];
+
+        if (t && !x->data && t->rank <= x->rank && nt_tensor_count(t) == 1)
+            return t;
+    }
+    return NULL;
+}
+
+static bool as_post(const nt_node *n, nt_post *out)
+{
+    const nt_tensor *t = bound(n);
+    double at = t ? nt_tensor_get(t, 0) : 0;
+
+    *out = (nt_post){.kind = NT_POST_CLIP,
+                     .alpha = is_min(n) ? -INFINITY : (float)at,
+                     .beta = is_min(n) ? (float)at : INFINITY};
+    return t && !isnan(at);
+}
+
+#define MINMAX(onnx, fn)                                                                       \
     {                                                                                          \
         .name = onnx, .domain = "", .since = 6, .min_in = 1, .max_in = -1, .min_out = 1,       \
-        .max_out = 1, .infer = nt_binary_infer, .eval = eval, .grad = grad,                    \
-        .couple = nt_couple_elementwise                                                        \
+        .max_out = 1, .infer = nt_binary_infer, .eval = eval, .grad = grad, .lower = lower,    \
+        .as_post = as_post, .couple = nt_couple_elementwise, .data = &fn                       \
     }
 
-const nt_op nt_op_minmax[] = {MINMAX("Min"), MINMAX("Max"), {0}};
+const nt_op nt_op_minmax[] = {MINMAX("Min", nt_binary_min), MINMAX("Max", nt_binary_max), {0}};

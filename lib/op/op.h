@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * op.h - one operator, one file, one constant table with all its facets.
+ * op.h - one operator, one file, one constant table with all its facets. (Operators that differ
+ * in a formula share a file: activation.c, compare.c.)
  *
  * lib/op/conv.c ends in `const nt_op nt_op_conv[] = {{...}, {0}};` (an entry per range of opsets,
  * then one without a name) and registry.c has one line for it.
@@ -88,6 +89,8 @@ typedef struct nt_op {
      * (group of Conv, shape of Reshape, split sizes). Weights whose axes were tied are cut by
      * the caller. NULL: nothing to follow. */
     nt_status (*adapt)(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e);
+
+    const void *data; /* what facets that several operators share tell them apart by */
 } nt_op;
 
 /* Is constant input i of a bound node a parameter: floating-point numbers that training may

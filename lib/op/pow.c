@@ -19,17 +19,7 @@ static int64_t whole_power(int64_t a, int64_t b)
     return (int64_t)y;
 }
 
-NT_BINARY_FN(power, b == 2 ? a * a : pow(a, b), whole_power(a, b))
-
-/* The exponent may be of another type. */
-static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
-                      nt_err *e)
-{
-    (void)n;
-    (void)e;
-    nt_binary_eval(&power, in[0], in[1], out[0]);
-    return NT_OK;
-}
+NT_BINARY_FN(power, b == 2 ? a * a : pow(a, b), whole_power((int64_t)a, (int64_t)b))
 
 static float by_base(float a, float b)
 {
@@ -65,8 +55,9 @@ const nt_op nt_op_pow[] = {
      .min_out = 1,
      .max_out = 1,
      .infer = nt_infer_elementwise,
-     .eval = eval,
+     .eval = nt_binary_op_eval, /* the exponent may be of another type */
      .grad = grad,
-     .couple = nt_couple_elementwise},
+     .couple = nt_couple_elementwise,
+     .data = &power},
     {0},
 };

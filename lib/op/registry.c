@@ -7,6 +7,7 @@
 
 /* Each names a `const nt_op nt_op_NAME[]` that ends with an entry without a name. */
 #define TABLES(X)                                                                              \
+    X(activation)                                                                              \
     X(argmax)                                                                                  \
     X(arith)                                                                                   \
     X(batchnorm)                                                                               \
@@ -22,20 +23,16 @@
     X(det)                                                                                     \
     X(dropout)                                                                                 \
     X(elementary)                                                                              \
-    X(elu)                                                                                     \
     X(expand)                                                                                  \
     X(flatten)                                                                                 \
     X(gather)                                                                                  \
     X(gather_elements)                                                                         \
-    X(gelu)                                                                                    \
     X(gemm)                                                                                    \
     X(generate)                                                                                \
     X(groupnorm)                                                                               \
-    X(hardsigmoid)                                                                             \
-    X(hardswish)                                                                               \
     X(identity)                                                                                \
+    X(integer)                                                                                 \
     X(layernorm)                                                                               \
-    X(leakyrelu)                                                                               \
     X(lpnorm)                                                                                  \
     X(lrn)                                                                                     \
     X(matmul)                                                                                  \
@@ -46,22 +43,19 @@
     X(pad)                                                                                     \
     X(pool)                                                                                    \
     X(pow)                                                                                     \
+    X(prelu)                                                                                   \
     X(qlinear)                                                                                 \
     X(quantize)                                                                                \
     X(reduce)                                                                                  \
-    X(relu)                                                                                    \
     X(reshape)                                                                                 \
     X(resize)                                                                                  \
     X(reverse_sequence)                                                                        \
     X(scatter)                                                                                 \
     X(shape)                                                                                   \
-    X(sigmoid)                                                                                 \
     X(slice)                                                                                   \
     X(softmax)                                                                                 \
     X(split)                                                                                   \
     X(squeeze)                                                                                 \
-    X(swish)                                                                                   \
-    X(tanh)                                                                                    \
     X(tile)                                                                                    \
     X(topk)                                                                                    \
     X(transpose)                                                                               \
@@ -256,7 +250,7 @@ bool nt_op_is_param(const nt_node *n, int i)
         return false;
     if (n->op->flags & NT_OPF_FIXED_SCALARS && nt_tensor_count(v->data) == 1)
         return false;
-    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
+    return nt_dtype_is_real(t);
 }
 
 bool nt_op_is_param_value(const nt_value *v)

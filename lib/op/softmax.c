@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Softmax and LogSoftmax. Since opset 13 along one axis (default: the last); before, over all
- * axes from `axis` (default 1) on taken together. Either way the tensor is [outer][n][inner]
- * with the sums over n, in plain fp32.
+ * Softmax, LogSoftmax and Hardmax (1 at the first largest, else 0). Since opset 13 along one
+ * axis (default: the last); before, over all axes from `axis` (default 1) on taken together.
+ * Either way the tensor is [outer][n][inner] with the sums over n, in plain fp32.
  */
 #include "kernel/norm.h"
 #include "op/couple.h"
@@ -71,36 +71,49 @@ done:
     return s;
 }
 
-static void row(float *y, const float *x, int64_t n, int64_t step, bool log_of)
+/* n elements from `at` on, `step` apart. */
+static void soft_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step,
+                     bool log_of)
 {
     double max = -INFINITY, sum = 0;
 
     for (int64_t i = 0; i < n; i++)
-        max = fmax(max, x[i * step]);
+        max = fmax(max, nt_tensor_get(x, at + i * step));
     for (int64_t i = 0; i < n; i++)
-        sum += exp(x[i * step] - max);
+        sum += exp(nt_tensor_get(x, at + i * step) - max);
     for (int64_t i = 0; i < n; i++) {
-        double shifted = x[i * step] - max;
+        double shifted = nt_tensor_get(x, at + i * step) - max;
 
-        y[i * step] = (float)(log_of ? shifted - log(sum) : exp(shifted) / sum);
+        nt_tensor_set(y, at + i * step, log_of ? shifted - log(sum) : exp(shifted) / sum);
     }
+}
+
+static void hard_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step)
+{
+    int64_t best = 0;
+
+    for (int64_t i = 1; i < n; i++)
+        if (nt_tensor_get(x, at + i * step) > nt_tensor_get(x, at + best * step))
+            best = i;
+    for (int64_t i = 0; i < n; i++)
+        nt_tensor_set(y, at + i * step, i == best);
 }
 
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
-    const float *x = in[0]->data;
-    float *y = out[0]->data;
     int64_t box[3];
     nt_status s = NT_OK;
 
-    NT_TRY(nt_eval_wants_f32(in, 1, e));
     NT_TRY(shape_of(box, n, in[0]->rank, in[0]->dims, e));
     for (int64_t o = 0; o < box[0]; o++)
         for (int64_t i = 0; i < box[2]; i++) {
             int64_t at = o * box[1] * box[2] + i;
 
-            row(y + at, x + at, box[1], box[2], is_log(n));
+            if (n->op->name[0] == 'H')
+                hard_row(out[0], in[0], at, box[1], box[2]);
+            else
+                soft_row(out[0], in[0], at, box[1], box[2], is_log(n));
         }
 done:
     return s;
@@ -124,6 +137,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     nt_desc d;
 
+    if (!nt_steps_is_float(n->in[0]))
+        return nt_lower_default(p, n, e);
     NT_TRY(describe(&d, n, e));
     NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_PLAIN, NT_F32, &x, e));
     NT_TRY(nt_program_temp(p, &full, &y, e));
@@ -178,12 +193,15 @@ done:
 
 #define FACETS                                                                                 \
     .domain = "", .min_in = 1, .max_in = 1, .min_out = 1, .max_out = 1, .attrs = attrs,        \
-    .infer = infer, .eval = eval, .lower = lower, .lower_grad = lower_grad, .couple = couple
+    .infer = infer, .eval = eval, .couple = couple
+#define PLANNED .lower = lower, .lower_grad = lower_grad
 
 const nt_op nt_op_softmax[] = {
-    {.name = "Softmax", .since = 1, .until = 12, FACETS},
-    {.name = "Softmax", .since = 13, FACETS},
-    {.name = "LogSoftmax", .since = 1, .until = 12, FACETS},
-    {.name = "LogSoftmax", .since = 13, FACETS},
+    {.name = "Softmax", .since = 1, .until = 12, FACETS, PLANNED},
+    {.name = "Softmax", .since = 13, FACETS, PLANNED},
+    {.name = "LogSoftmax", .since = 1, .until = 12, FACETS, PLANNED},
+    {.name = "LogSoftmax", .since = 13, FACETS, PLANNED},
+    {.name = "Hardmax", .since = 1, .until = 12, FACETS},
+    {.name = "Hardmax", .since = 13, FACETS},
     {0},
 };

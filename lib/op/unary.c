@@ -4,6 +4,8 @@
 #include "kernel/eltwise.h"
 #include "op/steps.h"
 
+#include <string.h>
+
 void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, double b)
 {
     int64_t n = nt_tensor_count(x);
@@ -32,9 +34,50 @@ void nt_unary_pull(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y, const 
     }
 }
 
+static double number(const nt_node *n, const nt_unary_attr *a)
+{
+    if (a->text)
+        return !strcmp(nt_node_str(n, a->name, ""), a->text);
+    return a->name ? nt_node_float(n, a->name, a->dflt) : a->dflt;
+}
+
+nt_status nt_unary_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                        nt_err *e)
+{
+    const nt_unary *u = n->op->data;
+
+    (void)e;
+    if (u->whole && !nt_dtype_is_real(in[0]->dtype) && in[0]->dtype != NT_U64)
+        for (int64_t i = 0; i < nt_tensor_count(in[0]); i++)
+            nt_tensor_set_i64(out[0], i, u->whole(nt_tensor_get_i64(in[0], i)));
+    else
+        nt_unary_map(out[0], in[0], u->value, number(n, &u->a), number(n, &u->b));
+    return NT_OK;
+}
+
+nt_status nt_unary_grad(const nt_node *n, const nt_tensor *const *in,
+                        const nt_tensor *const *out, const nt_tensor *const *dout,
+                        nt_tensor *const *din, nt_err *e)
+{
+    const nt_unary *u = n->op->data;
+
+    (void)e;
+    nt_unary_pull(din[0], in[0], out[0], dout[0], u->slope, number(n, &u->a), number(n, &u->b));
+    return NT_OK;
+}
+
+bool nt_unary_as_post(const nt_node *n, nt_post *out)
+{
+    const nt_unary *u = n->op->data;
+
+    *out = (nt_post){u->post, (float)number(n, &u->a), (float)number(n, &u->b)};
+    return u->has_kernel;
+}
+
+/* The kernel for the node, if there is one. */
 static bool has_kernel(const nt_node *n, nt_post *post)
 {
-    return nt_steps_is_float(n->in[0]) && n->op->as_post(n, post);
+    return nt_steps_is_float(n->in[0]) && n->op->as_post && n->op->as_post(n, post);
 }
 
 nt_status nt_unary_lower(nt_program *p, const nt_node *n, nt_err *e)

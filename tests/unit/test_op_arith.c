@@ -89,6 +89,9 @@ NT_TEST(sums_of_any_number)
     check_shapes("Sum", false);
     check_op(&(op_case){.op = "Sum", .in = {IN(3, 1), IN(2, 3, 4), CONST(4)}});
     check_op(&(op_case){.op = "Sum", .in = {IN(3, 2)}});
+    check_op(&(op_case){.op = "Sum", .in = {IN(2, 5, 3, 3), CONST(5, 1, 1), IN(2, 5, 3, 3)}});
+    check_op(&(op_case){.op = "Mean", .in = {IN(3, 1), IN(2, 3, 4), CONST(4)}});
+    check_op(&(op_case){.op = "Mean", .in = {IN(3, 2)}});
 }
 
 NT_TEST(products_and_quotients)
@@ -106,11 +109,16 @@ NT_TEST(powers)
 
 NT_TEST(minima_and_maxima)
 {
-    const float y[] = {0.11F, -0.13F, 0.01F};
+    const float y[] = {0.11F, -0.13F, 0.01F}, not_a_number[] = {NAN};
 
     check_op(&(op_case){.op = "Max", .in = {IN(4, 3), GIVEN(y, 3)}, .spaced = true});
     check_op(&(op_case){.op = "Min", .in = {IN(4, 3), GIVEN(y, 3)}, .spaced = true});
     check_op(&(op_case){.op = "Max", .in = {IN(4, 3)}});
+    check_op(&(op_case){.op = "Max",
+                        .in = {IN(2, 3, 3, 3), GIVEN(y, 3, 1, 1), SCALAR(-0.05F)},
+                        .spaced = true});
+    check_op(&(op_case){.op = "Min", .in = {IN(2, 3), GIVEN(not_a_number, 1)},
+                        .inference_only = true});
 }
 
 NT_TEST(where_chooses_and_sends_gradients_the_chosen_way)

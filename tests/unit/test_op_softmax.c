@@ -11,6 +11,18 @@ NT_TEST(softmax_by_hand)
                 -0.6931472F);
 }
 
+NT_TEST(hardmax_marks_the_first_largest)
+{
+    const float x[] = {1, 3, 3, 4, 0, 2};
+
+    assert_eval((&(op_case){.op = "Hardmax", .in = {GIVEN(x, 2, 3)}}), 0, 1, 0, 1, 0, 0);
+    assert_eval((&(op_case){.op = "Hardmax", .in = {GIVEN(x, 2, 3)}, .attr = {INT("axis", 0)}}),
+                0, 1, 1, 1, 0, 0);
+    assert_eval((&(op_case){.op = "Hardmax", .opset = 11, .in = {GIVEN(x, 1, 2, 3)}}), 0, 0, 0,
+                1, 0, 0);
+    check_op(&(op_case){.op = "Hardmax", .in = {IN(2, 3, 4)}, .inference_only = true});
+}
+
 NT_TEST(softmax_before_opset_13_takes_all_axes_from_the_given_one_on)
 {
     const float x[] = {0, 0, 0, 0};

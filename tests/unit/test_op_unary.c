@@ -25,6 +25,31 @@ NT_TEST(activations_by_hand)
                 1.7615942F);
     assert_eval((&(op_case){.op = "Softplus", .in = Q}), 0.1269280F, 0.4740770F, 0.6931472F,
                 2.1269280F);
+    assert_eval((&(op_case){.op = "Mish", .opset = 18, .in = Q}), -0.2525015F, -0.2207452F, 0,
+                1.9439590F);
+    assert_eval((&(op_case){.op = "Celu", .in = Q, .attr = {FLOAT("alpha", 2)}}), -1.2642411F,
+                -0.4423984F, 0, 2);
+    assert_eval((&(op_case){.op = "ThresholdedRelu", .in = Q}), 0, 0, 0, 2);
+    assert_eval((&(op_case){
+                    .op = "Shrink", .in = Q, .attr = {FLOAT("lambd", 0.4F), FLOAT("bias", 0.1F)}}),
+                -1.9F, -0.4F, 0, 1.9F);
+}
+
+/* In the plain form; oneDNN's Relu gives 0. */
+NT_TEST(a_nan_stays_one)
+{
+    static const char *const ops[] = {"Relu",   "LeakyRelu", "HardSigmoid", "HardSwish",
+                                      "Shrink", "Mish",      "Sign",        "Clip"};
+    const float nan[] = {NAN};
+
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        nt_tensor *y[OC_MAX] = {NULL};
+
+        op_eval(&(op_case){.op = ops[i], .opset = 18, .in = {GIVEN(nan, 1)}}, y);
+        if (!isnan(nt_tensor_get(y[0], 0)))
+            fail_msg("%s hides a NaN", ops[i]);
+        nt_tensor_free(y[0]);
+    }
 }
 
 NT_TEST(clip_takes_its_bounds_from_attributes_and_inputs)
@@ -50,12 +75,18 @@ NT_TEST(activations_keep_shapes)
 NT_TEST(activations_with_kernels)
 {
     static const char *const ops[] = {"Relu",      "LeakyRelu", "Sigmoid", "HardSigmoid",
-                                      "HardSwish", "Tanh",      "Gelu",    "Swish"};
+                                      "HardSwish", "Tanh",      "Gelu",    "Swish",
+                                      "Mish",      "Elu"};
 
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         check_op(&(op_case){.op = ops[i], .opset = 24, .in = {IN(2, 5, 3, 3)}, .spaced = true});
         check_op(&(op_case){.op = ops[i], .opset = 24, .in = {IN(13)}, .spaced = true});
     }
+    for (int64_t c = 5; c <= 16; c += 11)
+        check_op(&(op_case){.op = "Gelu",
+                            .opset = 20,
+                            .in = {IN(2, c, 3, 3)},
+                            .attr = {STR("approximate", "tanh")}});
     check_op(&(op_case){
         .op = "Clip", .in = {IN(2, 5, 3), SCALAR(-0.5F), SCALAR(1)}, .spaced = true});
     check_op(&(op_case){.op = "Clip", .in = {IN(2, 5), SCALAR(0)}, .spaced = true});
@@ -73,10 +104,12 @@ NT_TEST(clip_with_a_computed_bound)
 
 NT_TEST(functions_without_kernels)
 {
-    static const char *const any[] = {"Abs",  "Elu", "Selu", "Erf",      "Exp",     "Neg",
-                                      "Mish", "Sin", "Cos",  "Softplus", "Softsign"};
+    static const char *const any[] = {"Abs",   "Celu",  "Selu", "Erf", "Exp",      "Neg",
+                                      "Acos",  "Asin",  "Atan", "Tan", "Sin",      "Cos",
+                                      "Asinh", "Atanh", "Sinh", "Cosh", "Softplus", "Softsign"};
     static const char *const positive[] = {"Log", "Sqrt", "Reciprocal"};
     static const char *const steps[] = {"Ceil", "Floor", "Round", "Sign"};
+    const float above_one[] = {1.1F, 1.5F, 4};
 
     for (size_t i = 0; i < sizeof any / sizeof any[0]; i++)
         check_op(&(op_case){.op = any[i], .opset = 18, .in = {IN(2, 3, 4)}, .spaced = true});
@@ -84,8 +117,17 @@ NT_TEST(functions_without_kernels)
         check_op(&(op_case){.op = positive[i], .in = {POSITIVE_IN(2, 3, 4)}});
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         check_op(&(op_case){.op = steps[i], .in = {IN(2, 3, 4)}, .spaced = true});
-    check_op(&(op_case){
-        .op = "Gelu", .opset = 20, .in = {IN(2, 3, 4)}, .attr = {STR("approximate", "tanh")}});
+    check_op(&(op_case){.op = "Acosh", .in = {GIVEN(above_one, 3)}});
+    check_op(&(op_case){.op = "Shrink",
+                        .in = {IN(2, 3, 4)},
+                        .attr = {FLOAT("lambd", 0.21F), FLOAT("bias", 0.1F)},
+                        .spaced = true});
+    check_op(&(op_case){.op = "ThresholdedRelu",
+                        .in = {IN(2, 3, 4)},
+                        .attr = {FLOAT("alpha", 0.2F)},
+                        .spaced = true});
+    assert_refused((&(op_case){.op = "Celu", .in = {IN(1)}, .attr = {FLOAT("alpha", 0)}}),
+                   "alpha is 0");
 }
 
 NT_TEST(integers_stay_integers)
