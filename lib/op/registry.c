@@ -37,6 +37,7 @@
     X(lrn)                                                                                     \
     X(matmul)                                                                                  \
     X(minmax)                                                                                  \
+    X(nll)                                                                                     \
     X(nms)                                                                                     \
     X(nonzero)                                                                                 \
     X(one_hot)                                                                                 \
