@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool over 1 to 3 spatial dimensions. All
- * run in the layout and type their input lies in. A global pool is a window as large as the
- * picture. Taps in the padding count for nothing, but in the divisor of an average with
- * count_include_pad.
+ * MaxPool, AveragePool over 1 to 3 spatial dimensions, GlobalMaxPool, GlobalAveragePool over any
+ * number. They run in the layout and type their input lies in; MaxPool's indices and integers
+ * are found by the plain form. Taps in the padding count for nothing, but in the divisor of an
+ * average with count_include_pad.
  */
 #include "kernel/pool.h"
 
-#include "op/couple.h"
 #include "op/op.h"
+#include "op/pools.h"
 #include "op/steps.h"
-#include "op/taps.h"
-#include "op/util.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,133 +35,88 @@ static nt_pool_kind average_kind(const nt_node *n)
     return nt_node_int(n, "count_include_pad", 0) ? NT_POOL_AVG_INCLUDE_PAD : NT_POOL_AVG;
 }
 
-/* A window that lies in the padding alone has no maximum and no average. */
-static nt_status check_pads(const nt_window *w, nt_err *e)
-{
-    for (int i = 0; i < w->sp; i++) {
-        int64_t reach = (w->ker[i] - 1) * w->dil[i] + 1;
-
-        if (w->lo[i] >= reach || w->hi[i] >= reach)
-            return nt_fail(e, NT_EUNSUPPORTED,
-                           "pads %" PRId64 " and %" PRId64 " leave a window of %" PRId64
-                           " without input",
-                           w->lo[i], w->hi[i], reach);
-    }
-    return NT_OK;
-}
-
-static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
-{
-    const nt_attr *a = nt_node_attr(n, "kernel_shape");
-    nt_status s = NT_OK;
-    nt_window w;
-
-    (void)g;
-    NT_TRY(nt_window_read(&w, n, (int)a->n, NULL, e));
-    NT_TRY(check_pads(&w, e));
-done:
-    return s;
-}
-
-static nt_status check_max(const nt_graph *g, const nt_node *n, nt_err *e)
-{
-    if (nt_node_int(n, "storage_order", 0))
-        return nt_fail(e, NT_EUNSUPPORTED, "storage_order 1 is not supported");
-    if (n->n_out > 1 && n->out[1] && (n->out[1]->n_uses || n->out[1]->is_output))
-        return nt_fail(e, NT_EUNSUPPORTED, "output 1 (Indices) is used");
-    return check(g, n, e);
-}
-
-static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
-{
-    const nt_attr *a = nt_node_attr(n, "kernel_shape");
-    const nt_value *x = n->in[0];
-    int sp = (int)a->n;
-    nt_dim dims[NT_MAX_RANK] = {{-1, NULL}, {-1, NULL}};
-    nt_status s = NT_OK;
-    nt_window w;
-
-    (void)g;
-    NT_TRY(nt_window_read(&w, n, sp, NULL, e));
-    if (x->rank >= 0 && x->rank != sp + 2)
-        NT_TRY(nt_fail(e, NT_EFORMAT, "input has %d dimensions, want %d", x->rank, sp + 2));
-    for (int i = 0; i < 2 && x->rank >= 0; i++)
-        dims[i] = x->dims[i];
-    NT_TRY(nt_window_dims(&w, dims + 2, x->rank >= 0 ? x->dims + 2 : NULL, e));
-    nt_infer_set(n->out[0], x->dtype, sp + 2, dims);
-    if (n->n_out > 1)
-        nt_infer_set(n->out[1], NT_I64, sp + 2, dims);
-done:
-    return s;
-}
-
-static nt_status infer_global(nt_graph *g, nt_node *n, nt_err *e)
-{
-    const nt_value *x = n->in[0];
-    nt_dim dims[NT_MAX_RANK];
-
-    (void)g;
-    nt_infer_type(n->out[0], x->dtype);
-    if (x->rank < 0)
-        return NT_OK;
-    if (x->rank < 3 || x->rank > 5)
-        return nt_fail(e, NT_EUNSUPPORTED, "input has %d dimensions, want 3 to 5", x->rank);
-    for (int i = 0; i < x->rank; i++)
-        dims[i] = i < 2 ? x->dims[i] : nt_dim_of(1);
-    nt_infer_set(n->out[0], x->dtype, x->rank, dims);
-    return NT_OK;
-}
-
-/* in: the spatial extents. */
-static nt_status window_of(nt_window *w, const nt_node *n, bool global, int sp,
-                           const int64_t *in, nt_err *e)
-{
-    if (!global)
-        return nt_window_read(w, n, sp, NULL, e);
-    *w = (nt_window){.sp = sp};
-    for (int i = 0; i < sp; i++) {
-        w->ker[i] = in[i];
-        w->stride[i] = w->dil[i] = 1;
-    }
-    return NT_OK;
-}
-
 /* ---- the plain form */
 
-static double pool_one(nt_pool_kind kind, const nt_taps *t, const nt_tensor *x, int64_t first,
-                       int64_t o)
+/* MaxPool's second output is wanted: where in x its maxima lie. */
+static bool wants_indices(const nt_node *n)
 {
-    double sum = 0, max = -INFINITY;
+    return n->n_out > 1 && n->out[1] && (n->out[1]->n_uses || n->out[1]->is_output);
+}
+
+/* The tap with the largest element, the first of equal ones, as an offset within the plane. */
+static int64_t find_max(const nt_taps *t, const nt_tensor *x, int64_t first, int64_t o)
+{
+    int64_t found = -1;
+    double max = 0;
+
+    for (int64_t r = 0; r < t->n_ker; r++) {
+        int64_t at = nt_taps_at(t, o, r);
+        double v = at >= 0 ? nt_tensor_get(x, first + at) : 0;
+
+        if (at >= 0 && (found < 0 || v > max)) {
+            max = v;
+            found = at;
+        }
+    }
+    return found;
+}
+
+/* The number of an offset if the last spatial axis ran slowest: storage_order 1. */
+static int64_t by_columns(const nt_taps *t, int64_t at)
+{
+    int64_t w = at % t->in[2], h = at / t->in[2] % t->in[1], d = at / t->in[2] / t->in[1];
+
+    return d + t->in[0] * (h + t->in[1] * w);
+}
+
+/* Elements that an average divides by. */
+static int64_t divisor(nt_pool_kind kind, const nt_taps *t, int64_t o)
+{
     int64_t count = 0;
 
     for (int64_t r = 0; r < t->n_ker; r++) {
         int64_t at = nt_taps_at(t, o, r);
 
         count += at >= 0 || (at == NT_TAP_PAD && kind == NT_POOL_AVG_INCLUDE_PAD);
-        if (at >= 0) {
-            double v = nt_tensor_get(x, first + at);
-
-            sum += v;
-            max = v > max ? v : max;
-        }
     }
-    if (kind == NT_POOL_MAX)
-        return max;
+    return count;
+}
+
+static double average(nt_pool_kind kind, const nt_taps *t, const nt_tensor *x, int64_t first,
+                      int64_t o)
+{
+    int64_t count = divisor(kind, t, o);
+    double sum = 0;
+
+    for (int64_t r = 0; r < t->n_ker; r++) {
+        int64_t at = nt_taps_at(t, o, r);
+
+        sum += at >= 0 ? nt_tensor_get(x, first + at) : 0;
+    }
     return count ? sum / (double)count : 0;
 }
 
 static nt_status eval_as(nt_pool_kind kind, bool global, const nt_node *n, const nt_tensor *x,
-                         nt_tensor *y, nt_err *e)
+                         nt_tensor *y, nt_tensor *indices, nt_err *e)
 {
+    bool columns = nt_node_int(n, "storage_order", 0);
     nt_status s = NT_OK;
-    nt_window w;
     nt_taps t;
 
-    NT_TRY(window_of(&w, n, global, x->rank - 2, x->dims + 2, e));
-    NT_TRY(nt_taps_init(&t, &w, x->dims + 2, e));
-    for (int64_t i = 0; i < x->dims[0] * x->dims[1]; i++)
-        for (int64_t o = 0; o < t.n_out; o++)
-            nt_tensor_set(y, i * t.n_out + o, pool_one(kind, &t, x, i * t.n_in, o));
+    NT_TRY(nt_pool_taps(&t, n, global, x, e));
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < x->dims[0] * x->dims[1] * t.n_out; i++) {
+        int64_t o = i % t.n_out, first = i / t.n_out * t.n_in, at;
+
+        if (kind != NT_POOL_MAX) {
+            nt_tensor_set(y, i, average(kind, &t, x, first, o));
+            continue;
+        }
+        at = find_max(&t, x, first, o);
+        nt_tensor_set(y, i, at < 0 ? -INFINITY : nt_tensor_get(x, first + at));
+        if (indices)
+            ((int64_t *)indices->data)[i] = first + (columns ? by_columns(&t, at) : at);
+    }
 done:
     return s;
 }
@@ -172,28 +124,83 @@ done:
 static nt_status eval_max(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                           nt_err *e)
 {
-    return eval_as(NT_POOL_MAX, false, n, in[0], out[0], e);
+    return eval_as(NT_POOL_MAX, false, n, in[0], out[0], n->n_out > 1 ? out[1] : NULL, e);
 }
 
 static nt_status eval_average(const nt_node *n, const nt_tensor *const *in,
                               nt_tensor *const *out, nt_err *e)
 {
-    return eval_as(average_kind(n), false, n, in[0], out[0], e);
+    return eval_as(average_kind(n), false, n, in[0], out[0], NULL, e);
 }
 
 static nt_status eval_global_max(const nt_node *n, const nt_tensor *const *in,
                                  nt_tensor *const *out, nt_err *e)
 {
-    return eval_as(NT_POOL_MAX, true, n, in[0], out[0], e);
+    return eval_as(NT_POOL_MAX, true, n, in[0], out[0], NULL, e);
 }
 
 static nt_status eval_global_average(const nt_node *n, const nt_tensor *const *in,
                                      nt_tensor *const *out, nt_err *e)
 {
-    return eval_as(NT_POOL_AVG, true, n, in[0], out[0], e);
+    return eval_as(NT_POOL_AVG, true, n, in[0], out[0], NULL, e);
 }
 
+/* dx of one output: all of it to the maximum, or a share to every tap. */
+static void spread(float *dx, nt_pool_kind kind, const nt_taps *t, const nt_tensor *x,
+                   int64_t first, int64_t o, float dy)
+{
+    int64_t count = kind == NT_POOL_MAX ? 1 : divisor(kind, t, o);
+
+    if (kind == NT_POOL_MAX) {
+        dx[first + find_max(t, x, first, o)] += dy;
+        return;
+    }
+    for (int64_t r = 0; r < t->n_ker; r++) {
+        int64_t at = nt_taps_at(t, o, r);
+
+        if (at >= 0)
+            dx[first + at] += dy / (float)count;
+    }
+}
+
+static nt_status grad_as(nt_pool_kind kind, bool global, const nt_node *n, const nt_tensor *x,
+                         const nt_tensor *dy, nt_tensor *dx, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_taps t;
+
+    NT_TRY(nt_pool_taps(&t, n, global, x, e));
+    memset(dx->data, 0, nt_tensor_bytes(dx));
+    for (int64_t i = 0; i < x->dims[0] * x->dims[1] * t.n_out; i++)
+        spread(dx->data, kind, &t, x, i / t.n_out * t.n_in, i % t.n_out,
+               ((const float *)dy->data)[i]);
+done:
+    return s;
+}
+
+#define GRAD(name, kind, global)                                                               \
+    static nt_status grad_##name(const nt_node *n, const nt_tensor *const *in,                 \
+                                 const nt_tensor *const *out, const nt_tensor *const *dout,    \
+                                 nt_tensor *const *din, nt_err *e)                             \
+    {                                                                                          \
+        (void)out;                                                                             \
+        return grad_as(kind, global, n, in[0], dout[0], din[0], e);                            \
+    }
+
+GRAD(max, NT_POOL_MAX, false)
+GRAD(average, average_kind(n), false)
+GRAD(global_max, NT_POOL_MAX, true)
+GRAD(global_average, NT_POOL_AVG, true)
+#undef GRAD
+
 /* ---- the planned forms */
+
+/* What the kernels know: floats in 1 to 3 spatial dimensions, and no indices. */
+static bool is_plain_only(const nt_node *n)
+{
+    return !nt_steps_is_float(n->in[0]) || n->in[0]->rank < 3 || n->in[0]->rank > 5 ||
+           wants_indices(n);
+}
 
 static nt_status describe(nt_pool_desc *d, nt_pool_kind kind, bool global, const nt_node *n,
                           const nt_desc *x, nt_err *e)
@@ -209,7 +216,7 @@ static nt_status describe(nt_pool_desc *d, nt_pool_kind kind, bool global, const
                         .fmt = x->fmt};
     for (int i = 0; i < d->sp; i++)
         d->in[i] = x->dims[i + 2];
-    NT_TRY(window_of(&w, n, global, d->sp, d->in, e));
+    NT_TRY(nt_pool_window(&w, n, global, d->sp, d->in, e));
     NT_TRY(nt_window_out(&w, d->out, d->in, e));
     memcpy(d->ker, w.ker, sizeof d->ker);
     memcpy(d->stride, w.stride, sizeof d->stride);
@@ -231,7 +238,7 @@ static nt_status lower_as(nt_pool_kind kind, bool global, nt_program *p, const n
     nt_pool_desc d;
     nt_desc y;
 
-    if (!nt_steps_is_float(n->in[0]))
+    if (is_plain_only(n))
         return nt_lower_default(p, n, e);
     NT_TRY(nt_steps_activation(p, n->in[0], &x, e));
     NT_TRY(describe(&d, kind, global, n, nt_program_desc(p, x), e));
@@ -263,6 +270,8 @@ static nt_status lower_grad_as(nt_pool_kind kind, bool global, nt_program *p, co
 
     if (!nt_program_needs_grad(p, n->in[0]))
         return NT_OK;
+    if (is_plain_only(n))
+        return nt_lower_grad_default(p, n, e);
     NT_TRY(nt_steps_activation(p, n->in[0], &x, e));
     src = *nt_program_desc(p, x);
     NT_TRY(nt_program_grad(p, n->out[0], src.fmt, src.dtype, &in[0], e));
@@ -318,11 +327,6 @@ static nt_status lower_grad_global_average(nt_program *p, const nt_node *n, nt_e
     return lower_grad_as(NT_POOL_AVG, true, p, n, e);
 }
 
-static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
-{
-    return nt_couple_same(c, (nt_span){n->in[0], 1, 1}, (nt_span){n->out[0], 1, 1}, e);
-}
-
 const nt_op nt_op_pool[] = {
     {
         .name = "MaxPool",
@@ -333,12 +337,13 @@ const nt_op nt_op_pool[] = {
         .min_out = 1,
         .max_out = 2,
         .attrs = max_attrs,
-        .check = check_max,
-        .infer = infer,
+        .check = nt_pool_check,
+        .infer = nt_pool_infer,
         .eval = eval_max,
+        .grad = grad_max,
         .lower = lower_max,
         .lower_grad = lower_grad_max,
-        .couple = couple,
+        .couple = nt_pool_couple,
     },
     {
         .name = "AveragePool",
@@ -349,12 +354,13 @@ const nt_op nt_op_pool[] = {
         .min_out = 1,
         .max_out = 1,
         .attrs = average_attrs,
-        .check = check,
-        .infer = infer,
+        .check = nt_pool_check,
+        .infer = nt_pool_infer,
         .eval = eval_average,
+        .grad = grad_average,
         .lower = lower_average,
         .lower_grad = lower_grad_average,
-        .couple = couple,
+        .couple = nt_pool_couple,
     },
     {
         .name = "GlobalMaxPool",
@@ -364,11 +370,12 @@ const nt_op nt_op_pool[] = {
         .max_in = 1,
         .min_out = 1,
         .max_out = 1,
-        .infer = infer_global,
+        .infer = nt_pool_infer_global,
         .eval = eval_global_max,
+        .grad = grad_global_max,
         .lower = lower_global_max,
         .lower_grad = lower_grad_global_max,
-        .couple = couple,
+        .couple = nt_pool_couple,
     },
     {
         .name = "GlobalAveragePool",
@@ -378,11 +385,12 @@ const nt_op nt_op_pool[] = {
         .max_in = 1,
         .min_out = 1,
         .max_out = 1,
-        .infer = infer_global,
+        .infer = nt_pool_infer_global,
         .eval = eval_global_average,
+        .grad = grad_global_average,
         .lower = lower_global_average,
         .lower_grad = lower_grad_global_average,
-        .couple = couple,
+        .couple = nt_pool_couple,
     },
     {0},
 };

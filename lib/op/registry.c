@@ -35,7 +35,9 @@
     X(layernorm)                                                                               \
     X(lpnorm)                                                                                  \
     X(lrn)                                                                                     \
+    X(lppool)                                                                                  \
     X(matmul)                                                                                  \
+    X(maxunpool)                                                                               \
     X(minmax)                                                                                  \
     X(nll)                                                                                     \
     X(nms)                                                                                     \
