@@ -92,11 +92,6 @@ static void search_integers(const search *q, int64_t *best, int64_t at, int64_t 
         }
 }
 
-static bool is_float(nt_dtype t)
-{
-    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
-}
-
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
@@ -115,8 +110,8 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
         int64_t o = i / strips, first = i % strips * LANES, left = q.v.inner - first;
         int64_t lanes = left < LANES ? left : LANES, at = o * q.v.n * q.v.inner + first;
 
-        (is_float(in[0]->dtype) ? search_floats
-                                : search_integers)(&q, y + o * q.v.inner + first, at, lanes);
+        (nt_dtype_is_real(in[0]->dtype) ? search_floats : search_integers)(
+            &q, y + o * q.v.inner + first, at, lanes);
     }
 done:
     return s;

@@ -29,11 +29,6 @@ done:
     return s;
 }
 
-static bool is_float(nt_dtype t)
-{
-    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
-}
-
 /* y[at], y[at + step], ... are the sums of x's; integers wrap around. */
 static void run(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int64_t n,
                 bool exclusive)
@@ -42,10 +37,10 @@ static void run(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int6
     uint64_t whole = 0;
 
     for (int64_t i = 0; i < n; i++, at += step) {
-        double v = is_float(x->dtype) ? nt_tensor_get(x, at) : 0;
-        uint64_t w = is_float(x->dtype) ? 0 : (uint64_t)nt_tensor_get_i64(x, at);
+        double v = nt_dtype_is_real(x->dtype) ? nt_tensor_get(x, at) : 0;
+        uint64_t w = nt_dtype_is_real(x->dtype) ? 0 : (uint64_t)nt_tensor_get_i64(x, at);
 
-        if (is_float(x->dtype))
+        if (nt_dtype_is_real(x->dtype))
             nt_tensor_set(y, at, exclusive ? sum : sum + v);
         else
             nt_tensor_set_i64(y, at, (int64_t)(exclusive ? whole : whole + w));

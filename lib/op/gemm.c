@@ -85,25 +85,38 @@ static void cost(const nt_node *n, nt_op_cost *c)
     c->macs = extent(n, 0, 0).value * extent(n, 0, 1).value * extent(n, 1, 1).value;
 }
 
+/* y[i] += beta c[k]; integers wrap around. */
+static void add_to(nt_tensor *y, int64_t i, const nt_tensor *c, int64_t k, float beta)
+{
+    if (nt_dtype_is_real(y->dtype) || beta != 1)
+        nt_tensor_set(y, i, nt_tensor_get(y, i) + beta * nt_tensor_get(c, k));
+    else
+        nt_tensor_set_i64(
+            y, i,
+            (int64_t)((uint64_t)nt_tensor_get_i64(y, i) + (uint64_t)nt_tensor_get_i64(c, k)));
+}
+
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
     const nt_tensor *c = n->n_in > 2 ? in[2] : NULL;
-    float beta = nt_node_float(n, "beta", 1), *y = out[0]->data;
-    int64_t m = out[0]->dims[0], cols = out[0]->dims[1], sc[2];
-    nt_status s = NT_OK;
+    float beta = nt_node_float(n, "beta", 1);
+    nt_product l = {.m = out[0]->dims[0],
+                    .k = in[0]->dims[trans(n, 0) ? 0 : 1],
+                    .n = out[0]->dims[1],
+                    .trans_a = trans(n, 0),
+                    .trans_b = trans(n, 1),
+                    .alpha = nt_node_float(n, "alpha", 1)};
+    int64_t sc[2];
 
-    NT_TRY(nt_eval_wants_f32(in, n->n_in, e));
-    nt_product_eval(y, in[0]->data, in[1]->data, m, in[0]->dims[trans(n, 0) ? 0 : 1], cols,
-                    trans(n, 0), trans(n, 1), nt_node_float(n, "alpha", 1));
+    (void)e;
+    nt_product_eval(out[0], in[0], in[1], (const int64_t[3]){0}, &l);
     if (!c || beta == 0)
         return NT_OK;
     nt_strides_broadcast(sc, 2, c);
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < cols; j++)
-            y[i * cols + j] += beta * ((const float *)c->data)[i * sc[0] + j * sc[1]];
-done:
-    return s;
+    for (int64_t i = 0; i < l.m * l.n; i++)
+        add_to(out[0], i, c, i / l.n * sc[0] + i % l.n * sc[1], beta);
+    return NT_OK;
 }
 
 /* ---- the planned forms */
@@ -190,6 +203,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     nt_tid y = -1;
 
+    if (!nt_steps_is_float(n->in[0]))
+        return nt_lower_default(p, n, e);
     if (is_dense(n)) {
         NT_TRY(nt_dense_lower(p, &d, &y, e));
         if (!d.more)

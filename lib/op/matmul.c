@@ -128,28 +128,24 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     nt_product l = product_of(n);
     int64_t sa[NT_MAX_RANK] = {0}, sb[NT_MAX_RANK] = {0}, step_a = l.m * l.k,
             step_b = l.k * l.n;
-    float *y = out[0]->data;
-    nt_status s = NT_OK;
 
-    NT_TRY(nt_eval_wants_f32(in, 2, e));
+    (void)e;
     for (int i = l.rank - 1; i >= 0; i--) {
         sa[i] = l.batch_a[i] == 1 ? 0 : step_a;
         sb[i] = l.batch_b[i] == 1 ? 0 : step_b;
         step_a *= l.batch_a[i];
         step_b *= l.batch_b[i];
     }
-    for (int64_t q = 0; q < batch_count(&l); q++, y += l.m * l.n) {
-        int64_t at_a = 0, at_b = 0, rest = q;
+    for (int64_t q = 0; q < batch_count(&l); q++) {
+        int64_t at[3] = {q * l.m * l.n, 0, 0}, rest = q;
 
         for (int i = l.rank - 1; i >= 0; rest /= l.batch[i], i--) {
-            at_a += rest % l.batch[i] * sa[i];
-            at_b += rest % l.batch[i] * sb[i];
+            at[1] += rest % l.batch[i] * sa[i];
+            at[2] += rest % l.batch[i] * sb[i];
         }
-        nt_product_eval(y, (float *)in[0]->data + at_a, (float *)in[1]->data + at_b, l.m, l.k,
-                        l.n, false, false, 1);
+        nt_product_eval(out[0], in[0], in[1], at, &l);
     }
-done:
-    return s;
+    return NT_OK;
 }
 
 /* ---- the planned forms */
@@ -178,6 +174,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     nt_tid y = -1;
 
+    if (!nt_steps_is_float(n->in[0]))
+        return nt_lower_default(p, n, e);
     if (is_dense(n)) {
         nt_dense_node d = dense_of(n);
 

@@ -16,18 +16,48 @@
 
 #include <string.h>
 
-void nt_product_eval(float *c, const float *a, const float *b, int64_t m, int64_t k, int64_t n,
-                     bool trans_a, bool trans_b, float alpha)
-{
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            double sum = 0;
+/* Elements of row i of op(a) and of column j of op(b) are `step` apart. */
+typedef struct line {
+    const nt_tensor *t;
+    int64_t at, step;
+} line;
 
-            for (int64_t l = 0; l < k; l++)
-                sum += (double)a[trans_a ? l * m + i : i * k + l] *
-                       b[trans_b ? j * k + l : l * n + j];
-            c[i * n + j] = (float)(alpha * sum);
-        }
+static double dot(line a, line b, int64_t k)
+{
+    bool plain = a.t->dtype == NT_F32 && b.t->dtype == NT_F32;
+    const float *fa = a.t->data, *fb = b.t->data;
+    double sum = 0;
+
+    for (int64_t l = 0; l < k; l++, a.at += a.step, b.at += b.step)
+        sum += plain ? (double)fa[a.at] * fb[b.at]
+                     : nt_tensor_get(a.t, a.at) * nt_tensor_get(b.t, b.at);
+    return sum;
+}
+
+static int64_t dot_integers(line a, line b, int64_t k)
+{
+    uint64_t sum = 0;
+
+    for (int64_t l = 0; l < k; l++, a.at += a.step, b.at += b.step)
+        sum += (uint64_t)nt_tensor_get_i64(a.t, a.at) * (uint64_t)nt_tensor_get_i64(b.t, b.at);
+    return (int64_t)sum;
+}
+
+void nt_product_eval(nt_tensor *c, const nt_tensor *a, const nt_tensor *b, const int64_t at[3],
+                     const nt_product *l)
+{
+    for (int64_t i = 0; i < l->m * l->n; i++) {
+        int64_t row = i / l->n, col = i % l->n;
+        line la = {a, at[1] + row * (l->trans_a ? 1 : l->k), l->trans_a ? l->m : 1};
+        line lb = {b, at[2] + col * (l->trans_b ? l->k : 1), l->trans_b ? 1 : l->n};
+
+        if (nt_dtype_is_real(c->dtype))
+            nt_tensor_set(c, at[0] + i, l->alpha * dot(la, lb, l->k));
+        else if (l->alpha == 1)
+            nt_tensor_set_i64(c, at[0] + i, dot_integers(la, lb, l->k));
+        else
+            nt_tensor_set(c, at[0] + i, l->alpha * (double)dot_integers(la, lb, l->k));
+    }
 }
 
 static int64_t count(int rank, const int64_t *dims)

@@ -48,8 +48,10 @@ nt_status nt_product_lower_grad(nt_program *p, const nt_product *d, nt_err *e) N
 nt_status nt_matmul_infer(nt_value *y, const nt_value *a, const nt_value *b, nt_dtype t,
                           nt_err *e) NT_MUST_CHECK;
 
-/* c[m][n] = alpha op(a) op(b), plain loops, sums in double. */
-void nt_product_eval(float *c, const float *a, const float *b, int64_t m, int64_t k, int64_t n,
-                     bool trans_a, bool trans_b, float alpha);
+/* One matrix of the batch, plain loops: c[m][n] = alpha op(a) op(b), with m, k, n, trans_a,
+ * trans_b and alpha from l. at: the matrices' first elements in c, a and b. Floating-point
+ * numbers are summed in double, integers wrap around. */
+void nt_product_eval(nt_tensor *c, const nt_tensor *a, const nt_tensor *b, const int64_t at[3],
+                     const nt_product *l);
 
 #endif

@@ -261,15 +261,10 @@ static void make_integers(const job *j, strip s)
         nt_tensor_set_i64(j->y, s.y + l, reduce_integers(j, s.x + l));
 }
 
-static bool is_float(nt_dtype t)
-{
-    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
-}
-
 void nt_reduction_eval(nt_tensor *y, const nt_tensor *x, const bool *gone, nt_reduction r)
 {
-    bool by_floats = is_float(x->dtype) || r == NT_REDUCE_L2 || r == NT_REDUCE_LOG_SUM ||
-                     r == NT_REDUCE_LOG_SUM_EXP;
+    bool by_floats = nt_dtype_is_real(x->dtype) || r == NT_REDUCE_L2 ||
+                     r == NT_REDUCE_LOG_SUM || r == NT_REDUCE_LOG_SUM_EXP;
     job j = {.r = r, .b = boxes_of(x, gone), .x = x, .y = y};
 
     for_strips(&j, by_floats ? make_floats : make_integers);

@@ -22,6 +22,7 @@
     X(depth_space)                                                                             \
     X(det)                                                                                     \
     X(dropout)                                                                                 \
+    X(einsum)                                                                                  \
     X(elementary)                                                                              \
     X(expand)                                                                                  \
     X(flatten)                                                                                 \

@@ -83,18 +83,13 @@ static int by_size(const void *pa, const void *pb)
     return (a->at > b->at) - (a->at < b->at);
 }
 
-static bool is_float(nt_dtype t)
-{
-    return t == NT_F32 || t == NT_F64 || t == NT_F16 || t == NT_BF16;
-}
-
 /* The elements at, at + step, ... in order. */
 static void sort(entry *row, const nt_tensor *x, int64_t at, int64_t n, int64_t step,
                  bool largest)
 {
     for (int64_t i = 0; i < n; i++) {
         double v = nt_tensor_get(x, at + i * step);
-        int64_t exact = is_float(x->dtype) ? 0 : nt_tensor_get_i64(x, at + i * step);
+        int64_t exact = nt_dtype_is_real(x->dtype) ? 0 : nt_tensor_get_i64(x, at + i * step);
 
         /* ~exact falls as exact grows, and has no value it cannot take */
         row[i] = (entry){largest ? v : -v, largest ? exact : ~exact, i};

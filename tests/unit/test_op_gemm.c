@@ -58,6 +58,19 @@ NT_TEST(gemm_adds_c_of_any_shape)
     check_op(&(op_case){.op = "Gemm", .in = {IN(3, 4), CONST(4, 5), CONST(1)}});
 }
 
+NT_TEST(gemm_of_integers)
+{
+    op_case c = {.op = "Gemm", .in = {I64(1, 2, 3, 4), I64(5, 6, 7, 8), I64(100, -100)}};
+
+    c.inference_only = true;
+    for (int i = 0; i < 2; i++)
+        c.in[i].rank = 2, c.in[i].dims[0] = c.in[i].dims[1] = 2;
+    assert_eval(&c, 119, -78, 143, -50);
+    check_op(&c);
+    c.attr[0] = (op_attr)FLOAT("alpha", 2);
+    assert_eval(&c, 138, -56, 186, 0);
+}
+
 NT_TEST(gemm_of_transposed_operands)
 {
     for (int64_t ta = 0; ta < 2; ta++)

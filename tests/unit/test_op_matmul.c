@@ -47,6 +47,21 @@ NT_TEST(matmul_of_batches)
     check_op(&(op_case){.op = "MatMul", .in = {IN(2, 3, 4), IN(1, 4, 5)}}); /* rows merge */
 }
 
+NT_TEST(matmul_of_integers_and_doubles_is_exact)
+{
+    const int64_t big = (INT64_C(1) << 53) + 1;
+    op_case c = {.op = "MatMul", .in = {I64(big, 3), I64(1, -2)}, .inference_only = true};
+    nt_tensor *out[OC_MAX] = {NULL};
+
+    op_eval(&c, out);
+    assert_int_equal(nt_tensor_get_i64(out[0], 0), big - 6);
+    nt_tensor_free(out[0]);
+    check_op(&c);
+    c = (op_case){.op = "MatMul", .in = {IN(2, 3), IN(3, 2)}, .inference_only = true};
+    c.in[0].dtype = c.in[1].dtype = NT_F64;
+    check_op(&c);
+}
+
 NT_TEST(matmul_that_stretches)
 {
     check_op(&(op_case){.op = "MatMul", .in = {IN(3, 4), IN(2, 4, 5)}});
