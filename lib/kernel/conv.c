@@ -2,11 +2,14 @@
 /*
  * Convolutions go to the device's backend and nowhere else: what oneDNN refuses (Winograd for
  * this shape, a post-operation it cannot fuse) the planner has to hear of, since it can choose
- * better than to move the whole convolution. Only the GEMM algorithm in fp32 may be either's.
+ * better than to move the whole convolution. Only the GEMM algorithm in fp32 may be either's,
+ * and Winograd in bf16, which oneDNN has not, is ours.
  */
 #include "kernel/conv.h"
 
+#include "kernel/choose.h"
 #include "kernel/internal.h"
+#include "kernel/wino.h"
 
 static bool may_be_blas(const nt_device *dev, const nt_conv_desc *d)
 {
@@ -14,34 +17,105 @@ static bool may_be_blas(const nt_device *dev, const nt_conv_desc *d)
            (d->algo == NT_ALGO_GEMM && d->src == NT_F32 && d->dst == NT_F32);
 }
 
+#define IS_OURS(dev, d)                                                                        \
+    (NT_WITH_WINO && (dev)->bf16 && (d)->algo == NT_ALGO_WINOGRAD && (d)->src == NT_BF16)
+
+/* With d's own algorithm. */
+static nt_status fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d, bool training,
+                         nt_err *e)
+{
+    nt_status s = NT_EUNSUPPORTED;
+
+    if (IS_OURS(dev, d))
+        return wino_conv_fwd_new(out, dev, d, e);
+    if (NT_USE_DNN(dev))
+        s = dnn_conv_fwd_new(out, dev, d, training, e);
+    if (s == NT_EUNSUPPORTED && may_be_blas(dev, d))
+        s = blas_conv_fwd_new(out, dev, d, training, e);
+    return s;
+}
+
+static nt_status bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
+                              nt_err *e)
+{
+    nt_status s = NT_EUNSUPPORTED;
+
+    if (IS_OURS(dev, d))
+        return wino_conv_bwd_data_new(out, dev, d, e);
+    if (NT_USE_DNN(dev))
+        s = dnn_conv_bwd_data_new(out, dev, d, e);
+    if (s == NT_EUNSUPPORTED && may_be_blas(dev, d))
+        s = blas_conv_bwd_data_new(out, dev, d, e);
+    return s;
+}
+
+static nt_status bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
+                                 const nt_conv_desc *d, nt_err *e)
+{
+    nt_status s = NT_EUNSUPPORTED;
+
+    if (IS_OURS(dev, d))
+        return wino_conv_bwd_weights_new(out, dev, d, e);
+    if (NT_USE_DNN(dev))
+        s = dnn_conv_bwd_weights_new(out, dev, d, e);
+    if (s == NT_EUNSUPPORTED && may_be_blas(dev, d))
+        s = blas_conv_bwd_weights_new(out, dev, d, e);
+    return s;
+}
+
+/* d with the algorithm to try first. */
+static nt_conv_desc decided(const nt_device *dev, const nt_conv_desc *d, nt_pass pass)
+{
+    nt_conv_desc chosen = *d;
+
+    if (d->algo == NT_ALGO_AUTO && NT_USE_DNN(dev))
+        chosen.algo = nt_choose_by_rule(dev, d, pass);
+    return chosen;
+}
+
+/* ... and may the direct one follow? */
+static bool goes_on(nt_status s, const nt_conv_desc *asked, const nt_conv_desc *tried)
+{
+    return s == NT_EUNSUPPORTED && asked->algo == NT_ALGO_AUTO && tried->algo != NT_ALGO_DIRECT;
+}
+
 nt_status nt_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                           bool training, nt_err *e)
 {
-    nt_status s =
-        NT_USE_DNN(dev) ? dnn_conv_fwd_new(out, dev, d, training, e) : NT_EUNSUPPORTED;
+    nt_conv_desc chosen = decided(dev, d, NT_PASS_FORWARD);
+    nt_status s = fwd_new(out, dev, &chosen, training, e);
 
-    return s == NT_EUNSUPPORTED && may_be_blas(dev, d)
-               ? blas_conv_fwd_new(out, dev, d, training, e)
-               : s;
+    if (goes_on(s, d, &chosen)) {
+        chosen.algo = NT_ALGO_DIRECT;
+        s = fwd_new(out, dev, &chosen, training, e);
+    }
+    return s;
 }
 
 nt_status nt_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
                                nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) ? dnn_conv_bwd_data_new(out, dev, d, e) : NT_EUNSUPPORTED;
+    nt_conv_desc chosen = decided(dev, d, NT_PASS_BWD_DATA);
+    nt_status s = bwd_data_new(out, dev, &chosen, e);
 
-    return s == NT_EUNSUPPORTED && may_be_blas(dev, d) ? blas_conv_bwd_data_new(out, dev, d, e)
-                                                       : s;
+    if (goes_on(s, d, &chosen)) {
+        chosen.algo = NT_ALGO_DIRECT;
+        s = bwd_data_new(out, dev, &chosen, e);
+    }
+    return s;
 }
 
 nt_status nt_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
                                   const nt_conv_desc *d, nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) ? dnn_conv_bwd_weights_new(out, dev, d, e) : NT_EUNSUPPORTED;
+    nt_conv_desc chosen = decided(dev, d, NT_PASS_BWD_WEIGHTS);
+    nt_status s = bwd_weights_new(out, dev, &chosen, e);
 
-    return s == NT_EUNSUPPORTED && may_be_blas(dev, d)
-               ? blas_conv_bwd_weights_new(out, dev, d, e)
-               : s;
+    if (goes_on(s, d, &chosen)) {
+        chosen.algo = NT_ALGO_DIRECT;
+        s = bwd_weights_new(out, dev, &chosen, e);
+    }
+    return s;
 }
 
 void nt_conv_fwd_release(nt_conv_fwd *c)

@@ -6,9 +6,9 @@
 #include "kernel/prim.h"
 
 typedef enum nt_algo {
-    NT_ALGO_AUTO,     /* the library's own rule */
+    NT_ALGO_AUTO,     /* by the rule of choose.h */
     NT_ALGO_DIRECT,
-    NT_ALGO_WINOGRAD, /* 3x3, stride 1, fp32 */
+    NT_ALGO_WINOGRAD, /* 3x3, stride 1; fp32, and on some CPUs bf16 */
     NT_ALGO_GEMM      /* im2col and a matrix product */
 } nt_algo;
 
@@ -25,6 +25,8 @@ typedef struct nt_conv_desc {
     nt_post post[NT_POST_MAX];
     int n_post;
     nt_format src_fmt, dst_fmt; /* NT_FMT_ANY: the kernel chooses */
+    nt_format src_like, dst_like; /* how the neighbours lie, for kernels to which any layout is as
+                                     good; NT_FMT_PLAIN: not known */
     nt_algo algo;
 } nt_conv_desc;
 

@@ -153,40 +153,6 @@ static nt_status choose(pass *p, nt_err *e)
     return NT_OK;
 }
 
-/*
- * oneDNN 2.6's own choice (convolution_auto) takes Winograd where it is half as fast and leaves
- * it where it is twice as fast; 3.7 has none. On Zen 4, one thread, 3x3 in fp32, Winograd over
- * direct was, by its 4x4 tiles' worth of output and with 32 channels and more: 49 and up 0.9 to
- * 4 times as fast in all passes, 12 to 16 0.5 to 1.1 (by weights 0.9 to 2), fewer always
- * slower.
- */
-static bool suits_winograd(const nt_conv_desc *d, dnnl_prop_kind_t prop)
-{
-    int64_t tiles = d->n * d->out[0] * d->out[1] / 16;
-
-    if (d->sp != 2 || d->g != 1 || d->src != NT_F32 || d->dst != NT_F32 || d->c < 32 ||
-        d->k < 32)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (d->ker[i] != 3 || d->stride[i] != 1 || d->dil[i] != 1)
-            return false;
-    return tiles >= (prop == dnnl_backward_weights ? 12 : 48);
-}
-
-static nt_status choose_algorithm(pass *p, const nt_conv_desc *d, nt_err *e)
-{
-    nt_status s;
-
-    if (d->algo == NT_ALGO_AUTO && suits_winograd(d, p->op.prop)) {
-        p->op.alg = dnnl_convolution_winograd;
-        s = choose(p, e);
-        if (s != NT_EUNSUPPORTED)
-            return s;
-        p->op.alg = dnnl_convolution_direct;
-    }
-    return choose(p, e);
-}
-
 nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                            bool training, nt_err *e)
 {
@@ -202,7 +168,7 @@ nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc 
     init_pass(&p, dev, d, training ? dnnl_forward_training : dnnl_forward_inference, d->src);
     memcpy(p.op.post, d->post, sizeof p.op.post);
     p.op.n_post = d->n_post;
-    NT_TRY(choose_algorithm(&p, d, e));
+    NT_TRY(choose(&p, e));
     NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 4, args, e));
     NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(p.pd, DNNL_ARG_WEIGHTS), false, e));
     c.packed_bytes = dnn_pd_bytes(p.pd, DNNL_ARG_WEIGHTS);
@@ -229,7 +195,7 @@ nt_status dnn_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_
     if (d->algo == NT_ALGO_GEMM)
         return dnn_gemm_bwd_data_new(out, dev, d, e);
     init_pass(&p, dev, d, dnnl_backward_data, d->dst);
-    NT_TRY(choose_algorithm(&p, d, e));
+    NT_TRY(choose(&p, e));
     NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 3, args, e));
     NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(p.pd, DNNL_ARG_WEIGHTS), false, e));
     c.packed_bytes = dnn_pd_bytes(p.pd, DNNL_ARG_WEIGHTS);
@@ -250,11 +216,11 @@ static nt_status choose_weight_gradient(pass *p, nt_device *dev, const nt_conv_d
     nt_status s;
 
     init_pass(p, dev, d, dnnl_backward_weights, NT_F32);
-    s = choose_algorithm(p, d, e);
+    s = choose(p, e);
     if (s != NT_EUNSUPPORTED || d->src == NT_F32)
         return s;
     init_pass(p, dev, d, dnnl_backward_weights, NT_BF16);
-    return choose_algorithm(p, d, e);
+    return choose(p, e);
 }
 
 nt_status dnn_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,

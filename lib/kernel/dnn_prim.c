@@ -48,7 +48,7 @@ nt_status dnn_device_open(nt_device *d, nt_err *e)
 {
     const dnnl_version_t *v = dnnl_version();
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-    const unsigned bf16 = dnnl_cpu_isa_avx512_core_bf16;
+    const unsigned bf16 = dnnl_cpu_isa_avx512_core_bf16, amx = dnnl_cpu_isa_avx512_core_amx;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
 
@@ -59,6 +59,7 @@ nt_status dnn_device_open(nt_device *d, nt_err *e)
         return nt_fail_nomem(e);
     d->stream = stream;
     d->bf16 = (isa & bf16) == bf16;
+    d->amx = (isa & amx) == amx;
     snprintf(d->text, sizeof d->text, "oneDNN %d.%d.%d %s", v->major, v->minor, v->patch,
              isa_name(isa));
     return NT_OK;

@@ -26,12 +26,19 @@
 struct nt_device {
     nt_backend backend;
     int threads;
-    bool bf16;             /* native */
+    bool bf16, amx;        /* computed natively; in tiles */
     void *engine, *stream; /* oneDNN's; NULL under OpenBLAS */
     char text[96];
 };
 
 #define NT_USE_DNN(dev) (NT_WITH_ONEDNN && (dev)->backend == NT_BACKEND_ONEDNN)
+
+/* The kernels of wino.h are written for x86-64 alone. */
+#ifdef __x86_64__
+#define NT_WITH_WINO 1
+#else
+#define NT_WITH_WINO 0
+#endif
 
 /* The head of every prim: a backend's own struct starts with it, and `free` frees that struct.
  * Made with nt_calloc. */

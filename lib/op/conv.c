@@ -191,6 +191,18 @@ static nt_status make(nt_conv_fwd *c, nt_program *p, nt_conv_desc *d, const nt_f
     return s;
 }
 
+/* How the value lies now; NT_FMT_PLAIN where nothing has made it yet. */
+static nt_status layout_of(nt_program *p, const nt_value *v, nt_format *f, nt_err *e)
+{
+    nt_tid t = -1;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_program_value(p, v, &t, e));
+    *f = nt_program_desc(p, t)->fmt;
+done:
+    return s;
+}
+
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     const nt_fusion *f = nt_program_fusion(p, n);
@@ -204,6 +216,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     if (!nt_steps_is_float(n->in[0])) /* float64 */
         return nt_lower_default(p, n, e);
     NT_TRY(describe(&d, n, e));
+    NT_TRY(layout_of(p, n->in[0], &d.src_like, e));
     NT_TRY(make(&c, p, &d, f, e));
     NT_TRY(nt_program_value_as(p, n->in[0], c.src_fmt, d.src, &in[0], e));
     NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &w, e));
@@ -335,6 +348,8 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     if (dy < 0)
         return NT_OK;
     NT_TRY(describe(&d, n, e));
+    NT_TRY(layout_of(p, n->in[0], &d.src_like, e));
+    d.dst_like = nt_program_desc(p, dy)->fmt;
     NT_TRY(grad_weights(p, n, d, e));
     NT_TRY(grad_data(p, n, d, e));
 done:
