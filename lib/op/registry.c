@@ -12,7 +12,9 @@
     X(arith)                                                                                   \
     X(batchnorm)                                                                               \
     X(cast)                                                                                    \
+    X(center_crop_pad)                                                                         \
     X(clip)                                                                                    \
+    X(col2im)                                                                                  \
     X(compare)                                                                                 \
     X(concat)                                                                                  \
     X(constant)                                                                                \

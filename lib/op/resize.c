@@ -128,7 +128,7 @@ static nt_status trace_sizes(nt_dim *dims, const nt_node *n, nt_err *e)
 
     for (int a = 0; a < rank; a++)
         dims[a] = n->in[0]->dims[a];
-    NT_TRY(nt_resize_named(axis, &count, n, rank, e));
+    NT_TRY(nt_arg_named(axis, &count, n, rank, e));
     for (int k = 0; k < count; k++)
         dims[axis[k]] = nt_dim_of(-1);
     if (i < 0 || !nt_has_in(n, i) || !stretch ||
@@ -555,14 +555,14 @@ static nt_status traced_axes(bool *kept, const nt_node *n, nt_err *e)
 
     for (int a = 0; a < n->in[0]->rank; a++)
         kept[a] = true;
-    NT_TRY(nt_resize_named(axis, &count, n, n->in[0]->rank, e));
+    NT_TRY(nt_arg_named(axis, &count, n, n->in[0]->rank, e));
     for (int k = 0; k < count; k++)
         kept[axis[k]] = false;
     if (i < 0 || !nt_has_in(n, i) || !nt_trace_ints(t, &have, NT_MAX_RANK, n->in[i]) ||
         have != (size_t)count)
         goto done;
     for (int k = 0; k < count; k++)
-        kept[axis[k]] = t[k].of == n->in[0] && t[k].axis == axis[k];
+        kept[axis[k]] = nt_trace_follows(t, have, k, n->in[0], axis[k]);
 done:
     return s;
 }
@@ -603,7 +603,7 @@ static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
 
     if (sizes_input(n) < 0 || !t)
         goto done;
-    NT_TRY(nt_resize_named(axis, &count, n, n->in[0]->rank, e));
+    NT_TRY(nt_arg_named(axis, &count, n, n->in[0]->rank, e));
     NT_TRY(nt_tensor_ints(size, &have, NT_MAX_RANK, t, e));
     for (size_t i = 0; i < have && i < (size_t)count; i++) {
         if (!nt_kept_is_cut(k, n->out[0], axis[i]))

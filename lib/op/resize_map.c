@@ -78,20 +78,6 @@ done:
 
 /* ---- sizes */
 
-nt_status nt_resize_named(int *axis, int *count, const nt_node *n, int rank, nt_err *e)
-{
-    int64_t list[NT_MAX_RANK];
-    bool flags[NT_MAX_RANK], given;
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", NULL, rank, e)); /* no doubles */
-    *count = given ? (int)nt_node_ints(n, "axes", list, NT_MAX_RANK) : rank;
-    for (int i = 0; i < *count; i++)
-        axis[i] = !given ? i : (int)(list[i] < 0 ? list[i] + rank : list[i]);
-done:
-    return s;
-}
-
 static nt_status check_list(const nt_tensor *t, int64_t want, const char *what, nt_err *e)
 {
     if (nt_tensor_count(t) != want)
@@ -154,7 +140,7 @@ nt_status nt_resize_axes(nt_resize *r, const nt_node *n, int rank, const int64_t
     r->rank = rank;
     for (int i = 0; i < rank; i++)
         r->axis[i] = (nt_resize_axis){dims[i], dims[i], 1, (double)dims[i], 0, 1};
-    NT_TRY(nt_resize_named(axis, &count, n, rank, e));
+    NT_TRY(nt_arg_named(axis, &count, n, rank, e));
     NT_TRY(check_list(scales ? scales : sizes, count, scales ? "scales" : "sizes", e));
     for (int i = 0; i < count; i++) {
         if (scales)
@@ -177,7 +163,7 @@ nt_status nt_resize_region(nt_resize *r, const nt_node *n, const nt_tensor *roi,
         goto done;
     if (!roi)
         NT_TRY(nt_fail(e, NT_EFORMAT, "tf_crop_and_resize wants a region of interest"));
-    NT_TRY(nt_resize_named(axis, &count, n, r->rank, e));
+    NT_TRY(nt_arg_named(axis, &count, n, r->rank, e));
     NT_TRY(check_list(roi, 2 * count, "numbers of a region of interest", e));
     for (int i = 0; i < count; i++) {
         r->axis[axis[i]].from = nt_tensor_get(roi, i);

@@ -70,9 +70,6 @@ nt_status nt_resize_axes(nt_resize *r, const nt_node *n, int rank, const int64_t
  * where they do not. */
 nt_status nt_resize_region(nt_resize *r, const nt_node *n, const nt_tensor *roi,
                            nt_err *e) NT_MUST_CHECK;
-/* Which axes the lists speak of: the attribute, or all. */
-nt_status nt_resize_named(int *axis, int *count, const nt_node *n, int rank,
-                          nt_err *e) NT_MUST_CHECK;
 /* Does every point of the axis stay what it is? */
 bool nt_resize_is_kept(const nt_resize *r, int axis);
 

@@ -6,7 +6,7 @@
 #include "op/pick.h"
 #include "op/util.h"
 
-#include "base/alloc.h"
+#include "base/alloc.h" /* nt_i64_mul */
 
 #include <inttypes.h>
 
@@ -49,79 +49,37 @@ done:
     return s;
 }
 
-static nt_status make_pick(nt_pick **out, int rank, const int64_t *xdims, const int64_t *ydims,
-                           nt_err *e)
+static void set(nt_pick *p)
 {
-    nt_status s = nt_pick_new(out, rank, xdims, ydims, e);
-
-    for (int a = 0; s == NT_OK && a < rank; a++)
-        for (int64_t i = 0; i < ydims[a]; i++)
-            (*out)->map[a][i] = i % xdims[a];
-    return s;
+    for (int a = 0; a < p->rank; a++)
+        for (int64_t i = 0; i < p->ydims[a]; i++)
+            p->map[a][i] = i % p->xdims[a];
 }
 
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
-    const nt_tensor *x = in[0];
-    const double zero[1] = {0};
-    nt_pick *p = NULL;
-    nt_status s = NT_OK;
-
     (void)n;
-    NT_TRY(nt_eval_wants_bytes(x, e));
-    NT_TRY(make_pick(&p, x->rank, x->dims, out[0]->dims, e));
-    nt_pick_run(p, out[0]->data, x->data, zero, nt_dtype_size(x->dtype));
-done:
-    nt_free(p);
-    return s;
+    return nt_pick_set_eval(set, in[0], out[0], e);
 }
 
 static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
                       const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
 {
-    nt_pick *p = NULL;
-    nt_status s = NT_OK;
-
     (void)n;
+    (void)in;
     (void)out;
-    if (!din[0])
-        goto done;
-    NT_TRY(make_pick(&p, in[0]->rank, in[0]->dims, dout[0]->dims, e));
-    nt_pick_grad(p, din[0]->data, dout[0]->data);
-done:
-    nt_free(p);
-    return s;
-}
-
-static nt_status plan(nt_pick **out, const nt_node *n, nt_err *e)
-{
-    int64_t xdims[NT_MAX_RANK], ydims[NT_MAX_RANK];
-
-    *out = NULL;
-    if (!nt_value_shape(n->in[0], xdims) || !nt_value_shape(n->out[0], ydims))
-        return NT_OK;
-    return make_pick(out, n->in[0]->rank, xdims, ydims, e);
+    return nt_pick_set_grad(set, din[0], dout[0], e);
 }
 
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
-    nt_pick *pick;
-    nt_status s = plan(&pick, n, e);
-
-    if (s != NT_OK)
-        return s;
-    return pick ? nt_pick_lower(p, n, pick, NULL, e) : nt_lower_default(p, n, e);
+    return nt_pick_set_lower(set, p, n, e);
 }
 
 static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
-    nt_pick *pick;
-    nt_status s = plan(&pick, n, e);
-
-    if (s != NT_OK)
-        return s;
-    return pick ? nt_pick_lower_grad(p, n, pick, e) : nt_lower_grad_default(p, n, e);
+    return nt_pick_set_lower_grad(set, p, n, e);
 }
 
 /* All copies of an index go together. An axis of extent 1 is stretched to what others need, and

@@ -205,6 +205,20 @@ done:
     return s;
 }
 
+nt_status nt_arg_named(int *axis, int *count, const nt_node *n, int rank, nt_err *e)
+{
+    int64_t list[NT_MAX_RANK];
+    bool flags[NT_MAX_RANK], given;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_arg_axes(flags, &given, n, "axes", NULL, rank, e));
+    *count = given ? (int)nt_node_ints(n, "axes", list, NT_MAX_RANK) : rank;
+    for (int i = 0; i < *count; i++)
+        axis[i] = !given ? i : (int)(list[i] < 0 ? list[i] + rank : list[i]);
+done:
+    return s;
+}
+
 void nt_strides(int64_t *out, int rank, const int64_t *dims)
 {
     int64_t n = 1;

@@ -45,6 +45,10 @@ nt_status nt_arg_ints(int64_t *out, size_t *n, bool *given, const nt_node *node,
 /* The same for axes: a flag per axis, negative ones resolved, no doubles. */
 nt_status nt_arg_axes(bool *flags, bool *given, const nt_node *node, const char *attr,
                       const nt_tensor *t, int rank, nt_err *e) NT_MUST_CHECK;
+/* Which axes the entries of a list speak of: those of the attribute axes, in its order, without
+ * doubles; or all of them. */
+nt_status nt_arg_named(int *axis, int *count, const nt_node *n, int rank,
+                       nt_err *e) NT_MUST_CHECK;
 
 /* ---- windows of convolutions and pools */
 typedef enum nt_auto_pad { NT_PAD_EXPLICIT, NT_PAD_SAME_UPPER, NT_PAD_SAME_LOWER } nt_auto_pad;
