@@ -3,33 +3,31 @@
 #include "op/adapt.h"
 #include "op/couple.h"
 #include "op/op.h"
+#include "op/trace.h"
 #include "op/util.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* What the shape says: numbers where it is constant, else as many unknown extents as it has
- * entries; rank -1 where not even that is known. */
+/* What the shape says, in a value to broadcast with; rank -1 where not even its length is
+ * known. It may be known in part. */
 static nt_status read_shape(nt_value *shape, const nt_value *v, nt_err *e)
 {
-    int64_t want[NT_MAX_RANK];
+    nt_traced q[NT_MAX_RANK];
+    int64_t list[NT_MAX_RANK];
     nt_status s = NT_OK;
     size_t n;
 
     *shape = (nt_value){.name = "shape", .rank = -1};
-    if (!v->data) {
-        if (v->rank == 1 && v->dims[0].value >= 0 && v->dims[0].value <= NT_MAX_RANK)
-            shape->rank = (int)v->dims[0].value;
-        for (int i = 0; i < shape->rank; i++)
-            shape->dims[i] = nt_dim_of(-1);
+    if (v->data) /* says what is wrong with it */
+        NT_TRY(nt_tensor_ints(list, &n, NT_MAX_RANK, v->data, e));
+    if (!nt_trace_ints(q, &n, NT_MAX_RANK, v))
         goto done;
-    }
-    NT_TRY(nt_tensor_ints(want, &n, NT_MAX_RANK, v->data, e));
     shape->rank = (int)n;
     for (size_t i = 0; i < n; i++) {
-        if (want[i] < 0)
-            NT_TRY(nt_fail(e, NT_EFORMAT, "an extent of %" PRId64, want[i]));
-        shape->dims[i] = nt_dim_of(want[i]);
+        if (q[i].known && q[i].dim.value < 0)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "an extent of %" PRId64, q[i].dim.value));
+        shape->dims[i] = q[i].dim;
     }
 done:
     return s;
@@ -88,21 +86,42 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     return NT_OK;
 }
 
+/* A computed shape follows where it copies the input's extents. */
+static nt_status couple_computed(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    const nt_value *x = n->in[0], *y = n->out[0];
+    nt_traced q[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    size_t count;
+
+    if (!nt_trace_ints(q, &count, NT_MAX_RANK, n->in[1]))
+        goto done;
+    for (int a = 0; a < x->rank; a++) {
+        int to = a + y->rank - x->rank;
+
+        if (nt_trace_follows(q, count, to - y->rank + (int)count, x, a))
+            NT_TRY(nt_couple_same(c, (nt_span){x, a, 1}, (nt_span){y, to, 1}, e));
+    }
+done:
+    return s;
+}
+
 /* Axes that are stretched take whatever extent others need: the shape follows. */
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
 
+    if (!nt_const_in(n, 1))
+        return couple_computed(c, n, e);
     NT_TRY(nt_couple_operand(c, n->in[0], n->out[0], e));
-    if (nt_const_in(n, 1))
-        NT_TRY(nt_couple_free_all(c, n->out[0], e));
+    NT_TRY(nt_couple_free_all(c, n->out[0], e));
 done:
     return s;
 }
 
 static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
 {
-    return nt_adapt_shape(k, g, n, 1, e);
+    return nt_const_in(n, 1) ? nt_adapt_shape(k, g, n, 1, e) : NT_OK;
 }
 
 const nt_op nt_op_expand[] = {

@@ -294,7 +294,8 @@ done:
 
 static const nt_attr_spec attrs_2[] = {
     {"axis", NT_ATTR_INT, false}, {"split", NT_ATTR_INTS, false}, {0}};
-static const nt_attr_spec attrs_13[] = {
+static const nt_attr_spec attrs_13[] = {{"axis", NT_ATTR_INT, false}, {0}};
+static const nt_attr_spec attrs_18[] = {
     {"axis", NT_ATTR_INT, false}, {"num_outputs", NT_ATTR_INT, false}, {0}};
 
 #define SPLIT                                                                                  \
@@ -304,6 +305,7 @@ static const nt_attr_spec attrs_13[] = {
 
 const nt_op nt_op_split[] = {
     {SPLIT, .since = 2, .until = 12, .max_in = 1, .attrs = attrs_2},
-    {SPLIT, .since = 13, .max_in = 2, .attrs = attrs_13},
+    {SPLIT, .since = 13, .until = 17, .max_in = 2, .attrs = attrs_13},
+    {SPLIT, .since = 18, .max_in = 2, .attrs = attrs_18},
     {0},
 };

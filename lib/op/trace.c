@@ -181,3 +181,8 @@ bool nt_trace_ints(nt_traced *out, size_t *n, size_t max, const nt_value *v)
 {
     return trace(out, n, max, v, 0);
 }
+
+bool nt_trace_follows(const nt_traced *t, size_t n, int i, const nt_value *x, int axis)
+{
+    return i >= 0 && i < (int)n && t[i].of == x && t[i].axis == axis;
+}

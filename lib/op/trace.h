@@ -19,5 +19,7 @@ typedef struct nt_traced {
 
 /* The list's entries (one, of a scalar). False where not even their number is known. */
 bool nt_trace_ints(nt_traced *out, size_t *n, size_t max, const nt_value *v);
+/* Does entry i of the traced list say the extent of x along axis, whatever becomes of it? */
+bool nt_trace_follows(const nt_traced *t, size_t n, int i, const nt_value *x, int axis);
 
 #endif

@@ -65,6 +65,52 @@ static net build(int64_t c)
     return t;
 }
 
+static nt_value *resize(net *t, const char *name, nt_value *x, const char *mode,
+                        const int64_t *sizes)
+{
+    nt_node *n = node(t, "Resize", name, 4, (nt_value *[]){x, NULL, NULL, ints(t, 4, sizes)});
+
+    assert_ok(nt_node_set_str(t->g, n, "mode", mode, e));
+    return n->out[0];
+}
+
+static nt_value *blocks(net *t, const char *op, const char *name, nt_value *x)
+{
+    nt_node *n = NODE(t, op, name, x);
+
+    assert_ok(nt_node_set_int(t->g, n, "blocksize", 2, e));
+    return n->out[0];
+}
+
+static nt_value *pad(net *t, const char *name, nt_value *x, const char *mode)
+{
+    nt_node *n = NODE(t, "Pad", name, x, ints(t, DIMS(0, 0, 1, -1, 0, 0, 2, 1)));
+
+    assert_ok(nt_node_set_str(t->g, n, "mode", mode, e));
+    return n->out[0];
+}
+
+/* What changes the plane of an image between two convolutions of c and 16 c channels. */
+static net build_planes(int64_t c)
+{
+    net t = start(13);
+    nt_value *x = conv(&t, "a", input(&t, "x", DIMS(2, 3, 3, 4)), 3, c, 1);
+
+    x = conv(&t, "b", pad(&t, "zeros", x, "constant"), c, c, 1);
+    x = conv(&t, "c", pad(&t, "mirror", x, "reflect"), c, c, 1);
+    x = conv(&t, "d", resize(&t, "near", x, "nearest", (const int64_t[]){2, c, 18, 8}), c, c,
+             1);
+    x = conv(&t, "e", resize(&t, "wide", x, "linear", (const int64_t[]){2, c, 27, 12}), c,
+             4 * c, 1);
+    x = conv(&t, "f", blocks(&t, "DepthToSpace", "open", x), c, c, 1);
+    x = conv(&t, "g", resize(&t, "small", x, "cubic", (const int64_t[]){2, c, 9, 8}), c, c, 1);
+    x = NODE(&t, "Tile", "tile", x, ints(&t, DIMS(1, 1, 2, 2)))->out[0];
+    x = conv(&t, "h", blocks(&t, "SpaceToDepth", "shut", x), 4 * c, 16, 1);
+    complete(&t, gemm(&t, "fc", reduce_mean(&t, "pool", x, false), 16, 3));
+    randomise(&t);
+    return t;
+}
+
 typedef struct result {
     double y[6];
     nt_params *params;
@@ -146,16 +192,15 @@ static void check_differences(const net *t, nt_params *params)
     nt_device_free(dev);
 }
 
-static void check(int64_t channels)
+static void check(net t, int n_params)
 {
-    net t = build(channels);
     result a, b;
 
     train(&a, &t, "onednn", NT_F32);
     train(&b, &t, "openblas", NT_F32);
     for (int i = 0; i < 6; i++)
         assert_float_equal(a.y[i], b.y[i], 1e-3 * (1 + fabs(b.y[i])));
-    assert_int_equal(a.params->n, 6); /* single numbers and what is subtracted are fixed */
+    assert_int_equal(a.params->n, n_params);
     for (size_t i = 0; i < a.params->n_w; i++)
         assert_float_equal(a.params->g[i], b.params->g[i], 2e-3 * (1 + fabs(b.params->g[i])));
     check_differences(&t, b.params);
@@ -176,9 +221,8 @@ static double norm(const nt_params *p, const nt_params *minus)
     return sqrt(sum);
 }
 
-NT_TEST(bfloat16_gives_the_same_to_its_precision)
+static void check_bf16(net t)
 {
-    net t = build(16);
     result a, b;
 
     train(&a, &t, "onednn", NT_BF16);
@@ -190,14 +234,30 @@ NT_TEST(bfloat16_gives_the_same_to_its_precision)
     finish(&t);
 }
 
+NT_TEST(bfloat16_gives_the_same_to_its_precision)
+{
+    check_bf16(build(16));
+    check_bf16(build_planes(16));
+}
+
 NT_TEST(blocks_that_fit_stay_blocked)
 {
-    check(16);
+    check(build(16), 6); /* single numbers and what is subtracted are fixed */
 }
 
 NT_TEST(halves_that_break_a_block_are_made_plain)
 {
-    check(5);
+    check(build(5), 6);
+}
+
+NT_TEST(planes_change_in_blocks_of_channels)
+{
+    check(build_planes(16), 9);
+}
+
+NT_TEST(planes_change_beside_unfilled_blocks)
+{
+    check(build_planes(5), 9);
 }
 
 NT_TEST_MAIN
