@@ -80,6 +80,8 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
     if (p->o.training)
         mark_live(b->g, p->o.params);
     NT_TRY(nt_pass_bind_shapes(b->g, (const int64_t(*)[NT_MAX_RANK])p->dims, e));
+    if (!p->o.training)
+        NT_TRY(nt_pass_widen(b->g, e));
     if (!p->o.training && !p->o.no_fusion) {
         NT_TRY(nt_pass_identity(b->g, NULL, e));
         NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));

@@ -300,24 +300,83 @@ void nt_stage_hand_on(nt_stage *child, const nt_stage *st)
 
 /* ---- running */
 
+static bool is_other_real(nt_dtype t)
+{
+    return t == NT_F16 || t == NT_BF16 || t == NT_F64;
+}
+
+/* *t as another type, in place; the old tensor goes. */
+static nt_status convert(nt_tensor **t, nt_dtype type, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_tensor *c = NULL;
+
+    NT_TRY(nt_tensor_new(&c, type, (*t)->rank, (*t)->dims, e));
+    for (int64_t i = 0, n = nt_tensor_count(c); i < n; i++)
+        nt_tensor_set(c, i, nt_tensor_get(*t, i));
+    nt_tensor_free(*t);
+    *t = c;
+done:
+    return s;
+}
+
+/* For an operator that knows no other real numbers than float32: given these, and what it makes
+ * of them is of the graph's types again. */
+static nt_status eval_as_f32(nt_tensor **out, nt_graph *g, nt_node *n,
+                             const nt_tensor *const *in, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_tensor *own[MAX_IO] = {NULL};
+    const nt_tensor *wide[MAX_IO] = {NULL};
+
+    for (int i = 0; i < n->n_in; i++) {
+        wide[i] = in[i];
+        if (!in[i] || !is_other_real(in[i]->dtype))
+            continue;
+        NT_TRY(nt_tensor_dup(&own[i], in[i], e));
+        NT_TRY(convert(&own[i], NT_F32, e));
+        wide[i] = own[i];
+    }
+    NT_TRY(nt_graph_eval_node(out, g, n, wide, e));
+    for (int i = 0; i < n->n_out; i++)
+        if (out[i] && out[i]->dtype == NT_F32 && is_other_real(n->out[i]->dtype))
+            NT_TRY(convert(&out[i], n->out[i]->dtype, e));
+done:
+    for (int i = 0; i < MAX_IO; i++)
+        nt_tensor_free(own[i]);
+    return s;
+}
+
+static nt_status eval(nt_tensor **out, nt_graph *g, nt_node *n, const nt_tensor *const *in,
+                      nt_err *e)
+{
+    nt_status s = nt_graph_eval_node(out, g, n, in, e);
+    bool others = false;
+
+    for (int i = 0; i < n->n_in; i++)
+        others = others || (in[i] && is_other_real(in[i]->dtype));
+    return s == NT_EUNSUPPORTED && others ? eval_as_f32(out, g, n, in, e) : s;
+}
+
 static nt_status run_last(nt_stage *st, nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
     const nt_tensor *in[MAX_IO] = {NULL};
-    nt_tensor *out[MAX_IO];
+    nt_tensor *out[MAX_IO] = {NULL};
 
     for (int i = 0; i < n->n_in; i++)
         in[i] = n->in[i] ? value_of(st, n->in[i]) : NULL;
-    NT_TRY(nt_graph_eval_node(out, st->g, n, in, e));
+    NT_TRY(eval(out, st->g, n, in, e));
     for (int i = 0; i < n->n_out; i++) {
-        if (!n->out[i]) {
-            nt_tensor_free(out[i]);
+        if (!n->out[i])
             continue;
-        }
         nt_tensor_free(st->made[n->out[i]->id]);
         st->made[n->out[i]->id] = out[i];
+        out[i] = NULL;
     }
 done:
+    for (int i = 0; i < MAX_IO; i++)
+        nt_tensor_free(out[i]);
     return s;
 }
 

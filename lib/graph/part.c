@@ -134,6 +134,9 @@ static void pretend(const nt_node *n, const nt_tensor *const *in)
         nt_value_set_shape(v, in[i]->dtype, in[i]->rank, in[i]->dims);
         v->data = (nt_tensor *)in[i]; /* only read, and taken away again */
     }
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i])
+            n->out[i]->declared = false; /* the tensors decide */
 }
 
 nt_status nt_graph_eval_node(nt_tensor **out, nt_graph *g, nt_node *n,

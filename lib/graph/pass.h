@@ -44,6 +44,10 @@ nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK
  */
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
                               nt_err *e) NT_MUST_CHECK;
+/* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and outputs,
+ * which are cast. Shapes and types must be known, and are not to be inferred anew: attributes
+ * still name the old types. */
+nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Every input's extents for a batch of n: n where the first is open, and -1 where another one
  * is. One row per input; nt_free. NULL when memory ran out. */
 int64_t (*nt_pass_input_dims(const nt_graph *g, int64_t n))[NT_MAX_RANK];

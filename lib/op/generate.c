@@ -53,10 +53,10 @@ static nt_status fill_eval(const nt_node *n, const nt_tensor *const *in, nt_tens
     (void)in;
     NT_TRY(nt_eval_wants_bytes(out[0], e));
     for (int64_t i = 0; i < count; i++)
-        if (a)
+        if (a && a->t->dtype == out[0]->dtype)
             memcpy((char *)out[0]->data + (size_t)i * size, a->t->data, size);
-        else
-            nt_tensor_set(out[0], i, 0);
+        else /* a plan may compute a wider type */
+            nt_tensor_set(out[0], i, a ? nt_tensor_get(a->t, 0) : 0);
 done:
     return s;
 }
