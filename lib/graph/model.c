@@ -84,17 +84,32 @@ done:
     return s;
 }
 
+/* What is constant, and the control flow that depends on nothing else. */
+static nt_status fold_all(nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n_expanded;
+
+    do {
+        NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e));
+        NT_TRY(nt_pass_control(g, &n_expanded, e));
+    } while (n_expanded > 0);
+done:
+    return s;
+}
+
 static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
 {
     nt_status s = NT_OK;
     int n_settled;
 
     NT_TRY(nt_graph_bind(g, ops, e));
-    NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e));
+    NT_TRY(fold_all(g, e));
     NT_TRY(nt_pass_settle(g, &n_settled, e));
     if (n_settled > 0)
-        NT_TRY(nt_pass_fold(g, FOLD_BYTES, NULL, e)); /* more is known now */
+        NT_TRY(fold_all(g, e)); /* more is known now */
     NT_TRY(nt_pass_dead(g, NULL, e));
+    NT_TRY(nt_pass_check_control(g, e));
 done:
     return s;
 }

@@ -178,7 +178,7 @@ nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
     *there = true;
     if (!p->ref_attr_name || !*p->ref_attr_name)
         return nt_onnx_attr_decode(out, r->g, p, &r->src, e);
-    if (!sc)
+    if (!sc || !sc->fn)
         return nt_fail(e, NT_EFORMAT, "attribute '%s' refers to a function's, outside of one",
                        p->name ? p->name : "");
     NT_TRY(resolve(out, there, r, sc, p->ref_attr_name, e));

@@ -20,6 +20,8 @@ nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const
 {
     nt_value *v = nt_map_get(sc ? sc->names : r->g->names, name);
 
+    if (!v && sc && sc->open)
+        return nt_onnx_lookup(r, sc->up, name, known);
     *known = v != NULL;
     return v == &r->absent ? NULL : v;
 }
@@ -34,14 +36,22 @@ static const char *label_of(const Onnx__NodeProto *p)
     return p->op_type ? p->op_type : "";
 }
 
-static nt_status local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
-                             const char *name, nt_err *e)
+static void local_name(char *buf, size_t n, const nt_onnx_scope *sc, const char *name)
+{
+    if (sc && sc->label && *name)
+        snprintf(buf, n, "%.240s/%.240s", sc->label, name);
+    else
+        snprintf(buf, n, "%.480s", name);
+}
+
+nt_status nt_onnx_local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
+                              const char *name, nt_err *e)
 {
     char buf[512];
     char *free_name;
     nt_status s;
 
-    snprintf(buf, sizeof buf, "%.240s/%.240s", sc->label, name);
+    local_name(buf, sizeof buf, sc, name);
     free_name = nt_graph_free_name(r->g, buf);
     if (!free_name)
         return nt_fail_nomem(e);
@@ -62,11 +72,14 @@ static nt_status make_outputs(nt_onnx_reader *r, const Onnx__NodeProto *p,
     for (size_t i = 0; i < p->n_output; i++) {
         if (!*p->output[i])
             continue;
-        nt_onnx_lookup(r, sc, p->output[i], &known);
+        if (sc)
+            known = nt_map_get(sc->names, p->output[i]) != NULL;
+        else
+            nt_onnx_lookup(r, sc, p->output[i], &known);
         if (known) /* nt_graph_add_node refuses a second producer */
             continue;
         if (sc)
-            NT_TRY(local_value(&v, r, sc, p->output[i], e));
+            NT_TRY(nt_onnx_local_value(&v, r, sc, p->output[i], e));
         else
             NT_TRY(nt_graph_add_value(&v, r->g, p->output[i], e));
     }
@@ -93,19 +106,27 @@ static nt_status find_values(nt_value ***out, nt_onnx_reader *r, const nt_onnx_s
     return NT_OK;
 }
 
-/* Names that a subgraph uses from around it must stay. Pinning one that the subgraph defines
- * itself as well does no harm. */
-static void pin_names(nt_onnx_reader *r, const nt_onnx_scope *sc, const Onnx__GraphProto *g)
+/* A name that a subgraph uses from around it. Pinning one that it defines itself as well does
+ * no harm. */
+static void pin_name(nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name)
 {
     bool known;
-    nt_value *v;
+    nt_value *v = name ? nt_onnx_lookup(r, sc, name, &known) : NULL;
 
+    if (!v)
+        return;
+    v->pinned = true;
+    r->shadowed = r->shadowed || strcmp(v->name, name) != 0;
+}
+
+/* They must stay. */
+static void pin_names(nt_onnx_reader *r, const nt_onnx_scope *sc, const Onnx__GraphProto *g)
+{
     for (size_t i = 0; i < g->n_node; i++) {
         const Onnx__NodeProto *p = g->node[i];
 
         for (size_t j = 0; j < p->n_input; j++)
-            if ((v = nt_onnx_lookup(r, sc, p->input[j], &known)))
-                v->pinned = true;
+            pin_name(r, sc, p->input[j]);
         for (size_t j = 0; j < p->n_attribute; j++) {
             if (p->attribute[j]->g)
                 pin_names(r, sc, p->attribute[j]->g);
@@ -114,8 +135,7 @@ static void pin_names(nt_onnx_reader *r, const nt_onnx_scope *sc, const Onnx__Gr
         }
     }
     for (size_t i = 0; i < g->n_output; i++)
-        if (g->output[i]->name && (v = nt_onnx_lookup(r, sc, g->output[i]->name, &known)))
-            v->pinned = true;
+        pin_name(r, sc, g->output[i]->name);
 }
 
 static nt_status read_attr(nt_onnx_reader *r, nt_node *n, const nt_onnx_scope *sc,
@@ -125,13 +145,17 @@ static nt_status read_attr(nt_onnx_reader *r, nt_node *n, const nt_onnx_scope *s
     bool there = true, known;
     nt_attr a;
 
-    if ((p->g || p->n_graphs) && sc)
+    if ((p->g || p->n_graphs) && sc && !(sc->open && !sc->label))
         return nt_fail(e, NT_EUNSUPPORTED,
-                       "subgraphs inside local functions are not supported");
+                       "subgraphs inside local functions and loops are not "
+                       "supported");
     if (p->g)
         pin_names(r, sc, p->g);
     for (size_t i = 0; i < p->n_graphs; i++)
         pin_names(r, sc, p->graphs[i]);
+    if (r->shadowed)
+        NT_TRY(
+            nt_fail(e, NT_EUNSUPPORTED, "a subgraph uses a name that stands for two values"));
     NT_TRY(nt_onnx_scoped_attr(&a, &there, r, sc, p, e));
     if (!there)
         goto done;
@@ -153,10 +177,9 @@ static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p,
 
     NT_TRY(find_values(&in, r, sc, p->input, p->n_input, e));
     NT_TRY(find_values(&out, r, sc, p->output, p->n_output, e));
-    if (sc && p->name && *p->name)
-        snprintf(name, sizeof name, "%.240s/%.240s", sc->label, p->name);
-    NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, sc ? name : p->name, in, (int)p->n_input,
-                             out, (int)p->n_output, e));
+    local_name(name, sizeof name, sc, p->name ? p->name : "");
+    NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, name, in, (int)p->n_input, out,
+                             (int)p->n_output, e));
     n->domain = nt_arena_strdup(r->g->arena, nt_onnx_domain(p->domain));
     if (p->doc_string)
         n->doc = nt_arena_strdup(r->g->arena, p->doc_string);

@@ -73,20 +73,23 @@ typedef struct nt_onnx_function {
     int n_dflt;
 } nt_onnx_function;
 
-/* One function body on its way into the graph, and the call it stands for. */
+/* One function body on its way into the graph, and the call it stands for; or a subgraph, which
+ * sees the names around it. */
 typedef struct nt_onnx_scope {
     const struct nt_onnx_scope *up; /* the caller's; NULL: the graph itself */
-    const nt_onnx_function *fn;
+    const nt_onnx_function *fn;     /* NULL: a subgraph */
     const Onnx__NodeProto *call;
-    const char *label; /* of the call, in front of the names inside */
+    const char *label; /* in front of the names inside; NULL: they stay as they are */
     nt_map *names;     /* local name -> value */
     int depth;
+    bool open;         /* a subgraph */
 } nt_onnx_scope;
 
 typedef struct nt_onnx_reader {
     nt_graph *g;
     nt_onnx_source src;
     nt_map *functions; /* "domain:name" -> nt_onnx_function, NULL: none */
+    bool shadowed;     /* a subgraph asks for a value by what is not its name */
     size_t n_inlined;  /* nodes that came from functions */
     nt_value absent;   /* stands in a scope's names for what the call leaves out */
 } nt_onnx_reader;
@@ -114,6 +117,9 @@ nt_status nt_onnx_nodes_read(nt_onnx_reader *r, Onnx__NodeProto *const *v, size_
 /* NULL for a name that nothing has and for an input left out: *known tells them apart. */
 nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name,
                          bool *known);
+/* A new value for a name of sc, under the scope's label. */
+nt_status nt_onnx_local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
+                              const char *name, nt_err *e) NT_MUST_CHECK;
 /* "" for "ai.onnx" and NULL. */
 const char *nt_onnx_domain(const char *domain);
 

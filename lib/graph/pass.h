@@ -28,6 +28,11 @@ nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e) 
  * becomes constant, and targets of Reshape become constants with 0 and -1. nt_pass_fold then
  * knows more, nt_pass_dead takes the arithmetic away. *n_settled may be NULL. */
 nt_status nt_pass_settle(nt_graph *g, int *n_settled, nt_err *e) NT_MUST_CHECK;
+/* An If whose condition is constant becomes its branch, a Loop whose number of rounds is, as many
+ * bodies. To be followed by folding, and folding by this, until *n_expanded stays 0. */
+nt_status nt_pass_control(nt_graph *g, int *n_expanded, nt_err *e) NT_MUST_CHECK;
+/* NT_EUNSUPPORTED names an If or Loop that no shapes of the inputs would make such. */
+nt_status nt_pass_check_control(const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Removes nodes whose outputs nobody uses, then compacts. */
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /* Removes Identity and inference-time Dropout, where no graph output needs it for its name. */

@@ -105,6 +105,7 @@ nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], n
 {
     nt_status s = NT_OK;
     int64_t old = fixed_batch(g, dims);
+    int n_expanded;
     bool *had_batch = nt_arena_alloc(g->arena, (size_t)g->n_outputs, sizeof *had_batch);
 
     if (!had_batch)
@@ -115,7 +116,10 @@ nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK], n
         NT_TRY(free_batch(g, old, e));
     for (int i = 0; i < g->n_inputs; i++)
         NT_TRY(set_dims(g, g->inputs[i], dims[i], e));
-    NT_TRY(nt_graph_fold(g, FOLD_BYTES, false, NULL, e));
+    do {
+        NT_TRY(nt_graph_fold(g, FOLD_BYTES, false, NULL, e));
+        NT_TRY(nt_pass_control(g, &n_expanded, e));
+    } while (n_expanded > 0);
     if (old >= 0)
         NT_TRY(check_outputs(g, had_batch, old, e));
 done:

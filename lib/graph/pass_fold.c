@@ -48,9 +48,6 @@ static bool inputs_fold(const nt_node *n)
 /* What is made whatever its size is not more than a few numbers for each that goes in. */
 static bool is_made(const nt_graph *g, const nt_node *n)
 {
-    for (int i = 0; i < n->n_out; i++)
-        if (n->out[i] && n->out[i]->pinned)
-            return false;
     return g->ops->is_made && g->ops->is_made(n);
 }
 
@@ -68,7 +65,7 @@ static bool outputs_fold(const nt_node *n, size_t max_bytes)
 
         if (!v)
             continue;
-        if (v->pinned || nt_dtype_size(v->dtype) == 0 || !nt_value_shape(v, dims) ||
+        if (nt_dtype_size(v->dtype) == 0 || !nt_value_shape(v, dims) ||
             !nt_shape_count(&count, v->rank, dims) ||
             !nt_size_mul(&bytes, (size_t)count, nt_dtype_size(v->dtype)) ||
             !nt_size_add(&out, out, bytes))

@@ -18,6 +18,7 @@
     X(compare)                                                                                 \
     X(concat)                                                                                  \
     X(constant)                                                                                \
+    X(control)                                                                                 \
     X(conv)                                                                                    \
     X(convtranspose)                                                                           \
     X(cumsum)                                                                                  \
