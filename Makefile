@@ -47,7 +47,7 @@ TESTS := $(TEST_SRC:tests/unit/%.c=$(B)/unit/%)
 # what the linker gets: the layers refer downwards only, the group is for the operator registry
 LINK_LIBS = -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group -Wl,--as-needed $(LIBS)
 
-all: $(TOOLS)  ## build the tools into build/bin
+all: $(TOOLS) $(B)/libnt-rt.a  ## build the tools into build/bin
 
 # ---- ONNX's protocol buffers, from the distribution's onnx.proto
 ONNX_PROTO ?= /usr/include/onnx/onnx.proto
@@ -77,6 +77,49 @@ $(BIN)/%: $(B)/tools/%.o $(LAYER_LIBS)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
 
+# ---- the runtime for .dlrt files: C99, the C library, and each set of kernels with its own flags.
+# RT_CC and RT_ARCH build it for another machine, in a folder of its own:
+#   make rt RT_CC=aarch64-linux-gnu-gcc RT_ARCH=aarch64
+RT_CC ?= $(CC)
+RT_ARCH ?= $(shell uname -m)
+RT := $(B)$(if $(filter $(RT_ARCH),$(shell uname -m)),,/$(RT_ARCH))
+RT_CFLAGS = -std=c99 -pedantic -D_POSIX_C_SOURCE=200809L -Ilib -MMD -MP -ffp-contract=off \
+	$(WARN) $(SANFLAGS) $(CFLAGS)
+RT_KERN := portable $(if $(filter x86_64,$(RT_ARCH)),avx2 avx512) \
+	$(if $(filter aarch64,$(RT_ARCH)),neon neon_dot)
+RT_SRC := $(filter-out lib/rt/kern_%.c,$(sort $(wildcard lib/rt/*.c))) \
+	$(RT_KERN:%=lib/rt/kern_%.c)
+rt_portable := -O3
+rt_avx2 := -O3 -mavx2 -mfma
+rt_avx512 := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq
+rt_neon := -O3
+rt_neon_dot := -O3 -march=armv8.2-a+dotprod
+
+$(RT)/lib/rt/%.o: lib/rt/%.c
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC $<")
+	$(Q)$(RT_CC) $(RT_CFLAGS) $(rt_$(patsubst kern_%,%,$(*F))) $(CPPFLAGS) -c -o $@ $<
+$(RT)/libnt-rt.a: $(RT_SRC:%.c=$(RT)/%.o)
+	@rm -f $@
+	@ar rcs $@ $^
+$(RT)/rt/%.o: tests/rt/%.c
+	@mkdir -p $(@D)
+	$(Q)$(RT_CC) $(RT_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+$(RT)/rt/fuzz_dlrt.o: tests/fuzz/fuzz_dlrt.c
+	@mkdir -p $(@D)
+	$(Q)$(RT_CC) $(RT_CFLAGS) -DNT_FUZZ_MAIN $(CPPFLAGS) -c -o $@ $<
+$(RT)/rt/%: $(RT)/rt/%.o $(RT)/rt/make.o $(RT)/libnt-rt.a
+	$(Q)$(RT_CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
+RT_TESTS := $(addprefix $(RT)/rt/,test_rt example fuzz_dlrt)
+
+fuzz: ## build the fuzz target, with clang and libFuzzer, as build-fuzz/fuzz_dlrt
+	@mkdir -p build-fuzz
+	clang -g -O1 -std=c99 -D_POSIX_C_SOURCE=200809L -Ilib -fsanitize=fuzzer,address,undefined \
+		-DNT_RT_PORTABLE_ONLY -o build-fuzz/fuzz_dlrt tests/fuzz/fuzz_dlrt.c tests/rt/make.c \
+		$(filter-out lib/rt/kern_avx% lib/rt/kern_neon%,$(wildcard lib/rt/*.c)) -lm -lpthread
+
+rt: $(RT)/libnt-rt.a $(RT_TESTS)  ## build the runtime for .dlrt files and its test
+
 # ---- tests
 $(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS)
 	@mkdir -p $(@D)
@@ -84,11 +127,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS)
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka
 
 # What tests are told: where the tools are, and how headers are compiled.
-TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_CC='$(CC)' NT_CFLAGS='$(subst ','\'',$(ALL_CFLAGS))' \
+TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_RT='$(abspath $(RT))' NT_CC='$(CC)' NT_CFLAGS='$(subst ','\'',$(ALL_CFLAGS))' \
 	OMP_WAIT_POLICY=passive $(if $(SAN),NT_SAN=1 \
 	ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(if $(wildcard tests/lsan.supp),LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0))
-SUITES := $(sort $(wildcard tests/cli/*.bats)) $(addprefix tests/suites/,layers headers golden)
+SUITES := $(sort $(wildcard tests/cli/*.bats)) $(addprefix tests/suites/,layers headers golden rt)
 JOBS ?= $(shell nproc)
 # a make of our own, on all processors unless the user said how many
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
@@ -104,7 +147,7 @@ check:  ## install what is missing, build, run all tests (SAN=1: sanitizers, CC=
 check-built:
 	@$(TEST_ENV) JOBS=$(JOBS) tests/run $(B)/check $(SUITES) $(TESTS)
 
-tests: $(TESTS)  ## build the unit tests
+tests: $(TESTS) $(RT_TESTS)  ## build the unit tests
 
 unit: $(TESTS)  ## build and run the unit tests alone
 	@$(TEST_ENV) JOBS=$(JOBS) tests/run $(B)/check-unit $(TESTS)
@@ -140,6 +183,8 @@ MAN := $(sort $(wildcard share/man/man*/*))
 install: all  ## into PREFIX (/usr/local), below DESTDIR
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 $(TOOLS) '$(DESTDIR)$(PREFIX)/bin'
+	install -D -m 644 $(B)/libnt-rt.a '$(DESTDIR)$(PREFIX)/lib/libnt-rt.a'
+	install -D -m 644 lib/rt/nt_rt.h '$(DESTDIR)$(PREFIX)/include/nt_rt.h'
 	@set -e; for f in $(DATA); do \
 		install -D -m 644 $$f "$(DESTDIR)$(PREFIX)/share/nt/$${f#share/}"; done
 	@set -e; for f in $(MAN); do \
@@ -154,7 +199,7 @@ help:  ## list the targets
 clean:  ## remove what was built
 	rm -rf build build-*
 
-.PHONY: all deps check check-built tests unit layers headers golden check-debian13 bench demo \
+.PHONY: all rt fuzz deps check check-built tests unit layers headers golden check-debian13 bench demo \
 	reference install help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -12,6 +12,7 @@ load helpers
         [ -f "root/usr/share/man/man1/$t.1" ]
         [ -f "root/usr/share/bash-completion/completions/$t" ]
     done
+    [ -f root/usr/lib/libnt-rt.a ] && [ -f root/usr/include/nt_rt.h ]
     for d in zoo models pipelines; do
         [ -n "$(ls "root/usr/share/nt/$d")" ]
     done
