@@ -15,6 +15,9 @@ static const char *const aliases[][2] = {
     {"Conv3d", "Conv"},          {"ConvTranspose1d", "ConvTranspose"},
     {"ConvTranspose2d", "ConvTranspose"}, {"ConvTranspose3d", "ConvTranspose"},
     {"Linear", "Gemm"},          {"Linear", "MatMul"},
+    {"ReLU", "Relu"},            {"ReLU6", "Clip"},
+    {"MaxPool2d", "MaxPool"},    {"AvgPool2d", "AveragePool"},
+    {"BatchNorm2d", "BatchNormalization"},
 };
 
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
@@ -100,6 +103,20 @@ done:
     return s;
 }
 
+nt_status nt_rules_check_selection(const cJSON *entry, const char *where, nt_err *e)
+{
+    nt_status s = NT_OK;
+    bool exclude;
+
+    NT_TRY(check_types(entry, where, e));
+    NT_TRY(check_strings(entry, "op_names", where, e));
+    NT_TRY(nt_json_get_bool(&exclude, entry, "exclude", where, e));
+    if (!item(entry, "op_types") && !item(entry, "op_names"))
+        return nt_fail(e, NT_EINVAL, "%s: 'op_types' or 'op_names' is missing", where);
+done:
+    return s;
+}
+
 static nt_status check_share(const cJSON *entry, const char *key, const char *where, bool one_too,
                              nt_err *e)
 {
@@ -124,15 +141,12 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
     int n;
 
     NT_TRY(nt_json_check_keys(entry, keys, where, e));
-    NT_TRY(check_types(entry, where, e));
-    NT_TRY(check_strings(entry, "op_names", where, e));
+    NT_TRY(nt_rules_check_selection(entry, where, e));
     NT_TRY(nt_json_get_bool(&exclude, entry, "exclude", where, e));
     NT_TRY(check_share(entry, "sparsity", where, false, e));
     NT_TRY(check_share(entry, "sparsity_per_layer", where, false, e));
     NT_TRY(check_share(entry, "total_sparsity", where, false, e));
     NT_TRY(check_share(entry, "max_sparsity_per_layer", where, true, e));
-    if (!item(entry, "op_types") && !item(entry, "op_names"))
-        return nt_fail(e, NT_EINVAL, "%s: 'op_types' or 'op_names' is missing", where);
     n = (item(entry, "sparsity") != NULL) + (item(entry, "sparsity_per_layer") != NULL) +
         (item(entry, "total_sparsity") != NULL);
     if (n != !exclude)
