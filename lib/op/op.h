@@ -39,9 +39,10 @@ enum {
     NT_OPF_RESIDUAL = 1 << 2,  /* ... and a residual sum among them */
     NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3, /* forward and backward with one following Relu */
     NT_OPF_SUM = 1 << 4, /* Add: the sum of two inputs, a residual connection when shapes agree */
-    NT_OPF_FOLDS = 1 << 6, /* has no form to run in: loading takes it away, or refuses it */
-    NT_OPF_FIXED_SCALARS = 1 << 5 /* trainable inputs of one element are arithmetic (the 3 of
-                                     x + 3), not parameters */
+    NT_OPF_FIXED_SCALARS = 1 << 5, /* trainable inputs of one element are arithmetic (the 3 of
+                                      x + 3), not parameters */
+    NT_OPF_FOLDS = 1 << 6,   /* has no form to run in: loading takes it away, or refuses it */
+    NT_OPF_ON_CODES = 1 << 7 /* computed on 8-bit codes where a whole network is quantized */
 };
 
 typedef struct nt_op {

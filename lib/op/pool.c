@@ -347,6 +347,7 @@ const nt_op nt_op_pool[] = {
     },
     {
         .name = "AveragePool",
+        .flags = NT_OPF_ON_CODES,
         .domain = "",
         .since = 7,
         .min_in = 1,
@@ -379,6 +380,7 @@ const nt_op nt_op_pool[] = {
     },
     {
         .name = "GlobalAveragePool",
+        .flags = NT_OPF_ON_CODES,
         .domain = "",
         .since = 1,
         .min_in = 1,

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/ptq.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "compress/qdq.h"
+#include "compress/qpoint.h"
+#include "compress/qscale.h"
+#include "graph/pass.h"
+#include "op/qparam.h"
+#include "train/batch_plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- calibration */
+
+static const char **point_names(const nt_qpoints *q)
+{
+    const char **names = nt_calloc((size_t)q->n + 1, sizeof *names);
+
+    for (int i = 0; names && i < q->n; i++)
+        names[i] = q->p[i].v->name;
+    return names;
+}
+
+static void add_means(nt_qpoint *p, const nt_tensor *t)
+{
+    nt_axis_view v = nt_tensor_axis(t, 1);
+    const float *x = t->data;
+
+    for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t c = 0; c < v.n; c++)
+            for (int64_t i = 0; i < v.inner; i++)
+                p->mean[c] += *x++;
+    p->n_mean += (double)(v.outer * v.inner);
+}
+
+static void look(nt_qpoints *q, const nt_plan *plan)
+{
+    for (int i = 0; i < q->n; i++) {
+        nt_qpoint *p = &q->p[i];
+        const nt_tensor *t = nt_plan_kept(plan, p->v->name);
+
+        if (!t)
+            continue;
+        nt_observer_see(p->seen, t->data, nt_tensor_count(t));
+        if (p->mean && t->rank >= 2 && t->dims[1] == p->channels)
+            add_means(p, t);
+    }
+}
+
+static nt_status run_batches(nt_qpoints *q, nt_batch_plan *bp, nt_loader *l, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const nt_batch *b = NULL;
+    nt_plan *plan = NULL;
+
+    NT_TRY(nt_loader_start(l, 0, 0, e));
+    for (uint64_t run = 0;; run++) {
+        NT_TRY(nt_loader_next(l, &b, e));
+        if (!b)
+            break;
+        NT_TRY(nt_batch_plan_forward(bp, b->x, NULL, b->n, run, &plan, e));
+        look(q, plan);
+    }
+done:
+    return s;
+}
+
+static nt_status calibrate(nt_qpoints *q, const nt_graph *g, nt_device *dev, nt_split *split,
+                           const nt_ptq_opts *o, nt_err *e)
+{
+    nt_loader_opts lo = {.batch_size = o->batch_size ? o->batch_size : 32, .shuffle = 1,
+                         .workers = 1, .seed = o->seed, .limit = o->samples};
+    const char **names = point_names(q);
+    nt_plan_opts po = {.keep = names};
+    nt_batch_plan *bp = NULL;
+    nt_loader *l = NULL;
+    nt_status s = NT_OK;
+    int64_t chw[3];
+
+    if (!names)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_loader_new(&l, split, &lo, e));
+    nt_loader_shape(l, chw);
+    NT_TRY(nt_batch_plan_new(&bp, g, dev, &po, lo.batch_size, chw, e));
+    NT_TRY(run_batches(q, bp, l, e));
+done:
+    nt_batch_plan_free(bp);
+    nt_loader_free(l);
+    nt_free(names);
+    return s;
+}
+
+static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
+{
+    for (int i = 0; i < q->n; i++) {
+        nt_qpoint *p = &q->p[i];
+        nt_codes c = nt_qtarget_codes(&p->t);
+
+        p->range = nt_observer_range(p->seen, o->method, c, o->percentile);
+        p->pair = nt_range_pair(p->range, c);
+        for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
+            p->mean[k] /= p->n_mean;
+    }
+}
+
+/* ---- biases */
+
+/* Sums over a layer's inputs of (quantized - weight) times the input's mean, for each output of
+ * a convolution [k][c/g][..] or a dense layer. */
+static void mean_errors(double *err, const nt_qlayer *l, const nt_tensor *w, const nt_qpairs *q,
+                        const double *mean)
+{
+    nt_axis_view out = nt_tensor_axis(w, q->axis), in = nt_tensor_axis(w, 1 - q->axis);
+    nt_codes c = nt_qtarget_codes(&l->weight);
+    int64_t per_group = out.n / nt_node_int(l->node, "group", 1), at = 0, n = nt_tensor_count(w);
+
+    for (at = 0; at < n; at++) {
+        int64_t k = at / out.inner % out.n, i = at / in.inner % in.n;
+        nt_qpair p = q->pair[q->n > 1 ? k : 0];
+        float x = ((const float *)w->data)[at];
+        int64_t code = l->weight.bits == 1 ? (x < 0 ? -1 : 1)
+                                           : nt_quantize_one(x / p.scale, p.zero, c.lo, c.hi);
+
+        err[k] += ((double)(code - p.zero) * p.scale - x) * mean[k / per_group * in.n + i];
+    }
+}
+
+/* A new bias beside the weight, of zeros, where the layer has none. */
+static nt_status bias_of(nt_value **out, nt_graph *g, const nt_qlayer *l, int64_t n, nt_err *e)
+{
+    nt_tensor *t = NULL;
+    nt_status s = NT_OK;
+    char *name = NULL;
+
+    *out = l->node->n_in > 2 ? l->node->in[2] : NULL;
+    if (*out)
+        return NT_OK;
+    name = nt_strfmt("%s.bias", l->name);
+    if (!name)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_tensor_new(&t, NT_F32, 1, &n, e));
+    NT_TRY(nt_graph_add_const(out, g, nt_graph_find_value(g, name) ? NULL : name, t, e));
+    NT_TRY(nt_graph_set_input(g, l->node, 2, *out, e));
+done:
+    nt_free(name);
+    return s;
+}
+
+static bool can_correct(const nt_qlayer *l, const nt_qpoint *p)
+{
+    const nt_node *n = l->node;
+    bool conv = strcmp(n->op_type, "Conv") == 0;
+    bool gemm = strcmp(n->op_type, "Gemm") == 0 && nt_node_float(n, "alpha", 1) == 1 &&
+                nt_node_float(n, "beta", 1) == 1 && nt_node_int(n, "transA", 0) == 0;
+    const nt_value *b = n->n_in > 2 ? n->in[2] : NULL;
+
+    return p && p->mean && p->n_mean > 0 && (conv || gemm) &&
+           (!b || (b->data && b->data->dtype == NT_F32 && b->n_uses == 1));
+}
+
+static nt_status correct_bias(nt_graph *g, const nt_qlayer *l, const nt_qpairs *q,
+                              const nt_qpoint *p, nt_err *e)
+{
+    const nt_tensor *w = nt_layer_weight(l->node)->data;
+    int64_t n = w->dims[q->axis];
+    double *err = nt_calloc((size_t)n, sizeof *err);
+    nt_status s = NT_OK;
+    nt_value *b = NULL;
+
+    if (!err)
+        NT_TRY(nt_fail_nomem(e));
+    mean_errors(err, l, w, q, p->mean);
+    NT_TRY(bias_of(&b, g, l, n, e));
+    if (nt_tensor_count(b->data) == n)
+        for (int64_t k = 0; k < n; k++)
+            ((float *)b->data->data)[k] -= (float)err[k];
+done:
+    nt_free(err);
+    return s;
+}
+
+/* ---- quant.json */
+
+static bool add_numbers(cJSON *entry, const char *key, const nt_qpair *p, int64_t n, bool scale)
+{
+    cJSON *a = nt_json_add_array(entry, key);
+
+    for (int64_t i = 0; a && i < n; i++) {
+        cJSON *v = cJSON_CreateNumber(scale ? (double)p[i].scale : (double)p[i].zero);
+
+        if (!v || !cJSON_AddItemToArray(a, v)) {
+            cJSON_Delete(v);
+            return false;
+        }
+    }
+    return a != NULL;
+}
+
+static nt_status record_tensor(cJSON *tensors, const char *tensor, const char *kind,
+                               const char *layer, const nt_qtarget *t, const nt_qpairs *q,
+                               const nt_range *r, nt_err *e)
+{
+    cJSON *entry = cJSON_CreateObject();
+    char scheme[40];
+    bool ok;
+
+    if (!entry || !cJSON_AddItemToArray(tensors, entry)) {
+        cJSON_Delete(entry);
+        return nt_fail_nomem(e);
+    }
+    snprintf(scheme, sizeof scheme, "per_%s_%s", q->n > 1 ? "channel" : "tensor",
+             t->symmetric ? "symmetric" : "affine");
+    ok = nt_json_add_str(entry, "tensor", tensor) && nt_json_add_str(entry, "kind", kind) &&
+         (!layer || nt_json_add_str(entry, "layer", layer)) &&
+         nt_json_add_i64(entry, "bits", t->bits) && nt_json_add_str(entry, "scheme", scheme) &&
+         (q->n == 1 || nt_json_add_i64(entry, "axis", q->axis)) &&
+         add_numbers(entry, "scale", q->pair, q->n, true) &&
+         add_numbers(entry, "zero_point", q->pair, q->n, false) &&
+         (!r || (nt_json_add_double(entry, "min", r->lo) && nt_json_add_double(entry, "max", r->hi)));
+    return ok ? NT_OK : nt_fail_nomem(e);
+}
+
+static nt_status record_points(cJSON *tensors, const nt_qpoints *q, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < q->n; i++) {
+        nt_qpairs one = {&q->p[i].pair, 1, 0};
+
+        NT_TRY(record_tensor(tensors, q->p[i].v->name, "activation", NULL, &q->p[i].t, &one,
+                             &q->p[i].range, e));
+    }
+done:
+    return s;
+}
+
+/* ---- the whole */
+
+static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l,
+                                 const nt_qpoints *points, const nt_ptq_opts *o, nt_err *e)
+{
+    const nt_value *w = nt_layer_weight(l->node);
+    const nt_qpoint *p = nt_qpoints_input(points, l);
+    nt_qpairs q = {0};
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_qscale_weight(&q, w->data, nt_qdq_weight_axis(l->node), &l->weight,
+                            !o->weights_minmax, e));
+    NT_TRY(record_tensor(tensors, w->name, "weight", l->name, &l->weight, &q, NULL, e));
+    if (o->correct_bias && !o->train && can_correct(l, p))
+        NT_TRY(correct_bias(g, l, &q, p, e));
+    NT_TRY(nt_qdq_weight(g, l->node, &l->weight, &q, NULL, o->train, e));
+done:
+    nt_qpairs_release(&q);
+    return s;
+}
+
+static nt_status quantize_weights(cJSON *tensors, nt_graph *g, const nt_qspec *spec,
+                                  const nt_qpoints *points, const nt_ptq_opts *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < spec->n; i++)
+        if (spec->layers[i].weight.bits)
+            NT_TRY(quantize_weight(tensors, g, &spec->layers[i], points, o, e));
+done:
+    return s;
+}
+
+nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
+                 nt_split *split, const nt_ptq_opts *o, nt_err *e)
+{
+    cJSON *j = cJSON_CreateObject(), *tensors = j ? nt_json_add_array(j, "tensors") : NULL;
+    nt_qpoints *points = NULL;
+    nt_status s = NT_OK;
+
+    *record = NULL;
+    if (!tensors)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_qpoints_new(&points, spec, e));
+    if (points->n && !split)
+        NT_TRY(nt_fail(e, NT_EINVAL, "activations are quantized by data, and there are none"));
+    if (points->n)
+        NT_TRY(calibrate(points, g, dev, split, o, e));
+    choose_ranges(points, o);
+    NT_TRY(record_points(tensors, points, e));
+    NT_TRY(nt_qpoints_insert(points, g, e));
+    /* Weights come last: what asks for what is read off constant weights. */
+    NT_TRY(quantize_weights(tensors, g, spec, points, o, e));
+    NT_TRY(nt_graph_bind(g, g->ops, e));
+    NT_TRY(nt_pass_infer(g, e));
+    NT_TRY(nt_pass_dead(g, NULL, e));
+    *record = j;
+    j = NULL;
+done:
+    nt_qpoints_free(points);
+    nt_json_free(j);
+    return s;
+}

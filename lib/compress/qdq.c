@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "compress/qdq.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "op/qparam.h"
+
+#include <math.h>
+#include <string.h>
+
+nt_codes nt_qtarget_codes(const nt_qtarget *t)
+{
+    int64_t half = (int64_t)1 << (t->bits - 1);
+
+    if (t->is_unsigned)
+        return (nt_codes){0, 2 * half - 1, t->symmetric};
+    if (t->bits == 1)
+        return (nt_codes){-1, 1, true};
+    return (nt_codes){t->symmetric ? 1 - half : -half, half - 1, t->symmetric};
+}
+
+nt_dtype nt_qtarget_type(const nt_qtarget *t)
+{
+    if (t->bits <= 8)
+        return t->is_unsigned ? NT_U8 : NT_I8;
+    return t->is_unsigned ? NT_U16 : NT_I16;
+}
+
+int nt_qdq_weight_axis(const nt_node *layer)
+{
+    const nt_value *w = nt_layer_weight(layer);
+
+    if (strcmp(layer->op_type, "ConvTranspose") == 0)
+        return 1;
+    if (strcmp(layer->op_type, "Gemm") == 0)
+        return nt_node_int(layer, "transB", 0) ? 0 : 1;
+    if (strcmp(layer->op_type, "MatMul") == 0)
+        return w == layer->in[0] ? w->rank - 2 : w->rank - 1;
+    return 0;
+}
+
+/* ---- constants */
+
+static nt_status add_const(nt_value **out, nt_graph *g, const char *base, const char *suffix,
+                           nt_tensor *t, nt_err *e)
+{
+    char *name = nt_strfmt("%s_%s", base, suffix);
+    nt_status s;
+
+    if (!name) {
+        nt_tensor_free(t);
+        return nt_fail_nomem(e);
+    }
+    s = nt_graph_add_const(out, g, nt_graph_find_value(g, name) ? NULL : name, t, e);
+    nt_free(name);
+    return s;
+}
+
+/* Scales and zero points: scalars for one pair, else rows. */
+static nt_status add_pairs(nt_value *out[2], nt_graph *g, const char *base, nt_dtype t,
+                           const nt_qpair *pair, int64_t n, nt_err *e)
+{
+    nt_tensor *scale = NULL, *zero = NULL;
+    nt_status s = NT_OK;
+    int rank = n > 1;
+
+    NT_TRY(nt_tensor_new(&scale, NT_F32, rank, &n, e));
+    NT_TRY(nt_tensor_new(&zero, t, rank, &n, e));
+    for (int64_t i = 0; i < n; i++) {
+        nt_tensor_set(scale, i, pair[i].scale);
+        nt_tensor_set_i64(zero, i, pair[i].zero);
+    }
+    s = add_const(&out[0], g, base, "scale", scale, e);
+    scale = NULL;
+    if (s == NT_OK) {
+        s = add_const(&out[1], g, base, "zero_point", zero, e);
+        zero = NULL;
+    }
+done:
+    nt_tensor_free(scale);
+    nt_tensor_free(zero);
+    return s;
+}
+
+/* A node of this kind over (x, scale, zero point), before `before`; axis < 0: whole tensors. */
+static nt_status add_node(nt_value **out, nt_graph *g, const nt_node *before, const char *kind,
+                          nt_value *x, nt_value *const pairs[2], nt_dtype t, int axis,
+                          const char *base, nt_err *e)
+{
+    nt_value *in[3] = {x, pairs[0], pairs[1]};
+    char *name = nt_strfmt("%s_%s", base, kind), *value = NULL;
+    nt_status s = NT_OK;
+    nt_node *n = NULL;
+
+    value = name ? nt_strfmt("%s_Output", name) : NULL;
+    if (!value)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_graph_add_value(out, g, nt_graph_find_value(g, value) ? NULL : value, e));
+    NT_TRY(nt_graph_insert_node(&n, g, before, kind, name, in, 3, out, 1, e));
+    if (axis >= 0)
+        NT_TRY(nt_node_set_int(g, n, "axis", axis, e));
+    (*out)->dtype = t;
+    (*out)->rank = x->rank;
+    memcpy((*out)->dims, x->dims, sizeof x->dims);
+done:
+    nt_free(name);
+    nt_free(value);
+    return s;
+}
+
+/* ---- weights */
+
+static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qtarget *t,
+                           const nt_qpairs *pairs, const int64_t *codes, nt_err *e)
+{
+    nt_axis_view v = nt_tensor_axis(w->data, pairs->axis);
+    nt_codes range = nt_qtarget_codes(t);
+    int64_t at = 0;
+
+    if (nt_tensor_new(out, nt_qtarget_type(t), w->data->rank, w->data->dims, e) != NT_OK)
+        return NT_ENOMEM;
+    for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t k = 0; k < v.n; k++)
+            for (int64_t i = 0; i < v.inner; i++, at++) {
+                nt_qpair p = pairs->pair[pairs->n > 1 ? k : 0];
+                float x = (float)nt_tensor_get(w->data, at);
+                int64_t q = nt_quantize_one(x / p.scale, p.zero, range.lo, range.hi);
+
+                if (t->bits == 1)
+                    q = x < 0 ? -1 : 1;
+                nt_tensor_set_i64(*out, at, codes ? codes[at] : q);
+            }
+    return NT_OK;
+}
+
+static nt_status check_opset(const nt_graph *g, const nt_qtarget *t, bool by_channel, nt_err *e)
+{
+    int want = t->bits > 8 ? 21 : by_channel ? 13 : 10;
+
+    if (g->opset >= want)
+        return NT_OK;
+    return nt_fail(e, NT_EUNSUPPORTED,
+                   "%s needs opset %d, and the model is of opset %d: export it at a newer one",
+                   t->bits > 8 ? "quantization to more than 8 bits" : "quantization by channel",
+                   want, g->opset);
+}
+
+static nt_status to_integers(nt_value **out, nt_graph *g, nt_value *w, const nt_qtarget *t,
+                             const nt_qpairs *p, const int64_t *codes, nt_err *e)
+{
+    nt_tensor *q = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(new_codes(&q, w, t, p, codes, e));
+    NT_TRY(add_const(out, g, w->name, "quantized", q, e));
+done:
+    return s;
+}
+
+nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t, const nt_qpairs *pairs,
+                        const int64_t *codes, bool train, nt_err *e)
+{
+    nt_value *w = nt_layer_weight(layer), *two[2] = {NULL, NULL}, *q = NULL, *y = NULL;
+    int index = w == layer->in[0] ? 0 : 1, axis = pairs->n > 1 ? pairs->axis : -1;
+    nt_status s = NT_OK;
+
+    NT_TRY(check_opset(g, t, pairs->n > 1, e));
+    NT_TRY(add_pairs(two, g, w->name, nt_qtarget_type(t), pairs->pair, pairs->n, e));
+    if (train)
+        NT_TRY(add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis,
+                        w->name, e));
+    else
+        NT_TRY(to_integers(&q, g, w, t, pairs, codes, e));
+    NT_TRY(add_node(&y, g, layer, "DequantizeLinear", q, two, NT_F32, axis, w->name, e));
+    NT_TRY(nt_graph_set_input(g, layer, index, y, e));
+done:
+    return s;
+}
+
+/* ---- activations */
+
+static const nt_node *first_use(const nt_value *v, bool (*takes)(const nt_use *, const void *),
+                                const void *ctx)
+{
+    const nt_node *first = NULL;
+
+    for (int i = 0; i < v->n_uses; i++)
+        if (takes(&v->uses[i], ctx) && (!first || v->uses[i].node->id < first->id))
+            first = v->uses[i].node;
+    return first;
+}
+
+/* What 8 bits could still hold but the codes do not is cut off beforehand. */
+static nt_status add_clip(nt_value **out, nt_graph *g, const nt_node *before, nt_value *v,
+                          nt_codes c, nt_qpair p, nt_err *e)
+{
+    const float ends[2] = {(float)(c.lo - p.zero) * p.scale, (float)(c.hi - p.zero) * p.scale};
+    static const char *const suffix[2] = {"clip_min", "clip_max"};
+    nt_value *in[3] = {v, NULL, NULL};
+    nt_status s = NT_OK;
+    nt_node *n = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        nt_tensor *t = NULL;
+
+        NT_TRY(nt_tensor_new(&t, NT_F32, 0, NULL, e));
+        nt_tensor_set(t, 0, ends[i]);
+        NT_TRY(add_const(&in[i + 1], g, v->name, suffix[i], t, e));
+    }
+    NT_TRY(nt_graph_add_value(out, g, NULL, e));
+    NT_TRY(nt_graph_insert_node(&n, g, before, "Clip", NULL, in, 3, out, 1, e));
+    (*out)->dtype = v->dtype;
+    (*out)->rank = v->rank;
+    memcpy((*out)->dims, v->dims, sizeof v->dims);
+done:
+    return s;
+}
+
+/* first: the node of the pair that reads v. */
+static nt_status rewire(nt_graph *g, nt_value *v, nt_value *y, const nt_node *first,
+                        bool (*takes)(const nt_use *, const void *), const void *ctx, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = v->n_uses - 1; i >= 0; i--) {
+        nt_use u = v->uses[i];
+
+        if (u.node != first && takes(&u, ctx))
+            NT_TRY(nt_graph_set_input(g, u.node, u.index, y, e));
+    }
+done:
+    return s;
+}
+
+nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qtarget *t, nt_qpair pair,
+                            bool (*takes)(const nt_use *, const void *), const void *ctx,
+                            nt_err *e)
+{
+    const nt_node *before = first_use(v, takes, ctx);
+    nt_value *two[2] = {NULL, NULL}, *x = v, *q = NULL;
+    nt_dtype type = nt_qtarget_type(t);
+    nt_status s = NT_OK;
+
+    *y = NULL;
+    if (!before)
+        return NT_OK;
+    NT_TRY(check_opset(g, t, false, e));
+    NT_TRY(add_pairs(two, g, v->name, type, &pair, 1, e));
+    if (t->bits < 8 || (t->bits > 8 && t->bits < 16))
+        NT_TRY(add_clip(&x, g, before, v, nt_qtarget_codes(t), pair, e));
+    NT_TRY(add_node(&q, g, before, "QuantizeLinear", x, two, type, -1, v->name, e));
+    NT_TRY(add_node(y, g, before, "DequantizeLinear", q, two, NT_F32, -1, v->name, e));
+    NT_TRY(rewire(g, v, *y, (x == v ? q : x)->producer, takes, ctx, e));
+done:
+    return s;
+}

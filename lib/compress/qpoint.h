@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * qpoint.h - where activations are quantized: each value once for each fineness that those who
+ * use it ask for.
+ */
+#ifndef NT_COMPRESS_QPOINT_H
+#define NT_COMPRESS_QPOINT_H
+
+#include "compress/observer.h"
+#include "compress/qspec.h"
+
+typedef struct nt_qpoint {
+    nt_value *v;
+    nt_qtarget t;
+    bool output; /* everyone who uses v is meant; else those that ask for t */
+    nt_observer *seen;
+    double *mean; /* [channels] over axis 1, for values of layers; NULL: not wanted */
+    int64_t channels;
+    double n_mean; /* values that went into each mean */
+    nt_range range;
+    nt_qpair pair;
+} nt_qpoint;
+
+typedef struct nt_qpoints {
+    nt_qpoint *p;
+    int n;
+    const nt_qspec *spec;
+} nt_qpoints;
+
+nt_status nt_qpoints_new(nt_qpoints **out, const nt_qspec *spec, nt_err *e) NT_MUST_CHECK;
+void nt_qpoints_free(nt_qpoints *q);
+/* What the input of this layer looks like; NULL where nobody asked. */
+const nt_qpoint *nt_qpoints_input(const nt_qpoints *q, const nt_qlayer *l);
+/* QuantizeLinear and DequantizeLinear at all points, by their pairs. To be called
+ * while the layers' weights are constants. */
+nt_status nt_qpoints_insert(nt_qpoints *q, nt_graph *g, nt_err *e) NT_MUST_CHECK;
+
+#endif

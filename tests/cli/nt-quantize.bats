@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+load helpers
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR" || return 1
+    small_data
+    nt-zoo mlp --input 1x8x8 -o a.nt
+}
+
+loss()
+{
+    nt-eval "$1" --data idx:data --metric loss | awk '$1 == "loss" { print $2 }'
+}
+
+@test "8 bits of everything change the loss little, and the same bytes come twice" {
+    nt-quantize --data idx:data a.nt -o q.nt
+    nt-quantize --data idx:data a.nt -o again.nt
+    cmp q.nt again.nt
+    awk -v a="$(loss a.nt)" -v q="$(loss q.nt)" 'BEGIN { exit !(a - q < 0.01 && q - a < 0.01) }'
+    nt-info --layers q.nt | grep -q DequantizeLinear
+    tar xOf q.nt quant.json | grep -q '"scheme": "per_channel_symmetric"'
+}
+
+@test "weights alone need no data, activations do" {
+    nt-quantize --bits 4/32 a.nt -o q.nt
+    nt-info --layers q.nt | not grep -q '[^e]QuantizeLinear'
+    refuses 2 "there are none" nt-quantize a.nt -o r.nt
+    [ ! -e r.nt ]
+}
+
+@test "a config_list gives layers their bits" {
+    cat >c.json <<'J'
+[{"quant_types": ["weight"], "quant_bits": 8, "op_names": ["fc1"]},
+ {"quant_types": ["weight"], "quant_bits": 4, "quant_start_step": 0, "op_names": ["fc2"]},
+ {"quant_types": ["weight", "output"], "quant_bits": {"weight": 2, "output": 8},
+  "op_names": ["fc3"]}]
+J
+    nt-quantize --config c.json --data idx:data a.nt --save-plan p.json -o q.nt
+    grep -A3 '"fc2"' p.json | grep -q '"weight": 4'
+    nt-quantize --plan p.json --data idx:data a.nt -o r.nt
+    nt-run q.nt --random -o out --threads 1
+    nt-run r.nt --random --threads 1 --expect out/output.npy --atol 0 --rtol 0
+}
+
+@test "a wrong configuration is one line and status 2" {
+    echo '[{"quant_types": ["wieght"], "quant_bits": 8, "op_names": ["fc1"]}]' >c.json
+    refuses 2 "config_list[0].quant_types" nt-quantize --config c.json a.nt -o q.nt
+    echo '[{"quant_types": ["weight"], "quant_bits": 32, "op_names": ["fc1"]}]' >c.json
+    refuses 2 "config_list[0].quant_bits" nt-quantize --config c.json a.nt -o q.nt
+    echo '[{"quant_types": ["weight"], "quant_bits": 8, "op_names": ["fc9"]}]' >c.json
+    refuses 2 "did you mean" nt-quantize --config c.json a.nt -o q.nt
+    echo '{"custom_compression": {"quantization_args": {"skip": 1}}}' >c.json
+    refuses 2 "custom_compression.quantization_args.skip" nt-quantize --config c.json a.nt -o q.nt
+    refuses 2 "bits '17'" nt-quantize --bits 17 a.nt -o q.nt
+    [ ! -e q.nt ]
+}
+
+@test "Neutrino's rules quantize convolutions to 2 bits and spare what they skip" {
+    cat >c.json <<'J'
+{"custom_compression": {"quantization_args": {"quantize_conv11": true, "skip_layers": [0]}}}
+J
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    nt-quantize --config c.json --save-plan p.json --data idx:data r.nt -o q.nt
+    grep -A3 '"conv1"' p.json | not grep -q '"weight"'
+    grep -A3 '"layer1.0.conv1"' p.json | grep -q '"weight": 2'
+    grep -A3 '"fc"' p.json | not grep -q '"weight"'
+}
