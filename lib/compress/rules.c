@@ -18,6 +18,7 @@ static const char *const aliases[][2] = {
     {"ReLU", "Relu"},            {"ReLU6", "Clip"},
     {"MaxPool2d", "MaxPool"},    {"AvgPool2d", "AveragePool"},
     {"BatchNorm2d", "BatchNormalization"},
+    {"DeformConv2d", "DeformConv"},
 };
 
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };

@@ -18,7 +18,8 @@ static bool is_one_of(const nt_node *n, const char *const *ops)
 
 nt_value *nt_layer_weight(const nt_node *n)
 {
-    static const char *const weighted[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", NULL};
+    static const char *const weighted[] = {"Conv", "ConvTranspose", "DeformConv",
+                                           "Gemm", "MatMul",        NULL};
 
     if (!is_one_of(n, weighted) || n->n_in < 2)
         return NULL;

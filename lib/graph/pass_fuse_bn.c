@@ -12,7 +12,8 @@ typedef struct target {
     nt_node *node;
     nt_value *w, *b; /* b NULL: no bias yet */
     int axis;
-    int64_t groups; /* the outputs of a group are along axis, group by group along those before */
+    int64_t
+        groups; /* the outputs of a group are along axis, group by group along those before */
 } target;
 
 static bool in_list(const char *const *keep, const char *name)
@@ -116,8 +117,8 @@ done:
     return s;
 }
 
-static nt_status put_const(nt_graph *g, nt_node *n, int index, nt_tensor *data, const char *name,
-                           nt_err *e)
+static nt_status put_const(nt_graph *g, nt_node *n, int index, nt_tensor *data,
+                           const char *name, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_value *old = index < n->n_in ? n->in[index] : NULL;

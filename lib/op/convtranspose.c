@@ -20,10 +20,14 @@
 #include <string.h>
 
 static const nt_attr_spec attrs[] = {
-    {"auto_pad", NT_ATTR_STRING, false},     {"dilations", NT_ATTR_INTS, false},
-    {"group", NT_ATTR_INT, false},           {"kernel_shape", NT_ATTR_INTS, false},
-    {"output_padding", NT_ATTR_INTS, false}, {"output_shape", NT_ATTR_INTS, false},
-    {"pads", NT_ATTR_INTS, false},           {"strides", NT_ATTR_INTS, false},
+    {"auto_pad", NT_ATTR_STRING, false},
+    {"dilations", NT_ATTR_INTS, false},
+    {"group", NT_ATTR_INT, false},
+    {"kernel_shape", NT_ATTR_INTS, false},
+    {"output_padding", NT_ATTR_INTS, false},
+    {"output_shape", NT_ATTR_INTS, false},
+    {"pads", NT_ATTR_INTS, false},
+    {"strides", NT_ATTR_INTS, false},
     {NULL, 0, false},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* filters.h - what the convolutions share: Conv, ConvTranspose, DeformConv. Their input 1 is the
- * weight [full][part][taps...], their attribute "group" says how many groups there are. */
+/* filters.h - what the convolutions share: Conv, ConvTranspose, DeformConv. Their input 1 is
+ * the weight [full][part][taps...], their attribute "group" says how many groups there are. */
 #ifndef NT_OP_FILTERS_H
 #define NT_OP_FILTERS_H
 
@@ -16,7 +16,8 @@ nt_status nt_filters_window(nt_window *w, const nt_node *n, int sp, nt_err *e) N
 nt_status nt_filters_check(const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* full: the value whose channels are axis 0 of the weight; part: the one whose channels per
  * group are axis 1. Ties all four (not the bias): the j-th channels of all groups stand or fall
- * together, so that groups stay alike, or whole groups go where part has one channel in each. */
+ * together, so that groups stay alike, or whole groups go where part has one channel in each.
+ */
 nt_status nt_filters_couple(nt_coupling *c, const nt_node *n, const nt_value *full,
                             const nt_value *part, nt_err *e) NT_MUST_CHECK;
 /* Afterwards: there are as many groups as channels of part where there were. */

@@ -13,10 +13,10 @@
 #include <string.h>
 
 static const nt_attr_spec attrs[] = {
-    {"auto_pad", NT_ATTR_STRING, false},  {"ceil_mode", NT_ATTR_INT, false},
-    {"dilations", NT_ATTR_INTS, false},   {"kernel_shape", NT_ATTR_INTS, true},
-    {"p", NT_ATTR_INT, false},            {"pads", NT_ATTR_INTS, false},
-    {"strides", NT_ATTR_INTS, false},     {NULL, 0, false},
+    {"auto_pad", NT_ATTR_STRING, false}, {"ceil_mode", NT_ATTR_INT, false},
+    {"dilations", NT_ATTR_INTS, false},  {"kernel_shape", NT_ATTR_INTS, true},
+    {"p", NT_ATTR_INT, false},           {"pads", NT_ATTR_INTS, false},
+    {"strides", NT_ATTR_INTS, false},    {NULL, 0, false},
 };
 
 static const nt_attr_spec attrs_global[] = {{"p", NT_ATTR_INT, false}, {NULL, 0, false}};
@@ -97,7 +97,8 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
             int64_t tap = nt_taps_at(&t, i % t.n_out, r), at = i / t.n_out * t.n_in + tap;
 
             if (tap >= 0 && x[at] != 0)
-                dx[at] += dy[i] * copysignf((float)pow(fabs((double)x[at]) / y[i], p - 1), x[at]);
+                dx[at] +=
+                    dy[i] * copysignf((float)pow(fabs((double)x[at]) / y[i], p - 1), x[at]);
         }
 done:
     return s;

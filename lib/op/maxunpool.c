@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MaxUnpool: y[I[i]] = x[i], zero elsewhere; I is MaxPool's second output, flat offsets into the
- * whole of y. What extents MaxPool's input had cannot be told from its output alone: output_shape
- * says so, else the smallest ones are meant.
+ * MaxUnpool: y[I[i]] = x[i], zero elsewhere; I is MaxPool's second output, flat offsets into
+ * the whole of y. What extents MaxPool's input had cannot be told from its output alone:
+ * output_shape says so, else the smallest ones are meant.
  */
 #include "op/adapt.h"
 #include "op/couple.h"
@@ -78,8 +78,8 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
         else if (!nt_has_in(n, 2)) {
             int64_t in = x->dims[i].value, k = i - 2;
 
-            dims[i] = nt_dim_of(
-                in < 0 ? -1 : (in - 1) * w.stride[k] + w.ker[k] - w.lo[k] - w.hi[k]);
+            dims[i] =
+                nt_dim_of(in < 0 ? -1 : (in - 1) * w.stride[k] + w.ker[k] - w.lo[k] - w.hi[k]);
         }
     nt_infer_set(n->out[0], x->dtype, x->rank, dims);
 done:

@@ -92,8 +92,8 @@ nt_status nt_pool_taps(nt_taps *t, const nt_node *n, bool global, const nt_tenso
 
     for (int i = 2; i < x->rank; i++)
         points *= x->dims[i];
-    NT_TRY(nt_pool_window(&w, n, global, global ? 1 : x->rank - 2, global ? &points : x->dims + 2,
-                          e));
+    NT_TRY(nt_pool_window(&w, n, global, global ? 1 : x->rank - 2,
+                          global ? &points : x->dims + 2, e));
     NT_TRY(nt_taps_init(t, &w, global ? &points : x->dims + 2, e));
 done:
     return s;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pools.h - what the pools share: MaxPool, AveragePool, LpPool and the global ones, whose window
- * is as large as the picture. */
+/* pools.h - what the pools share: MaxPool, AveragePool, LpPool and the global ones, whose
+ * window is as large as the picture. */
 #ifndef NT_OP_POOLS_H
 #define NT_OP_POOLS_H
 

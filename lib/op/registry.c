@@ -8,6 +8,7 @@
 /* Each names a `const nt_op nt_op_NAME[]` that ends with an entry without a name. */
 #define TABLES(X)                                                                              \
     X(activation)                                                                              \
+    X(affinegrid)                                                                              \
     X(argmax)                                                                                  \
     X(arith)                                                                                   \
     X(batchnorm)                                                                               \
@@ -22,6 +23,7 @@
     X(conv)                                                                                    \
     X(convtranspose)                                                                           \
     X(cumsum)                                                                                  \
+    X(deformconv)                                                                              \
     X(depth_space)                                                                             \
     X(det)                                                                                     \
     X(dropout)                                                                                 \
@@ -33,6 +35,7 @@
     X(gather_elements)                                                                         \
     X(gemm)                                                                                    \
     X(generate)                                                                                \
+    X(gridsample)                                                                              \
     X(groupnorm)                                                                               \
     X(identity)                                                                                \
     X(integer)                                                                                 \
@@ -41,6 +44,7 @@
     X(lrn)                                                                                     \
     X(lppool)                                                                                  \
     X(matmul)                                                                                  \
+    X(maxroipool)                                                                              \
     X(maxunpool)                                                                               \
     X(minmax)                                                                                  \
     X(nll)                                                                                     \
@@ -57,6 +61,7 @@
     X(reshape)                                                                                 \
     X(resize)                                                                                  \
     X(reverse_sequence)                                                                        \
+    X(roialign)                                                                                \
     X(scatter)                                                                                 \
     X(shape)                                                                                   \
     X(slice)                                                                                   \

@@ -12,16 +12,16 @@ NT_TEST(convtranspose_infers_shapes_and_keeps_symbols)
                                             .attr = {INTS("strides", 2, 2), INT("group", 2),
                                                      INTS("output_padding", 1, 1)}}),
                         "[A,6,?,20]");
-    assert_string_equal(op_shape(&(op_case){.op = "ConvTranspose",
-                                            .in = {IN(-1, 3, -1, 9), CONST(3, 4, 3, 3)},
-                                            .attr = {INTS("strides", 2, 2),
-                                                     INTS("output_shape", 21, 18)}}),
-                        "[A,4,21,18]");
-    assert_string_equal(op_shape(&(op_case){.op = "ConvTranspose",
-                                            .in = {IN(1, 3, 5, 9), CONST(3, 4, 3, 3)},
-                                            .attr = {INTS("strides", 2, 3),
-                                                     STR("auto_pad", "SAME_LOWER")}}),
-                        "[1,4,10,27]");
+    assert_string_equal(
+        op_shape(&(op_case){.op = "ConvTranspose",
+                            .in = {IN(-1, 3, -1, 9), CONST(3, 4, 3, 3)},
+                            .attr = {INTS("strides", 2, 2), INTS("output_shape", 21, 18)}}),
+        "[A,4,21,18]");
+    assert_string_equal(
+        op_shape(&(op_case){.op = "ConvTranspose",
+                            .in = {IN(1, 3, 5, 9), CONST(3, 4, 3, 3)},
+                            .attr = {INTS("strides", 2, 3), STR("auto_pad", "SAME_LOWER")}}),
+        "[1,4,10,27]");
 }
 
 NT_TEST(convtranspose_by_hand)
@@ -63,9 +63,9 @@ NT_TEST(convtranspose_splits_odd_padding_as_onnx_does)
 
 NT_TEST(convtranspose_refuses_what_it_cannot_do_by_name)
 {
-    assert_refused((&(op_case){.op = "ConvTranspose",
-                               .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3)}}),
-                   "3 channels, want 4");
+    assert_refused(
+        (&(op_case){.op = "ConvTranspose", .in = {IN(1, 3, 5, 5), CONST(4, 3, 3, 3)}}),
+        "3 channels, want 4");
     assert_refused((&(op_case){.op = "ConvTranspose",
                                .in = {IN(1, 3, 5, 5), CONST(3, 4, 3, 3), CONST(3)}}),
                    "one entry for each output channel");
@@ -120,10 +120,10 @@ NT_TEST(convtranspose_grouped_and_depthwise)
     check_op(&(op_case){.op = "ConvTranspose",
                         .in = {IN(2, 4, 3, 3), CONST(4, 3, 3, 3), CONST(6)},
                         .attr = {INT("group", 2), INTS("strides", 2, 2)}});
-    check_op(&(op_case){.op = "ConvTranspose",
-                        .in = {IN(1, 5, 3, 4), CONST(5, 1, 4, 4), CONST(5)},
-                        .attr = {INT("group", 5), INTS("strides", 2, 2),
-                                 INTS("pads", 1, 1, 1, 1)}});
+    check_op(
+        &(op_case){.op = "ConvTranspose",
+                   .in = {IN(1, 5, 3, 4), CONST(5, 1, 4, 4), CONST(5)},
+                   .attr = {INT("group", 5), INTS("strides", 2, 2), INTS("pads", 1, 1, 1, 1)}});
 }
 
 NT_TEST(convtranspose_1d_and_3d)
@@ -159,8 +159,8 @@ NT_TEST(convtranspose_counts_its_work)
 
 NT_TEST(convtranspose_ties_weights_to_inputs_and_outputs)
 {
-    op_coupled o = op_couple(&(op_case){
-        .op = "ConvTranspose", .in = {IN(1, 3, 5, 5), CONST(3, 4, 3, 3), CONST(4)}});
+    op_coupled o = op_couple(
+        &(op_case){.op = "ConvTranspose", .in = {IN(1, 3, 5, 5), CONST(3, 4, 3, 3), CONST(4)}});
 
     for (int64_t k = 0; k < 4; k++) {
         assert_tied(&o, "in1", 1, k, "out0", 1, k);

@@ -140,11 +140,11 @@ NT_TEST(lp_pools)
     for (int p = 1; p <= 3; p++) {
         const float want[] = {7, 5, 4.4979414F};
 
-        assert_eval((&(op_case){.op = "LpPool",
-                                .in = {GIVEN(x, 1, 1, 6)},
-                                .attr = {INTS("kernel_shape", 2), INTS("strides", 2),
-                                         INT("p", p)}}),
-                    want[p - 1], 0, 0);
+        assert_eval(
+            (&(op_case){.op = "LpPool",
+                        .in = {GIVEN(x, 1, 1, 6)},
+                        .attr = {INTS("kernel_shape", 2), INTS("strides", 2), INT("p", p)}}),
+            want[p - 1], 0, 0);
         check_op(&(op_case){.op = "LpPool",
                             .opset = 18,
                             .in = {IN(2, 2, 5, 6)},
@@ -152,8 +152,10 @@ NT_TEST(lp_pools)
                                      INTS("pads", 1, 0, 1, 0), INTS("dilations", 1, 2),
                                      INT("ceil_mode", 1), INT("p", p)},
                             .spaced = true});
-        check_op(&(op_case){
-            .op = "GlobalLpPool", .in = {IN(2, 3, 3, 2)}, .attr = {INT("p", p)}, .spaced = true});
+        check_op(&(op_case){.op = "GlobalLpPool",
+                            .in = {IN(2, 3, 3, 2)},
+                            .attr = {INT("p", p)},
+                            .spaced = true});
     }
     check_op(&(op_case){.op = "LpPool",
                         .in = {IN(1, 2, 4, 3, 3)},
@@ -184,12 +186,12 @@ NT_TEST(max_pools_say_where_their_maxima_lie)
     assert_indices(&c, (const int64_t[]){1, 1, 10, 10}, 4);
     c.attr[1].i = 1; /* offset 1 is row 0, column 1; offset 10 - 6 is row 1, column 1 */
     assert_indices(&c, (const int64_t[]){2, 2, 9, 9}, 4);
-    check_op(&(op_case){.op = "MaxPool",
-                        .in = {IN(2, 2, 5, 6)},
-                        .attr = {INTS("kernel_shape", 3, 2), INTS("strides", 2, 2),
-                                 INTS("pads", 1, 0, 1, 0)},
-                        .n_out = 2,
-                        .spaced = true});
+    check_op(&(op_case){
+        .op = "MaxPool",
+        .in = {IN(2, 2, 5, 6)},
+        .attr = {INTS("kernel_shape", 3, 2), INTS("strides", 2, 2), INTS("pads", 1, 0, 1, 0)},
+        .n_out = 2,
+        .spaced = true});
 }
 
 NT_TEST(pools_of_other_types)
@@ -239,15 +241,13 @@ NT_TEST(max_unpool_puts_back_what_max_pool_took)
                                 .ints = {1, 2, 6, 8, 10, 11}},
                                I64(1, 2, 7)},
                         .attr = {INTS("kernel_shape", 2), INTS("strides", 2)}});
-    assert_string_equal(op_shape(&(op_case){.op = "MaxUnpool",
-                                            .in = {IN(-1, 2, -1, 3),
-                                                   {.kind = OC_IN,
-                                                    .dtype = NT_I64,
-                                                    .rank = 4,
-                                                    .dims = {-1, 2, -1, 3}}},
-                                            .attr = {INTS("kernel_shape", 2, 2),
-                                                     INTS("strides", 2, 2)}}),
-                        "[A,2,?,6]");
+    assert_string_equal(
+        op_shape(&(op_case){
+            .op = "MaxUnpool",
+            .in = {IN(-1, 2, -1, 3),
+                   {.kind = OC_IN, .dtype = NT_I64, .rank = 4, .dims = {-1, 2, -1, 3}}},
+            .attr = {INTS("kernel_shape", 2, 2), INTS("strides", 2, 2)}}),
+        "[A,2,?,6]");
 }
 
 NT_TEST(pools_tie_channels_through)
