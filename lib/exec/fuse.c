@@ -12,12 +12,15 @@ static bool is_kept(const nt_value *v, const char *const *keep)
     return false;
 }
 
+bool nt_fuse_may_vanish(const nt_value *v, const char *const *keep)
+{
+    return v->n_uses == 1 && !v->is_output && !v->pinned && !is_kept(v, keep);
+}
+
 /* The only consumer of v, when v may vanish into it; NULL otherwise. */
 static const nt_node *sole_consumer(const nt_value *v, const char *const *keep)
 {
-    if (v->n_uses != 1 || v->is_output || is_kept(v, keep))
-        return NULL;
-    return v->uses[0].node;
+    return nt_fuse_may_vanish(v, keep) ? v->uses[0].node : NULL;
 }
 
 static bool same_shape(const nt_value *a, const nt_value *b)

@@ -12,6 +12,8 @@
  * normalisations take in one Relu.
  */
 nt_status nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, nt_err *e) NT_MUST_CHECK;
+/* Has v one use, and may a step without v do what its producer and this use do? */
+bool nt_fuse_may_vanish(const nt_value *v, const char *const *keep);
 /* Fills in p->fusion for a program in which every node stands for itself. */
 void nt_fuse_nothing(nt_program *p);
 

@@ -6,6 +6,7 @@
 #include "base/noise.h"
 #include "base/rng.h"
 #include "exec/fuse.h"
+#include "exec/idiom.h"
 #include "exec/place.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
@@ -85,6 +86,7 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
     if (!p->o.training && !p->o.no_fusion) {
         NT_TRY(nt_pass_identity(b->g, NULL, e));
         NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));
+        NT_TRY(nt_idioms(b->g, p->o.keep, e));
     }
     NT_TRY(nt_pass_dead(b->g, NULL, e));
     for (int i = 0; i < b->g->n_values; i++) {
