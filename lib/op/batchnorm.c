@@ -5,7 +5,9 @@
  * The plan's mode decides, not the node: inference uses the running statistics, training those
  * of the batch, and moves the running ones as PyTorch does: running = momentum running + (1 -
  * momentum) batch, with the unbiased variance. So graphs that were exported in either mode can
- * be run and trained, as long as nobody reads the statistics they output.
+ * be run and trained. Only where somebody reads the moved statistics (opset 14, training_mode
+ * 1) does the node do at inference, too, what ONNX says: y by the batch's statistics, and
+ * outputs of those moved with the variance of the population.
  */
 #include "kernel/norm.h"
 #include "op/couple.h"
@@ -27,13 +29,24 @@ static const nt_attr_spec attrs[] = {
     {NULL, 0, false},
 };
 
+enum { Y, RUNNING_MEAN, RUNNING_VAR }; /* outputs */
+
+static bool is_read(const nt_node *n, int i)
+{
+    return i < n->n_out && n->out[i] && (n->out[i]->n_uses || n->out[i]->is_output);
+}
+
+static bool gives_statistics(const nt_node *n)
+{
+    return is_read(n, RUNNING_MEAN) || is_read(n, RUNNING_VAR);
+}
+
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
 {
-    (void)g;
     if (nt_node_int(n, "spatial", 1) != 1)
         return nt_fail(e, NT_EUNSUPPORTED, "spatial 0 is not supported");
     for (int i = 1; i < n->n_out; i++)
-        if (n->out[i] && (n->out[i]->n_uses || n->out[i]->is_output))
+        if (is_read(n, i) && (g->opset < 14 || !nt_node_int(n, "training_mode", 0)))
             return nt_fail(e, NT_EUNSUPPORTED, "output %d (batch statistics) is used", i);
     return NT_OK;
 }
@@ -68,26 +81,58 @@ static void cost(const nt_node *n, nt_op_cost *c)
     c->params = nt_count_params(n);
 }
 
+/* Mean and population variance of channel k. */
+static void batch_statistics(const nt_tensor *x, int64_t k, double *mean, double *var)
+{
+    nt_axis_view v = nt_tensor_axis(x, 1);
+    double count = (double)(v.outer * v.inner), sum = 0, squares = 0;
+
+    for (int64_t i = 0; i < v.outer * v.inner; i++)
+        sum += nt_tensor_get(x, (i / v.inner * v.n + k) * v.inner + i % v.inner);
+    *mean = sum / count;
+    for (int64_t i = 0; i < v.outer * v.inner; i++) {
+        double d = nt_tensor_get(x, (i / v.inner * v.n + k) * v.inner + i % v.inner) - *mean;
+
+        squares += d * d;
+    }
+    *var = squares / count;
+}
+
+static void move(nt_tensor *y, const nt_tensor *x, int64_t k, double momentum, double to)
+{
+    if (y)
+        nt_tensor_set(y, k, momentum * nt_tensor_get(x, k) + (1 - momentum) * to);
+}
+
+/* Channel k of y, and of the running statistics. */
+static void eval_channel(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                         int64_t k)
+{
+    nt_axis_view v = nt_tensor_axis(in[X], 1);
+    double mean = nt_tensor_get(in[MEAN], k), var = nt_tensor_get(in[VAR], k);
+    double momentum = nt_node_float(n, "momentum", 0.9F), scale;
+
+    if (gives_statistics(n)) {
+        batch_statistics(in[X], k, &mean, &var);
+        move(n->n_out > RUNNING_MEAN ? out[RUNNING_MEAN] : NULL, in[MEAN], k, momentum, mean);
+        move(n->n_out > RUNNING_VAR ? out[RUNNING_VAR] : NULL, in[VAR], k, momentum, var);
+    }
+    scale = nt_tensor_get(in[SCALE], k) / sqrt(var + nt_node_float(n, "epsilon", 1e-5F));
+    for (int64_t i = 0; i < v.outer * v.inner; i++) {
+        int64_t at = (i / v.inner * v.n + k) * v.inner + i % v.inner;
+
+        nt_tensor_set(out[Y], at,
+                      scale * (nt_tensor_get(in[X], at) - mean) + nt_tensor_get(in[SHIFT], k));
+    }
+}
+
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
-    const float *x = in[X]->data, *scale = in[SCALE]->data, *shift = in[SHIFT]->data;
-    const float *mean = in[MEAN]->data, *var = in[VAR]->data;
-    int64_t c = in[X]->dims[1], count = nt_tensor_count(in[X]), plane = 1;
-    double eps = nt_node_float(n, "epsilon", 1e-5F);
-    float *y = out[0]->data;
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_eval_wants_f32(in, 5, e));
-    for (int i = 2; i < in[X]->rank; i++)
-        plane *= in[X]->dims[i];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t k = i / plane % c;
-
-        y[i] = (float)(scale[k] * (x[i] - (double)mean[k]) / sqrt(var[k] + eps) + shift[k]);
-    }
-done:
-    return s;
+    (void)e;
+    for (int64_t k = 0; k < in[X]->dims[1]; k++)
+        eval_channel(n, in, out, k);
+    return NT_OK;
 }
 
 /* ---- the planned forms */
@@ -131,19 +176,45 @@ typedef struct running_ctx {
     float unbias; /* N / (N - 1) over the N values of a channel; 1 for N = 1 */
 } running_ctx;
 
-/* arg: batch mean, batch variance (population), running mean, running variance */
+/* arg: batch mean, batch variance (population), running mean, running variance, and where
+ * somebody reads them (else NULL) the latter two as outputs */
 static nt_status run_running(void *ctx, void *const *arg, nt_err *e)
 {
     const running_ctx *c = ctx;
     const float *mean = arg[0], *var = arg[1];
-    float *rmean = arg[2], *rvar = arg[3], m = c->momentum;
+    float *rmean = arg[2], *rvar = arg[3], *ymean = arg[4], *yvar = arg[5], m = c->momentum;
 
     (void)e;
     for (int64_t i = 0; i < c->channels; i++) {
+        if (ymean)
+            ymean[i] = m * rmean[i] + (1 - m) * mean[i];
+        if (yvar)
+            yvar[i] = m * rvar[i] + (1 - m) * var[i];
         rmean[i] = m * rmean[i] + (1 - m) * mean[i];
         rvar[i] = m * rvar[i] + (1 - m) * c->unbias * var[i];
     }
     return NT_OK;
+}
+
+static nt_desc channels_desc(const nt_desc *x)
+{
+    return (nt_desc){.dtype = NT_F32, .rank = 1, .dims = {x->dims[1]}, .fmt = NT_FMT_PLAIN};
+}
+
+/* A tensor for output i; -1 where nobody reads it. */
+static nt_status output(nt_program *p, const nt_node *n, int i, const nt_desc *x, nt_tid *out,
+                        nt_err *e)
+{
+    nt_desc d = channels_desc(x);
+    nt_status s = NT_OK;
+
+    *out = -1;
+    if (!is_read(n, i))
+        goto done;
+    NT_TRY(nt_program_temp(p, &d, out, e));
+    NT_TRY(nt_program_bind(p, n->out[i], *out, e));
+done:
+    return s;
 }
 
 static nt_status update_running(nt_program *p, const nt_node *n, const nt_desc *x, nt_tid mean,
@@ -154,9 +225,9 @@ static nt_status update_running(nt_program *p, const nt_node *n, const nt_desc *
                          .what = "running statistics",
                          .fn = run_running,
                          .ctx = c,
-                         .arg = {mean, var, -1, -1},
-                         .writes = {false, false, true, true},
-                         .n_args = 4,
+                         .arg = {mean, var, -1, -1, -1, -1},
+                         .writes = {false, false, true, true, true, true},
+                         .n_args = 6,
                          .impure = true};
     int64_t count = 0;
     nt_status s = NT_OK;
@@ -169,14 +240,11 @@ static nt_status update_running(nt_program *p, const nt_node *n, const nt_desc *
     c->unbias = count > 1 ? (float)((double)count / (double)(count - 1)) : 1;
     NT_TRY(nt_program_state(p, n->in[MEAN], &step.arg[2], e));
     NT_TRY(nt_program_state(p, n->in[VAR], &step.arg[3], e));
+    NT_TRY(output(p, n, RUNNING_MEAN, x, &step.arg[4], e));
+    NT_TRY(output(p, n, RUNNING_VAR, x, &step.arg[5], e));
     NT_TRY(nt_program_step(p, &step, e));
 done:
     return s;
-}
-
-static nt_desc channels_desc(const nt_desc *x)
-{
-    return (nt_desc){.dtype = NT_F32, .rank = 1, .dims = {x->dims[1]}, .fmt = NT_FMT_PLAIN};
 }
 
 static nt_status lower_train(nt_program *p, const nt_node *n, nt_tid x, nt_err *e)
@@ -215,6 +283,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     nt_tid x = -1;
 
+    if (!nt_program_training(p) && (gives_statistics(n) || !nt_steps_is_float(n->in[X])))
+        return nt_lower_default(p, n, e);
     NT_TRY(nt_steps_activation(p, n->in[X], &x, e));
     NT_TRY(nt_program_training(p) ? lower_train(p, n, x, e) : lower_infer(p, n, x, e));
 done:

@@ -50,6 +50,31 @@ NT_TEST(batchnorm_of_any_rank)
         .op = "BatchNormalization", .in = BN_IN(2, 3, 2, 3, 2), .training_differs = true});
 }
 
+NT_TEST(batchnorm_gives_out_moved_statistics_where_they_are_read)
+{
+    const float x[] = {1, 2, 3, 6}, one[] = {1}, zero[] = {0};
+    const op_case c = {
+        .op = "BatchNormalization",
+        .opset = 14,
+        .n_out = 3,
+        .in = {GIVEN(x, 4, 1), GIVEN(one, 1), GIVEN(zero, 1), GIVEN(zero, 1), GIVEN(one, 1)},
+        .attr = {FLOAT("momentum", 0.75F), FLOAT("epsilon", 0), INT("training_mode", 1)}};
+    nt_tensor *y[OC_MAX] = {NULL};
+
+    op_eval(&c, y); /* mean 3, population variance 3.5 */
+    assert_float_equal(nt_tensor_get(y[0], 3), 3 / sqrt(3.5), 1e-6);
+    assert_float_equal(nt_tensor_get(y[1], 0), 0.25 * 3, 1e-6);
+    assert_float_equal(nt_tensor_get(y[2], 0), 0.75 + 0.25 * 3.5, 1e-6);
+    for (int i = 0; i < 3; i++)
+        nt_tensor_free(y[i]);
+    check_op(&(op_case){.op = "BatchNormalization",
+                        .opset = 14,
+                        .n_out = 3,
+                        .in = BN_IN(4, 3, 3, 5),
+                        .attr = {INT("training_mode", 1)},
+                        .no_grad = true});
+}
+
 /* Forward twice from running mean 0 and variance 1 with momentum 0.75, as PyTorch's 0.25. */
 static void running_statistics(const char *backend)
 {
