@@ -50,6 +50,24 @@ static const nt_value *residual_of(const nt_node *add, const nt_value *v, const 
     return r;
 }
 
+static float clamp(float x, float lo, float hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* Two clippings in a row (Relu6 as Max and Min) are one. */
+static void join_clips(nt_fusion *f)
+{
+    const nt_post *b = &f->post[f->n_post - 1];
+    nt_post *a = &f->post[f->n_post - 2];
+
+    if (f->n_post < 2 || a->kind != NT_POST_CLIP || b->kind != NT_POST_CLIP)
+        return;
+    a->alpha = clamp(a->alpha, b->alpha, b->beta);
+    a->beta = clamp(a->beta, b->alpha, b->beta);
+    f->n_post--;
+}
+
 static bool take_in(nt_fusion *f, const nt_node *c, const nt_node *root, const int *root_of)
 {
     const nt_value *r;
@@ -58,6 +76,7 @@ static bool take_in(nt_fusion *f, const nt_node *c, const nt_node *root, const i
         return false;
     if (c->op->as_post && c->op->as_post(c, &f->post[f->n_post])) {
         f->n_post++;
+        join_clips(f);
         return true;
     }
     if (!(c->op->flags & NT_OPF_SUM) || !(root->op->flags & NT_OPF_RESIDUAL) || f->residual)

@@ -465,10 +465,22 @@ static dnnl_status_t append_post(dnnl_post_ops_t o, const nt_post *p)
     return append_eltwise(o, alg, alpha, beta);
 }
 
+/* oneDNN 2.6's brgemm convolutions compute a function that comes twice with the first one's
+ * numbers both times. */
+static bool comes_twice(const dnn_op *op)
+{
+    for (int i = 1; i < op->n_post; i++)
+        for (int j = 0; j < i; j++)
+            if (op->post[i].kind == op->post[j].kind &&
+                (op->post[i].alpha != op->post[j].alpha || op->post[i].beta != op->post[j].beta))
+                return true;
+    return false;
+}
+
 static dnnl_status_t set_post(dnnl_primitive_attr_t attr, const dnn_op *op)
 {
     dnnl_post_ops_t o;
-    dnnl_status_t st = dnnl_post_ops_create(&o);
+    dnnl_status_t st = comes_twice(op) ? dnnl_unimplemented : dnnl_post_ops_create(&o);
 
     if (st)
         return st;

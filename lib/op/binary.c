@@ -57,7 +57,10 @@ nt_status nt_binary_wants_nonzero(const nt_tensor *b, nt_err *e)
 static nt_status check_types(const nt_node *n, nt_err *e)
 {
     const nt_value *a = n->in[0];
+    nt_status s = nt_wants_numbers(a, e);
 
+    if (s != NT_OK)
+        return s;
     for (int i = 1; i < n->n_in; i++) {
         const nt_value *b = n->in[i];
 

@@ -18,11 +18,12 @@ NT_BINARY_FN(one_of, (a != 0) != (b != 0), !a != !b)
 
 static nt_status predicate_infer(nt_graph *g, nt_node *n, nt_err *e)
 {
+    nt_status s = nt_wants_numbers(n->in[0], e);
+
     (void)g;
-    (void)e;
     nt_infer_like(n->out[0], n->in[0]);
     nt_infer_type(n->out[0], NT_BOOL);
-    return NT_OK;
+    return s;
 }
 
 static nt_status not_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,

@@ -57,6 +57,17 @@ static nt_status check_shapes(const nt_value *x, const nt_value *t, nt_err *e)
     return NT_OK;
 }
 
+static nt_status check_weight(const nt_value *x, const nt_value *w, nt_err *e)
+{
+    if (w->rank >= 0 && w->rank != 1)
+        return nt_fail(e, NT_EFORMAT, "the weights have %d dimensions, want 1", w->rank);
+    if (w->rank == 1 && x->rank >= 2 && w->dims[0].value >= 0 && x->dims[1].value >= 0 &&
+        w->dims[0].value != x->dims[1].value)
+        return nt_fail(e, NT_EFORMAT, "%" PRId64 " weights for %" PRId64 " classes",
+                       w->dims[0].value, x->dims[1].value);
+    return nt_wants_numbers(w, e);
+}
+
 static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 {
     const nt_value *x = n->in[X], *t = n->in[TARGET];
@@ -64,7 +75,11 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     nt_status s = NT_OK;
 
     (void)g;
+    NT_TRY(nt_wants_numbers(x, e));
+    NT_TRY(nt_wants_numbers(t, e));
     NT_TRY(check_shapes(x, t, e));
+    if (nt_has_in(n, WEIGHT))
+        NT_TRY(check_weight(x, n->in[WEIGHT], e));
     for (int i = 0; i < x->rank - 1; i++)
         dims[i] = x->dims[i ? i + 1 : 0];
     if (reduces(n))

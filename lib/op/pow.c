@@ -21,6 +21,18 @@ static int64_t whole_power(int64_t a, int64_t b)
 
 NT_BINARY_FN(power, b == 2 ? a * a : pow(a, b), whole_power((int64_t)a, (int64_t)b))
 
+/* The exponent may be of another type than the base and the result. */
+static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_wants_numbers(n->in[0], e));
+    NT_TRY(nt_wants_numbers(n->in[1], e));
+    NT_TRY(nt_infer_elementwise(g, n, e));
+done:
+    return s;
+}
+
 static float by_base(float a, float b)
 {
     return b == 2 ? 2 * a : b * powf(a, b - 1);
@@ -54,8 +66,8 @@ const nt_op nt_op_pow[] = {
      .max_in = 2,
      .min_out = 1,
      .max_out = 1,
-     .infer = nt_infer_elementwise,
-     .eval = nt_binary_op_eval, /* the exponent may be of another type */
+     .infer = infer,
+     .eval = nt_binary_op_eval,
      .grad = grad,
      .couple = nt_couple_elementwise,
      .data = &power},

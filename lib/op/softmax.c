@@ -48,6 +48,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     nt_status s = NT_OK;
 
     (void)g;
+    NT_TRY(nt_wants_numbers(n->in[0], e));
     if (n->in[0]->rank >= 0)
         NT_TRY(range(&axis, &count, n, n->in[0]->rank, e));
     nt_infer_like(n->out[0], n->in[0]);

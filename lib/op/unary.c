@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { PARALLEL = 8192 }; /* elements from which a second thread pays */
+
 void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, double b)
 {
     int64_t n = nt_tensor_count(x);
@@ -14,6 +16,7 @@ void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, dou
         const float *xs = x->data;
         float *ys = y->data;
 
+#pragma omp parallel for if (n > PARALLEL)
         for (int64_t i = 0; i < n; i++)
             ys[i] = (float)f(xs[i], a, b);
     } else {
@@ -39,6 +42,13 @@ static double number(const nt_node *n, const nt_unary_attr *a)
     if (a->text)
         return !strcmp(nt_node_str(n, a->name, ""), a->text);
     return a->name ? nt_node_float(n, a->name, a->dflt) : a->dflt;
+}
+
+nt_status nt_unary_infer(nt_graph *g, nt_node *n, nt_err *e)
+{
+    nt_status s = nt_wants_numbers(n->in[0], e);
+
+    return s == NT_OK ? nt_infer_same(g, n, e) : s;
 }
 
 nt_status nt_unary_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,

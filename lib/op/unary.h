@@ -52,7 +52,7 @@ typedef struct nt_unary {
  * nt_unary. */
 #define NT_UNARY_OP(onnx, version, specs, id, ...)                                             \
     .name = onnx, .domain = "", .since = version, .min_in = 1, .max_in = 1, .min_out = 1,      \
-    .max_out = 1, .attrs = specs, .infer = nt_infer_same, .eval = nt_unary_eval,               \
+    .max_out = 1, .attrs = specs, .infer = nt_unary_infer, .eval = nt_unary_eval,               \
     .grad = nt_unary_grad, .lower = nt_unary_lower, .lower_grad = nt_unary_lower_grad,         \
     .couple = nt_couple_unary, .data = &(const nt_unary)                                       \
     {                                                                                          \
@@ -61,6 +61,7 @@ typedef struct nt_unary {
 
 /* Facets that read the nt_unary. lower: the kernel where as_post says yes and the type is a
  * floating-point one, in the layout and type as they lie, else the plain form. */
+nt_status nt_unary_infer(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK;
 nt_status nt_unary_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                         nt_err *e) NT_MUST_CHECK;
 nt_status nt_unary_grad(const nt_node *n, const nt_tensor *const *in,

@@ -121,6 +121,14 @@ nt_status nt_infer_same(nt_graph *g, nt_node *n, nt_err *e)
     return NT_OK;
 }
 
+nt_status nt_wants_numbers(const nt_value *v, nt_err *e)
+{
+    if (v->dtype && nt_dtype_size(v->dtype) == 0)
+        return nt_fail(e, NT_EUNSUPPORTED, "'%s': type %s is not supported", v->name,
+                       nt_dtype_name(v->dtype));
+    return NT_OK;
+}
+
 nt_status nt_axis(int *out, int64_t axis, int rank, nt_err *e)
 {
     if (axis < -rank || axis >= rank)

@@ -26,6 +26,8 @@ nt_status nt_infer_broadcast(nt_dim *out, int *rank, nt_value *const *in, int n,
 nt_status nt_infer_elementwise(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* The infer facet of operators whose output is in every way like input 0. */
 nt_status nt_infer_same(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK;
+/* NT_EUNSUPPORTED when v's type is known and none to compute with (text, float8, int4). */
+nt_status nt_wants_numbers(const nt_value *v, nt_err *e) NT_MUST_CHECK;
 /* -rank <= axis < rank becomes 0 <= *out < rank. */
 nt_status nt_axis(int *out, int64_t axis, int rank, nt_err *e) NT_MUST_CHECK;
 

@@ -539,6 +539,31 @@ NT_TEST(post_operations_follow_the_convolution_in_order)
     }
 }
 
+/* Right, or refused, so that the second becomes a step of its own. */
+NT_TEST(a_function_that_comes_twice_has_its_own_numbers_each_time)
+{
+    static const nt_post pairs[][2] = {
+        {{NT_POST_RELU, 0.1f, 0}, {NT_POST_RELU, 0.2f, 0}},
+        {{NT_POST_CLIP, 0, INFINITY}, {NT_POST_CLIP, -INFINITY, 0.3f}},
+        {{NT_POST_SWISH, 1, 0}, {NT_POST_SWISH, 2, 0}},
+        {{NT_POST_ELU, 1, 0}, {NT_POST_ELU, 0.5f, 0}},
+        {{NT_POST_TANH, 0, 0}, {NT_POST_TANH, 0, 0}},
+    };
+
+    for (size_t b = 0; b < N_OF(backends); b++) {
+        nt_device *dev = new_device(backends[b], 2);
+
+        for (size_t i = 0; i < N_OF(pairs); i++) {
+            nt_conv_desc d = desc_of(&shapes[1]);
+
+            memcpy(d.post, pairs[i], sizeof pairs[i]);
+            d.n_post = 2;
+            assert_true(check_forward(dev, shapes[1].name, &d, false) || b == 0);
+        }
+        nt_device_free(dev);
+    }
+}
+
 NT_TEST(backward_by_weights_gives_the_same_bits_on_every_run)
 {
     nt_device *dev = new_device("onednn", 2);

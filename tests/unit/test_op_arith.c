@@ -128,6 +128,7 @@ NT_TEST(where_chooses_and_sends_gradients_the_chosen_way)
 
     check_op(&(op_case){.op = "Where", .in = {mask, IN(2, 4, 3), IN(3)}});
     assert_refused((&(op_case){.op = "Where", .in = {IN(2), IN(2), IN(2)}}), "want bool");
+    assert_refused((&(op_case){.op = "Where", .in = {mask, IN(3), I64(1)}}), "is int64");
 }
 
 NT_TEST(arithmetic_ties_axes_of_equal_extent)

@@ -225,7 +225,7 @@ static int count_steps(const net *m, nt_device *dev, const char *what)
 /* inference takes `heavy` steps of that name, and none for what can be fused. */
 static void check_steps(const net *m, nt_device *dev, const char *heavy, int n)
 {
-    static const char *const fused[] = {"Add", "add", "activation"};
+    static const char *const fused[] = {"Add", "add", "activation", "Max", "Min"};
 
     assert_int_equal(count_steps(m, dev, heavy), n);
     for (size_t i = 0; i < sizeof fused / sizeof fused[0]; i++)
@@ -314,6 +314,41 @@ NT_TEST(a_decoder)
     x = clip6(&m, batchnorm(&m, upwards(&m, x, 24, 18, 3), 18));
     finish(&m, unary(&m, "Sigmoid", upwards(&m, x, 18, 18, 18)));
     check_net(&m, "deconv", 3);
+}
+
+NT_TEST(one_activation_after_another_of_its_kind)
+{
+    static const char *const ops[] = {"LeakyRelu", "Elu"};
+
+    for (int i = 0; i < 2; i++) {
+        nt_value *x = NULL;
+        net m = net_new(&x, 4, PICTURE);
+        nt_node *n;
+
+        n = node(&m, ops[i], (nt_value *[]){conv(&m, x, 16, 16, 1, 1)}, 1);
+        assert_ok(nt_node_set_float(m.g, n, "alpha", 0.3F, e));
+        finish(&m, unary(&m, ops[i], n->out[0]));
+        for (int b = 0; b < 2; b++) {
+            nt_device *dev = op_device(b ? "openblas" : "onednn");
+
+            check_inference(&m, dev);
+            nt_device_free(dev);
+        }
+        nt_graph_free(m.g);
+    }
+}
+
+NT_TEST(relu6_as_a_maximum_and_a_minimum)
+{
+    nt_value *x = NULL, *in[2];
+    net m = net_new(&x, 4, PICTURE);
+
+    in[0] = weight(&m, 0, 0, 0, NULL);
+    in[1] = conv(&m, x, 16, 16, 3, 1);
+    in[0] = node(&m, "Max", in, 2)->out[0];
+    in[1] = weight(&m, 4, 0, 0, NULL);
+    finish(&m, node(&m, "Min", in, 2)->out[0]);
+    check_net(&m, "conv", 1);
 }
 
 NT_TEST(layers_and_a_residual_between_them)

@@ -91,6 +91,8 @@ NT_TEST(losses_refuse_what_does_not_fit)
     assert_refused((&(op_case){.op = NLL, .in = {IN(2, 3, 4), I64(1, 1)}}), "want 2");
     assert_refused((&(op_case){.op = CE, .in = {IN(2, 3), I64(1, 1, 1)}}),
                    "axis 0 of the target");
+    assert_refused((&(op_case){.op = CE, .in = {IN(2, 3), I64(1, 1), CONST(4)}}),
+                   "4 weights for 3 classes");
     assert_refused((&(op_case){.op = CE, .in = {IN(2), I64(1, 1)}}), "want at least 2");
 }
 
