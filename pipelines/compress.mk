@@ -16,13 +16,14 @@ NT_FINETUNE ?= nt-finetune
 NT_EVAL ?= nt-eval
 NT_EXPORT ?= nt-export
 NT_PROFILE ?= nt-profile
+NT_REPORT ?= nt-report
 NT_OPTIMIZE ?= nt-optimize
 LAUNCHER ?=
 THREADS ?=
 PRECISION ?= fp32
 
 ifdef DONE
-all: results
+all: results $(if $(wildcard metrics.json),report.html)
 else
 all:  # the search has not ended: go on with it
 	$(NT_OPTIMIZE) --job-dir . job.json
@@ -70,6 +71,10 @@ report: opt_model.nt ref_model.nt
 	  --compare ref_model.nt $< >$@.part
 	mv $@.part $@
 
+# metrics.json is nt-optimize's
+report.html: metrics.json opt_model.nt
+	$(LAUNCHER) $(NT_REPORT) -q . -o $@
+
 ref_modelfp32_dynamic_shape.onnx: ref_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name ref_model $(RESOLUTIONS) $<
 
@@ -78,6 +83,6 @@ opt_model$(PRECISION)_dynamic_shape.onnx: opt_model.nt
 	  $(RESOLUTIONS) $<
 
 clean:
-	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx report profile.json
+	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx report report.html profile.json
 
 .PHONY: all results clean

@@ -18,7 +18,7 @@
 
 const char *const nt_job_tools[] = {"nt-import",  "nt-prune",    "nt-shrink",
                                     "nt-fuse-bn", "nt-finetune", "nt-eval",
-                                    "nt-export",  "nt-profile",  NULL};
+                                    "nt-export",  "nt-profile",  "nt-report", NULL};
 
 static cJSON *item(const cJSON *j, const char *key)
 {

@@ -400,14 +400,16 @@ static nt_status make_metrics(cJSON **out, const run *r, nt_err *e)
     nt_status s = NT_OK;
     char *path = path_in(r, "profile.json");
     cJSON *j = cJSON_CreateObject(), *profile = NULL, *list = nt_search_json(&r->search);
+    cJSON *ref = nt_measure_json(&r->search.ref);
 
-    if (!j || !path || !list)
+    if (!j || !path || !list || !ref)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_json_load(&profile, path, e));
     if (!nt_json_add_str(j, "job", r->id) || !nt_json_add_bool(j, "dryrun", r->job->dryrun) ||
         !nt_json_add_str(j, "best", *r->best ? r->best : "reference") ||
         !nt_json_add_str(j, "eval_key", r->job->eval_key) ||
         !nt_json_add_str(j, "eval_split", r->job->eval_split) ||
+        !nt_json_add_str(j, "search_split", r->job->search_split) ||
         !nt_json_add_double(j, "target", r->target) ||
         !nt_json_add_double(j, "delta", r->job->delta) ||
         !nt_json_add_double(j, "drop", *r->best ? r->final_drop : 0) ||
@@ -415,11 +417,13 @@ static nt_status make_metrics(cJSON **out, const run *r, nt_err *e)
         !nt_json_add_i64(j, "looked_at", r->search.n))
         NT_TRY(nt_fail_nomem(e));
     cJSON_AddItemToObject(j, "comparison", profile);
+    cJSON_AddItemToObject(j, "reference", ref);
     cJSON_AddItemToObject(j, "candidates", list);
-    profile = list = NULL;
+    profile = list = ref = NULL;
     *out = j;
     j = NULL;
 done:
+    nt_json_free(ref);
     nt_json_free(list);
     nt_json_free(profile);
     nt_json_free(j);
@@ -429,7 +433,7 @@ done:
 
 static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
 {
-    static const char *const target[] = {"results"};
+    static const char *const target[] = {"results"}, *const page[] = {"report.html"};
     nt_status s = NT_OK;
     char *path = path_in(r, "report");
     size_t n;
@@ -442,6 +446,7 @@ static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
     NT_TRY(make_metrics(&out->metrics, r, e));
     NT_TRY(save_json(r, "metrics.json", out->metrics, e));
     NT_TRY(save_state(r, e));
+    NT_TRY(make(r, page, 1, e));
     NT_TRY(nt_file_read(&out->report, &n, path, MAX_REPORT, e));
     nt_joblog_info(&r->log, "%s%s: %s/opt_model%s_dynamic_shape.onnx",
                    r->job->dryrun ? "Dry run, not a result: " : "",

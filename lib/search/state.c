@@ -123,18 +123,25 @@ static const char *id_of(const nt_search *s, int i)
     return i < 0 ? "reference" : s->v[i].id;
 }
 
-static bool add_measure(cJSON *o, const nt_search *s, int i)
+static bool add_measure(cJSON *o, const nt_measure *m)
 {
-    const nt_measure *m = &s->v[i].m;
-
     return nt_json_add_double(o, "seconds", m->seconds) &&
            nt_json_add_i64(o, "params", m->params) &&
            nt_json_add_i64(o, "model_size_bytes", m->bytes) &&
            nt_json_add_i64(o, "macs", m->macs) &&
            nt_json_add_double(o, "execution_time_ms", m->latency_ms) &&
            nt_json_add_double(o, "eval_metric", m->metric) &&
-           nt_json_add_double(o, "drop", m->drop) &&
-           nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i));
+           nt_json_add_double(o, "drop", m->drop);
+}
+
+cJSON *nt_measure_json(const nt_measure *m)
+{
+    cJSON *o = cJSON_CreateObject();
+
+    if (o && add_measure(o, m))
+        return o;
+    nt_json_free(o);
+    return NULL;
 }
 
 static bool add_candidate(cJSON *list, const nt_search *s, int i)
@@ -153,7 +160,9 @@ static bool add_candidate(cJSON *list, const nt_search *s, int i)
            (c->move != NT_MOVE_CUT ||
             (nt_json_add_str(o, "layer", c->layer) && nt_json_add_i64(o, "keep", c->keep))) &&
            nt_json_add_bool(o, "measured", c->measured) &&
-           (!c->measured || add_measure(o, s, i));
+           (!c->measured ||
+            (add_measure(o, &c->m) &&
+             nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i))));
 }
 
 cJSON *nt_search_json(const nt_search *s)

@@ -43,4 +43,4 @@ _nt()
 }
 
 complete -o filenames -F _nt nt-eval nt-export nt-finetune nt-fuse-bn nt-import nt-info \
-    nt-optimize nt-profile nt-prune nt-quantize nt-run nt-shrink nt-zoo
+    nt-optimize nt-profile nt-prune nt-quantize nt-report nt-run nt-shrink nt-zoo
