@@ -26,6 +26,7 @@
     X(deformconv)                                                                              \
     X(depth_space)                                                                             \
     X(det)                                                                                     \
+    X(dft)                                                                                     \
     X(dropout)                                                                                 \
     X(einsum)                                                                                  \
     X(elementary)                                                                              \
@@ -68,12 +69,14 @@
     X(softmax)                                                                                 \
     X(split)                                                                                   \
     X(squeeze)                                                                                 \
+    X(tfidf)                                                                                   \
     X(tile)                                                                                    \
     X(topk)                                                                                    \
     X(transpose)                                                                               \
     X(trilu)                                                                                   \
     X(unique)                                                                                  \
-    X(where)
+    X(where)                                                                                   \
+    X(windows)
 
 #define DECLARE(table) extern const nt_op nt_op_##table[];
 TABLES(DECLARE)
