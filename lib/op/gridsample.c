@@ -4,8 +4,8 @@
  * grid[n][o] = (x, y[, z]), -1 and 1 being the picture's ends: the centres of the outermost
  * points with align_corners, else their outer edges. 1 to 3 spatial dimensions.
  *
- * As ONNX's reference has it, a coordinate past the ends is first clamped (border) or mirrored
- * (reflection), and then the points around it that lie outside are, too.
+ * A coordinate past the ends is mirrored first (reflection); then the points around it that lie
+ * outside are mirrored, moved to the edge (border) or left out (zeros).
  */
 #include "op/couple.h"
 #include "op/op.h"
@@ -178,14 +178,13 @@ static void place(nt_stencil *p, const sampler *s, double v, int64_t extent)
 
     if (s->mode == NEAREST)
         x = round_to_point(s, x);
-    if (s->padding == BORDER && (x < lo || x > hi)) {
-        x = x < lo ? 0 : (double)extent - 1;
-        sign = 0;
-    } else if (s->padding == REFLECTION)
+    if (s->padding == REFLECTION)
         x = reflect(x, lo, hi, &sign);
     p->n = 0;
-    if (!(x > -3 && x < (double)extent + 3)) /* all is padding, or NaN */
+    if (isnan(x) || (s->padding == ZEROS && !(x > -3 && x < (double)extent + 3)))
         return;
+    /* further out, border's points are all the same */
+    x = x < -9 ? -9 : x > (double)extent + 9 ? (double)extent + 9 : x;
     t = x - floor(x);
     if (s->mode == CUBIC)
         cubic(w, dw, t);
