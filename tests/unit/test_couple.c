@@ -426,4 +426,112 @@ NT_TEST(a_lack_of_memory_anywhere_is_reported_and_leaks_nothing)
     finish(&t);
 }
 
+/* ---- sizes */
+static nt_value *resize(net *t, nt_value *x, nt_value *sizes)
+{
+    return node(t, "Resize", "up", 4, (nt_value *[]){x, NULL, NULL, sizes})->out[0];
+}
+
+/* Shape(of)[from:to] and then the numbers. */
+static nt_value *computed(net *t, nt_value *of, int64_t from, int64_t to, int n,
+                          const int64_t *more)
+{
+    nt_node *shape = NODE(t, "Shape", "shape", of), *cat;
+
+    assert_ok(nt_node_set_int(t->g, shape, "start", from, e));
+    assert_ok(nt_node_set_int(t->g, shape, "end", to, e));
+    cat = NODE(t, "Concat", "target", shape->out[0], ints(t, n, more));
+    assert_ok(nt_node_set_int(t->g, cat, "axis", 0, e));
+    return cat->out[0];
+}
+
+NT_TEST(sizes_of_a_resize_follow_the_channels)
+{
+    net t = start(13);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(1, 3, 4, 4)), 3, 6, 1);
+    nt_kept *k;
+
+    couple(&t, conv(&t, "b", resize(&t, a, ints(&t, DIMS(1, 6, 8, 8))), 6, 2, 1));
+    assert_same(&t, "a.weight", 0, 4, "b.weight", 1, 4);
+    assert_null(frozen(&t, "a.weight", 0, 4));
+    k = removal(&t, "a.weight", 0, 4);
+    assert_ints(&t, "up", 3, DIMS(1, 5, 8, 8));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+/* With an open batch and image; what copies the input's own extent needs no change. */
+NT_TEST(computed_sizes_pass_channels_that_they_copy)
+{
+    net t = start(15);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(-1, 3, -1, -1)), 3, 6, 1);
+    nt_kept *k;
+
+    couple(&t, conv(&t, "b", resize(&t, a, computed(&t, a, 0, 2, DIMS(8, 9))), 6, 2, 1));
+    assert_int_equal(nt_graph_find_value(t.g, "up")->dims[1].value, 6);
+    assert_int_equal(nt_graph_find_value(t.g, "up")->dims[3].value, 9);
+    assert_string_equal(nt_graph_find_value(t.g, "up")->dims[0].sym, "N");
+    assert_same(&t, "a.weight", 0, 4, "b.weight", 1, 4);
+    assert_null(frozen(&t, "a.weight", 0, 4));
+    k = removal(&t, "a.weight", 0, 4);
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(computed_sizes_with_a_number_of_channels_keep_them)
+{
+    net t = start(15);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(-1, 3, 4, 4)), 3, 6, 1);
+
+    couple(&t, conv(&t, "b", resize(&t, a, computed(&t, a, 0, 1, DIMS(6, 8, 8))), 6, 2, 1));
+    assert_string_equal(frozen(&t, "a.weight", 0, 4),
+                        "layer 'up': Resize needs this axis whole");
+    finish(&t);
+}
+
+NT_TEST(a_computed_reshape_passes_the_axes_it_copies_first)
+{
+    net t = start(15);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(-1, 3, 2, 2)), 3, 6, 1);
+    nt_value *rows = NODE(&t, "Reshape", "rows", a, computed(&t, a, 0, 2, DIMS(4)))->out[0];
+    nt_node *back = NODE(&t, "Unsqueeze", "back", rows, ints(&t, DIMS(3)));
+
+    couple(&t, conv(&t, "b", back->out[0], 6, 2, 1));
+    assert_same(&t, "a.weight", 0, 4, "b.weight", 1, 4);
+    assert_null(frozen(&t, "a.weight", 0, 4));
+    finish(&t);
+}
+
+NT_TEST(depth_to_space_takes_the_filters_of_a_point_together)
+{
+    net t = start(13);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(1, 3, 4, 4)), 3, 12, 1);
+    nt_node *d = NODE(&t, "DepthToSpace", "d", a);
+    nt_kept *k;
+
+    assert_ok(nt_node_set_int(t.g, d, "blocksize", 2, e));
+    couple(&t, conv(&t, "b", d->out[0], 3, 2, 1));
+    assert_same(&t, "a.weight", 0, 1, "a.weight", 0, 10);
+    k = removal(&t, "b.weight", 1, 1);
+    assert_kept(&t, k, "a.weight", 0, DIMS(0, 2, 3, 5, 6, 8, 9, 11));
+    nt_kept_free(k);
+    finish(&t);
+}
+
+NT_TEST(repeats_follow_what_is_stretched)
+{
+    net t = start(13);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(1, 3, 4, 4)), 3, 6, 1);
+    nt_value *one = conv(&t, "one", a, 6, 1, 1);
+    nt_value *wide = NODE(&t, "Tile", "wide", one, ints(&t, DIMS(1, 6, 1, 1)))->out[0];
+    nt_kept *k;
+
+    couple(&t, conv(&t, "b", NODE(&t, "Mul", "m", a, wide)->out[0], 6, 2, 1));
+    assert_null(frozen(&t, "a.weight", 0, 4));
+    k = removal(&t, "a.weight", 0, 4);
+    assert_ints(&t, "wide", 1, DIMS(1, 5, 1, 1));
+    nt_kept_free(k);
+    finish(&t);
+}
+
 NT_TEST_MAIN
