@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* squeeze.c - Squeeze and Unsqueeze: axes as an attribute up to opset 12, as an input since. */
+#include "op/couple.h"
 #include "op/util.h"
 #include "op/view.h"
 
@@ -82,12 +83,48 @@ done:
     return s;
 }
 
+/* Of two values that differ in axes of extent 1: the one with more, and which of its axes the
+ * other lacks. */
+static nt_status missing_axes(bool *flags, const nt_node *n, const nt_value *more, nt_err *e)
+{
+    nt_status s = NT_OK;
+    bool given;
+
+    NT_TRY(nt_arg_axes(flags, &given, n, "axes", nt_const_in(n, 1), more->rank, e));
+    if (!given)
+        implicit_axes(flags, more);
+done:
+    return s;
+}
+
+/* Axis by axis, so that open extents do not matter. */
+static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
+{
+    const nt_value *x = n->in[0], *y = n->out[0], *more = x->rank > y->rank ? x : y;
+    bool flags[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    int less = 0;
+
+    if (nt_has_in(n, 1) && !nt_const_in(n, 1))
+        goto done;
+    NT_TRY(missing_axes(flags, n, more, e));
+    for (int i = 0; i < more->rank; i++) {
+        if (flags[i])
+            continue;
+        NT_TRY(nt_couple_same(c, (nt_span){x, more == x ? i : less, 1},
+                              (nt_span){y, more == x ? less : i, 1}, e));
+        less++;
+    }
+done:
+    return s;
+}
+
 static const nt_attr_spec squeeze_attrs[] = {{"axes", NT_ATTR_INTS, false}, {0}};
 static const nt_attr_spec unsqueeze_attrs[] = {{"axes", NT_ATTR_INTS, true}, {0}};
 
 #define VIEW                                                                                   \
     .domain = "", .min_out = 1, .max_out = 1, .eval = nt_view_eval, .grad = nt_view_grad,      \
-    .lower = nt_view_lower, .lower_grad = nt_view_lower_grad, .couple = nt_view_couple
+    .lower = nt_view_lower, .lower_grad = nt_view_lower_grad, .couple = couple
 
 const nt_op nt_op_squeeze[] = {
     {VIEW, .name = "Squeeze", .since = 1, .until = 12, .min_in = 1, .max_in = 1,

@@ -76,7 +76,7 @@ typedef struct run {
     int64_t size;
 } run;
 
-/* An open batch size counts as 1: nothing is ever taken from it. */
+/* An open batch size counts as 1: nothing is ever taken from it. -1: unknown. */
 static int64_t extent(const nt_value *v, int axis)
 {
     int64_t n = v->dims[axis].value;
@@ -84,13 +84,10 @@ static int64_t extent(const nt_value *v, int axis)
     return axis == 0 && n < 0 ? 1 : n;
 }
 
-static bool is_known(const nt_value *v)
+/* Is there a next axis, of known extent? */
+static bool may_extend(const run *r)
 {
-    for (int i = 0; i < v->rank; i++) {
-        if (extent(v, i) < 0)
-            return false;
-    }
-    return v->rank >= 0;
+    return r->to < r->v->rank && extent(r->v, r->to) >= 0;
 }
 
 static void extend(run *r)
@@ -117,32 +114,49 @@ static nt_status tie_runs(nt_coupling *c, const run *x, const run *y, nt_err *e)
     return a.n && b.n ? nt_couple_same(c, a, b, e) : NT_OK;
 }
 
-/* Grows the smaller of two runs until they match. */
-static void match(run *x, run *y)
+/* Grows the smaller of two runs until they match; false if they never do. */
+static bool match(run *x, run *y)
 {
     while (x->size != y->size) {
         run *r = x->size < y->size ? x : y;
 
-        if (r->to == r->v->rank)
-            return;
+        if (!may_extend(r))
+            return false;
         extend(r);
     }
+    return true;
 }
 
+static bool is_open(const nt_value *v, int from)
+{
+    for (int i = from; i < v->rank; i++)
+        if (v->dims[i].value < 0)
+            return true;
+    return false;
+}
+
+/* Or may rows have become a part of an open batch? */
+static bool batch_stays(const nt_value *x, const nt_value *y)
+{
+    if (x->rank == 0 || y->rank == 0 || nt_dim_same(x->dims[0], y->dims[0]))
+        return true;
+    return !is_open(x, 1) && !is_open(y, 1) && !(is_open(x, 0) && is_open(y, 0));
+}
+
+/* Runs from the first axis on, up to an extent that is unknown: what is not mentioned stays. */
 nt_status nt_view_couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
     run x = {n->in[0], 0, 0, 1}, y = {n->out[0], 0, 0, 1};
 
-    if (!is_known(x.v) || !is_known(y.v))
-        return NT_OK; /* what is not mentioned stays */
-    while (x.to < x.v->rank && y.to < y.v->rank) {
+    if (!batch_stays(x.v, y.v))
+        return NT_OK;
+    while (may_extend(&x) && may_extend(&y)) {
         x = (run){x.v, x.to, x.to, 1};
         y = (run){y.v, y.to, y.to, 1};
         extend(&x);
         extend(&y);
-        match(&x, &y);
-        if (x.size != y.size) /* only where something is empty */
+        if (!match(&x, &y))
             break;
         NT_TRY(tie_runs(c, &x, &y, e));
     }

@@ -534,4 +534,30 @@ NT_TEST(repeats_follow_what_is_stretched)
     finish(&t);
 }
 
+NT_TEST(rows_that_join_an_open_batch_stay_whole)
+{
+    net t = start(13);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(-1, 3, 2, 2)), 3, 4, 1);
+    nt_value *r = NODE(&t, "Reshape", "r", a, ints(&t, DIMS(-1, 4)))->out[0]; /* [N 4, 4] */
+
+    couple(&t, gemm(&t, "fc", r, 4, 2));
+    assert_non_null(frozen(&t, "a.weight", 0, 1));
+    assert_non_null(frozen(&t, "fc.weight", 1, 1));
+    finish(&t);
+}
+
+NT_TEST(open_images_do_not_keep_channels_from_passing)
+{
+    net t = start(13);
+    nt_value *a = conv(&t, "a", input(&t, "x", DIMS(-1, 3, -1, -1)), 3, 6, 1);
+    nt_value *one = NODE(&t, "Unsqueeze", "one", a, ints(&t, DIMS(2)))->out[0];
+    nt_value *two = NODE(&t, "Squeeze", "two", one, ints(&t, DIMS(2)))->out[0];
+    nt_value *r = NODE(&t, "Reshape", "r", two, ints(&t, DIMS(0, 6, -1, 1)))->out[0];
+
+    couple(&t, conv(&t, "b", r, 6, 2, 1));
+    assert_same(&t, "a.weight", 0, 4, "b.weight", 1, 4);
+    assert_null(frozen(&t, "a.weight", 0, 4));
+    finish(&t);
+}
+
 NT_TEST_MAIN
