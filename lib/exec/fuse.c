@@ -68,6 +68,21 @@ static void join_clips(nt_fusion *f)
     f->n_post--;
 }
 
+/* The constant that `add` adds to every row of v, when root makes v as a layer without bias. */
+static const nt_value *bias_of(const nt_node *add, const nt_value *v, const nt_node *root)
+{
+    const nt_value *w = root->n_in > 1 ? root->in[1] : NULL;
+    const nt_value *b = add->n_in == 2 ? add->in[add->in[0] == v] : NULL;
+
+    if (!(root->op->flags & NT_OPF_BIAS) || !w || !w->data || w->rank != 2)
+        return NULL;
+    if (!b || !b->data || !same_shape(v, add->out[0]) || b->dtype != v->dtype || b->rank < 1 ||
+        v->rank < 2 || b->dims[b->rank - 1].value != v->dims[v->rank - 1].value ||
+        nt_tensor_count(b->data) != b->dims[b->rank - 1].value)
+        return NULL;
+    return b;
+}
+
 static bool take_in(nt_fusion *f, const nt_node *c, const nt_node *root, const int *root_of)
 {
     const nt_value *r;
@@ -79,6 +94,9 @@ static bool take_in(nt_fusion *f, const nt_node *c, const nt_node *root, const i
         join_clips(f);
         return true;
     }
+    if (c->op->flags & NT_OPF_SUM && !f->bias && !f->n_post &&
+        (f->bias = bias_of(c, f->out, root)))
+        return true;
     if (!(c->op->flags & NT_OPF_SUM) || !(root->op->flags & NT_OPF_RESIDUAL) || f->residual)
         return false;
     r = residual_of(c, f->out, root, root_of);
@@ -99,7 +117,7 @@ static bool may_fuse(const nt_program *p, const nt_node *n, const nt_fusion *f)
 /* In training a normalisation takes a plain Relu only. */
 static bool fits_training(const nt_program *p, const nt_fusion *f)
 {
-    const nt_post *q = &f->post[f->n_post - 1];
+    const nt_post *q = f->post + (f->n_post ? f->n_post - 1 : 0);
 
     return !p->training || (q->kind == NT_POST_RELU && q->alpha == 0);
 }

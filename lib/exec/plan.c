@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "exec/fuse.h"
 #include "exec/idiom.h"
+#include "exec/idiom_norm.h"
 #include "exec/place.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
@@ -88,6 +89,8 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
         NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));
         NT_TRY(nt_idioms(b->g, p->o.keep, e));
     }
+    if (!p->o.no_fusion)
+        NT_TRY(nt_norm_idioms(b->g, p->o.keep, e));
     NT_TRY(nt_pass_dead(b->g, NULL, e));
     for (int i = 0; i < b->g->n_values; i++) {
         const nt_value *v = b->g->values[i];

@@ -155,13 +155,14 @@ static bool is_dense(const nt_node *n)
     return n->in[1]->data && n->in[1]->rank == 2;
 }
 
-static nt_dense_node dense_of(const nt_node *n)
+static nt_dense_node dense_of(const nt_program *p, const nt_node *n)
 {
     nt_product l = product_of(n);
 
     return (nt_dense_node){.node = n,
                            .x = l.a,
                            .w = l.b,
+                           .b = nt_program_fusion(p, n)->bias,
                            .m = batch_count(&l) * l.m,
                            .k = l.k,
                            .n = l.n,
@@ -177,7 +178,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     if (!nt_steps_is_float(n->in[0]))
         return nt_lower_default(p, n, e);
     if (is_dense(n)) {
-        nt_dense_node d = dense_of(n);
+        nt_dense_node d = dense_of(p, n);
 
         NT_TRY(nt_dense_lower(p, &d, &y, e));
     } else {
@@ -192,7 +193,7 @@ done:
 
 static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
-    nt_dense_node d = dense_of(n);
+    nt_dense_node d = dense_of(p, n);
     nt_product l = product_of(n);
 
     return is_dense(n) ? nt_dense_lower_grad(p, &d, e) : nt_product_lower_grad(p, &l, e);
@@ -244,7 +245,7 @@ const nt_op nt_op_matmul[] = {
         .max_in = 2,
         .min_out = 1,
         .max_out = 1,
-        .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL,
+        .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_BIAS,
         .trainable = 1 << 0 | 1 << 1,
         .infer = infer,
         .cost = cost,

@@ -37,6 +37,7 @@ enum {
     NT_OPF_IDENTITY = 1 << 0,  /* output 0 equals input 0 at inference */
     NT_OPF_FUSES = 1 << 1,     /* lower() honours nt_program_fusion (post-operations) */
     NT_OPF_RESIDUAL = 1 << 2,  /* ... and a residual sum among them */
+    NT_OPF_BIAS = 1 << 8, /* ... and a row that is added, if input 1 is a constant matrix */
     NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3, /* forward and backward with one following Relu */
     NT_OPF_SUM = 1 << 4, /* Add: the sum of two inputs, a residual connection when shapes agree */
     NT_OPF_FIXED_SCALARS = 1 << 5, /* trainable inputs of one element are arithmetic (the 3 of

@@ -92,6 +92,7 @@ typedef struct nt_fusion {
     nt_post post[NT_POST_MAX]; /* in order; NT_POST_SUM adds `residual` */
     int n_post;
     const nt_value *residual;  /* NULL: none */
+    const nt_value *bias;      /* NULL, or a constant row that is added before all of them */
     const nt_value *out;       /* what the node with all its post-operations produces */
 } nt_fusion;
 

@@ -363,6 +363,106 @@ NT_TEST(layers_and_a_residual_between_them)
     check_net(&m, "dense", 3);
 }
 
+/* ---- operators that are written out */
+
+static nt_value *binary(net *m, const char *op, nt_value *a, nt_value *b)
+{
+    nt_value *in[] = {a, b};
+
+    return node(m, op, in, 2)->out[0];
+}
+
+static nt_value *number(net *m, double v)
+{
+    return weight(m, v, 0, 0, NULL);
+}
+
+/* Nothing is left of what stands for something else. */
+static void check_joined(net *m, const char *heavy, int n)
+{
+    static const char *const gone[] = {"Erf", "Mul", "Sub", "ReduceMean", "Pow", "Sqrt"};
+    nt_device *dev = op_device("onednn");
+
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        assert_int_equal(count_steps(m, dev, gone[i]), 0);
+    nt_device_free(dev);
+    check_net(m, heavy, n);
+}
+
+/* The three orders in which exporters write x/2 (1 + erf(x / sqrt 2)). */
+static nt_value *gelu(net *m, nt_value *x, int order)
+{
+    nt_value *h = order ? binary(m, "Mul", x, number(m, 0.70710678118654752))
+                        : binary(m, "Div", x, number(m, 1.41421356237309505));
+    nt_value *sum = binary(m, "Add", number(m, 1), unary(m, "Erf", h));
+
+    if (order == 0)
+        return binary(m, "Mul", binary(m, "Mul", x, sum), number(m, 0.5));
+    if (order == 1)
+        return binary(m, "Mul", binary(m, "Mul", x, number(m, 0.5)), sum);
+    return binary(m, "Mul", x, binary(m, "Mul", sum, number(m, 0.5)));
+}
+
+static nt_value *row_mean(net *m, nt_value *x)
+{
+    const int64_t last = -1;
+    nt_node *n = node(m, "ReduceMean", &x, 1);
+
+    assert_ok(nt_node_set_ints(m->g, n, "axes", &last, 1, e));
+    return n->out[0];
+}
+
+static nt_value *layernorm(net *m, nt_value *x, int64_t c)
+{
+    nt_value *d = binary(m, "Sub", x, row_mean(m, x));
+    nt_value *var = row_mean(m, binary(m, "Pow", d, number(m, 2)));
+    nt_value *root = unary(m, "Sqrt", binary(m, "Add", var, number(m, 1e-3)));
+    nt_value *y = binary(m, "Mul", binary(m, "Div", d, root), weight(m, 1, 0.3, 1, &c));
+
+    return binary(m, "Add", y, weight(m, 0, 0.3, 1, &c));
+}
+
+static nt_value *dense(net *m, nt_value *x, int64_t k, int64_t n)
+{
+    const int64_t w[] = {k, n};
+
+    x = binary(m, "MatMul", x, weight(m, 0, 0.4, 2, w));
+    return binary(m, "Add", weight(m, 0, 0.4, 1, &n), x);
+}
+
+NT_TEST(a_transformer_block_written_out)
+{
+    const int64_t dims[] = {2, 5, 8};
+
+    for (int order = 0; order < 3; order++) {
+        nt_value *x = NULL, *y;
+        net m = net_new(&x, 3, dims);
+        nt_device *dev = op_device("onednn");
+
+        y = gelu(&m, dense(&m, layernorm(&m, x, 8), 8, 12), order);
+        finish(&m, add(&m, dense(&m, y, 12, 8), x));
+        assert_int_equal(count_steps(&m, dev, "layernorm"), 1);
+        nt_device_free(dev);
+        check_joined(&m, "dense", 2);
+    }
+}
+
+NT_TEST(a_normalisation_that_is_looked_into_is_left)
+{
+    const int64_t dims[] = {2, 5, 8};
+    nt_value *x = NULL, *y;
+    net m = net_new(&x, 3, dims);
+    nt_device *dev = op_device("onednn");
+
+    y = layernorm(&m, x, 8);
+    assert_ok(nt_graph_add_output(m.g, y->producer->in[0], e)); /* what is shifted */
+    finish(&m, y);
+    assert_int_equal(count_steps(&m, dev, "Sqrt") + count_steps(&m, dev, "layernorm"), 1);
+    check_inference(&m, dev);
+    nt_device_free(dev);
+    nt_graph_free(m.g);
+}
+
 /* Every allocation of planning fails once: an error, and (under the sanitizer) nothing lost. */
 NT_TEST(planning_survives_a_lack_of_memory)
 {
