@@ -3,10 +3,9 @@
 
 #define HALF "[{\"sparsity\": 0.5, \"op_types\": [\"default\"]}]"
 
-/* Masked and shrunk must answer the same; returns the shrunk model. */
-static nt_model *check(const char *input, const char *layers)
+/* Masked and shrunk must answer the same. */
+static void check_model(nt_model *m)
 {
-    nt_model *m = build(input, layers);
     nt_shrink_stats st;
     nt_tensor *masked, *shrunk;
 
@@ -20,6 +19,14 @@ static nt_model *check(const char *input, const char *layers)
     assert_same_answer(masked, shrunk);
     nt_tensor_free(masked);
     nt_tensor_free(shrunk);
+}
+
+/* Returns the shrunk model. */
+static nt_model *check(const char *input, const char *layers)
+{
+    nt_model *m = build(input, layers);
+
+    check_model(m);
     return m;
 }
 
@@ -83,6 +90,47 @@ NT_TEST(a_grouped_convolution_answers_the_same_masked_and_shrunk)
                            "\"out\": \"classes\"}");
 
     nt_model_free(m);
+}
+
+/* Makes a ConvTranspose of a Conv that has as many inputs as outputs: its weight stays. */
+static void transpose_layer(nt_model *m, const char *weight)
+{
+    nt_graph *g = nt_model_graph(m);
+    nt_node *old = nt_graph_find_value(g, weight)->uses[0].node, *n = NULL;
+    nt_value *y = NULL;
+
+    assert_ok(nt_graph_add_value(&y, g, NULL, e));
+    assert_ok(nt_graph_add_node(&n, g, "ConvTranspose", "t", old->in, old->n_in, &y, 1, e));
+    assert_ok(nt_node_copy_attrs(g, n, old, e));
+    assert_ok(nt_graph_replace_value(g, old->out[0], y, e));
+    nt_graph_remove_node(g, old);
+    assert_ok(nt_graph_sort(g, e));
+    assert_ok(nt_graph_bind(g, nt_ops_table(), e));
+    assert_ok(nt_pass_infer(g, e));
+}
+
+NT_TEST(transposed_convolutions_lose_inputs_and_outputs)
+{
+    static const char *const groups[] = {"1", "2", "\"in\""};
+
+    for (int i = 0; i < 3; i++) {
+        char layers[512];
+        nt_model *m;
+
+        snprintf(layers, sizeof layers,
+                 "{\"conv\": \"a\", \"out\": 8, \"pad\": 1}, \"relu\", {\"conv\": \"b\", "
+                 "\"out\": 8, \"groups\": %s, \"pad\": 1}, \"relu\", {\"conv\": \"c\", "
+                 "\"out\": 4}, \"global_average_pool\", \"flatten\", {\"linear\": \"f\", "
+                 "\"out\": \"classes\"}",
+                 groups[i]);
+        m = build("[2, 6, 6]", layers);
+        transpose_layer(m, "b.weight");
+        check_model(m);
+        assert_int_equal(rows(m, "a.weight"), 4);
+        assert_int_equal(rows(m, "b.weight"), 4);
+        assert_int_equal(nt_graph_find_value(nt_model_graph(m), "c.weight")->data->dims[1], 4);
+        nt_model_free(m);
+    }
 }
 
 /* Zeroes the filters of the channels below `n` and masks nothing else, as other tools do. */
