@@ -105,6 +105,41 @@ NT_TEST(conv_with_computed_weights)
     check_op(&(op_case){.op = "Conv", .in = {IN(1, 2, 5, 5), IN(3, 2, 3, 3)}});
 }
 
+/* float64 in the plain form, float16 through fp32; small integers are exact in both. */
+NT_TEST(convolutions_of_other_types)
+{
+    static const nt_dtype types[] = {NT_F64, NT_F16};
+    static const char *const ops[] = {"Conv", "ConvTranspose"};
+
+    for (int i = 0; i < 4; i++) {
+        op_case c = {.op = ops[i / 2],
+                     .in = {IN(1, 2, 5, 5), CONST(2, 2, 3, 3), CONST(2)},
+                     .inference_only = true};
+
+        for (int k = 0; k < 3; k++) {
+            c.in[k].dtype = types[i % 2];
+            for (int j = 0; j < 16; j++)
+                c.in[k].ints[j] = j * (k + 3) % 7 - 3;
+        }
+        check_op(&c);
+    }
+}
+
+NT_TEST(conv_in_three_dimensions_in_all_forms)
+{
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(1, 4, 5, 4, 6), CONST(6, 2, 2, 3, 2), CONST(6)},
+                        .attr = {INT("group", 2), INTS("strides", 2, 1, 2),
+                                 INTS("dilations", 1, 1, 2), STR("auto_pad", "SAME_UPPER")}});
+    check_op(&(op_case){.op = "Conv",
+                        .in = {IN(2, 3, 3, 4, 3), CONST(3, 1, 3, 3, 3), CONST(3)},
+                        .attr = {INT("group", 3), INTS("pads", 1, 1, 1, 1, 1, 1)}});
+    check_op(
+        &(op_case){.op = "Conv",
+                   .in = {IN(2, 4, 12), CONST(4, 2, 3)},
+                   .attr = {INT("group", 2), INTS("dilations", 3), STR("auto_pad", "VALID")}});
+}
+
 NT_TEST(conv_counts_its_work)
 {
     op_case c = {.op = "Conv",
