@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// float32 arrays in NumPy's .npy, C order, little-endian.
+// Arrays in NumPy's .npy, C order, little-endian: read as float32, written as float32, int64 or int32.
 const fs = require('fs');
 
 exports.load = function (path) {
@@ -14,8 +14,12 @@ exports.load = function (path) {
     return { dims, data: new Float32Array(b.buffer.slice(b.byteOffset + end, b.byteOffset + end + 4 * n)) };
 };
 
+const types = new Map([[Float32Array, '<f4'], [BigInt64Array, '<i8'], [Int32Array, '<i4']]);
+
 exports.save = function (path, { dims, data }) {
-    let header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims.join(', ')},), }`;
+    const descr = types.get(data.constructor);
+    if (!descr) throw new Error(`${path}: no array of ${data.constructor.name} can be written`);
+    let header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${dims.map(d => d + ',').join(' ')}), }`;
     header += ' '.repeat(63 - (10 + header.length) % 64) + '\n';
     const prefix = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 255, header.length >> 8]);
     fs.writeFileSync(path, Buffer.concat([prefix, Buffer.from(header, 'latin1'),
