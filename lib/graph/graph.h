@@ -250,6 +250,11 @@ char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node)
 /* The weight (input 1 constant) of Conv, ConvTranspose, Gemm, MatMul; NULL otherwise. A
  * constant MatMul operand may stand at input 0. */
 nt_value *nt_layer_weight(const nt_node *node);
+/* The constant that v is, or is made of by quantization, transposition or a cast; else NULL. */
+const nt_value *nt_value_source(const nt_value *v);
+/* The same as nt_layer_weight, or the constant that a quantized layer's weight is made of: the integers before
+ * DequantizeLinear, the floats before QuantizeLinear in quantization-aware training. */
+const nt_value *nt_layer_stored_weight(const nt_node *node);
 /* Is `node` one of the layers that hold trainable weights of a convolution or dense layer? */
 bool nt_layer_is_prunable(const nt_node *node);
 /* Does `spec` (exact name, glob or traversal index among prunable layers) name this layer, the

@@ -35,8 +35,7 @@ bool nt_layer_is_prunable(const nt_node *n)
     return nt_layer_weight(n) != NULL;
 }
 
-/* A weight may pass through quantization or a transposition on its way to the layer. */
-static const nt_value *behind(const nt_value *v)
+const nt_value *nt_value_source(const nt_value *v)
 {
     static const char *const through[] = {"DequantizeLinear", "QuantizeLinear", "Transpose",
                                           "Identity",         "Cast",           NULL};
@@ -44,6 +43,19 @@ static const nt_value *behind(const nt_value *v)
     while (v && v->producer && v->producer->n_in > 0 && is_one_of(v->producer, through))
         v = v->producer->in[0];
     return v && v->data ? v : NULL;
+}
+
+const nt_value *nt_layer_stored_weight(const nt_node *n)
+{
+    static const char *const weighted[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", NULL};
+    const nt_value *w = nt_layer_weight(n);
+
+    if (w || !is_one_of(n, weighted) || n->n_in < 2)
+        return w;
+    w = nt_value_source(n->in[1]);
+    if (!w && n->op_type[0] == 'M')
+        w = nt_value_source(n->in[0]);
+    return w && w->rank >= 2 ? w : NULL;
 }
 
 /* Shapes, axes and indices are integers, limits and scales mostly scalars: no parameters. */
@@ -63,14 +75,17 @@ static size_t stem(const char *name)
 
 char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node)
 {
+    static const char *const coding[] = {"DequantizeLinear", "QuantizeLinear", NULL};
     const nt_value *w = nt_layer_weight(node);
 
     (void)g;
+    if (is_one_of(node, coding)) /* their scales have the weight's name */
+        return nt_node_label(buf, n, node);
     for (int i = w ? -1 : 1; i < node->n_in; i++) {
         size_t k;
 
         if (i >= 0)
-            w = behind(node->in[i]);
+            w = nt_value_source(node->in[i]);
         k = is_parameter(w) ? stem(w->name) : 0;
         if (k > 0) {
             snprintf(buf, n, "%.*s", (int)k, w->name);

@@ -39,6 +39,10 @@ nt_status nt_model_add_history(nt_model *m, cJSON *record, nt_err *e) NT_MUST_CH
 const char *nt_model_task(const nt_model *m);
 nt_status nt_model_set_task(nt_model *m, const char *task, nt_err *e) NT_MUST_CHECK;
 
+/* The bits of a quantized parameter by quant.json: X, or X_quantized where its integers are in the
+ * graph. 0 where it says nothing. */
+int nt_model_quant_bits(const nt_model *m, const char *parameter);
+
 /*
  * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in
  * the archive; these read and write them. In member names all but letters, digits and "._:-" is

@@ -148,13 +148,26 @@ bool nt_has_in(const nt_node *n, int i)
     return i < n->n_in && n->in[i];
 }
 
+/* A parameter behind a DequantizeLinear, which reads integers or, in training, rounded floats. */
+static const nt_value *coded_param(const nt_node *n, int i)
+{
+    const nt_value *v = n->in[i];
+
+    if (!v || !v->producer || i >= 32 || !n->op || !(n->op->trainable >> i & 1) ||
+        strcmp(v->producer->op_type, "DequantizeLinear") != 0)
+        return NULL;
+    return nt_value_source(v);
+}
+
 int64_t nt_count_params(const nt_node *n)
 {
     int64_t count = 0;
 
-    for (int i = 0; i < n->n_in; i++)
-        if (nt_op_is_param(n, i))
-            count += nt_tensor_count(n->in[i]->data);
+    for (int i = 0; i < n->n_in; i++) {
+        const nt_value *v = nt_op_is_param(n, i) ? n->in[i] : coded_param(n, i);
+
+        count += v ? nt_tensor_count(v->data) : 0;
+    }
     return count;
 }
 

@@ -32,7 +32,7 @@ static bool add_layers(cJSON *o, const nt_graph *g)
 
     for (int i = 0; a && i < g->n_nodes; i++) {
         const nt_node *n = g->nodes[i];
-        const nt_value *w = nt_layer_weight(n);
+        const nt_value *w = nt_layer_stored_weight(n);
         cJSON *j = cJSON_CreateObject();
 
         if (!j || !cJSON_AddItemToArray(a, j) || !nt_json_add_i64(j, "index", i) ||
@@ -112,7 +112,7 @@ static bool text_layers(nt_str *out, const nt_graph *g)
     nt_table_rule(t);
     for (int i = 0; i < g->n_nodes; i++) {
         const nt_node *n = g->nodes[i];
-        const nt_value *w = nt_layer_weight(n);
+        const nt_value *w = nt_layer_stored_weight(n);
 
         nt_table_cell(t, "%d", i);
         nt_table_cell(t, "%s", nt_layer_name(name, sizeof name, g, n));

@@ -40,23 +40,56 @@ static int64_t count_nonzero(const nt_tensor *t)
     return n;
 }
 
-/* Trainable constants, each once however often it is used. */
-static void count_params(nt_profile *p, const nt_graph *g)
+/* Is v the integers of a weight or bias? */
+static bool is_coded(const nt_value *v)
 {
+    for (int i = 0; v->data && i < v->n_uses; i++)
+        if (v->uses[i].index == 0 &&
+            strcmp(v->uses[i].node->op_type, "DequantizeLinear") == 0)
+            return true;
+    return false;
+}
+
+/* The bits of an element: what quant.json says, else the type's. */
+static int bits_of(const nt_model *m, const nt_value *v)
+{
+    int bits = nt_model_quant_bits(m, v->name);
+
+    return bits ? bits : 8 * (int)nt_tensor_bytes(v->data) / (int)nt_tensor_count(v->data);
+}
+
+/* Scales of quantized weights: one float each. */
+static int64_t scale_bytes(const nt_graph *g)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < g->n_nodes; i++)
+        if (strcmp(g->nodes[i]->op_type, "DequantizeLinear") == 0 &&
+            nt_value_source(g->nodes[i]->in[0]) && g->nodes[i]->in[1]->data)
+            n += nt_tensor_count(g->nodes[i]->in[1]->data);
+    return n * (int64_t)sizeof(float);
+}
+
+/* Trainable constants, each once however often it is used, at the width they are stored in. */
+static void count_params(nt_profile *p, const nt_model *m, const nt_graph *g)
+{
+    p->model_size_bytes = scale_bytes(g);
     for (int i = 0; i < g->n_values; i++) {
         const nt_value *v = g->values[i];
+        int64_t n;
 
-        if (!nt_op_is_param_value(v))
+        if (!nt_op_is_param_value(v) && !is_coded(v))
             continue;
-        p->params += nt_tensor_count(v->data);
+        n = nt_tensor_count(v->data);
+        p->params += n;
         p->nonzero_params += count_nonzero(v->data);
-        p->model_size_bytes += (int64_t)nt_tensor_bytes(v->data);
+        p->model_size_bytes += n ? (n * bits_of(m, v) + 7) / 8 : 0;
     }
 }
 
-static void weight_of(nt_layer_profile *l, const nt_node *n)
+static void weight_of(nt_layer_profile *l, const nt_model *m, const nt_node *n)
 {
-    const nt_value *w = nt_layer_weight(n);
+    const nt_value *w = nt_layer_stored_weight(n);
     int64_t all;
 
     l->bits = 32;
@@ -65,10 +98,10 @@ static void weight_of(nt_layer_profile *l, const nt_node *n)
     nt_shape_text(l->weight, sizeof l->weight, w->data->rank, w->data->dims);
     all = nt_tensor_count(w->data);
     l->sparsity = all ? 1 - (double)count_nonzero(w->data) / (double)all : 0;
-    l->bits = 8 * (int)nt_dtype_size(w->data->dtype);
+    l->bits = all ? bits_of(m, w) : 32;
 }
 
-static nt_status count_layers(nt_profile *p, const nt_graph *g, nt_err *e)
+static nt_status count_layers(nt_profile *p, const nt_model *m, const nt_graph *g, nt_err *e)
 {
     p->layers = nt_calloc((size_t)g->n_nodes + 1, sizeof *p->layers);
     if (!p->layers)
@@ -82,7 +115,7 @@ static nt_status count_layers(nt_profile *p, const nt_graph *g, nt_err *e)
         nt_layer_name(l->name, sizeof l->name, g, n);
         l->op = n->op->name;
         l->time_ms = NAN;
-        weight_of(l, n);
+        weight_of(l, m, n);
         if (n->op->cost)
             n->op->cost(n, &c);
         l->macs = c.macs;
@@ -194,8 +227,8 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt
     if (!dims)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_pass_dup_at(&one, nt_model_graph(m), (const int64_t(*)[NT_MAX_RANK])dims, e));
-    count_params(p, one);
-    NT_TRY(count_layers(p, one, e));
+    count_params(p, m, one);
+    NT_TRY(count_layers(p, m, one, e));
     NT_TRY(measure(p, nt_model_graph(m), dev, o, e));
     *out = p;
     p = NULL;
