@@ -7,6 +7,7 @@
  */
 #include "kernel/blas_prim.h"
 #include "kernel/blas_row.h"
+#include "kernel/clones.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ typedef struct binary_prim {
     nest nest[2];
 } binary_prim;
 
-static void row(nt_binary_kind kind, float *y, const float *a, const float *b, int64_t n)
+CLONES static void row(nt_binary_kind kind, float *y, const float *a, const float *b, int64_t n)
 {
     switch (kind) {
     case NT_BIN_ADD:
@@ -69,8 +70,11 @@ static void row(nt_binary_kind kind, float *y, const float *a, const float *b, i
         break;
     case NT_BIN_PRELU:
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            y[i] = a[i] > 0 ? a[i] : a[i] * b[i];
+        for (int64_t i = 0; i < n; i++) {
+            float up = a[i] > 0 ? a[i] : 0, down = a[i] > 0 ? 0 : a[i];
+
+            y[i] = up + down * b[i]; /* what a branch would give, in a form that vectorises */
+        }
     }
 }
 
@@ -100,14 +104,35 @@ static const float *operand(float *buf, const void *p, nt_dtype t, int64_t at, i
     return buf;
 }
 
-/* n elements from offsets at[] on, along dimension d, whose stride in y is 1. */
-static void run_row(const binary_prim *p, void *const *arg, const int64_t at[3], const dim *d,
-                    int64_t n)
+/* Goes operand k on from row to row as along a row? */
+static bool is_even(const dim *rows, const dim *cols, int k)
+{
+    return rows->stride[k] == cols->size * cols->stride[k];
+}
+
+/* `height` rows of operand k one after the other, each of `n` elements, as one dense row. */
+static const float *tile(float *buf, const binary_prim *p, void *const *arg, int k, int64_t at,
+                         const dim *rows, const dim *cols, int64_t height, int64_t n)
+{
+    const float *first;
+
+    if (height == 1 || is_even(rows, cols, k))
+        return operand(buf, arg[k], p->dtype[k], at, cols->stride[k], height * n);
+    first = operand(buf, arg[k], p->dtype[k], at, cols->stride[k], n);
+    for (int64_t i = first == buf; i < height; i++)
+        memcpy(buf + i * n, first, (size_t)n * sizeof *buf);
+    return buf;
+}
+
+/* `height` rows of n elements from offsets at[] on; in y they lie one after the other. */
+static void run_rows(const binary_prim *p, void *const *arg, const int64_t at[3],
+                     const dim *rows, const dim *cols, int64_t height, int64_t n)
 {
     float a_buf[BLAS_TILE], b_buf[BLAS_TILE], y_buf[BLAS_TILE];
-    const float *a = operand(a_buf, arg[A], p->dtype[A], at[A], d->stride[A], n);
-    const float *b = operand(b_buf, arg[B], p->dtype[B], at[B], d->stride[B], n);
+    const float *a = tile(a_buf, p, arg, A, at[A], rows, cols, height, n);
+    const float *b = tile(b_buf, p, arg, B, at[B], rows, cols, height, n);
 
+    n *= height;
     if (p->dtype[Y] == NT_F32) {
         row(p->kind, (float *)arg[Y] + at[Y], a, b, n);
         return;
@@ -122,10 +147,18 @@ static void move(int64_t at[3], const dim *d, int64_t steps)
         at[k] += steps * d->stride[k];
 }
 
+/* Can several rows be computed as one: each operand is dense, or repeats a row? */
+static bool joins_rows(const dim *rows, const dim *cols)
+{
+    return is_even(rows, cols, Y) && (is_even(rows, cols, A) || rows->stride[A] == 0) &&
+           (is_even(rows, cols, B) || rows->stride[B] == 0);
+}
+
 /* Tiles of up to BLAS_TILE elements of the two innermost dimensions. */
 static void run_nest(const binary_prim *p, void *const *arg, const nest *t)
 {
     const dim *rows = &t->d[t->n - 2], *cols = &t->d[t->n - 1];
+    bool joins = joins_rows(rows, cols);
     int64_t width = blas_min(cols->size, BLAS_TILE), height = BLAS_TILE / width;
     int64_t across = (cols->size + width - 1) / width;
     int64_t down = (rows->size + height - 1) / height, tiles = across * down;
@@ -141,8 +174,11 @@ static void run_nest(const binary_prim *p, void *const *arg, const nest *t)
             move(at, &t->d[k], rest % t->d[k].size);
         move(at, rows, r);
         move(at, cols, c);
-        for (int64_t end = blas_min(r + height, rows->size); r < end; r++, move(at, rows, 1))
-            run_row(p, arg, at, cols, blas_min(width, cols->size - c));
+        for (int64_t n = 1, end = blas_min(r + height, rows->size); r < end; r += n) {
+            n = joins && width == cols->size ? end - r : 1;
+            run_rows(p, arg, at, rows, cols, n, blas_min(width, cols->size - c));
+            move(at, rows, n);
+        }
     }
 }
 

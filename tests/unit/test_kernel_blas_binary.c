@@ -29,10 +29,23 @@ static size_t meets(const nt_desc *x, const nt_desc *y, size_t i)
 
 static float apply(nt_binary_kind kind, float a, float b)
 {
-    return kind == NT_BIN_ADD   ? a + b
-           : kind == NT_BIN_SUB ? a - b
-           : kind == NT_BIN_MUL ? a * b
-                                : a / b;
+    switch (kind) {
+    case NT_BIN_ADD:
+        return a + b;
+    case NT_BIN_SUB:
+        return a - b;
+    case NT_BIN_MUL:
+        return a * b;
+    case NT_BIN_DIV:
+        return a / b;
+    case NT_BIN_MIN:
+        return a < b ? a : b;
+    case NT_BIN_MAX:
+        return a > b ? a : b;
+    case NT_BIN_PRELU:
+        return a > 0 ? a : a * b;
+    }
+    return NAN;
 }
 
 /* in place: y is a, which is then full-size. */
@@ -92,7 +105,7 @@ NT_TEST(operands_broadcast_in_every_format_and_type)
     nt_device *dev = portable_device(2);
 
     for (size_t i = 0; i < sizeof broadcasts / sizeof broadcasts[0]; i++)
-        for (int kind = 0; kind < 4; kind++)
+        for (int kind = 0; kind <= NT_BIN_PRELU; kind++)
             for (int v = 0; v < 8; v++) {
                 nt_dtype t = v & 1 ? NT_BF16 : NT_F32;
                 nt_desc y = shape(broadcasts[i].rank, broadcasts[i].y, t, v >> 1);

@@ -141,10 +141,23 @@ static int64_t broadcast_index(const nt_desc *y, const nt_desc *x, int64_t i)
 
 static double binary_ref(nt_binary_kind kind, double a, double b)
 {
-    return kind == NT_BIN_ADD   ? a + b
-           : kind == NT_BIN_SUB ? a - b
-           : kind == NT_BIN_MUL ? a * b
-                                : a / b;
+    switch (kind) {
+    case NT_BIN_ADD:
+        return a + b;
+    case NT_BIN_SUB:
+        return a - b;
+    case NT_BIN_MUL:
+        return a * b;
+    case NT_BIN_DIV:
+        return a / b;
+    case NT_BIN_MIN:
+        return a < b ? a : b;
+    case NT_BIN_MAX:
+        return a > b ? a : b;
+    case NT_BIN_PRELU:
+        return a > 0 ? a : a * b;
+    }
+    return NAN;
 }
 
 static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
@@ -181,7 +194,7 @@ static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
 
 static void check_kinds(nt_device *dev, const nt_desc *a, const nt_desc *b, const nt_desc *y)
 {
-    for (int k = NT_BIN_ADD; k <= NT_BIN_DIV; k++) {
+    for (int k = NT_BIN_ADD; k <= NT_BIN_PRELU; k++) {
         check_binary(dev, (nt_binary_kind)k, a, b, y);
         check_binary(dev, (nt_binary_kind)k, b, a, y);
     }
