@@ -4,6 +4,7 @@
 #include "op/adapt.h"
 #include "op/couple.h"
 #include "op/op.h"
+#include "op/pick.h"
 #include "op/util.h"
 
 #include "base/alloc.h"
@@ -42,6 +43,17 @@ typedef struct gather {
     int64_t outer, extent, inner, n;
 } gather;
 
+static nt_status check_indices(const nt_tensor *idx, int64_t extent, nt_err *e)
+{
+    for (int64_t i = 0; i < nt_tensor_count(idx); i++) {
+        int64_t k = nt_tensor_get_i64(idx, i);
+
+        if (k < -extent || k >= extent)
+            return nt_fail(e, NT_EFORMAT, "index %" PRId64 " is outside %" PRId64, k, extent);
+    }
+    return NT_OK;
+}
+
 static nt_status measure(gather *q, const nt_node *n, const nt_tensor *x, const nt_tensor *idx,
                          nt_err *e)
 {
@@ -54,13 +66,7 @@ static nt_status measure(gather *q, const nt_node *n, const nt_tensor *x, const 
         q->outer *= x->dims[i];
     for (int i = axis + 1; i < x->rank; i++)
         q->inner *= x->dims[i];
-    for (int64_t i = 0; i < q->n; i++) {
-        int64_t k = nt_tensor_get_i64(idx, i);
-
-        if (k < -q->extent || k >= q->extent)
-            NT_TRY(
-                nt_fail(e, NT_EFORMAT, "index %" PRId64 " is outside %" PRId64, k, q->extent));
-    }
+    NT_TRY(check_indices(idx, q->extent, e));
 done:
     return s;
 }
@@ -113,6 +119,50 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
         }
 done:
     return s;
+}
+
+/* A constant list of indices picks along one axis; NULL for others. */
+static nt_status plan(nt_pick **out, const nt_node *n, nt_err *e)
+{
+    const nt_tensor *idx = nt_const_in(n, 1);
+    int64_t xdims[NT_MAX_RANK], ydims[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    int axis;
+
+    *out = NULL;
+    if (!idx || idx->rank != 1 || !nt_value_shape(n->in[0], xdims) ||
+        !nt_value_shape(n->out[0], ydims) || nt_dtype_size(n->in[0]->dtype) == 0)
+        goto done;
+    NT_TRY(nt_axis(&axis, nt_node_int(n, "axis", 0), n->in[0]->rank, e));
+    NT_TRY(check_indices(idx, xdims[axis], e));
+    NT_TRY(nt_pick_new(out, n->in[0]->rank, xdims, ydims, e));
+    for (int64_t i = 0; i < ydims[axis]; i++) {
+        int64_t k = nt_tensor_get_i64(idx, i);
+
+        (*out)->map[axis][i] = k < 0 ? k + xdims[axis] : k;
+    }
+done:
+    return s;
+}
+
+static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_pick *pick;
+    nt_status s = plan(&pick, n, e);
+
+    if (s != NT_OK)
+        return s;
+    return pick ? nt_pick_lower(p, n, pick, NULL, e) : nt_lower_default(p, n, e);
+}
+
+static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_pick *pick;
+    nt_status s = plan(&pick, n, e);
+
+    if (s != NT_OK)
+        return s;
+    return pick ? nt_pick_lower_grad(p, n, pick, e) : nt_lower_grad_default(p, n, e);
 }
 
 /* Indices of rank 1 select and permute; what other ranks pick must stay. */
@@ -196,6 +246,8 @@ const nt_op nt_op_gather[] = {
      .infer = infer,
      .eval = eval,
      .grad = grad,
+     .lower = lower,
+     .lower_grad = lower_grad,
      .couple = couple,
      .adapt = adapt},
     {0},

@@ -96,21 +96,25 @@ static int64_t block(nt_format fmt)
     return fmt == NT_FMT_C8 ? 8 : fmt == NT_FMT_C16 ? 16 : 1;
 }
 
+static void push_axis(loops *l, const nt_pick *p, int a)
+{
+    push(l, p->xdims[a], p->ydims[a], is_kept(p, a) ? NULL : p->map[a]);
+}
+
 static loops loops_of(const nt_pick *p, nt_format fmt)
 {
     loops l = {.unit = block(fmt)};
 
-    if (fmt == NT_FMT_NHWC)
-        l.unit = p->xdims[1];
     for (int a = 0; a < p->rank; a++) {
-        bool channels = a == 1 && fmt != NT_FMT_PLAIN;
-        int64_t blocks = channels ? (p->xdims[1] + block(fmt) - 1) / block(fmt) : 0;
+        int64_t blocks = (p->xdims[a] + l.unit - 1) / l.unit;
 
-        if (channels && fmt != NT_FMT_NHWC)
+        if (a != 1 || fmt == NT_FMT_PLAIN)
+            push_axis(&l, p, a);
+        else if (fmt != NT_FMT_NHWC)
             push(&l, blocks, blocks, NULL);
-        else if (!channels)
-            push(&l, p->xdims[a], p->ydims[a], is_kept(p, a) ? NULL : p->map[a]);
     }
+    if (fmt == NT_FMT_NHWC)
+        push_axis(&l, p, 1);
     finish(&l);
     return l;
 }
@@ -294,7 +298,7 @@ static nt_status run_grad_step(void *ctx, void *const *arg, nt_err *e)
  */
 static bool fits(const nt_pick *p, const nt_desc *d, bool zero_fill)
 {
-    if (d->fmt == NT_FMT_PLAIN)
+    if (d->fmt == NT_FMT_PLAIN || d->fmt == NT_FMT_NHWC)
         return true;
     return is_kept(p, 1) && (zero_fill || p->xdims[1] % block(d->fmt) == 0);
 }

@@ -26,8 +26,8 @@ void nt_pick_run(const nt_pick *p, void *y, const void *x, const void *fill, siz
 /* dx = the sum of the dy that were picked from it. */
 void nt_pick_grad(const nt_pick *p, float *dx, const float *dy);
 
-/* The planned forms, in whatever format the operands lie if all channels are kept as they are.
- * pick is taken. fill: one element of any type; NULL: zero. */
+/* The planned forms, in whatever format the operands lie; PLAIN, if it is blocked and channels
+ * change. pick is taken. fill: one element of any type; NULL: zero. */
 nt_status nt_pick_lower(nt_program *p, const nt_node *n, nt_pick *pick, const nt_tensor *fill,
                         nt_err *e) NT_MUST_CHECK;
 nt_status nt_pick_lower_grad(nt_program *p, const nt_node *n, nt_pick *pick,

@@ -6,6 +6,7 @@
 #include "kernel/eltwise.h"
 #include "op/program_int.h"
 
+#include <assert.h>
 #include <string.h>
 
 nt_status nt_program_new(nt_program **out, const nt_graph *g, nt_device *dev, nt_err *e)
@@ -250,6 +251,15 @@ nt_status nt_program_view(nt_program *p, nt_tid t, int rank, const int64_t *dims
     memset(v.d.dims, 0, sizeof v.d.dims);
     memcpy(v.d.dims, dims, (size_t)rank * sizeof *dims);
     v.d.fmt = NT_FMT_PLAIN;
+    return add_tensor(p, &v, out, e);
+}
+
+nt_status nt_program_relabel(nt_program *p, nt_tid t, const nt_desc *d, nt_tid *out, nt_err *e)
+{
+    nt_ptensor v = p->t[t];
+
+    assert(nt_desc_bytes(d) == nt_desc_bytes(&v.d));
+    v.d = *d;
     return add_tensor(p, &v, out, e);
 }
 

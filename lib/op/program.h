@@ -55,6 +55,10 @@ nt_desc nt_program_desc_of(const nt_value *v, nt_format fmt, nt_dtype dtype);
 /* The same memory under other dims, PLAIN only (Reshape and friends): no step, no copy. */
 nt_status nt_program_view(nt_program *p, nt_tid t, int rank, const int64_t *dims, nt_tid *out,
                           nt_err *e) NT_MUST_CHECK;
+/* The same memory read as d, of as many bytes: PLAIN extents [n][h][w][c] are NHWC ones of
+ * [n][c][h][w]. */
+nt_status nt_program_relabel(nt_program *p, nt_tid t, const nt_desc *d, nt_tid *out,
+                             nt_err *e) NT_MUST_CHECK;
 /* A BN running statistic or other constant that training steps update: read and written. */
 nt_status nt_program_state(nt_program *p, const nt_value *v, nt_tid *out, nt_err *e) NT_MUST_CHECK;
 

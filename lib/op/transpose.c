@@ -103,14 +103,143 @@ static bool is_view(const nt_node *n)
     return true;
 }
 
+/* ---- planned forms */
+#define PARALLEL_BYTES (1 << 17)
+
+typedef struct permute_ctx {
+    int rank, split; /* the first `split` axes are shared out among threads */
+    int64_t dims[NT_MAX_RANK], ys[NT_MAX_RANK], xs[NT_MAX_RANK];
+    size_t size;
+} permute_ctx;
+
+static nt_status run_permute(void *ctx, void *const *arg, nt_err *e)
+{
+    const permute_ctx *c = ctx;
+    int64_t parts = 1, total = 1;
+
+    (void)e;
+    for (int i = 0; i < c->rank; i++) {
+        parts *= i < c->split ? c->dims[i] : 1;
+        total *= c->dims[i];
+    }
+#pragma omp parallel for if ((size_t)total * c->size > PARALLEL_BYTES)
+    for (int64_t k = 0; k < parts; k++) {
+        int64_t y = 0, x = 0, rest = k;
+
+        for (int i = c->split - 1; i >= 0; i--) {
+            y += rest % c->dims[i] * c->ys[i];
+            x += rest % c->dims[i] * c->xs[i];
+            rest /= c->dims[i];
+        }
+        nt_copy_strided((char *)arg[1] + y * (int64_t)c->size, c->ys + c->split,
+                        (const char *)arg[0] + x * (int64_t)c->size, c->xs + c->split,
+                        c->rank - c->split, c->dims + c->split, c->size);
+    }
+    return NT_OK;
+}
+
+static nt_status add_permute(nt_program *p, const nt_node *n, nt_tid x, const int *perm,
+                             const nt_desc *d, nt_tid *y, nt_err *e)
+{
+    permute_ctx *c = nt_program_alloc(p, 1, sizeof *c);
+    nt_step_desc step = {.node = n,
+                         .what = "transpose",
+                         .fn = run_permute,
+                         .ctx = c,
+                         .writes = {false, true},
+                         .n_args = 2};
+    int64_t own[NT_MAX_RANK];
+    nt_status s = NT_OK;
+
+    if (!c)
+        NT_TRY(nt_fail_nomem(e));
+    c->rank = d->rank;
+    c->split = d->rank > 3 ? 2 : d->rank > 2;
+    c->size = nt_dtype_size(d->dtype);
+    nt_strides(c->ys, d->rank, d->dims);
+    nt_strides(own, d->rank, nt_program_desc(p, x)->dims);
+    for (int i = 0; i < d->rank; i++) {
+        c->dims[i] = d->dims[i];
+        c->xs[i] = own[perm[i]];
+    }
+    NT_TRY(nt_program_temp(p, d, y, e));
+    step.arg[0] = x;
+    step.arg[1] = *y;
+    NT_TRY(nt_program_step(p, &step, e));
+done:
+    return s;
+}
+
+/* Channels of an image go last (from: 1) or come second again (from: last). */
+static bool moves_channels(const int *perm, int rank, bool last)
+{
+    for (int i = 1; i < rank; i++) {
+        int to = last ? (i == rank - 1 ? 1 : i + 1) : (i == 1 ? rank - 1 : i - 1);
+
+        if (perm[i] != to)
+            return false;
+    }
+    return rank >= 3 && rank <= 5 && perm[0] == 0;
+}
+
+/* t, whose axes are permuted to those of v. Images with their channels last are a format of
+ * their own, so that one reorder, or none at all, does it. */
+static nt_status permute(nt_program *p, const nt_node *n, nt_tid t, const int *perm,
+                         const nt_value *v, nt_tid *out, nt_err *e)
+{
+    nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, nt_program_desc(p, t)->dtype);
+    bool last = moves_channels(perm, v->rank, true);
+    bool image = v->dtype == NT_F32 && (last || moves_channels(perm, v->rank, false));
+    nt_status s = NT_OK;
+
+    NT_TRY(
+        nt_program_as(p, t, image && last ? NT_FMT_NHWC : NT_FMT_PLAIN, NT_UNDEFINED, &t, e));
+    if (image && !last)
+        d.fmt = NT_FMT_NHWC;
+    if (image)
+        NT_TRY(nt_program_relabel(p, t, &d, out, e));
+    else
+        NT_TRY(add_permute(p, n, t, perm, &d, out, e));
+done:
+    return s;
+}
+
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
-    return is_view(n) ? nt_view_lower(p, n, e) : nt_lower_default(p, n, e);
+    int perm[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    nt_tid x, y;
+
+    if (is_view(n))
+        return nt_view_lower(p, n, e);
+    if (nt_dtype_size(n->in[0]->dtype) == 0)
+        return nt_lower_default(p, n, e);
+    NT_TRY(permutation(perm, n, n->in[0]->rank, e));
+    NT_TRY(nt_program_value(p, n->in[0], &x, e));
+    NT_TRY(permute(p, n, x, perm, n->out[0], &y, e));
+    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+done:
+    return s;
 }
 
 static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
-    return is_view(n) ? nt_view_lower_grad(p, n, e) : nt_lower_grad_default(p, n, e);
+    int perm[NT_MAX_RANK], back[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    nt_tid dy, dx;
+
+    if (is_view(n))
+        return nt_view_lower_grad(p, n, e);
+    NT_TRY(permutation(perm, n, n->in[0]->rank, e));
+    for (int i = 0; i < n->in[0]->rank; i++)
+        back[perm[i]] = i;
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &dy, e));
+    if (dy < 0 || !nt_program_needs_grad(p, n->in[0]))
+        goto done;
+    NT_TRY(permute(p, n, dy, back, n->in[0], &dx, e));
+    NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
+done:
+    return s;
 }
 
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)

@@ -90,6 +90,37 @@ static nt_value *pad(net *t, const char *name, nt_value *x, const char *mode)
     return n->out[0];
 }
 
+static nt_value *transpose(net *t, const char *name, nt_value *x, int n, const int64_t *perm)
+{
+    nt_node *q = NODE(t, "Transpose", name, x);
+
+    assert_ok(nt_node_set_ints(t->g, q, "perm", perm, (size_t)n, e));
+    return q->out[0];
+}
+
+static nt_value *shuffled(net *t, const char *name, nt_value *x)
+{
+    nt_value *order = ints(t, DIMS(3, 1, 4, 2, 0));
+
+    return set_axis(t, NODE(t, "Gather", name, x, order), 1);
+}
+
+/* Images with their channels last, and channels in another order, between convolutions. */
+static net build_orders(int64_t c)
+{
+    net t = start(13);
+    nt_value *x = conv(&t, "a", input(&t, "x", DIMS(2, 3, 3, 4)), 3, c, 1);
+
+    x = transpose(&t, "last", x, DIMS(0, 2, 3, 1));
+    x = NODE(&t, "Mul", "scaled", x, weight(&t, "scale", DIMS(c)))->out[0];
+    x = transpose(&t, "first", x, DIMS(0, 3, 1, 2));
+    x = conv(&t, "b", shuffled(&t, "shuffle", x), 5, 16, 1);
+    x = conv(&t, "c", transpose(&t, "turned", x, DIMS(0, 1, 3, 2)), 16, 16, 1);
+    complete(&t, gemm(&t, "fc", reduce_mean(&t, "pool", x, false), 16, 3));
+    randomise(&t);
+    return t;
+}
+
 /* What changes the plane of an image between two convolutions of c and 16 c channels. */
 static net build_planes(int64_t c)
 {
@@ -258,6 +289,12 @@ NT_TEST(planes_change_in_blocks_of_channels)
 NT_TEST(planes_change_beside_unfilled_blocks)
 {
     check(build_planes(5), 9);
+}
+
+NT_TEST(channels_change_places)
+{
+    check(build_orders(5), 5);
+    check(build_orders(16), 5);
 }
 
 NT_TEST_MAIN

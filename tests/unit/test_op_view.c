@@ -72,6 +72,14 @@ NT_TEST(transpose_by_hand_and_in_plans)
     check_op(&(op_case){
         .op = "Transpose", .in = {IN(2, 3, 4, 2)}, .attr = {INTS("perm", 0, 3, 1, 2)}});
     check_op(&(op_case){
+        .op = "Transpose", .in = {IN(2, 3, 4, 2)}, .attr = {INTS("perm", 0, 2, 3, 1)}});
+    check_op(
+        &(op_case){.op = "Transpose", .in = {IN(2, 3, 4)}, .attr = {INTS("perm", 0, 2, 1)}});
+    check_op(&(op_case){
+        .op = "Transpose", .in = {IN(2, 3, 4, 2, 2)}, .attr = {INTS("perm", 2, 0, 3, 1, 4)}});
+    check_op(&(op_case){
+        .op = "Transpose", .in = {IN(2, 3, 2, 2, 2)}, .attr = {INTS("perm", 0, 2, 3, 4, 1)}});
+    check_op(&(op_case){
         .op = "Transpose", .in = {IN(2, 3, 1, 1)}, .attr = {INTS("perm", 0, 2, 3, 1)}});
     assert_refused(
         (&(op_case){.op = "Transpose", .in = {IN(2, 3)}, .attr = {INTS("perm", 0, 0)}}),
