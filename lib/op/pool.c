@@ -43,6 +43,11 @@ static bool wants_indices(const nt_node *n)
     return n->n_out > 1 && n->out[1] && (n->out[1]->n_uses || n->out[1]->is_output);
 }
 
+static double element(const nt_tensor *x, int64_t i)
+{
+    return x->dtype == NT_F32 ? ((const float *)x->data)[i] : nt_tensor_get(x, i);
+}
+
 /* The tap with the largest element, the first of equal ones, as an offset within the plane. */
 static int64_t find_max(const nt_taps *t, const nt_tensor *x, int64_t first, int64_t o)
 {
@@ -51,7 +56,7 @@ static int64_t find_max(const nt_taps *t, const nt_tensor *x, int64_t first, int
 
     for (int64_t r = 0; r < t->n_ker; r++) {
         int64_t at = nt_taps_at(t, o, r);
-        double v = at >= 0 ? nt_tensor_get(x, first + at) : 0;
+        double v = at >= 0 ? element(x, first + at) : 0;
 
         if (at >= 0 && (found < 0 || v > max)) {
             max = v;
@@ -91,7 +96,7 @@ static double average(nt_pool_kind kind, const nt_taps *t, const nt_tensor *x, i
     for (int64_t r = 0; r < t->n_ker; r++) {
         int64_t at = nt_taps_at(t, o, r);
 
-        sum += at >= 0 ? nt_tensor_get(x, first + at) : 0;
+        sum += at >= 0 ? element(x, first + at) : 0;
     }
     return count ? sum / (double)count : 0;
 }

@@ -250,6 +250,31 @@ NT_TEST(max_unpool_puts_back_what_max_pool_took)
         "[A,2,?,6]");
 }
 
+NT_TEST(max_unpool_follows_its_input_with_its_shape)
+{
+    op_coupled o = op_couple(
+        &(op_case){.op = "MaxUnpool",
+                   .in = {IN(1, 3, 2, 2),
+                          {.kind = OC_IN, .dtype = NT_I64, .rank = 4, .dims = {1, 3, 2, 2}},
+                          I64(1, 3, 5, 4)},
+                   .attr = {INTS("kernel_shape", 2, 2), INTS("strides", 2, 2)}});
+    bool *removed = nt_calloc((size_t)nt_coupling_n_classes(o.c), sizeof *removed);
+    nt_node *n = o.g->nodes[0];
+    nt_kept *k = NULL;
+
+    assert_non_null(removed);
+    assert_tied(&o, "in0", 1, 2, "out0", 1, 2);
+    assert_tied(&o, "in0", 1, 2, "in1", 1, 2);
+    removed[op_class(&o, "in0", 1, 1)] = true;
+    assert_ok(nt_kept_new(&k, o.c, removed, e));
+    assert_ok(n->op->adapt(k, o.g, n, e));
+    assert_int_equal(nt_tensor_get_i64(n->in[2]->data, 1), 2);
+    assert_int_equal(nt_tensor_get_i64(n->in[2]->data, 2), 5);
+    nt_kept_free(k);
+    nt_free(removed);
+    op_coupled_release(&o);
+}
+
 NT_TEST(pools_tie_channels_through)
 {
     op_coupled o = op_couple(&(op_case){.op = "GlobalAveragePool", .in = {IN(1, 3, 4, 4)}});
