@@ -110,6 +110,7 @@ static bool add_comparison(cJSON *j, const nt_eval_result *r, const nt_eval_resu
 
 static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
 {
+    char tuning[512];
     nt_status s = NT_OK;
     nt_eval_opts eo = {.batch_size = c->batch_size,
                        .workers = c->threads > 1 ? (int)c->threads - 1 : 1,
@@ -142,6 +143,8 @@ done:
     nt_eval_result_release(&ref);
     nt_split_free(split);
     nt_dataset_free(data);
+    if (nt_device_tuning(dev, tuning, sizeof tuning))
+        nt_cli_note(c, "%s", tuning);
     nt_device_free(dev);
     nt_free(names);
     return s;

@@ -38,10 +38,13 @@ typedef struct job {
 
 static void job_release(job *j)
 {
+    char tuning[512];
     nt_trainer_free(j->trainer);
     nt_split_free(j->eval);
     nt_split_free(j->train);
     nt_dataset_free(j->data);
+    if (nt_device_tuning(j->dev, tuning, sizeof tuning))
+        nt_cli_note(j->c, "%s", tuning);
     nt_device_free(j->dev);
     nt_model_free(j->teacher);
     nt_model_free(j->m);
@@ -215,6 +218,7 @@ done:
 /* The history record: what does not change the result (checkpointing) is left out. */
 static nt_status make_record(cJSON **out, const job *j, nt_err *e)
 {
+    char tuning[512];
     nt_status s = NT_OK;
     cJSON *r = nt_cli_record(j->c),
           *inputs = r != NULL ? nt_json_add_object(r, "inputs") : NULL;
@@ -233,6 +237,8 @@ static nt_status make_record(cJSON **out, const job *j, nt_err *e)
     if (!nt_json_add_str(inputs, "data", digest) ||
         (j->teacher != NULL &&
          !nt_json_add_str(inputs, "teacher", nt_model_digest(j->teacher))) ||
+        (nt_device_tuning(j->dev, tuning, sizeof tuning) &&
+         !nt_json_add_str(inputs, "kernels", "tuned")) ||
         (j->config != NULL && !nt_json_add_str(inputs, "config", j->config_digest.text)))
         NT_TRY(nt_fail_nomem(e));
     *out = r;

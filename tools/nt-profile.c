@@ -69,6 +69,7 @@ done:
 
 static nt_status run(nt_cli *c, options *o, nt_err *e)
 {
+    char tuning[512];
     nt_status s = NT_OK;
     nt_device *dev = NULL;
     nt_dataset *data = NULL;
@@ -101,6 +102,8 @@ done:
     nt_profile_free(q);
     nt_split_free(split);
     nt_dataset_free(data);
+    if (nt_device_tuning(dev, tuning, sizeof tuning))
+        nt_cli_note(c, "%s", tuning);
     nt_device_free(dev);
     return s;
 }

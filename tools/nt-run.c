@@ -104,6 +104,7 @@ done:
 
 static nt_status run(nt_cli *c, const options *o, nt_err *e)
 {
+    char tuning[512];
     nt_status s = NT_OK;
     nt_device *dev = NULL;
     nt_model *m = NULL;
@@ -120,6 +121,8 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
 done:
     nt_session_free(r);
     nt_model_free(m);
+    if (nt_device_tuning(dev, tuning, sizeof tuning))
+        nt_cli_note(c, "%s", tuning);
     nt_device_free(dev);
     return s;
 }

@@ -64,13 +64,13 @@ static nt_status bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
 }
 
 /* d with the algorithm to try first. */
-static nt_conv_desc decided(const nt_device *dev, const nt_conv_desc *d, nt_pass pass)
+static nt_status choose(nt_conv_desc *chosen, nt_device *dev, const nt_conv_desc *d,
+                        nt_pass pass, bool training, nt_err *e)
 {
-    nt_conv_desc chosen = *d;
-
-    if (d->algo == NT_ALGO_AUTO && NT_USE_DNN(dev))
-        chosen.algo = nt_choose_by_rule(dev, d, pass);
-    return chosen;
+    *chosen = *d;
+    if (d->algo != NT_ALGO_AUTO || !NT_USE_DNN(dev))
+        return NT_OK;
+    return nt_choose(&chosen->algo, dev, d, pass, training, e);
 }
 
 /* ... and may the direct one follow? */
@@ -82,39 +82,48 @@ static bool goes_on(nt_status s, const nt_conv_desc *asked, const nt_conv_desc *
 nt_status nt_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                           bool training, nt_err *e)
 {
-    nt_conv_desc chosen = decided(dev, d, NT_PASS_FORWARD);
-    nt_status s = fwd_new(out, dev, &chosen, training, e);
+    nt_conv_desc chosen;
+    nt_status s = NT_OK;
 
+    NT_TRY(choose(&chosen, dev, d, NT_PASS_FORWARD, training, e));
+    s = fwd_new(out, dev, &chosen, training, e);
     if (goes_on(s, d, &chosen)) {
         chosen.algo = NT_ALGO_DIRECT;
         s = fwd_new(out, dev, &chosen, training, e);
     }
+done:
     return s;
 }
 
 nt_status nt_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
                                nt_err *e)
 {
-    nt_conv_desc chosen = decided(dev, d, NT_PASS_BWD_DATA);
-    nt_status s = bwd_data_new(out, dev, &chosen, e);
+    nt_conv_desc chosen;
+    nt_status s = NT_OK;
 
+    NT_TRY(choose(&chosen, dev, d, NT_PASS_BWD_DATA, true, e));
+    s = bwd_data_new(out, dev, &chosen, e);
     if (goes_on(s, d, &chosen)) {
         chosen.algo = NT_ALGO_DIRECT;
         s = bwd_data_new(out, dev, &chosen, e);
     }
+done:
     return s;
 }
 
 nt_status nt_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
                                   const nt_conv_desc *d, nt_err *e)
 {
-    nt_conv_desc chosen = decided(dev, d, NT_PASS_BWD_WEIGHTS);
-    nt_status s = bwd_weights_new(out, dev, &chosen, e);
+    nt_conv_desc chosen;
+    nt_status s = NT_OK;
 
+    NT_TRY(choose(&chosen, dev, d, NT_PASS_BWD_WEIGHTS, true, e));
+    s = bwd_weights_new(out, dev, &chosen, e);
     if (goes_on(s, d, &chosen)) {
         chosen.algo = NT_ALGO_DIRECT;
         s = bwd_weights_new(out, dev, &chosen, e);
     }
+done:
     return s;
 }
 

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* conv.h - convolution in 1 to 3 dimensions, grouped and dilated: forward and both backwards. */
+/* conv.h - convolution in 1 to 3 dimensions, grouped and dilated: forward and both backwards.
+ */
 #ifndef NT_KERNEL_CONV_H
 #define NT_KERNEL_CONV_H
 
 #include "kernel/prim.h"
 
 typedef enum nt_algo {
-    NT_ALGO_AUTO,     /* by the rule of choose.h */
+    NT_ALGO_AUTO, /* by the rule of choose.h */
     NT_ALGO_DIRECT,
     NT_ALGO_WINOGRAD, /* 3x3, stride 1; fp32, and on some CPUs bf16 */
     NT_ALGO_GEMM      /* im2col and a matrix product */
 } nt_algo;
 
 /*
- * y[n][k][o] = post(b[k] + sum over c', r of x[n][c'][o*stride + r*dil - lo] * w[k][c'][r]) with
- * c' over the c/g channels of k's group (ONNX Conv-11; cross-correlation, zero padding).
+ * y[n][k][o] = post(b[k] + sum over c', r of x[n][c'][o*stride + r*dil - lo] * w[k][c'][r])
+ * with c' over the c/g channels of k's group (ONNX Conv-11; cross-correlation, zero padding).
  */
 typedef struct nt_conv_desc {
     int sp; /* spatial dimensions, 1 to 3; the arrays below have that many entries */
@@ -24,9 +25,9 @@ typedef struct nt_conv_desc {
     bool bias;         /* always fp32 */
     nt_post post[NT_POST_MAX];
     int n_post;
-    nt_format src_fmt, dst_fmt; /* NT_FMT_ANY: the kernel chooses */
-    nt_format src_like, dst_like; /* how the neighbours lie, for kernels to which any layout is as
-                                     good; NT_FMT_PLAIN: not known */
+    nt_format src_fmt, dst_fmt;   /* NT_FMT_ANY: the kernel chooses */
+    nt_format src_like, dst_like; /* how the neighbours lie, for kernels to which any layout is
+                                     as good; NT_FMT_PLAIN: not known */
     nt_algo algo;
 } nt_conv_desc;
 
@@ -39,11 +40,12 @@ typedef struct nt_conv_fwd {
 } nt_conv_fwd;
 
 /* training: pick an implementation whose backward passes fit (forward_training). */
-nt_status nt_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d, bool training,
-                          nt_err *e) NT_MUST_CHECK;
+nt_status nt_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
+                          bool training, nt_err *e) NT_MUST_CHECK;
 void nt_conv_fwd_release(nt_conv_fwd *c);
 
-/* Backward by data. run args: dy, packed weights, dx. Here d->src is dx's type and d->dst dy's. */
+/* Backward by data. run args: dy, packed weights, dx. Here d->src is dx's type and d->dst dy's.
+ */
 typedef struct nt_conv_bwd_data {
     nt_prim *run;
     nt_prim *pack;
@@ -63,8 +65,8 @@ typedef struct nt_conv_bwd_weights {
     nt_format src_fmt, dst_fmt; /* of x and dy */
 } nt_conv_bwd_weights;
 
-nt_status nt_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev, const nt_conv_desc *d,
-                                  nt_err *e) NT_MUST_CHECK;
+nt_status nt_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
+                                  const nt_conv_desc *d, nt_err *e) NT_MUST_CHECK;
 void nt_conv_bwd_weights_release(nt_conv_bwd_weights *c);
 
 #endif

@@ -2,6 +2,7 @@
 #include "kernel/prim.h"
 
 #include "base/alloc.h"
+#include "kernel/choose.h"
 #include "kernel/internal.h"
 
 #include <cblas.h>
@@ -59,6 +60,7 @@ nt_status nt_device_new(nt_device **out, int threads, nt_err *e)
         NT_TRY(dnn_device_open(d, e));
     else
         describe_openblas(d);
+    NT_TRY(nt_tuning_open(d, e));
     *out = d;
     d = NULL;
 done:
@@ -70,6 +72,7 @@ void nt_device_free(nt_device *d)
 {
     if (!d)
         return;
+    nt_tuning_close(d);
     if (NT_USE_DNN(d))
         dnn_device_close(d);
     nt_free(d);

@@ -23,11 +23,19 @@
 #define NT_WITH_ONEDNN 1
 #endif
 
+/* What choose.h remembers of tuning. */
+typedef struct nt_tuning {
+    struct nt_choices *choices; /* NULL: off */
+    bool read_only;
+    int timed, remembered;
+} nt_tuning;
+
 struct nt_device {
     nt_backend backend;
     int threads;
     bool bf16, amx;        /* computed natively; in tiles */
     void *engine, *stream; /* oneDNN's; NULL under OpenBLAS */
+    nt_tuning tuning;
     char text[96];
 };
 

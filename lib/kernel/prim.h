@@ -24,7 +24,7 @@ typedef enum nt_backend { NT_BACKEND_ONEDNN, NT_BACKEND_OPENBLAS } nt_backend;
 typedef struct nt_device nt_device;
 
 /* NT_BACKEND=onednn|openblas in the environment forces one; a backend that is not built in is
- * NT_EUNSUPPORTED. Sets the OpenMP and OpenBLAS thread counts. */
+ * NT_EUNSUPPORTED. NT_TUNE and NT_CACHE: see choose.h. Sets the OpenMP and OpenBLAS thread counts. */
 nt_status nt_device_new(nt_device **out, int threads, nt_err *e) NT_MUST_CHECK;
 void nt_device_free(nt_device *d);
 nt_backend nt_device_backend(const nt_device *d);
@@ -33,6 +33,9 @@ int nt_device_threads(const nt_device *d);
 bool nt_device_has_bf16(const nt_device *d);
 /* "oneDNN 2.6.3 avx512_core_bf16", for reports and the cache key of timings; borrowed. */
 const char *nt_device_text(const nt_device *d);
+/* "kernels: 12 timed, 40 remembered, in FILE" (and what went wrong with it), written to buf; NULL
+ * without tuning or device. */
+const char *nt_device_tuning(const nt_device *d, char *buf, size_t n);
 
 /*
  * How a logical [n][c][spatial...] tensor lies in memory. PLAIN is row-major. NHWC has channels

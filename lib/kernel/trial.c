@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/trial.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 7, MAX_CANDIDATES = 4 };
+
+/* Some pass of a convolution, made, with the memory it runs in. */
+typedef struct contender {
+    nt_prim *run, *pack, *copy[2]; /* copy: reorders of x and of y, or NULL */
+    size_t packed_bytes;
+    nt_format src_fmt, dst_fmt;
+    char *x, *y, *other, *packed, *plain, *scratch;
+    double ms[ROUNDS];
+    int n;
+} contender;
+
+static void release(contender *c)
+{
+    char *const memory[] = {c->x, c->y, c->other, c->packed, c->plain, c->scratch};
+
+    nt_prim_free(c->run);
+    nt_prim_free(c->pack);
+    nt_prim_free(c->copy[0]);
+    nt_prim_free(c->copy[1]);
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
+        nt_free(memory[i]);
+    *c = (contender){0};
+}
+
+static nt_desc tensor(const nt_conv_desc *d, int64_t c, const int64_t *extent, nt_dtype t,
+                      nt_format f)
+{
+    nt_desc x = {.dtype = t, .rank = d->sp + 2, .dims = {d->n, c}, .fmt = f};
+
+    for (int i = 0; i < d->sp; i++)
+        x.dims[2 + i] = extent[i];
+    return x;
+}
+
+static nt_status make_prims(contender *c, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
+                            bool training, nt_err *e)
+{
+    nt_conv_fwd f = {0};
+    nt_conv_bwd_data b = {0};
+    nt_conv_bwd_weights w = {0};
+    nt_status s = NT_OK;
+
+    if (pass == NT_PASS_FORWARD) {
+        NT_TRY(nt_conv_fwd_new(&f, dev, d, training, e));
+        *c = (contender){.run = f.run, .pack = f.pack, .packed_bytes = f.packed_bytes};
+        c->src_fmt = f.src_fmt;
+        c->dst_fmt = f.dst_fmt;
+    } else if (pass == NT_PASS_BWD_DATA) {
+        NT_TRY(nt_conv_bwd_data_new(&b, dev, d, e));
+        *c = (contender){.run = b.run, .pack = b.pack, .packed_bytes = b.packed_bytes};
+        c->src_fmt = b.src_fmt;
+        c->dst_fmt = b.dst_fmt;
+    } else {
+        NT_TRY(nt_conv_bwd_weights_new(&w, dev, d, e));
+        *c = (contender){.run = w.run, .pack = w.unpack, .packed_bytes = w.packed_bytes};
+        c->src_fmt = w.src_fmt;
+        c->dst_fmt = w.dst_fmt;
+    }
+done:
+    return s;
+}
+
+/* The reorder of an input that lies otherwise; none where that is not known. */
+static nt_status make_copy(nt_prim **out, nt_device *dev, nt_desc x, nt_format like, nt_err *e)
+{
+    nt_desc from = x;
+
+    from.fmt = like;
+    if (like == NT_FMT_PLAIN || like == NT_FMT_ANY || like == x.fmt)
+        return NT_OK;
+    return nt_reorder_new(out, dev, &from, &x, e);
+}
+
+/* Touched, and no number that a CPU is slow with. */
+static nt_status make_memory(char **out, size_t bytes, nt_err *e)
+{
+    *out = nt_alloc(bytes + 1, 1);
+    if (!*out)
+        return nt_fail_nomem(e);
+    memset(*out, 0x3c, bytes);
+    return NT_OK;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static nt_status enter(contender *c, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
+                       bool training, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_desc x, y;
+    size_t scratch, weights = (size_t)(d->k * d->c / d->g) * sizeof(float);
+
+    NT_TRY(make_prims(c, dev, d, pass, training, e));
+    x = tensor(d, d->c, d->in, d->src, c->src_fmt);
+    y = tensor(d, d->k, d->out, d->dst, c->dst_fmt);
+    if (pass != NT_PASS_BWD_DATA)
+        NT_TRY(make_copy(&c->copy[0], dev, x, d->src_like, e));
+    if (pass != NT_PASS_FORWARD)
+        NT_TRY(make_copy(&c->copy[1], dev, y, d->dst_like, e));
+    for (int i = 0; i < d->sp; i++)
+        weights *= (size_t)d->ker[i];
+    scratch = most(nt_prim_scratch(c->run), c->pack ? nt_prim_scratch(c->pack) : 0);
+    for (int i = 0; i < 2; i++)
+        scratch = most(scratch, c->copy[i] ? nt_prim_scratch(c->copy[i]) : 0);
+    NT_TRY(make_memory(&c->x, nt_desc_bytes(&x), e));
+    NT_TRY(make_memory(&c->y, nt_desc_bytes(&y), e));
+    NT_TRY(make_memory(&c->other, 2 * most(nt_desc_bytes(&x), nt_desc_bytes(&y)), e));
+    NT_TRY(make_memory(&c->packed, c->packed_bytes, e));
+    NT_TRY(make_memory(&c->plain, most(weights, (size_t)d->k * sizeof(float)), e));
+    NT_TRY(make_memory(&c->scratch, scratch, e));
+done:
+    return s;
+}
+
+/* One round. `plain` stands for the weights and for the bias. */
+static nt_status run_once(contender *c, const nt_conv_desc *d, nt_pass pass, bool training,
+                          double *ms, nt_err *e)
+{
+    void *bias = d->bias ? c->plain : NULL;
+    void *forward[4] = {c->x, c->packed, bias, c->y}, *data[3] = {c->y, c->packed, c->x};
+    void *gradient[4] = {c->x, c->y, c->packed, bias};
+    void *pack[2] = {c->plain, c->packed}, *unpack[2] = {c->packed, c->plain};
+    void *copy[2][2] = {{c->other, c->x}, {c->other, c->y}};
+    nt_status s = NT_OK;
+    double from = nt_clock_ms();
+
+    for (int i = 0; i < 2; i++)
+        if (c->copy[i])
+            NT_TRY(nt_prim_run(c->copy[i], copy[i], c->scratch, e));
+    if (training && c->pack && pass != NT_PASS_BWD_WEIGHTS)
+        NT_TRY(nt_prim_run(c->pack, pack, c->scratch, e));
+    NT_TRY(nt_prim_run(c->run,
+                       pass == NT_PASS_FORWARD    ? forward
+                       : pass == NT_PASS_BWD_DATA ? data
+                                                  : gradient,
+                       c->scratch, e));
+    if (c->pack && pass == NT_PASS_BWD_WEIGHTS)
+        NT_TRY(nt_prim_run(c->pack, unpack, c->scratch, e));
+    *ms = nt_clock_ms() - from;
+done:
+    return s;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(contender *c)
+{
+    qsort(c->ms, (size_t)c->n, sizeof *c->ms, by_size);
+    return c->ms[c->n / 2];
+}
+
+static nt_status race(contender *c, int n, const nt_conv_desc *d, nt_pass pass, bool training,
+                      nt_err *e)
+{
+    nt_status s = NT_OK;
+    double warm, fastest = -1;
+
+    for (int i = 0; i < n; i++) {
+        if (!c[i].run)
+            continue;
+        NT_TRY(run_once(&c[i], d, pass, training, &warm, e));
+        NT_TRY(run_once(&c[i], d, pass, training, &c[i].ms[0], e));
+        c[i].n = 1;
+        if (fastest < 0 || c[i].ms[0] < fastest)
+            fastest = c[i].ms[0];
+    }
+    for (int r = 1; r < ROUNDS; r++)
+        for (int i = 0; i < n; i++)
+            if (c[i].n && c[i].ms[0] <= 3 * fastest)
+                NT_TRY(run_once(&c[i], d, pass, training, &c[i].ms[c[i].n++], e));
+done:
+    return s;
+}
+
+nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
+                       bool training, nt_err *e)
+{
+    contender c[MAX_CANDIDATES] = {0};
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < n; i++) {
+        nt_conv_desc with = *d;
+
+        with.algo = v[i].algo;
+        s = enter(&c[i], dev, &with, pass, training, e);
+        if (s == NT_EUNSUPPORTED)
+            release(&c[i]);
+        else
+            NT_TRY(s);
+    }
+    NT_TRY(race(c, n, d, pass, training, e));
+    for (int i = 0; i < n; i++)
+        v[i].ms = c[i].n ? median(&c[i]) : -1;
+done:
+    for (int i = 0; i < MAX_CANDIDATES; i++)
+        release(&c[i]);
+    return s;
+}
