@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { ROUNDS = 7, MAX_CANDIDATES = 4 };
@@ -15,8 +14,7 @@ typedef struct contender {
     size_t packed_bytes;
     nt_format src_fmt, dst_fmt;
     char *x, *y, *other, *packed, *plain, *scratch;
-    double ms[ROUNDS];
-    int n;
+    double ms; /* the least so far; 0: has not run */
 } contender;
 
 static void release(contender *c)
@@ -154,38 +152,22 @@ done:
     return s;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(contender *c)
-{
-    qsort(c->ms, (size_t)c->n, sizeof *c->ms, by_size);
-    return c->ms[c->n / 2];
-}
-
 static nt_status race(contender *c, int n, const nt_conv_desc *d, nt_pass pass, bool training,
                       nt_err *e)
 {
     nt_status s = NT_OK;
-    double warm, fastest = -1;
+    double ms, fastest = 0;
 
-    for (int i = 0; i < n; i++) {
-        if (!c[i].run)
-            continue;
-        NT_TRY(run_once(&c[i], d, pass, training, &warm, e));
-        NT_TRY(run_once(&c[i], d, pass, training, &c[i].ms[0], e));
-        c[i].n = 1;
-        if (fastest < 0 || c[i].ms[0] < fastest)
-            fastest = c[i].ms[0];
-    }
-    for (int r = 1; r < ROUNDS; r++)
-        for (int i = 0; i < n; i++)
-            if (c[i].n && c[i].ms[0] <= 3 * fastest)
-                NT_TRY(run_once(&c[i], d, pass, training, &c[i].ms[c[i].n++], e));
+    for (int r = -1; r < ROUNDS; r++) /* the first one warms up */
+        for (int i = 0; i < n; i++) {
+            if (!c[i].run || (r > 0 && c[i].ms > 3 * fastest))
+                continue;
+            NT_TRY(run_once(&c[i], d, pass, training, &ms, e));
+            if (r >= 0 && (r == 0 || ms < c[i].ms))
+                c[i].ms = ms;
+            if (r >= 0 && (fastest == 0 || ms < fastest))
+                fastest = ms;
+        }
 done:
     return s;
 }
@@ -208,7 +190,7 @@ nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_desc *d
     }
     NT_TRY(race(c, n, d, pass, training, e));
     for (int i = 0; i < n; i++)
-        v[i].ms = c[i].n ? median(&c[i]) : -1;
+        v[i].ms = c[i].run ? c[i].ms : -1;
 done:
     for (int i = 0; i < MAX_CANDIDATES; i++)
         release(&c[i]);

@@ -7,7 +7,8 @@
 
 typedef struct nt_trial {
     nt_algo algo;
-    double ms; /* median; -1: there is no such kernel */
+    double ms; /* the least of all rounds, since whatever else runs only adds; -1: there is no
+                  such kernel */
 } nt_trial;
 
 /*
