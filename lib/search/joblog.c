@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,14 +22,13 @@ nt_status nt_joblog_open(nt_joblog *l, const char *dir, nt_err *e)
 {
     nt_status s = NT_OK;
     char *path = nt_path_join(dir, "job.log");
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
     if (!path)
         return nt_fail_nomem(e);
     l->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (l->fd < 0)
         s = nt_fail_errno(e, "%s", path);
-    else if (fcntl(l->fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN))
+    else if (flock(l->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         s = nt_fail(e, NT_EIO, "%s: another nt-optimize works in this folder", path);
     if (s != NT_OK)
         nt_joblog_close(l);

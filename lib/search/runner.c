@@ -7,22 +7,59 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FIXED_ARGS 5
 
-/* In the child: a process group of its own, so that it can be stopped whole; a make above us
- * must not count our make as its own. */
-static void become(const nt_runner *r, char *const *argv)
+/* In the child: a make above us must not count our make as its own. */
+static void become_make(const nt_runner *r, char *const *argv)
 {
-    setpgid(0, 0);
     unsetenv("MAKEFLAGS");
     unsetenv("MFLAGS");
     unsetenv("MAKELEVEL");
     if (dup2(r->log_fd, STDOUT_FILENO) >= 0 && dup2(r->log_fd, STDERR_FILENO) >= 0)
         execvp(argv[0], argv);
     _exit(127);
+}
+
+static void stop_group(int sig)
+{
+    signal(sig, SIG_DFL);
+    kill(0, sig);
+}
+
+/* In the child, where the system can (Linux): stays as make's parent, to stop the whole group when
+ * nt-optimize dies, be it of a signal that nobody can catch. */
+static void watch_over_make(const nt_runner *r, char *const *argv, pid_t parent)
+{
+#ifdef PR_SET_PDEATHSIG
+    int status = 0;
+    pid_t pid;
+
+    signal(SIGTERM, stop_group);
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
+        _exit(127);
+    pid = fork();
+    if (pid == 0) {
+        signal(SIGTERM, SIG_DFL);
+        become_make(r, argv);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (pid > 0 && WIFSIGNALED(status)) {
+        signal(WTERMSIG(status), SIG_DFL);
+        raise(WTERMSIG(status));
+    }
+    _exit(pid > 0 ? WEXITSTATUS(status) : 127);
+#else
+    (void)stop_group;
+    (void)parent;
+    become_make(r, argv);
+#endif
 }
 
 static nt_status wait_for(pid_t pid, nt_err *e)
@@ -45,14 +82,15 @@ static nt_status wait_for(pid_t pid, nt_err *e)
 static pid_t start(const nt_runner *r, char *const *argv)
 {
     sigset_t all, old;
-    pid_t pid;
+    pid_t pid, self = getpid();
 
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &old);
     pid = fork();
     if (pid == 0) {
         sigprocmask(SIG_SETMASK, &old, NULL);
-        become(r, argv);
+        setpgid(0, 0); /* so that it can be stopped whole */
+        watch_over_make(r, argv, self);
     }
     if (pid > 0) {
         setpgid(pid, pid); /* whoever of the two comes first */

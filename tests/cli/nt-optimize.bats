@@ -78,8 +78,11 @@ state()
     nt-eval ref.nt --data idx:data --threads 1 | cmp a
 }
 
-@test "a job that was killed leaves nothing half written, and goes on" {
-    optimize job.json --job-dir whole -q
+# Starts slow.json, the job with a tool that waits for the file `go`, and sends it this signal once
+# the tool has begun; $status is how it ended.
+stop_in_the_middle()
+{
+    local pid
     cat >slow <<S
 #!/bin/sh
 [ -e "$PWD/go" ] && exec nt-shrink "\$@"
@@ -92,19 +95,44 @@ S
     pid=$!
     for _ in $(seq 200); do [ -e reached ] && break; sleep 0.1; done
     [ -e reached ]
-    kill -TERM "$pid"
+    kill "-$1" "$pid"
     status=0
     wait "$pid" || status=$?
-    [ "$status" -eq $((128 + 15)) ]
-    sleep 0.3
-    ! pgrep -x -f "sleep 61" >/dev/null
+    sleep 0.5
+    not pgrep -x -f "sleep 61"
     [ -z "$(find job -name '*.part' -o -name '*.tmp*')" ]
-    ! ls job/candidates/*.nt
+    not ls job/candidates/*.nt
     [ "$(state job finished)" = false ]
+}
+
+goes_on()
+{
     touch go
     optimize slow.json --job-dir job -q
     grep -q 'Going on' job/job.log
+    optimize job.json --job-dir whole -q
     cmp job/opt_model.nt whole/opt_model.nt
+}
+
+@test "a job that a signal stops leaves nothing half written, and goes on" {
+    stop_in_the_middle TERM
+    [ "$status" -eq $((128 + 15)) ]
+    goes_on
+}
+
+@test "a job that was killed outright takes make and the tools along, and goes on" {
+    stop_in_the_middle KILL
+    [ "$status" -eq $((128 + 9)) ]
+    goes_on
+}
+
+@test "as long as anything of a job runs nobody else works in its folder" {
+    mkdir job
+    : >job/job.log
+    flock job/job.log sleep 62 &
+    sleep 0.2
+    refuses 1 "another nt-optimize works in this folder" optimize job.json --job-dir job -q
+    kill %1
 }
 
 @test "any tool can be another program" {
@@ -118,7 +146,7 @@ S
 @test "a tool that fails ends the job with its own message" {
     sed -i 's|"delta"|"tools": {"nt-shrink": "nt-shrink /nowhere.nt -o -"}, "delta"|' job.json
     refuses 1 "nowhere.nt" optimize job.json --job-dir job -q
-    ! ls job/candidates/*.nt
+    not ls job/candidates/*.nt
 }
 
 @test "make in the folder finishes, and repeats" {
@@ -177,7 +205,7 @@ J
     refuses 2 "delta: 1 would accept any model" optimize job.json --job-dir job -q
 }
 
-@test "a folder is one job's, and one at a time" {
+@test "a folder is one job's" {
     optimize job.json --job-dir job -q
     refuses 2 "another job" optimize job.json --delta 80 --job-dir job -q
 }
