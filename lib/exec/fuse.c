@@ -58,10 +58,14 @@ static float clamp(float x, float lo, float hi)
 /* Two clippings in a row (Relu6 as Max and Min) are one. */
 static void join_clips(nt_fusion *f)
 {
-    const nt_post *b = &f->post[f->n_post - 1];
-    nt_post *a = &f->post[f->n_post - 2];
+    nt_post *a = f->post;
+    const nt_post *b;
 
-    if (f->n_post < 2 || a->kind != NT_POST_CLIP || b->kind != NT_POST_CLIP)
+    if (f->n_post < 2)
+        return;
+    a += f->n_post - 2;
+    b = a + 1;
+    if (a->kind != NT_POST_CLIP || b->kind != NT_POST_CLIP)
         return;
     a->alpha = clamp(a->alpha, b->alpha, b->beta);
     a->beta = clamp(a->beta, b->alpha, b->beta);

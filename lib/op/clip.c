@@ -86,7 +86,7 @@ static bool as_post(const nt_node *n, nt_post *out)
 
 #define CLIP                                                                                   \
     .name = "Clip", .domain = "", .min_in = 1, .min_out = 1, .max_out = 1,                     \
-    .infer = nt_unary_infer, .eval = eval, .grad = grad, .lower = nt_unary_lower,               \
+    .infer = nt_unary_infer, .eval = eval, .grad = grad, .lower = nt_unary_lower,              \
     .lower_grad = nt_unary_lower_grad, .as_post = as_post, .couple = nt_couple_unary
 
 const nt_op nt_op_clip[] = {

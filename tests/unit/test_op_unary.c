@@ -30,8 +30,9 @@ NT_TEST(activations_by_hand)
     assert_eval((&(op_case){.op = "Celu", .in = Q, .attr = {FLOAT("alpha", 2)}}), -1.2642411F,
                 -0.4423984F, 0, 2);
     assert_eval((&(op_case){.op = "ThresholdedRelu", .in = Q}), 0, 0, 0, 2);
-    assert_eval((&(op_case){
-                    .op = "Shrink", .in = Q, .attr = {FLOAT("lambd", 0.4F), FLOAT("bias", 0.1F)}}),
+    assert_eval((&(op_case){.op = "Shrink",
+                            .in = Q,
+                            .attr = {FLOAT("lambd", 0.4F), FLOAT("bias", 0.1F)}}),
                 -1.9F, -0.4F, 0, 1.9F);
 }
 
@@ -104,8 +105,8 @@ NT_TEST(clip_with_a_computed_bound)
 
 NT_TEST(functions_without_kernels)
 {
-    static const char *const any[] = {"Abs",   "Celu",  "Selu", "Erf", "Exp",      "Neg",
-                                      "Acos",  "Asin",  "Atan", "Tan", "Sin",      "Cos",
+    static const char *const any[] = {"Abs",   "Celu",  "Selu", "Erf",  "Exp",      "Neg",
+                                      "Acos",  "Asin",  "Atan", "Tan",  "Sin",      "Cos",
                                       "Asinh", "Atanh", "Sinh", "Cosh", "Softplus", "Softsign"};
     static const char *const positive[] = {"Log", "Sqrt", "Reciprocal"};
     static const char *const steps[] = {"Ceil", "Floor", "Round", "Sign"};
