@@ -265,3 +265,8 @@ nt_span nt_coupling_span(const nt_coupling *c, int i)
 {
     return c->spans[i].span;
 }
+
+int64_t nt_coupling_span_size(const nt_coupling *c, int i)
+{
+    return c->spans[i].size;
+}

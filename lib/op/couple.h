@@ -79,6 +79,8 @@ size_t nt_coupling_members(const nt_coupling *c, int cls, nt_member *out, size_t
 /* All spans that were tied, frozen or freed, in order of first appearance. */
 int nt_coupling_n_spans(const nt_coupling *c);
 nt_span nt_coupling_span(const nt_coupling *c, int i);
+/* How many indices it had when the classes were made. */
+int64_t nt_coupling_span_size(const nt_coupling *c, int i);
 /* Product of the extents; -1 when one is unknown. */
 int64_t nt_span_size(nt_span s);
 

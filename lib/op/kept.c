@@ -30,11 +30,13 @@ static kept_row *find_row(const nt_kept *k, nt_span s)
     return NULL;
 }
 
-static nt_status add_row(nt_kept *k, const nt_coupling *c, nt_span s, const bool *removed,
+/* The size is what the coupling saw: extents that it was given may be open again. */
+static nt_status add_row(nt_kept *k, const nt_coupling *c, int i_span, const bool *removed,
                          nt_err *e)
 {
     kept_row *r = nt_arena_alloc(k->arena, 1, sizeof *r);
-    int64_t size = nt_span_size(s);
+    nt_span s = nt_coupling_span(c, i_span);
+    int64_t size = nt_coupling_span_size(c, i_span);
     int64_t *idx = nt_arena_alloc(k->arena, (size_t)size, sizeof *idx);
 
     if (!r || !idx)
@@ -91,7 +93,7 @@ nt_status nt_kept_new(nt_kept **out, const nt_coupling *c, const bool *removed, 
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(prepare(k, nt_coupling_graph(c), e));
     for (int i = 0; i < nt_coupling_n_spans(c); i++)
-        NT_TRY(add_row(k, c, nt_coupling_span(c, i), removed, e));
+        NT_TRY(add_row(k, c, i, removed, e));
     *out = k;
     k = NULL;
 done:

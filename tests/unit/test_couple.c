@@ -560,4 +560,30 @@ NT_TEST(open_images_do_not_keep_channels_from_passing)
     finish(&t);
 }
 
+/* As when a batch was taken as 1 for coupling, and lies along another axis than the first. */
+NT_TEST(a_batch_that_opens_again_does_not_matter)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(1, 5, 4)), *y;
+    nt_kept *k;
+
+    y = NODE(&t, "Transpose", "rows", x)->out[0]; /* [4, 5, 1] */
+    y = NODE(&t, "MatMul", "a", NODE(&t, "Transpose", "back", y)->out[0],
+             weight(&t, "a.weight", 2, (const int64_t[]){4, 6}))
+            ->out[0];
+    y = NODE(&t, "Transpose", "turn", y)->out[0]; /* [6, 5, 1] */
+    couple(&t, NODE(&t, "Transpose", "last", y)->out[0]);
+    nt_graph_find_value(t.g, "turn")->dims[2].value = -1;
+    k = NULL;
+    {
+        bool *removed = nt_calloc((size_t)nt_coupling_n_classes(t.c) + 1, sizeof *removed);
+
+        assert_ok(nt_kept_new(&k, t.c, removed, e));
+        nt_free(removed);
+    }
+    assert_kept(&t, k, "a.weight", 1, 6, (const int64_t[]){0, 1, 2, 3, 4, 5});
+    nt_kept_free(k);
+    finish(&t);
+}
+
 NT_TEST_MAIN
