@@ -6,6 +6,7 @@
 #include "graph/model.h"
 #include "op/op.h"
 #include "report/info.h"
+#include "report/operators.h"
 
 typedef struct options {
     bool history, verify, layers, ops;
@@ -51,26 +52,35 @@ done:
     return s;
 }
 
+/* Of the model that is named, or all that nt knows. A model that holds others is looked at,
+ * too. */
 static nt_status operators(const nt_cli *c, nt_err *e)
 {
     nt_status s = NT_OK;
+    nt_model *m = NULL;
+    const nt_graph *g;
     nt_str text = {0};
-    cJSON *j = nt_info_operators_json();
+    cJSON *j = NULL;
 
+    if (c->input_given)
+        NT_TRY(nt_model_peek(&m, c->input, e));
+    g = m ? nt_model_graph(m) : NULL;
+    j = nt_operators_json(g);
     if (!j)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_info_operators(&text, e));
+    NT_TRY(nt_operators_text(&text, g, e));
     NT_TRY(nt_cli_report(c, j, text.p, e));
 done:
     nt_json_free(j);
     nt_str_release(&text);
+    nt_model_free(m);
     return s;
 }
 
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-info",
-                .synopsis = "[--layers] [--history] [--verify] [MODEL]",
+                .synopsis = "[--layers] [--history] [--verify] [--ops] [MODEL]",
                 .about = "Shows inputs, outputs, layers, history and hashes of a model.",
                 .takes = NT_CLI_INPUT | NT_CLI_REPORT};
     options o = {0};
@@ -78,7 +88,7 @@ int main(int argc, char **argv)
         NT_OPT_BOOL(0, "layers", &o.layers, "add the table of layers"),
         NT_OPT_BOOL(0, "history", &o.history, "print only how the model was made"),
         NT_OPT_BOOL(0, "verify", &o.verify, "check every member against its SHA-256"),
-        NT_OPT_BOOL(0, "ops", &o.ops, "list the operators: run, trained, pruned?"),
+        NT_OPT_BOOL(0, "ops", &o.ops, "list the operators: run, trained, pruned, quantized?"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

@@ -187,12 +187,14 @@ static void complain(const nt_cli *c, int what, const char *text)
 static void take_operands(nt_cli *c, char **operands)
 {
     for (size_t i = 0; operands[i]; i++) {
-        if (c->takes & NT_CLI_INPUTS)
+        if (c->takes & NT_CLI_INPUTS) {
             append(c, &c->operands, operands[i]);
-        else if ((c->takes & NT_CLI_INPUT) && i == 0)
+        } else if ((c->takes & NT_CLI_INPUT) && i == 0) {
             c->input = operands[i];
-        else
+            c->input_given = true;
+        } else {
             nt_cli_usage(c, "unexpected operand '%s'", operands[i]);
+        }
     }
 }
 

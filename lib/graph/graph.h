@@ -120,6 +120,8 @@ struct nt_graph {
     int n_props;
     nt_prop *domains; /* other opset imports: domain -> version as text */
     int n_domains;
+    nt_prop *calls; /* of local functions, which reading replaced: label -> "domain:name" */
+    int n_calls;
     nt_node **nodes; /* topological order */
     int n_nodes, cap_nodes;
     nt_value **values;

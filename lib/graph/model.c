@@ -98,30 +98,40 @@ done:
     return s;
 }
 
-static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
+static nt_status note_gone(nt_load_log *log, const char *what, nt_err *e)
+{
+    return log ? nt_load_log_gone(log, what, e) : NT_OK;
+}
+
+/* log may be NULL */
+static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_load_log *log, nt_err *e)
 {
     nt_status s = NT_OK;
     int n_settled;
 
+    if (log)
+        NT_TRY(nt_load_log_watch(log, g, e));
     NT_TRY(nt_graph_bind(g, ops, e));
+    NT_TRY(nt_pass_dead(g, NULL, e));
+    NT_TRY(note_gone(log, "unused", e));
     NT_TRY(fold_all(g, e));
     NT_TRY(nt_pass_settle(g, &n_settled, e));
     if (n_settled > 0)
         NT_TRY(fold_all(g, e)); /* more is known now */
-    NT_TRY(nt_pass_dead(g, NULL, e));
+    NT_TRY(nt_pass_dead(g, NULL, e)); /* what led to a constant has no use any more */
+    NT_TRY(note_gone(log, "folded", e));
     NT_TRY(nt_pass_check_control(g, e));
 done:
     return s;
 }
 
-nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops, nt_err *e)
+/* The graph, and the archive around it if there is one. */
+static nt_status read_file(nt_model *m, const char *path, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_model *m = NULL;
     char *bytes = NULL;
     size_t n = 0;
 
-    NT_TRY(model_new(&m, e));
     NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
     if (n == 0)
         NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
@@ -135,14 +145,52 @@ nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *op
     } else {
         NT_TRY(read_onnx(m, path, bytes, n, e));
     }
-    NT_TRY(prepare(m->g, ops, e));
+done:
+    nt_free(bytes);
+    return s;
+}
+
+static void prefix_path(nt_err *e, const char *path)
+{
+    nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
+}
+
+nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
+                               nt_load_log *log, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+
+    NT_TRY(model_new(&m, e));
+    NT_TRY(read_file(m, path, e));
+    NT_TRY(prepare(m->g, ops, log, e));
     NT_TRY(nt_masks_read(m, e));
     *out = m;
     m = NULL;
 done:
     if (s != NT_OK)
-        nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
-    nt_free(bytes);
+        prefix_path(e, path);
+    nt_model_free(m);
+    return s;
+}
+
+nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops, nt_err *e)
+{
+    return nt_model_load_logged(out, path, ops, NULL, e);
+}
+
+nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+
+    NT_TRY(model_new(&m, e));
+    NT_TRY(read_file(m, path, e));
+    *out = m;
+    m = NULL;
+done:
+    if (s != NT_OK)
+        prefix_path(e, path);
     nt_model_free(m);
     return s;
 }

@@ -12,12 +12,19 @@
 
 #include "archive/archive.h"
 #include "graph/graph.h"
+#include "graph/load_log.h"
 
 typedef struct nt_model nt_model;
 
 /* path as above. ops: nt_ops_table() of the layer op. The message names the path. */
 nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops,
                         nt_err *e) NT_MUST_CHECK;
+/* The same; what becomes of the file's nodes is written down in log. */
+nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
+                               nt_load_log *log, nt_err *e) NT_MUST_CHECK;
+/* A model as it stands in the file, whatever is in it: bound to no operators, nothing inferred or
+ * folded. To be looked at. */
+nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e) NT_MUST_CHECK;
 /* Wraps a graph (taken, also on failure) that is bound to `ops`, inferred. */
 nt_status nt_model_from_graph(nt_model **out, nt_graph *g, nt_err *e) NT_MUST_CHECK;
 nt_status nt_model_save(nt_model *m, const char *path, nt_err *e) NT_MUST_CHECK;

@@ -235,6 +235,29 @@ static nt_status check_outputs(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_er
     return NT_OK;
 }
 
+/* For who wants to know what became of the node. */
+static nt_status note_call(nt_graph *g, const char *label, const Onnx__NodeProto *call, nt_err *e)
+{
+    char key[512];
+    nt_prop *p = g->calls;
+
+    if ((g->n_calls & (g->n_calls - 1)) == 0) { /* room doubles */
+        p = nt_arena_alloc(g->arena, g->n_calls ? (size_t)g->n_calls * 2 : 1, sizeof *p);
+        if (!p)
+            return nt_fail_nomem(e);
+        if (g->n_calls)
+            memcpy(p, g->calls, (size_t)g->n_calls * sizeof *p);
+        g->calls = p;
+    }
+    (void)make_key(key, sizeof key, call->domain, call->op_type);
+    p[g->n_calls].key = nt_arena_strdup(g->arena, label);
+    p[g->n_calls].val = nt_arena_strdup(g->arena, key);
+    if (!p[g->n_calls].key || !p[g->n_calls].val)
+        return nt_fail_nomem(e);
+    g->n_calls++;
+    return NT_OK;
+}
+
 nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
                          const Onnx__NodeProto *call, const nt_onnx_scope *up, nt_err *e)
 {
@@ -253,6 +276,7 @@ nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
     sc.names = nt_map_new();
     if (!sc.names)
         return nt_fail_nomem(e);
+    NT_TRY(note_call(r->g, label, call, e));
     NT_TRY(bind_names(r, &sc, e));
     NT_TRY(nt_onnx_nodes_read(r, f->p->node, f->p->n_node, &sc, e));
     NT_TRY(check_outputs(r, &sc, e));

@@ -43,7 +43,8 @@ enum {
     NT_OPF_FIXED_SCALARS = 1 << 5, /* trainable inputs of one element are arithmetic (the 3 of
                                       x + 3), not parameters */
     NT_OPF_FOLDS = 1 << 6,   /* has no form to run in: loading takes it away, or refuses it */
-    NT_OPF_ON_CODES = 1 << 7 /* computed on 8-bit codes where a whole network is quantized */
+    NT_OPF_ON_CODES = 1 << 7, /* computed on 8-bit codes where a whole network is quantized */
+    NT_OPF_QUANTIZES = 1 << 9 /* a layer: its weight and its input may be held in few bits */
 };
 
 typedef struct nt_op {

@@ -14,11 +14,5 @@ cJSON *nt_info_json(nt_model *m);
 nt_status nt_info_text(nt_str *out, nt_model *m, bool layers, nt_err *e) NT_MUST_CHECK;
 /* One shell-like line per history record: how to rebuild the model. */
 nt_status nt_info_history(nt_str *out, nt_model *m, nt_err *e) NT_MUST_CHECK;
-/* One line per operator that nt knows: name, opsets, and whether it can be run, trained and
- * pruned. */
-nt_status nt_info_operators(nt_str *out, nt_err *e) NT_MUST_CHECK;
-/* The same: {"operators": [{"name", "opset_first", "opset_last", "run", "train", "prune"}]}. NULL
- * when memory ran out. */
-cJSON *nt_info_operators_json(void);
 
 #endif

@@ -71,3 +71,20 @@ setup()
     tar cf c.nt -C x model.onnx
     refuses 1 "manifest.json" nt-info c.nt
 }
+
+@test "-v tells what is frozen, and nothing without it" {
+    nt-import -v in.onnx -o a.nt 2>notes
+    grep -qx 'nt-import: note: frozen 1 of 10 layers' notes
+    grep -qx 'nt-import: note: frozen: fc (graph output)' notes
+    nt-import in.onnx -o b.nt 2>notes
+    [ ! -s notes ]
+    cmp a.nt b.nt
+}
+
+@test "-v tells what was folded and inlined" {
+    case=/usr/share/libonnx-testdata/data/node/test_layer_normalization_2d_axis0_expanded/model.onnx
+    [ -e "$case" ] || skip "no libonnx-testdata"
+    nt-import -v "$case" -o a.nt 2>notes
+    grep -Eqx 'nt-import: note: folded [0-9]+ nodes' notes
+    grep -Eq 'note: folded: .* \(Shape\)$' notes
+}

@@ -47,3 +47,12 @@ load helpers
     nt-info --ops | grep -q '^Conv '
     [ "$(nt-info --ops --json | grep -c '"name"')" -eq "$(($(nt-info --ops | wc -l) - 2))" ]
 }
+
+@test "the operators of a model are listed, with the number of their nodes" {
+    nt-zoo lenet5 -o a.nt
+    nt-info --ops a.nt >ops
+    [ "$(awk '$1 == "Conv" { print $3, $4, $5, $6, $7 }' ops)" = "2 yes yes yes yes" ]
+    nt-info --ops - <a.nt | cmp - ops
+    [ "$(nt-info --ops --json a.nt | grep -c '"nodes"')" -eq "$(($(wc -l <ops) - 2))" ]
+    refuses 1 "No such file" nt-info --ops none.onnx
+}

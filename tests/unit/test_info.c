@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/info.h"
+#include "report/operators.h"
 
 #include "prune_net.h"
 #include "starve.h"
@@ -97,7 +98,7 @@ static const cJSON *entry(const cJSON *list, const char *name, int first)
 
 NT_TEST(every_operator_says_what_can_be_done_with_it)
 {
-    cJSON *o = nt_info_operators_json();
+    cJSON *o = nt_operators_json(NULL);
     const cJSON *list = cJSON_GetObjectItem(o, "operators"), *conv, *shape;
     nt_str t = {0};
     int lines = 0;
@@ -111,7 +112,7 @@ NT_TEST(every_operator_says_what_can_be_done_with_it)
     assert_non_null(shape);
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(shape, "run")));
     assert_false(cJSON_IsTrue(cJSON_GetObjectItem(shape, "train")));
-    assert_ok(nt_info_operators(&t, e));
+    assert_ok(nt_operators_text(&t, NULL, e));
     for (const char *p = t.p; (p = strchr(p, '\n')); p++)
         lines++;
     assert_int_equal(lines, cJSON_GetArraySize(list) + 2); /* heading and rule */
