@@ -110,7 +110,7 @@ $(RT)/rt/fuzz_dlrt.o: tests/fuzz/fuzz_dlrt.c
 	$(Q)$(RT_CC) $(RT_CFLAGS) -DNT_FUZZ_MAIN $(CPPFLAGS) -c -o $@ $<
 $(RT)/rt/%: $(RT)/rt/%.o $(RT)/rt/make.o $(RT)/libnt-rt.a
 	$(Q)$(RT_CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
-RT_TESTS := $(addprefix $(RT)/rt/,test_rt example fuzz_dlrt)
+RT_TESTS := $(addprefix $(RT)/rt/,test_rt example fuzz_dlrt bench)
 
 fuzz: ## build the fuzz target, with clang and libFuzzer, as build-fuzz/fuzz_dlrt
 	@mkdir -p build-fuzz
