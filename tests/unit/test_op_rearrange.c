@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* DepthToSpace, SpaceToDepth, Tile, ReverseSequence and OneHot. */
+/* DepthToSpace, SpaceToDepth, Tile, ReverseSequence, OneHot, Col2Im and CenterCropPad. */
 #include "op_harness.h"
 
 NT_TEST(depth_becomes_space)
@@ -120,6 +120,55 @@ NT_TEST(one_is_hot)
             .in = {{.kind = OC_IN, .dtype = NT_I64, OC_DIMS(-1, 4)}, depth, I64(0, 1)},
             .attr = {INT("axis", 1)}}),
         "[A,3,4]");
+}
+
+/* Windows of 2 over 3 points: the middle one is in both. */
+NT_TEST(columns_become_images)
+{
+    const float x[] = {1, 2, 10, 20};
+    op_case c = {.op = "Col2Im", .opset = 18, .in = {GIVEN(x, 1, 2, 2), I64(1, 3), I64(1, 2)}};
+
+    assert_eval(&c, 1, 2 + 10, 20);
+    assert_string_equal(
+        op_shape(&(op_case){.op = "Col2Im",
+                            .opset = 18,
+                            .in = {IN(-1, 12, 6), I64(4, 5), I64(2, 2)},
+                            .attr = {INTS("strides", 2, 2), INTS("pads", 0, 0, 0, 1)}}),
+        "[A,3,4,5]");
+    check_op(&(op_case){.op = "Col2Im",
+                        .opset = 18,
+                        .in = {IN(2, 8, 6), I64(3, 4), I64(2, 2)},
+                        .attr = {INTS("dilations", 1, 1)}});
+    c.in[1] = (op_arg)I64(1, 4);
+    assert_refused(&c, "2 columns, want 3");
+    c.in[1] = (op_arg)I64(0, 3);
+    assert_refused(&c, "extents of 0 and 1");
+}
+
+NT_TEST(columns_tie_all_taps_of_a_channel)
+{
+    op_coupled o = op_couple(
+        &(op_case){.op = "Col2Im", .opset = 18, .in = {IN(1, 8, 6), I64(3, 4), I64(2, 2)}});
+
+    assert_tied(&o, "in0", 1, 4, "out0", 1, 1);
+    assert_tied(&o, "in0", 1, 7, "out0", 1, 1);
+    op_coupled_release(&o);
+}
+
+NT_TEST(the_middle_is_cut_out_or_framed)
+{
+    const float x[] = {1, 2, 3, 4};
+    op_case c = {.op = "CenterCropPad", .opset = 18, .in = {GIVEN(x, 1, 4), I64(1, 1)}};
+
+    assert_eval(&c, 2); /* of three to go, two go at the end */
+    c.in[1] = (op_arg)I64(1, 7);
+    assert_eval(&c, 0, 1, 2, 3, 4, 0, 0);
+    c.in[1] = (op_arg)I64(1);
+    assert_refused(&c, "1 extents, want 2");
+    check_op(&(op_case){.op = "CenterCropPad",
+                        .opset = 18,
+                        .in = {IN(2, 3, 4, 5), I64(6, 2)},
+                        .attr = {INTS("axes", -2, 3)}});
 }
 
 NT_TEST_MAIN
