@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "compress/qdq.h"
 #include "export/onnx_export.h"
 #include "export/verify.h"
 #include "graph/model.h"
@@ -118,6 +119,7 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
     if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "--verify needs a file: give -o or -d"));
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_qdq_freeze(nt_model_graph(m), NULL, e));
     NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
 done:
     nt_model_free(m);

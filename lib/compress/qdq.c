@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "graph/pass.h"
 #include "op/qparam.h"
 
 #include <math.h>
@@ -157,6 +158,55 @@ done:
     return s;
 }
 
+static bool fills_type(const nt_qtarget *t)
+{
+    return t->bits == 8 || t->bits == 16;
+}
+
+/* Clip of v to [lo, hi], of v's own type, before `before`. */
+static nt_status add_clip(nt_value **out, nt_graph *g, const nt_node *before, nt_value *v,
+                          const char *base, double lo, double hi, nt_err *e)
+{
+    static const char *const suffix[2] = {"clip_min", "clip_max"};
+    const double ends[2] = {lo, hi};
+    nt_value *in[3] = {v, NULL, NULL};
+    nt_status s = NT_OK;
+    nt_node *n = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        nt_tensor *t = NULL;
+
+        NT_TRY(nt_tensor_new(&t, v->dtype, 0, NULL, e));
+        nt_tensor_set(t, 0, ends[i]);
+        NT_TRY(add_const(&in[i + 1], g, base, suffix[i], t, e));
+    }
+    NT_TRY(nt_graph_add_value(out, g, NULL, e));
+    NT_TRY(nt_graph_insert_node(&n, g, before, "Clip", NULL, in, 3, out, 1, e));
+    (*out)->dtype = v->dtype;
+    (*out)->rank = v->rank;
+    memcpy((*out)->dims, v->dims, sizeof v->dims);
+done:
+    return s;
+}
+
+/* The weight's floats through QuantizeLinear, and its codes kept in their range. */
+static nt_status to_codes(nt_value **out, nt_graph *g, nt_node *layer, nt_value *w,
+                          const nt_qtarget *t, nt_value *const two[2], int axis, nt_err *e)
+{
+    nt_codes c = nt_qtarget_codes(t);
+    nt_status s = NT_OK;
+    nt_value *q = NULL;
+
+    if (t->bits == 1)
+        return nt_fail(e, NT_EUNSUPPORTED, "weights of 1 bit cannot be trained");
+    NT_TRY(add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis, w->name, e));
+    *out = q;
+    if (!fills_type(t))
+        NT_TRY(add_clip(out, g, layer, q, w->name, (double)c.lo, (double)c.hi, e));
+done:
+    return s;
+}
+
 nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t, const nt_qpairs *pairs,
                         const int64_t *codes, bool train, nt_err *e)
 {
@@ -167,8 +217,7 @@ nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t, const 
     NT_TRY(check_opset(g, t, pairs->n > 1, e));
     NT_TRY(add_pairs(two, g, w->name, nt_qtarget_type(t), pairs->pair, pairs->n, e));
     if (train)
-        NT_TRY(add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis,
-                        w->name, e));
+        NT_TRY(to_codes(&q, g, layer, w, t, two, axis, e));
     else
         NT_TRY(to_integers(&q, g, w, t, pairs, codes, e));
     NT_TRY(add_node(&y, g, layer, "DequantizeLinear", q, two, NT_F32, axis, w->name, e));
@@ -188,32 +237,6 @@ static const nt_node *first_use(const nt_value *v, bool (*takes)(const nt_use *,
         if (takes(&v->uses[i], ctx) && (!first || v->uses[i].node->id < first->id))
             first = v->uses[i].node;
     return first;
-}
-
-/* What 8 bits could still hold but the codes do not is cut off beforehand. */
-static nt_status add_clip(nt_value **out, nt_graph *g, const nt_node *before, nt_value *v,
-                          nt_codes c, nt_qpair p, nt_err *e)
-{
-    const float ends[2] = {(float)(c.lo - p.zero) * p.scale, (float)(c.hi - p.zero) * p.scale};
-    static const char *const suffix[2] = {"clip_min", "clip_max"};
-    nt_value *in[3] = {v, NULL, NULL};
-    nt_status s = NT_OK;
-    nt_node *n = NULL;
-
-    for (int i = 0; i < 2; i++) {
-        nt_tensor *t = NULL;
-
-        NT_TRY(nt_tensor_new(&t, NT_F32, 0, NULL, e));
-        nt_tensor_set(t, 0, ends[i]);
-        NT_TRY(add_const(&in[i + 1], g, v->name, suffix[i], t, e));
-    }
-    NT_TRY(nt_graph_add_value(out, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(&n, g, before, "Clip", NULL, in, 3, out, 1, e));
-    (*out)->dtype = v->dtype;
-    (*out)->rank = v->rank;
-    memcpy((*out)->dims, v->dims, sizeof v->dims);
-done:
-    return s;
 }
 
 /* first: the node of the pair that reads v. */
@@ -239,6 +262,7 @@ nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qta
     const nt_node *before = first_use(v, takes, ctx);
     nt_value *two[2] = {NULL, NULL}, *x = v, *q = NULL;
     nt_dtype type = nt_qtarget_type(t);
+    nt_codes c = nt_qtarget_codes(t);
     nt_status s = NT_OK;
 
     *y = NULL;
@@ -246,11 +270,90 @@ nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qta
         return NT_OK;
     NT_TRY(check_opset(g, t, false, e));
     NT_TRY(add_pairs(two, g, v->name, type, &pair, 1, e));
-    if (t->bits < 8 || (t->bits > 8 && t->bits < 16))
-        NT_TRY(add_clip(&x, g, before, v, nt_qtarget_codes(t), pair, e));
+    if (!fills_type(t)) /* what the type could still hold but the codes do not */
+        NT_TRY(add_clip(&x, g, before, v, v->name, (double)(c.lo - pair.zero) * pair.scale,
+                        (double)(c.hi - pair.zero) * pair.scale, e));
     NT_TRY(add_node(&q, g, before, "QuantizeLinear", x, two, type, -1, v->name, e));
     NT_TRY(add_node(y, g, before, "DequantizeLinear", q, two, NT_F32, -1, v->name, e));
     NT_TRY(rewire(g, v, *y, (x == v ? q : x)->producer, takes, ctx, e));
+done:
+    return s;
+}
+
+/* ---- after training */
+
+static bool is_kind(const nt_node *n, const char *kind)
+{
+    return n && strcmp(n->op_type, kind) == 0;
+}
+
+/* The node that leads from the floats of a weight to its codes, when v is such codes. */
+static nt_node *coder(const nt_value *v)
+{
+    nt_node *n = v->producer;
+
+    if (is_kind(n, "Clip") && n->in[0]->producer)
+        n = n->in[0]->producer;
+    return is_kind(n, "QuantizeLinear") && n->in[0]->data && n->in[1]->data ? n : NULL;
+}
+
+/* The tensor that n makes of constants and, in place of its first input, x. */
+static nt_status apply(nt_tensor **out, const nt_graph *g, const nt_node *n, const nt_tensor *x,
+                       nt_err *e)
+{
+    const nt_tensor *in[3] = {x, NULL, NULL};
+    nt_status s = NT_OK;
+
+    for (int i = 1; i < n->n_in && i < 3; i++)
+        in[i] = n->in[i] ? n->in[i]->data : NULL;
+    NT_TRY(nt_tensor_new(out, n->out[0]->dtype, x->rank, x->dims, e));
+    NT_TRY(g->ops->eval(n, in, out, e));
+done:
+    return s;
+}
+
+static nt_status freeze(nt_graph *g, nt_node *dequantize, nt_node *quantize, nt_err *e)
+{
+    const nt_node *clip = dequantize->in[0]->producer;
+    nt_value *w = quantize->in[0], *q = NULL;
+    nt_tensor *codes = NULL, *clipped = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(apply(&codes, g, quantize, w->data, e));
+    if (clip != quantize) {
+        NT_TRY(apply(&clipped, g, clip, codes, e));
+        nt_tensor_free(codes);
+        codes = clipped;
+        clipped = NULL;
+    }
+    s = add_const(&q, g, w->name, "quantized", codes, e);
+    codes = NULL;
+    if (s == NT_OK)
+        s = nt_graph_set_input(g, dequantize, 0, q, e);
+done:
+    nt_tensor_free(codes);
+    nt_tensor_free(clipped);
+    return s;
+}
+
+nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n = 0;
+
+    for (int i = 0; i < g->n_nodes; i++) {
+        nt_node *quantize =
+            is_kind(g->nodes[i], "DequantizeLinear") ? coder(g->nodes[i]->in[0]) : NULL;
+
+        if (!quantize)
+            continue;
+        NT_TRY(freeze(g, g->nodes[i], quantize, e));
+        n++;
+    }
+    if (n)
+        NT_TRY(nt_pass_dead(g, NULL, e));
+    if (n_frozen)
+        *n_frozen = n;
 done:
     return s;
 }

@@ -23,6 +23,13 @@ static double slope(double x, double y, double min, double max)
     return x > min && x < max ? 1 : 0;
 }
 
+/* Of codes: the outermost ones are in range. */
+static double code_slope(double x, double y, double min, double max)
+{
+    (void)y;
+    return x >= min && x <= max ? 1 : 0;
+}
+
 /* From the tensor of input i, or the attribute, or the default. */
 static double bound(const nt_node *n, const nt_tensor *t, const char *attr, double dflt)
 {
@@ -68,7 +75,8 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     for (int i = 1; i < n->n_in; i++)
         if (din[i])
             return nt_fail(e, NT_EUNSUPPORTED, "no gradient flows into a bound");
-    nt_unary_pull(din[0], in[0], out[0], dout[0], slope, min, max);
+    nt_unary_pull(din[0], in[0], out[0], dout[0],
+                  nt_dtype_is_real(in[0]->dtype) ? slope : code_slope, min, max);
     return NT_OK;
 }
 

@@ -67,3 +67,15 @@ J
     grep -A3 '"layer1.0.conv1"' p.json | grep -q '"weight": 2'
     grep -A3 '"fc"' p.json | not grep -q '"weight"'
 }
+
+@test "a model goes through the whole chain, and what is exported is integers" {
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    nt-fuse-bn <r.nt | nt-quantize -q --method qat --bits 3/4 --data idx:data |
+        nt-finetune -q --data idx:data --steps 3 --lr 0.01 --threads 1 -o t.nt
+    nt-info --layers t.nt | grep -q 'conv1.*QuantizeLinear'
+    nt-export -q -f onnx -o t.onnx t.nt
+    nt-info --layers t.onnx | not grep -q 'weight_QuantizeLinear'
+    nt-run t.nt --random --threads 1 -o out
+    nt-run t.onnx --random --threads 1 --expect out/output.npy --rtol 1e-5 --atol 1e-5
+    refuses 1 "1 bit cannot be trained" nt-quantize -q --method qat --bits 1/32 r.nt -o s.nt
+}
