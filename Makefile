@@ -37,6 +37,7 @@ LIBS = $(PKG_LIBS) $(if $(NO_ONEDNN),,-ldnnl) -lgomp -lpthread -lm
 
 # Layers from the bottom up: a file includes its own layer and those before it.
 LAYERS := base archive graph kernel op data exec train compress export report search cli
+RT_LIB := $(B)/libnt-rt.a
 LAYER_LIBS := $(foreach l,$(LAYERS),$(B)/libnt-$(l).a)
 SKIP := $(if $(NO_ONEDNN),lib/kernel/dnn_%.c)
 LIB_SRC := $(sort $(filter-out $(SKIP),$(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c))))
@@ -45,7 +46,7 @@ TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c))
 TESTS := $(TEST_SRC:tests/unit/%.c=$(B)/unit/%)
 # what the linker gets: the layers refer downwards only, the group is for the operator registry
-LINK_LIBS = -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group -Wl,--as-needed $(LIBS)
+LINK_LIBS = -Wl,--start-group $(LAYER_LIBS) $(RT_LIB) -Wl,--end-group -Wl,--as-needed $(LIBS)
 
 all: $(TOOLS) $(B)/libnt-rt.a  ## build the tools into build/bin
 
@@ -72,7 +73,7 @@ $(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(sort $(filter-out $(SKIP),$(wildcar
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
-$(BIN)/%: $(B)/tools/%.o $(LAYER_LIBS)
+$(BIN)/%: $(B)/tools/%.o $(LAYER_LIBS) $(RT_LIB)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
@@ -121,7 +122,7 @@ fuzz: ## build the fuzz target, with clang and libFuzzer, as build-fuzz/fuzz_dlr
 rt: $(RT)/libnt-rt.a $(RT_TESTS)  ## build the runtime for .dlrt files and its test
 
 # ---- tests
-$(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS) $(RT_LIB)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka

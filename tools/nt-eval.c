@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "export/dlrt_read.h"
 #include "graph/model.h"
 #include "op/op.h"
 #include "train/command.h"
@@ -44,7 +45,7 @@ static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, n
     nt_model *m = NULL;
     nt_evaluator *v = NULL;
 
-    NT_TRY(nt_model_load(&m, path, nt_ops_table(), e));
+    NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
     s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, o, e);
     if (s == NT_OK)
         s = nt_evaluator_run(v, r, e);

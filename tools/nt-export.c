@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "compress/qdq.h"
+#include "export/dlrt.h"
 #include "export/onnx_export.h"
 #include "export/verify.h"
 #include "graph/model.h"
@@ -17,20 +18,27 @@ typedef struct options {
     int precision; /* 0 fp32, 1 fp16 */
     nt_strlist resolutions;
     bool dynamic, verify;
+    bool onnx, dlrt; /* what `format` names */
 } options;
 
-static nt_status check_format(const char *list, nt_err *e)
+static nt_status read_formats(options *o, nt_err *e)
 {
-    const char *p = list;
+    const char *p = o->format;
 
     while (*p) {
         size_t n = strcspn(p, ",");
 
-        if (n != 4 || strncmp(p, "onnx", 4) != 0)
-            return nt_fail(e, NT_EINVAL, "-f: format '%.*s' is not supported (onnx)", (int)n, p);
+        if (n == 4 && strncmp(p, "onnx", 4) == 0)
+            o->onnx = true;
+        else if (n == 4 && strncmp(p, "dlrt", 4) == 0)
+            o->dlrt = true;
+        else
+            return nt_fail(e, NT_EINVAL, "-f: format '%.*s' is not supported (onnx, dlrt)", (int)n,
+                           p);
         p += n + (p[n] == ',');
     }
-    return *list ? NT_OK : nt_fail(e, NT_EINVAL, "-f: a format is wanted (onnx)");
+    return o->onnx || o->dlrt ? NT_OK
+                              : nt_fail(e, NT_EINVAL, "-f: a format is wanted (onnx, dlrt)");
 }
 
 static nt_status parse_resolution(nt_onnx_export *x, const char *text, nt_err *e)
@@ -44,6 +52,19 @@ static nt_status parse_resolution(nt_onnx_export *x, const char *text, nt_err *e
     x->h = h;
     x->w = w;
     return NT_OK;
+}
+
+static nt_status save_dlrt(const nt_cli *c, const options *o, nt_model *m, const char *path,
+                           const nt_onnx_export *x, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_dlrt_save(path, nt_model_graph(m), x->h, x->w, e));
+    if (o->verify)
+        NT_TRY(nt_verify_dlrt(path, nt_model_graph(m), nt_ops_table(), x, e));
+    nt_cli_note(c, "%s: one sample at a time", path);
+done:
+    return s;
 }
 
 static nt_status save(const nt_cli *c, const options *o, nt_model *m, const char *path,
@@ -76,6 +97,38 @@ done:
     return s;
 }
 
+/* NAME.dlrt, or NAMEHxW.dlrt for a resolution that was asked for. */
+static nt_status save_dlrt_into(const nt_cli *c, const options *o, nt_model *m,
+                                const nt_onnx_export *x, nt_err *e)
+{
+    char *name = x->h ? nt_strfmt("%s%lldx%lld.dlrt", o->name, (long long)x->h, (long long)x->w)
+                      : nt_strfmt("%s.dlrt", o->name);
+    char *path = name ? nt_path_join(o->dir, name) : NULL;
+    nt_status s = NT_OK;
+
+    if (!path)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(save_dlrt(c, o, m, path, x, e));
+done:
+    nt_free(name);
+    nt_free(path);
+    return s;
+}
+
+/* The files of one resolution. */
+static nt_status export_size(const nt_cli *c, const options *o, nt_model *m,
+                             const nt_onnx_export *x, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    if (o->onnx)
+        NT_TRY(save_into(c, o, m, x, e));
+    if (o->dlrt)
+        NT_TRY(save_dlrt_into(c, o, m, x, e));
+done:
+    return s;
+}
+
 /* The dynamic file, the one at the model's own resolution, and those that were asked for. */
 static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
@@ -83,12 +136,13 @@ static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_e
     nt_onnx_export x = {.fp16 = o->precision == 1, .dynamic = true};
 
     NT_TRY(nt_make_dirs(o->dir, e));
-    NT_TRY(save_into(c, o, m, &x, e));
+    if (o->onnx)
+        NT_TRY(save_into(c, o, m, &x, e));
     x.dynamic = false;
-    NT_TRY(save_into(c, o, m, &x, e));
+    NT_TRY(export_size(c, o, m, &x, e));
     for (size_t i = 0; i < o->resolutions.n; i++) {
         NT_TRY(parse_resolution(&x, o->resolutions.v[i], e));
-        NT_TRY(save_into(c, o, m, &x, e));
+        NT_TRY(export_size(c, o, m, &x, e));
     }
 done:
     return s;
@@ -99,21 +153,25 @@ static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_e
     nt_status s = NT_OK;
     nt_onnx_export x = {.fp16 = o->precision == 1, .dynamic = o->dynamic};
 
+    if (o->onnx && o->dlrt)
+        return nt_fail(e, NT_EINVAL, "one file has one format: give -d DIR for several");
     if (o->resolutions.n > 1 || (o->resolutions.n && o->dynamic))
         return nt_fail(e, NT_EINVAL, "one file has one resolution: give -d DIR for several");
     if (o->resolutions.n)
         NT_TRY(parse_resolution(&x, o->resolutions.v[0], e));
-    NT_TRY(save(c, o, m, c->output, &x, e));
+    NT_TRY(o->dlrt ? save_dlrt(c, o, m, c->output, &x, e) : save(c, o, m, c->output, &x, e));
 done:
     return s;
 }
 
-static nt_status run(const nt_cli *c, const options *o, nt_err *e)
+static nt_status run(const nt_cli *c, options *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
 
-    NT_TRY(check_format(o->format, e));
+    NT_TRY(read_formats(o, e));
+    if (o->dlrt && (o->precision == 1 || o->dynamic))
+        NT_TRY(nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
     if (o->dir && c->output_given)
         NT_TRY(nt_fail(e, NT_EINVAL, "-d and -o exclude each other"));
     if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
@@ -129,12 +187,12 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-export",
-                .synopsis = "-f onnx [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
-                .about = "Writes a model as ONNX files: dynamic or fixed shapes, fp32 or fp16.",
+                .synopsis = "-f onnx|dlrt [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
+                .about = "Writes a model as ONNX files or as a packed .dlrt file.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
-        NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas: onnx"),
+        NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas: onnx, dlrt"),
         NT_OPT_STR('d', "dir", &o.dir, "DIR", "write a set of files into this folder"),
         NT_OPT_STR(0, "name", &o.name, "NAME", "first part of the files' names with -d (model)"),
         NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16", "type of weights and computation"),

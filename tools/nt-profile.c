@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-profile - the metrics of one model, its layers, or two models side by side. */
 #include "cli/cli.h"
+#include "export/dlrt_read.h"
 #include "data/data.h"
 #include "op/op.h"
 #include "report/profile.h"
@@ -55,7 +56,7 @@ static nt_status profile(nt_profile **out, const char *path, nt_device *dev, nt_
     nt_model *m = NULL;
     nt_profile *p = NULL;
 
-    NT_TRY(nt_model_load(&m, path, nt_ops_table(), e));
+    NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
     NT_TRY(nt_profile_new(&p, m, dev, &o->o, e));
     if (split)
         NT_TRY(evaluate(p, m, dev, split, c, o->judge, e));

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "export/dlrt_read.h"
 #include "graph/model.h"
 #include "op/op.h"
 #include "report/session.h"
@@ -114,7 +115,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
 
     so.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_dlrt_model_load(&m, c->input, nt_ops_table(), e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));
     NT_TRY(nt_session_run(r, e));
     NT_TRY(report(c, r, o, e));

@@ -13,4 +13,8 @@
 nt_status nt_verify_onnx(const char *path, const nt_graph *g, const nt_graph_ops *ops,
                          const nt_onnx_export *x, nt_err *e) NT_MUST_CHECK;
 
+/* The same of a .dlrt file, whose outputs may differ by 5e-2: rounding to codes. */
+nt_status nt_verify_dlrt(const char *path, const nt_graph *g, const nt_graph_ops *ops,
+                         const nt_onnx_export *x, nt_err *e) NT_MUST_CHECK;
+
 #endif

@@ -27,6 +27,7 @@
     X(depth_space)                                                                             \
     X(det)                                                                                     \
     X(dft)                                                                                     \
+    X(dlrt)                                                                                    \
     X(dropout)                                                                                 \
     X(einsum)                                                                                  \
     X(elementary)                                                                              \

@@ -3,8 +3,10 @@
 
 #include "base/alloc.h"
 #include "exec/staged.h"
+#include "export/dlrt_read.h"
 #include "graph/pass.h"
 #include "op/op.h"
+#include "report/dlrt_layers.h"
 #include "report/timing.h"
 
 #include <math.h>
@@ -201,7 +203,7 @@ static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
     NT_TRY(nt_staged_new(&net, g, dev, &po, e));
     nt_staged_fill_noise(net, 0);
     NT_TRY(time_runs(p, net, o, e));
-    if (o->layers)
+    if (o->layers && !nt_dlrt_model_file(g))
         NT_TRY(time_layers(p, g, net, e));
     p->peak_memory_bytes = (int64_t)(nt_staged_arena_bytes(net) + nt_staged_const_bytes(net));
 done:
@@ -216,6 +218,7 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt
     nt_status s = NT_OK;
     nt_profile *p = nt_calloc(1, sizeof *p);
     nt_graph *one = NULL;
+    const nt_tensor *file;
     int64_t(*dims)[NT_MAX_RANK] = NULL;
 
     if (!p)
@@ -227,8 +230,14 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt
     if (!dims)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_pass_dup_at(&one, nt_model_graph(m), (const int64_t(*)[NT_MAX_RANK])dims, e));
-    count_params(p, m, one);
-    NT_TRY(count_layers(p, m, one, e));
+    file = nt_dlrt_model_file(one);
+    if (file) {
+        p->file_size_bytes = (int64_t)nt_tensor_bytes(file);
+        NT_TRY(nt_dlrt_layers(p, file, o->layers, e));
+    } else {
+        count_params(p, m, one);
+        NT_TRY(count_layers(p, m, one, e));
+    }
     NT_TRY(measure(p, nt_model_graph(m), dev, o, e));
     *out = p;
     p = NULL;

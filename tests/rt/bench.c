@@ -2,9 +2,9 @@
 /*
  * bench.c - how long networks of random weights take: bench NET W/A [RUNS [-v]]
  *
- * NET is resnet18 (3x224x224) or vgg19 (3x32x32, with batch normalisation folded); the first and
- * the last layer's weights have 8 bits, the others W-bit weights and A-bit activations. Prints the median
- * of processor time, with -v also each step's. NT_RT_ISA chooses the kernels.
+ * NET is resnet18 (3x224x224) or vgg19 (3x32x32, with batch normalisation folded); the first
+ * and the last layer's weights have 8 bits, the others W-bit weights and A-bit activations.
+ * Prints the median of processor time, with -v also each step's. NT_RT_ISA chooses the kernels.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -41,8 +41,7 @@ static uint32_t conv(net *n, uint32_t x, uint32_t k, uint32_t r, uint32_t stride
 {
     const nt_dlrt_tensor *d = &n->m.t[x];
     uint32_t pad = r == d->h ? 0 : r / 2, p = (d->h + 2 * pad - r) / stride + 1;
-    uint32_t y = edge > 1 ? mk_floats(&n->m, k, p, p, NT_DLRT_NHWC)
-                          : codes(n, k, p, n->abits);
+    uint32_t y = edge > 1 ? mk_floats(&n->m, k, p, p, NT_DLRT_NHWC) : codes(n, k, p, n->abits);
     size_t count = (size_t)k * d->c * r * r;
     nt_dlrt_step *s = mk_step(&n->m, NT_DLRT_CONV, x, y);
     int8_t *q = malloc(count);
@@ -128,8 +127,8 @@ static void resnet18(net *n)
 
 static void vgg19(net *n)
 {
-    static const uint32_t k[] = {64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0,
-                                 512, 512, 512, 512, 0, 512, 512, 512, 512, 0};
+    static const uint32_t k[] = {64,  64,  0,   128, 128, 0,   256, 256, 256, 256, 0,
+                                 512, 512, 512, 512, 0,   512, 512, 512, 512, 0};
     uint32_t x = begin(n, 32);
 
     for (size_t i = 0; i < sizeof k / sizeof *k; i++)
