@@ -58,8 +58,11 @@ static void sort_nodes(nt_stage *st, bool *there, bool *take)
     }
 }
 
+/* What a subgraph names may be wanted by any node to come. */
 static bool is_used_by(const nt_value *v, const nt_stage *st, bool later)
 {
+    if (v->pinned)
+        return true;
     for (int i = 0; i < v->n_uses; i++) {
         const nt_node *n = v->uses[i].node;
 

@@ -53,6 +53,11 @@ nt_status nt_graph_part(nt_graph **out, const nt_graph *g, const bool *take,
     }
     for (int i = 0; i < n_out; i++)
         d->outputs[i]->is_output = true;
+    for (int i = 0; i < d->n_values; i++) {
+        nt_value *v = d->values[i];
+
+        v->pinned = v->pinned && (v->producer || v->data || v->is_input);
+    }
     nt_graph_compact(d);
     *out = d;
     d = NULL;

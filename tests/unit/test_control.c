@@ -255,6 +255,37 @@ NT_TEST(a_condition_that_the_data_decide_is_refused)
     nt_graph_free(h);
 }
 
+/* If nothing is found, Cos, else Relu, of x as it is outside: which it is a later stage knows. */
+NT_TEST(a_condition_may_ask_for_shapes_that_the_data_decide)
+{
+    const float some[] = {-1, 2}, none[] = {0, 0};
+    const int64_t zero = 0;
+    nt_str g = {0}, node = pb_node("If", "if", "cond", "y");
+    nt_graph *h;
+    nt_tensor *y;
+
+    add(&g, NODES, pb_node("NonZero", "", "x", "found"));
+    add(&g, NODES, pb_node("Size", "", "found", "n"));
+    add(&g, NODES, pb_node("Equal", "", "n zero", "cond"));
+    add_graph(&node, "then_branch", branch("Cos", "x", "a"));
+    add_graph(&node, "else_branch", branch("Relu", "x", "b"));
+    add(&g, NODES, node);
+    add(&g, INITIALIZER, pb_tensor("zero", NT_I64, 0, NULL, &zero, sizeof zero));
+    add(&g, INPUT, pb_value("x", DIMS(2)));
+    add(&g, OUTPUT, untyped("y"));
+    h = loaded(&g);
+    assert_int_equal(fold(h), 0);
+    assert_ok(nt_pass_check_control(h, e));
+    y = run(h, some, 2);
+    assert_float_equal(nt_tensor_get(y, 0), 0, 0);
+    assert_float_equal(nt_tensor_get(y, 1), 2, 0);
+    nt_tensor_free(y);
+    y = run(h, none, 2);
+    assert_float_equal(nt_tensor_get(y, 1), 1, 0);
+    nt_tensor_free(y);
+    nt_graph_free(h);
+}
+
 /* sum = x; rounds times: sum = sum + x, and each sum is also stacked. */
 static nt_graph *sums(int64_t rounds, const char *out)
 {
