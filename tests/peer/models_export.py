@@ -203,7 +203,7 @@ def detection(name):
 # name: (kind, how to build it, the input's shape)
 NETS = {n: ("cnn", vision(n), (1, 3, side, side)) for n, side in (
     ("alexnet", 224), ("vgg11", 224), ("vgg11_bn", 224), ("resnet18", 96), ("resnet50", 96),
-    ("resnext50_32x4d", 96), ("wide_resnet50_2", 64), ("squeezenet1_1", 96), ("densenet121", 96),
+    ("resnext50_32x4d", 96), ("wide_resnet50_2", 96), ("squeezenet1_1", 96), ("densenet121", 96),
     ("shufflenet_v2_x0_5", 96), ("shufflenet_v2_x1_0", 96), ("mobilenet_v2", 96),
     ("mobilenet_v3_small", 96), ("mobilenet_v3_large", 96), ("mnasnet0_5", 96),
     ("efficientnet_b0", 96), ("efficientnet_v2_s", 96), ("regnet_x_400mf", 96),
@@ -246,7 +246,7 @@ def calibrate(net, x):
         m.momentum = None
         m.reset_running_stats()
     if norms:
-        net(torch.cat([x, torch.randn_like(x)]) if x.shape[0] == 1 else x)
+        net(torch.cat([x, torch.randn((3, *x.shape[1:]))]))
     net.eval()
 
 
