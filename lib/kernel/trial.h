@@ -14,8 +14,8 @@ typedef struct nt_trial {
 /*
  * Times the n candidates in turn, several rounds, on made-up data: the pass itself, in training
  * also the packing of weights (or unpacking of their gradient), and reorders where it wants its
- * inputs otherwise than they lie (d's src_like, dst_like). What is three times as slow as the
- * fastest in the first round is not run again.
+ * inputs, or leaves its result, otherwise than the neighbours lie (d's src_like, dst_like).
+ * What is twice as slow as the fastest after three rounds is not run again.
  */
 nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
                        bool training, nt_err *e) NT_MUST_CHECK;
