@@ -6,7 +6,8 @@
 #include "graph/graph.h"
 
 /* Types and shapes of all values, in order. Values that carry declared shapes keep what
- * inference doesn't know; a contradiction is NT_EFORMAT naming the node. What inference knows
+ * inference doesn't know; another type or rank than the computed one is NT_EFORMAT naming the node,
+ * another extent gives way. What inference knows
  * in full is no longer held against the file, so that surgery may change it. Constant inputs
  * (shape arithmetic) are seen through the values' data. */
 nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;

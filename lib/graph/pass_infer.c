@@ -31,7 +31,8 @@ static bool is_complete(const nt_value *v)
     return true;
 }
 
-/* Fills in what inference does not know of v. */
+/* Fills in what inference does not know of v. Extents that contradict give way to the computed ones:
+ * PyTorch's exporter writes wrong ones for poolings with ceil_mode. */
 static nt_status merge(nt_value *v, const nt_value *was, const nt_node *n, nt_err *e)
 {
     bool complete = is_complete(v);
@@ -49,13 +50,9 @@ static nt_status merge(nt_value *v, const nt_value *was, const nt_node *n, nt_er
     }
     if (v->rank != was->rank)
         return contradiction(n, was, v, e);
-    for (int i = 0; i < v->rank; i++) {
+    for (int i = 0; i < v->rank; i++)
         if (!is_known(&v->dims[i]))
             v->dims[i] = was->dims[i];
-        if (v->dims[i].value >= 0 && was->dims[i].value >= 0 &&
-            v->dims[i].value != was->dims[i].value)
-            return contradiction(n, was, v, e);
-    }
     v->declared = !complete;
     return NT_OK;
 }
