@@ -2,40 +2,56 @@
 /* kern_portable.c - the kernels in plain C: what the others are compared with. */
 #include "rt/plain.h"
 
-/* Element i of the four of channel k in group f of a word. */
-static inline int32_t field(const uint8_t *word, uint32_t bits, uint32_t f, uint32_t k,
-                            uint32_t i)
+/* Group f of a word, as [4][16 channels]: products of 16 bits are what compilers make vectors
+ * of. */
+static void unpack(int16_t q[4][16], const uint8_t *word, uint32_t bits, uint32_t f)
 {
-    uint32_t v = (uint32_t)word[k * 4 + i] >> (bits * f) & ((1u << bits) - 1);
+    uint32_t sign = 0x01010101u << (bits - 1), mask = (sign << 1) - 0x01010101u;
 
-    if (bits == 1)
-        return v ? 1 : -1;
-    return (int32_t)v - (int32_t)((v >> (bits - 1)) << bits); /* two's complement */
+    if (bits == 8)
+        mask = 0xffffffffu;
+    for (uint32_t k = 0; k < 16; k++) {
+        uint32_t v;
+
+        memcpy(&v, word + 4 * k, 4); /* four fields at once, each a byte */
+        v = (v >> (bits * f) & mask) ^ (bits == 1 ? 0 : sign);
+        q[0][k] = (int16_t)(v & 255);
+        q[1][k] = (int16_t)(v >> 8 & 255);
+        q[2][k] = (int16_t)(v >> 16 & 255);
+        q[3][k] = (int16_t)(v >> 24);
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t k = 0; k < 16; k++)
+            q[i][k] = (int16_t)(bits == 1 ? 2 * q[i][k] - 1 : q[i][k] - (1 << (bits - 1)));
+}
+
+/* sum[k] += a . q[.][k] */
+static inline void dot(int32_t sum[16], const uint8_t *a, int16_t q[4][16])
+{
+    int16_t a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
+
+    for (uint32_t k = 0; k < 16; k++)
+        sum[k] += a0 * q[0][k] + a1 * q[1][k] + a2 * q[2][k] + a3 * q[3][k];
 }
 
 static void fields(const nt_rt_tile *t, uint32_t bits)
 {
-    uint32_t per = 8 / bits, n = 16 * t->nb;
+    uint32_t per = 8 / bits;
 
-    memset(t->acc, 0, (size_t)t->m * n * sizeof *t->acc);
     for (uint32_t b = 0; b < t->nb; b++) {
         const uint8_t *w = t->w + b * t->wblock;
+        int32_t sum[NT_RT_MR][16] = {{0}};
 
         for (uint32_t j = 0; j < t->segs; j++, w += 64 * ((t->len + per - 1) / per))
             for (uint32_t g = 0; g < t->len; g++) {
-                int32_t q[64];
+                int16_t q[4][16];
 
-                for (uint32_t k = 0; k < 64; k++)
-                    q[k] = field(w + 64 * (g / per), bits, g % per, k / 4, k % 4);
-                for (uint32_t m = 0; m < t->m; m++) {
-                    const uint8_t *a = t->a + t->off[m] + t->seg[j] + 4 * (size_t)g;
-                    int32_t *acc = t->acc + m * n + b * 16;
-
-                    for (uint32_t k = 0; k < 16; k++)
-                        acc[k] += a[0] * q[4 * k] + a[1] * q[4 * k + 1] + a[2] * q[4 * k + 2] +
-                                  a[3] * q[4 * k + 3];
-                }
+                unpack(q, w + 64 * (g / per), bits, g % per);
+                for (uint32_t m = 0; m < t->m; m++)
+                    dot(sum[m], t->a + t->off[m] + t->seg[j] + 4 * (size_t)g, q);
             }
+        for (uint32_t m = 0; m < t->m; m++)
+            memcpy(t->acc + (m * t->nb + b) * 16, sum[m], sizeof sum[m]);
     }
 }
 
@@ -123,6 +139,6 @@ static void p22(const nt_rt_tile *t)
 const nt_rt_kern nt_rt_portable = {
     .name = "portable",
     .gemm = {s8, s8, s4, s2, s1, p11, p12, p21, p22},
-    .mr = {4, 4, 4, 4, 4, 4, 4, 4, 4},
+    .mr = {8, 8, 8, 8, 8, 8, 8, 8, 8},
     PLAIN_KERNELS,
 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.c - how long networks of random weights take: bench NET W/A [RUNS [-v]]
+ * bench.c - how long a file takes, or a network of random weights:
+ *
+ *     bench FILE.dlrt [RUNS [-v]]
+ *     bench NET W/A [RUNS [-v]]
  *
  * NET is resnet18 (3x224x224) or vgg19 (3x32x32, with batch normalisation folded); the first
  * and the last layer's weights have 8 bits, the others W-bit weights and A-bit activations.
@@ -156,18 +159,32 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Noise for the inputs, room for the outputs. */
+static float *make_end(size_t count)
+{
+    float *x = malloc(count * sizeof *x);
+
+    for (size_t i = 0; x && i < count; i++)
+        x[i] = (float)(rand() % 256 - 128) * 0.01f;
+    return x;
+}
+
 static int measure(nt_rt *rt, int runs, int verbose)
 {
-    static float x[3 * 224 * 224], y[1000];
-    const float *in[] = {x};
-    float *out[] = {y};
-    double *ms = calloc((size_t)runs, sizeof *ms), sums[MK_MAX] = {0};
+    const float *in[8] = {NULL};
+    float *out[8] = {NULL};
+    double *ms = calloc((size_t)runs, sizeof *ms),
+           *sums = calloc(nt_rt_steps(rt), sizeof *sums);
     clock_of c = {0, sums};
     nt_rt_step_info info;
+    nt_rt_info end;
 
-    for (size_t i = 0; i < sizeof x / sizeof *x; i++)
-        x[i] = (float)(rand() % 256) * 0.05f;
-    nt_rt_run(rt, in, out);
+    for (size_t i = 0; i < 8 && nt_rt_input(rt, i, &end) == NT_RT_OK; i++)
+        in[i] = make_end(end.count);
+    for (size_t i = 0; i < 8 && nt_rt_output(rt, i, &end) == NT_RT_OK; i++)
+        out[i] = make_end(end.count);
+    if (!ms || !sums || nt_rt_run(rt, in, out) != NT_RT_OK) /* warms up, too */
+        return 1;
     if (verbose)
         nt_rt_set_watch(rt, watch, &c);
     for (int i = 0; i < runs; i++) {
@@ -177,36 +194,46 @@ static int measure(nt_rt *rt, int runs, int verbose)
         ms[i] = now_ms() - start;
     }
     for (size_t i = 0; verbose && nt_rt_step(rt, i, &info) == NT_RT_OK; i++)
-        printf("%2zu %-10s %u/%u %8.4f ms %8.1f MAC/ns\n", i, info.op, info.weight_bits,
-               info.input_bits, sums[i] / runs, (double)info.macs / (sums[i] / runs * 1e6));
+        printf("%2zu %-10s %u/%u %8.4f ms %8.1f MAC/ns %s\n", i, info.op, info.weight_bits,
+               info.input_bits, sums[i] / runs, (double)info.macs / (sums[i] / runs * 1e6),
+               info.name);
     qsort(ms, (size_t)runs, sizeof *ms, rising);
     printf("%.3f ms (%.3f to %.3f), %s\n", ms[runs / 2], ms[0], ms[runs - 1], nt_rt_isa(rt));
-    free(ms);
     return 0;
+}
+
+static int open_net(nt_rt **rt, const char *name, const char *bits, size_t *size)
+{
+    net n = {.form = NT_DLRT_FIELDS};
+    uint8_t *file;
+    size_t need;
+    int status;
+
+    if (sscanf(bits, "%u/%u", &n.wbits, &n.abits) != 2)
+        return NT_RT_EARG;
+    if (n.wbits <= 2 && n.abits <= 2)
+        n.form = NT_DLRT_PLANES;
+    (strcmp(name, "vgg19") == 0 ? vgg19 : resnet18)(&n);
+    file = mk_file(&n.m, size);
+    status = nt_rt_mem_size(file, *size, &need);
+    return status == NT_RT_OK ? nt_rt_load(rt, file, *size, malloc(need), need) : status;
 }
 
 int main(int argc, char **argv)
 {
-    net n = {.form = NT_DLRT_FIELDS};
-    int runs = argc > 3 ? atoi(argv[3]) : 20;
-    size_t size, need;
-    uint8_t *file;
+    int is_file =
+        argc > 1 && strlen(argv[1]) > 5 && strcmp(argv[1] + strlen(argv[1]) - 5, ".dlrt") == 0;
+    int next = is_file ? 2 : 3, runs = argc > next ? atoi(argv[next]) : 20, status;
+    size_t size = 0;
     nt_rt *rt;
-    int status;
 
-    if (argc < 3 || sscanf(argv[2], "%u/%u", &n.wbits, &n.abits) != 2 || runs < 1)
+    if (argc < next || runs < 1)
         return 2;
-    if (n.wbits <= 2 && n.abits <= 2)
-        n.form = NT_DLRT_PLANES;
-    (strcmp(argv[1], "vgg19") == 0 ? vgg19 : resnet18)(&n);
-    file = mk_file(&n.m, &size);
-    status = nt_rt_mem_size(file, size, &need);
-    if (status == NT_RT_OK)
-        status = nt_rt_load(&rt, file, size, malloc(need), need);
+    status = is_file ? nt_rt_open_file(&rt, argv[1]) : open_net(&rt, argv[1], argv[2], &size);
     if (status != NT_RT_OK) {
         fprintf(stderr, "%s\n", nt_rt_strerror(status));
         return 1;
     }
-    printf("%s %s, %zu bytes: ", argv[1], argv[2], size);
-    return measure(rt, runs, argc > 4);
+    printf("%s %s: ", argv[1], is_file ? "" : argv[2]);
+    return measure(rt, runs, argc > next + 1);
 }
