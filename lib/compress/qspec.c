@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "compress/planfile.h"
 #include "compress/rules.h"
 
 #include <math.h>
@@ -244,16 +245,25 @@ static void apply_entry(nt_qlayer *l, const cJSON *entry)
     l->start_step = start ? (int64_t)start->valuedouble : 0;
 }
 
-static nt_status check_names(const nt_qspec *q, const cJSON *list, nt_err *e)
+/* Those with weights come first, as numbers mean them; free with nt_free. */
+static const char **layer_names(const nt_qspec *q)
 {
     const char **names = nt_calloc((size_t)q->n + 1, sizeof *names);
+    int rest = q->n_weighted;
+
+    for (int i = 0; names && i < q->n; i++)
+        names[q->layers[i].index >= 0 ? q->layers[i].index : rest++] = q->layers[i].name;
+    return names;
+}
+
+static nt_status check_names(const nt_qspec *q, const cJSON *list, nt_err *e)
+{
+    const char **names = layer_names(q);
     nt_status s;
 
     if (!names)
         return nt_fail_nomem(e);
-    for (int i = 0; i < q->n; i++)
-        names[i] = q->layers[i].name;
-    s = nt_rules_check_names(list, names, q->n, e);
+    s = nt_rules_check_names(list, names, q->n_weighted, q->n, e);
     nt_free(names);
     return s;
 }
@@ -426,9 +436,42 @@ static nt_status plan_bits(nt_qlayer *l, const cJSON *bits, const char *where, n
         int64_t b = 0;
 
         NT_TRY(nt_json_get_i64(&b, bits, kinds[k], 1, MAX_BITS, where, e));
+        if (b && k == 0 && l->index < 0)
+            return nt_fail(e, NT_EINVAL, "%s.weight: the layer has no weight", where);
         if (b)
             *target(l, k) = k == 0 ? weight_of((int)b) : input_of((int)b);
     }
+done:
+    return s;
+}
+
+/* The plan has been checked: `layer` is a name or a whole number. */
+static bool plan_means(const cJSON *layer, const nt_qlayer *l)
+{
+    if (cJSON_IsNumber(layer))
+        return l->index >= 0 && layer->valuedouble == l->index;
+    return nt_layer_matches(layer->valuestring, l->name, l->index);
+}
+
+static nt_status plan_entry(nt_qspec *q, const cJSON *entry, int at, nt_err *e)
+{
+    const cJSON *bits = item(entry, "bits"), *layer = item(entry, "layer");
+    nt_status s = NT_OK;
+    bool found = false;
+    char where[64];
+
+    snprintf(where, sizeof where, "plan[%d].bits", at);
+    if (!bits || cJSON_IsNull(bits))
+        return NT_OK;
+    if (!cJSON_IsObject(bits))
+        return nt_fail(e, NT_EINVAL, "%s: an object is wanted", where);
+    for (int i = 0; i < q->n; i++)
+        if (plan_means(layer, &q->layers[i])) {
+            NT_TRY(plan_bits(&q->layers[i], bits, where, e));
+            found = true;
+        }
+    if (!found)
+        return nt_fail(e, NT_EINVAL, "plan[%d].layer: there is no such layer", at);
 done:
     return s;
 }
@@ -437,18 +480,10 @@ nt_status nt_qspec_plan(nt_qspec *q, const cJSON *plan, nt_err *e)
 {
     nt_status s = NT_OK;
     const cJSON *entry;
-    char where[64];
     int at = 0;
 
-    cJSON_ArrayForEach(entry, plan)
-    {
-        const cJSON *bits = item(entry, "bits"), *name = item(entry, "layer");
-
-        snprintf(where, sizeof where, "plan[%d].bits", at++);
-        for (int i = 0; cJSON_IsObject(bits) && cJSON_IsString(name) && i < q->n; i++)
-            if (nt_layer_matches(name->valuestring, q->layers[i].name, q->layers[i].index))
-                NT_TRY(plan_bits(&q->layers[i], bits, where, e));
-    }
+    NT_TRY(nt_planfile_check(plan, e));
+    cJSON_ArrayForEach(entry, plan) NT_TRY(plan_entry(q, entry, at++, e));
 done:
     return s;
 }

@@ -236,8 +236,8 @@ nt_rule nt_rules_find(const cJSON *list, const char *layer, const char *op_type,
     return r;
 }
 
-nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names, int n,
-                               nt_err *e)
+nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names, int n_numbered,
+                               int n, nt_err *e)
 {
     const cJSON *entry, *v;
 
@@ -249,12 +249,12 @@ nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names
             const char *near;
 
             for (int i = 0; i < n; i++)
-                found = found || name_matches(v, layer_names[i], i);
+                found = found || name_matches(v, layer_names[i], i < n_numbered ? i : -1);
             if (found)
                 continue;
             if (cJSON_IsNumber(v))
                 return nt_fail(e, NT_EINVAL, "config_list: there is no layer %d (0 to %d)",
-                               (int)v->valuedouble, n - 1);
+                               (int)v->valuedouble, n_numbered - 1);
             near = nt_nearest(v->valuestring, layer_names, (size_t)n);
             return near ? nt_fail(e, NT_EINVAL,
                                   "config_list: layer '%s' not found (did you mean '%s'?)",

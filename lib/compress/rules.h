@@ -31,8 +31,9 @@ nt_status nt_rules_check_selection(const cJSON *entry, const char *where, nt_err
 /* Does an object of the list speak of this layer? */
 bool nt_rules_entry_matches(const cJSON *entry, const char *layer_name, const char *op_type,
                             int index);
-/* Every name in op_names must match some layer: NT_EINVAL with the nearest name. */
-nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names, int n,
-                               nt_err *e) NT_MUST_CHECK;
+/* Every name in op_names must match some layer: NT_EINVAL with the nearest name. Numbers mean the
+ * first n_numbered of the n layers. */
+nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names, int n_numbered,
+                               int n, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -294,7 +294,7 @@ nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules, nt_err 
         return nt_fail_nomem(e);
     for (int i = 0; i < c->n_layers; i++)
         names[i] = c->layers[i].name;
-    NT_TRY(nt_rules_check_names(rules, names, c->n_layers, e));
+    NT_TRY(nt_rules_check_names(rules, names, c->n_layers, c->n_layers, e));
     for (int i = 0; i < c->n_layers; i++) {
         const nt_channel_layer *l = &c->layers[i];
         nt_rule r = nt_rules_find(rules, l->name, l->node->op_type, i);
