@@ -62,6 +62,9 @@ static nt_status run_batches(nt_qpoints *q, nt_batch_plan *bp, nt_loader *l, nt_
         if (!b)
             break;
         NT_TRY(nt_batch_plan_forward(bp, b->x, NULL, b->n, run, &plan, e));
+        if (!plan)
+            return nt_fail(e, NT_EUNSUPPORTED,
+                           "calibration needs a network whose shapes do not depend on the data");
         look(q, plan);
     }
 done:

@@ -82,15 +82,25 @@ static nt_status add(nt_qpoints *q, nt_value *v, const nt_qtarget *t, bool outpu
 }
 
 /* Room for means where a layer's channels lie along axis 1. */
-static nt_status want_mean(nt_qpoints *q, const nt_qlayer *l, nt_err *e)
+static nt_status want_mean(nt_qpoints *q, int point, nt_err *e)
 {
-    nt_qpoint *p = (nt_qpoint *)nt_qpoints_input(q, l);
+    nt_qpoint *p = point >= 0 ? &q->p[point] : NULL;
 
     if (!p || p->mean || p->v->rank < 2 || p->v->dims[1].value < 1)
         return NT_OK;
     p->channels = p->v->dims[1].value;
     p->mean = nt_calloc((size_t)p->channels, sizeof *p->mean);
     return p->mean ? NT_OK : nt_fail_nomem(e);
+}
+
+/* To be known after the inputs have been rewired, too. */
+static int input_of(nt_qpoints *q, const nt_qlayer *l)
+{
+    const nt_value *w = nt_layer_weight(l->node);
+    const nt_qpoint *p =
+        w ? find(q, l->node->in[w == l->node->in[0] ? 1 : 0], &l->input, false) : NULL;
+
+    return p ? (int)(p - q->p) : -1;
 }
 
 static nt_status collect(nt_qpoints *q, nt_err *e)
@@ -107,9 +117,10 @@ static nt_status collect(nt_qpoints *q, nt_err *e)
         }
         NT_TRY(add(q, l->node->out[0], &l->output, true, e));
     }
-    for (int i = 0; i < q->spec->n; i++)
-        if (q->spec->layers[i].index >= 0)
-            NT_TRY(want_mean(q, &q->spec->layers[i], e));
+    for (int i = 0; i < q->spec->n; i++) {
+        q->input_of[i] = input_of(q, &q->spec->layers[i]);
+        NT_TRY(want_mean(q, q->input_of[i], e));
+    }
 done:
     return s;
 }
@@ -129,9 +140,11 @@ nt_status nt_qpoints_new(nt_qpoints **out, const nt_qspec *spec, nt_err *e)
     nt_status s = NT_OK;
 
     *out = NULL;
-    if (q)
+    if (q) {
         q->p = nt_calloc(most_points(spec), sizeof *q->p);
-    if (!q || !q->p)
+        q->input_of = nt_calloc((size_t)spec->n + 1, sizeof *q->input_of);
+    }
+    if (!q || !q->p || !q->input_of)
         NT_TRY(nt_fail_nomem(e));
     q->spec = spec;
     NT_TRY(collect(q, e));
@@ -148,17 +161,18 @@ void nt_qpoints_free(nt_qpoints *q)
         nt_free(q->p[i].seen);
         nt_free(q->p[i].mean);
     }
-    if (q)
+    if (q) {
         nt_free(q->p);
+        nt_free(q->input_of);
+    }
     nt_free(q);
 }
 
 const nt_qpoint *nt_qpoints_input(const nt_qpoints *q, const nt_qlayer *l)
 {
-    const nt_value *w = nt_layer_weight(l->node);
-    const nt_value *x = l->node->in[w == l->node->in[0] ? 1 : 0];
+    int at = q->input_of[l - q->spec->layers];
 
-    return find((nt_qpoints *)q, x, &l->input, false);
+    return at < 0 ? NULL : &q->p[at];
 }
 
 /* ---- inserting */

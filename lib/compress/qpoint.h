@@ -25,11 +25,12 @@ typedef struct nt_qpoints {
     nt_qpoint *p;
     int n;
     const nt_qspec *spec;
+    int *input_of; /* [spec->n]: which point is the layer's input; -1: none */
 } nt_qpoints;
 
 nt_status nt_qpoints_new(nt_qpoints **out, const nt_qspec *spec, nt_err *e) NT_MUST_CHECK;
 void nt_qpoints_free(nt_qpoints *q);
-/* What the input of this layer looks like; NULL where nobody asked. */
+/* What the input of this layer of the spec looks like; NULL where nobody asked. */
 const nt_qpoint *nt_qpoints_input(const nt_qpoints *q, const nt_qlayer *l);
 /* QuantizeLinear and DequantizeLinear at all points, by their pairs. To be called
  * while the layers' weights are constants. */
