@@ -199,7 +199,7 @@ NT_TEST(tensors_that_lie_about_themselves_are_refused_by_name)
                   "initialiser 'w': tensors of type 8 (str) are not supported");
     m = model_with(INITIALIZER, pb_tensor("w", 14, 1, DIMS(3), NULL, 0));
     check_refused(&m, NT_EUNSUPPORTED,
-                  "initialiser 'w': tensors of type 14 (unknown) are not supported");
+                  "initialiser 'w': tensors of type 14 (complex64) are not supported");
     m = model_with(INITIALIZER, pb_tensor("", NT_F32, 1, DIMS(3), w, sizeof w));
     check_refused(&m, NT_EFORMAT, "initialiser 1 has no name");
     m = model_with(INITIALIZER, pb_tensor("fc.bias", NT_F32, 1, DIMS(3), w, sizeof w));

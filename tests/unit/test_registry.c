@@ -8,8 +8,10 @@ NT_TEST(every_entry_is_whole)
 
         assert_non_null(op->name);
         assert_non_null(op->domain);
-        if (!op->infer || (!op->eval == !op->make && !(op->flags & NT_OPF_FOLDS)))
-            fail_msg("%s cannot be inferred or evaluated", op->name);
+        if (!op->infer || !(op->eval || op->make || op->lower || op->flags & NT_OPF_FOLDS))
+            fail_msg("%s cannot be inferred or run", op->name);
+        if (op->eval && op->make)
+            fail_msg("%s is evaluated in two ways", op->name);
         if (op->since < 1 || (op->until && op->until < op->since))
             fail_msg("%s is of opsets %d to %d", op->name, op->since, op->until);
         if (op->max_in >= 0 && op->max_in < op->min_in)
