@@ -26,37 +26,37 @@ static void become_make(const nt_runner *r, char *const *argv)
     _exit(127);
 }
 
-static void stop_group(int sig)
-{
-    signal(sig, SIG_DFL);
-    kill(0, sig);
-}
-
 /* In the child, where the system can (Linux): stays as make's parent, to stop the whole group when
  * nt-optimize dies, be it of a signal that nobody can catch. */
 static void watch_over_make(const nt_runner *r, char *const *argv, pid_t parent)
 {
 #ifdef PR_SET_PDEATHSIG
-    int status = 0;
+    int status = 0, sig = 0;
+    sigset_t awaited, old;
     pid_t pid;
 
-    signal(SIGTERM, stop_group);
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGTERM);
+    sigaddset(&awaited, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &awaited, &old);
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
         _exit(127);
     pid = fork();
     if (pid == 0) {
-        signal(SIGTERM, SIG_DFL);
+        sigprocmask(SIG_SETMASK, &old, NULL);
         become_make(r, argv);
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (pid > 0 && WIFSIGNALED(status)) {
-        signal(WTERMSIG(status), SIG_DFL);
-        raise(WTERMSIG(status));
+    while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0) {
+        if (sigwait(&awaited, &sig) != 0 || sig != SIGTERM)
+            continue;
+        sigdelset(&awaited, SIGTERM);
+        kill(0, SIGTERM); /* ourselves, too: we die of it when make has ended */
     }
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    if (pid > 0 && WIFSIGNALED(status))
+        raise(WTERMSIG(status));
     _exit(pid > 0 ? WEXITSTATUS(status) : 127);
 #else
-    (void)stop_group;
     (void)parent;
     become_make(r, argv);
 #endif
