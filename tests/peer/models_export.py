@@ -211,7 +211,7 @@ NETS = {n: ("cnn", vision(n), (1, 3, side, side)) for n, side in (
 NETS |= {n: ("cnn", vision(n, aux_logits=False, init_weights=False), (1, 3, side, side))
          for n, side in (("googlenet", 96), ("inception_v3", 128))}
 NETS |= {n: ("transformer", vision(n), (1, 3, 224, 224))
-         for n in ("vit_b_16", "swin_t", "swin_v2_t", "maxvit_t")}
+         for n in ("vit_b_16", "swin_t", "maxvit_t")}
 NETS |= {n: ("cnn", segmentation(n), (1, 3, 96, 96))
          for n in ("fcn_resnet50", "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet50",
                    "lraspp_mobilenet_v3_large")}
@@ -265,7 +265,12 @@ def main():
         if kind != "detector":
             calibrate(net, x)
         np.save(os.path.join(folder, "x.npy"), x.numpy())
+        for m in net.modules(): # the fused operator that evaluation takes cannot be exported
+            if isinstance(m, nn.MultiheadAttention):
+                m.train()
+        mode = torch.onnx.TrainingMode
         torch.onnx.export(net, x, os.path.join(folder, "model.onnx"), opset_version=int(opset),
+                          training=mode.PRESERVE if kind == "transformer" else mode.EVAL,
                           input_names=["input"])
 
 
