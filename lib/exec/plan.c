@@ -124,6 +124,15 @@ static bool is_float(const nt_value *v)
     return v->dtype == NT_F32 || v->dtype == NT_F16 || v->dtype == NT_BF16 || v->dtype == NT_F64;
 }
 
+/* Integers carry a gradient where they are codes, and where they come from such codes. */
+static bool carries_grad(const body *b, const nt_node *n, const nt_value *out)
+{
+    const nt_value *x = n->n_in > 0 ? n->in[0] : NULL;
+
+    return is_float(out) || n->op->flags & NT_OPF_MAKES_CODES ||
+           (x && x->dtype == out->dtype && nt_program_needs_grad(b->prog, x));
+}
+
 static void spread_needs_grad(body *b)
 {
     for (int i = 0; i < b->g->n_nodes; i++) {
@@ -134,7 +143,7 @@ static void spread_needs_grad(body *b)
             any = any || nt_program_needs_grad(b->prog, n->in[k]);
         for (int k = 0; k < n->n_out; k++) {
             if (n->out[k])
-                b->prog->needs_grad[n->out[k]->id] = any && is_float(n->out[k]);
+                b->prog->needs_grad[n->out[k]->id] = any && carries_grad(b, n, n->out[k]);
         }
     }
 }

@@ -384,8 +384,8 @@ static const nt_attr_spec dequantize_23[] = {AXIS, BLOCKS, {0}};
 #define QUANTIZE(from, to, specs)                                                              \
     {                                                                                          \
         .name = "QuantizeLinear", .domain = "", .since = from, .until = to, .min_in = 2,       \
-        .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .trainable = 1 << 0,         \
-        .check = quantize_check,                                                               \
+        .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .trainable = 1 << 0,          \
+        .flags = NT_OPF_MAKES_CODES, .check = quantize_check,                                                               \
         .infer = quantize_infer, .eval = quantize_eval, .grad = quantize_grad,                 \
         .couple = couple                                                                       \
     }
