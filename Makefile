@@ -90,7 +90,7 @@ RT_KERN := portable $(if $(filter x86_64,$(RT_ARCH)),avx2 avx512) \
 	$(if $(filter aarch64,$(RT_ARCH)),neon neon_dot)
 RT_SRC := $(filter-out lib/rt/kern_%.c,$(sort $(wildcard lib/rt/*.c))) \
 	$(RT_KERN:%=lib/rt/kern_%.c)
-rt_portable := -O3
+rt_portable := -O2 -ftree-vectorize
 rt_steps := -O3
 rt_avx2 := -O3 -mavx2 -mfma
 rt_avx512 := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq

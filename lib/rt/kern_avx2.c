@@ -204,5 +204,5 @@ const nt_rt_kern nt_rt_avx2 = {
     .gemm = {s8, s8w, s4, s2, s1, p11, p12, p21, p22},
     .mr = {4, 2, 4, 4, 4, 4, 4, 4, 4},
     .wide = 1,
-    PLAIN_KERNELS_BUT(plain_codes, pack),
+    PLAIN_KERNELS_BUT(plain_codes, plain_depthwise, pack),
 };

@@ -152,10 +152,10 @@ static inline void plain_fconv(const nt_rt_fconv *t)
 }
 
 /* All of them but those of the set itself. */
-#define PLAIN_KERNELS_BUT(own_codes, own_planes)                                               \
-    .codes = own_codes, .reals = plain_reals, .depthwise = plain_depthwise,                    \
+#define PLAIN_KERNELS_BUT(own_codes, own_depthwise, own_planes)                                \
+    .codes = own_codes, .reals = plain_reals, .depthwise = own_depthwise,                      \
     .planes = own_planes, .widen = plain_widen, .max = plain_max, .sum = plain_sum,            \
     .add = plain_add, .mul = plain_mul, .quantize = plain_quantize, .fconv = plain_fconv
-#define PLAIN_KERNELS PLAIN_KERNELS_BUT(plain_codes, plain_planes)
+#define PLAIN_KERNELS PLAIN_KERNELS_BUT(plain_codes, plain_depthwise, plain_planes)
 
 #endif
