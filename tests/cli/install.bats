@@ -4,7 +4,7 @@ load helpers
 
 @test "what make install puts in place works there" {
     unset MAKEFLAGS MAKELEVEL
-    make -s -C "$NT_ROOT" B="${NT_BIN%/bin}" install DESTDIR="$PWD/root" PREFIX=/usr >log 2>&1 || cat log
+    make -s -C "$NT_ROOT" ${NT_BIN:+B="${NT_BIN%/bin}"} install DESTDIR="$PWD/root" PREFIX=/usr >log 2>&1 || cat log
     root/usr/bin/nt-zoo list | cmp - <(nt-zoo list)
     [ "$(cd root/usr/bin && ls)" = "$(cd "$NT_ROOT/tools" && ls nt-*.c | sed 's/\.c$//')" ]
     for t in root/usr/bin/*; do
