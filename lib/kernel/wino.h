@@ -3,9 +3,11 @@
  * wino.h - 3x3 convolutions in bf16 by Winograd's F(2x2, 3x3), ours.
  *
  * oneDNN has Winograd in fp32 only. In bf16 the transformed operands are rounded once more (the
- * products are summed in fp32), so the error is a small multiple of the direct convolution's:
- * about 1.5 times that of rounding weights and outputs alone. F(4x4, 3x3) would need 1.8 times
- * fewer products and lose three bits more: not worth it in bf16.
+ * products are summed in fp32): on random data the result is off by 0.37 to 0.5 % of its
+ * standard deviation forward and by data, where direct convolution rounds 0.23 %, and by 0.33
+ * to 0.44 % by weights. The gradient of all of VGG19, 63 % off fp32's in direct bf16 when it
+ * starts from random weights, is 69 % off. F(4x4, 3x3) would need fewer products, but
+ * transforms with factors up to 8.
  *
  * As the dnn_conv_*_new, for 3x3, stride 1, undilated, without groups, src and dst bf16, on
  * CPUs with AVX512_BF16; NT_EUNSUPPORTED for anything else. NHWC and C16; an open layout is

@@ -455,6 +455,57 @@ NT_TEST(winograd_in_bf16_agrees_with_plain_loops_in_both_layouts)
     nt_device_free(dev);
 }
 
+/* y and packed dw of the shape, one behind the other. */
+static char *winograd_bits(int threads, nt_conv_desc d, size_t *bytes)
+{
+    nt_device *dev = new_device("onednn", threads);
+    nt_conv_fwd f = {0};
+    nt_conv_bwd_weights b = {0};
+    nt_rng r = seeded();
+    nt_desc xd = tensor(&d, d.c, d.in, NT_BF16, NT_FMT_C16),
+            yd = tensor(&d, d.k, d.out, NT_BF16, NT_FMT_C16);
+    float *x = random_row(&r, count_of(&xd), NT_BF16),
+          *w = random_row(&r, d.k * d.c * 9, NT_F32);
+    void *xm = pack_tensor(&xd, x), *packed;
+    size_t ny = nt_desc_bytes(&yd);
+    char *bits;
+
+    assert_ok(nt_conv_fwd_new(&f, dev, &d, true, e));
+    assert_ok(nt_conv_bwd_weights_new(&b, dev, &d, e));
+    packed = nt_calloc(f.packed_bytes, 1);
+    *bytes = ny + b.packed_bytes;
+    bits = nt_calloc(*bytes, 1);
+    run_prim(f.pack, (void *[]){w, packed});
+    run_prim(f.run, (void *[]){xm, packed, NULL, bits});
+    run_prim(b.run, (void *[]){xm, bits, bits + ny, NULL});
+    nt_free(x), nt_free(w), nt_free(xm), nt_free(packed);
+    nt_conv_fwd_release(&f);
+    nt_conv_bwd_weights_release(&b);
+    nt_device_free(dev);
+    return bits;
+}
+
+NT_TEST(winograd_in_bf16_gives_the_same_bits_with_any_number_of_threads)
+{
+    nt_device *dev = new_device("onednn", 1);
+    nt_conv_desc d = desc_of(&wino_shapes[6]);
+    bool has = nt_device_has_bf16(dev);
+    size_t n, again;
+    char *one, *three;
+
+    nt_device_free(dev);
+    if (!has)
+        skip();
+    d.src = d.dst = NT_BF16;
+    d.algo = NT_ALGO_WINOGRAD;
+    d.bias = false;
+    one = winograd_bits(1, d, &n);
+    three = winograd_bits(3, d, &again);
+    assert_int_equal(n, again);
+    assert_memory_equal(one, three, n);
+    nt_free(one), nt_free(three);
+}
+
 NT_TEST(winograd_in_bf16_refuses_what_it_cannot_do)
 {
     nt_device *dev = new_device("onednn", 2);
