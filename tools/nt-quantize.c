@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { METHOD_PTQ, METHOD_QAT, METHOD_LSQ };
+
 typedef struct options {
     const char *bits, *plan, *save_plan;
     int method, range, weights;
@@ -89,7 +91,8 @@ static nt_status quantize(cJSON **record, nt_model *m, const nt_cli *c, const op
                      .percentile = o->percentile,
                      .weights_minmax = o->weights == 1,
                      .correct_bias = !o->no_bias && c->data,
-                     .train = o->method == 1,
+                     .train = o->method != METHOD_PTQ,
+                     .learn_scales = o->method == METHOD_LSQ,
                      .batch_size = c->batch_size,
                      .samples = (size_t)o->calibrate,
                      .seed = (uint64_t)c->seed};
@@ -171,8 +174,8 @@ int main(int argc, char **argv)
     const nt_opt opts[] = {
         NT_OPT_STR(0, "bits", &o.bits, "W[/A]",
                    "bits of weights and of activations, 1 to 16; 32: floating point (8)"),
-        NT_OPT_ENUM(0, "method", &o.method, "ptq|qat",
-                    "quantize at once, or prepare the model for nt-finetune"),
+        NT_OPT_ENUM(0, "method", &o.method, "ptq|qat|lsq",
+                    "quantize at once, or prepare the model for nt-finetune; lsq: scales train, too"),
         NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,
                    "samples to find activation ranges with (512)"),
         NT_OPT_ENUM(0, "range", &o.range, NT_RANGE_METHODS, "range of an activation (mse)"),

@@ -104,6 +104,7 @@ static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
 
         p->range = nt_observer_range(p->seen, o->method, c, o->percentile);
         p->pair = nt_range_pair(p->range, c);
+        p->t.learned = o->train && o->learn_scales;
         for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
             p->mean[k] /= p->n_mean;
     }
@@ -282,6 +283,8 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
 
     *record = NULL;
     if (!tensors)
+        NT_TRY(nt_fail_nomem(e));
+    if (!nt_json_add_str(j, "method", !o->train ? "ptq" : o->learn_scales ? "lsq" : "qat"))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));
     if (points->n && !split)

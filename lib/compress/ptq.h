@@ -18,6 +18,7 @@ typedef struct nt_ptq_opts {
     bool weights_minmax;    /* scales of weights from the extremes, not of least error */
     bool correct_bias;      /* Nagel et al. 2019, arXiv:1906.04721, section 4.2, from data */
     bool train;             /* weights stay floats, behind QuantizeLinear and DequantizeLinear */
+    bool learn_scales;      /* with train: for train/lsq.h */
     int64_t batch_size;     /* 0: 32 */
     size_t samples;         /* 0: all of the split */
     uint64_t seed;          /* which samples */
@@ -26,7 +27,7 @@ typedef struct nt_ptq_opts {
 /*
  * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g) says.
  * split: may be NULL where only weights are quantized and biases are not corrected. *record
- * becomes what quant.json says: {"tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis",
+ * becomes what quant.json says: {"method": "ptq", "qat" or "lsq", "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis",
  * "scale", "zero_point", "min", "max"}]}.
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,

@@ -259,7 +259,7 @@ nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qta
                             bool (*takes)(const nt_use *, const void *), const void *ctx,
                             nt_err *e)
 {
-    const nt_node *before = first_use(v, takes, ctx);
+    const nt_node *before = first_use(v, takes, ctx), *first = NULL;
     nt_value *two[2] = {NULL, NULL}, *x = v, *q = NULL;
     nt_dtype type = nt_qtarget_type(t);
     nt_codes c = nt_qtarget_codes(t);
@@ -270,12 +270,15 @@ nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qta
         return NT_OK;
     NT_TRY(check_opset(g, t, false, e));
     NT_TRY(add_pairs(two, g, v->name, type, &pair, 1, e));
-    if (!fills_type(t)) /* what the type could still hold but the codes do not */
+    if (!fills_type(t) && !t->learned) /* what the type could still hold but the codes do not */
         NT_TRY(add_clip(&x, g, before, v, v->name, (double)(c.lo - pair.zero) * pair.scale,
                         (double)(c.hi - pair.zero) * pair.scale, e));
     NT_TRY(add_node(&q, g, before, "QuantizeLinear", x, two, type, -1, v->name, e));
+    first = (x == v ? q : x)->producer;
+    if (!fills_type(t) && t->learned)
+        NT_TRY(add_clip(&q, g, before, q, v->name, (double)c.lo, (double)c.hi, e));
     NT_TRY(add_node(y, g, before, "DequantizeLinear", q, two, NT_F32, -1, v->name, e));
-    NT_TRY(rewire(g, v, *y, (x == v ? q : x)->producer, takes, ctx, e));
+    NT_TRY(rewire(g, v, *y, first, takes, ctx, e));
 done:
     return s;
 }
@@ -336,11 +339,58 @@ done:
     return s;
 }
 
+/* The QuantizeLinear of an activation whose codes this node clips; else NULL. */
+static nt_node *clipped_activation(const nt_node *clip)
+{
+    nt_node *q = is_kind(clip, "Clip") && clip->n_in == 3 ? clip->in[0]->producer : NULL;
+
+    return is_kind(q, "QuantizeLinear") && q->n_in == 3 && !q->in[0]->data && q->in[1]->data &&
+                   q->in[2]->data && nt_tensor_count(q->in[1]->data) == 1 && clip->in[1]->data &&
+                   clip->in[2]->data
+               ? q
+               : NULL;
+}
+
+/* The clip of codes becomes one of what is quantized. */
+static nt_status clip_before(nt_graph *g, nt_node *clip, nt_node *q, nt_err *e)
+{
+    double scale = nt_tensor_get(q->in[1]->data, 0), end[2];
+    nt_value *x = NULL;
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < 2; i++)
+        end[i] = scale * (double)(nt_tensor_get_i64(clip->in[i + 1]->data, 0) -
+                                  nt_tensor_get_i64(q->in[2]->data, 0));
+    NT_TRY(add_clip(&x, g, q, q->in[0], q->in[0]->name, end[0], end[1], e));
+    NT_TRY(nt_graph_set_input(g, q, 0, x, e));
+    NT_TRY(nt_graph_replace_value(g, clip->out[0], q->out[0], e));
+    nt_graph_remove_node(g, clip);
+done:
+    return s;
+}
+
+static nt_status clip_activations(nt_graph *g, int *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < g->n_nodes; i++) {
+        nt_node *clip = g->nodes[i], *q = clipped_activation(clip);
+
+        if (!q)
+            continue;
+        NT_TRY(clip_before(g, clip, q, e));
+        ++*n;
+    }
+done:
+    return s;
+}
+
 nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
 {
     nt_status s = NT_OK;
-    int n = 0;
+    int n = 0, moved = 0;
 
+    NT_TRY(clip_activations(g, &moved, e));
     for (int i = 0; i < g->n_nodes; i++) {
         nt_node *quantize =
             is_kind(g->nodes[i], "DequantizeLinear") ? coder(g->nodes[i]->in[0]) : NULL;
@@ -350,7 +400,9 @@ nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
         NT_TRY(freeze(g, g->nodes[i], quantize, e));
         n++;
     }
-    if (n)
+    if (moved)
+        NT_TRY(nt_graph_bind(g, g->ops, e));
+    if (n || moved)
         NT_TRY(nt_pass_dead(g, NULL, e));
     if (n_frozen)
         *n_frozen = n;

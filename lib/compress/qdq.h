@@ -6,7 +6,7 @@
  *
  * Codes of fewer than 8 bits lie in the low codes of an 8-bit type, codes of 9 to 15 in a 16-bit
  * type; an activation is clipped before it is quantized, so that any runtime finds the same. In
- * training the codes of a weight are clipped.
+ * training the codes of a weight are clipped, and those of an activation whose scale is learned.
  */
 #ifndef NT_COMPRESS_QDQ_H
 #define NT_COMPRESS_QDQ_H
@@ -37,7 +37,8 @@ typedef struct nt_qpairs {
 nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t, const nt_qpairs *pairs,
                         const int64_t *codes, bool train, nt_err *e) NT_MUST_CHECK;
 
-/* What training left as floats behind QuantizeLinear becomes integers; *n_frozen may be NULL. */
+/* What training left as floats behind QuantizeLinear becomes integers, and activations are clipped
+ * before they are quantized; *n_frozen: the weights, may be NULL. */
 nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e) NT_MUST_CHECK;
 
 /* v, as those consumers see it that `takes` says yes to, is quantized; *y is what they see now

@@ -19,6 +19,7 @@ typedef struct nt_qtarget {
     bool symmetric;   /* else affine */
     bool is_unsigned; /* codes from 0 on; only where not symmetric around 0 */
     bool per_channel; /* weights: along the output channels */
+    bool learned;     /* activations: training changes the scale */
 } nt_qtarget;
 
 typedef struct nt_qlayer {

@@ -9,7 +9,7 @@
 /* What the operators that use v make of it. */
 static nt_param classify(const nt_value *v)
 {
-    nt_param p = {.name = v->name};
+    nt_param p = {.name = v->name, .is_scale = v->trained};
     bool trainable = false;
 
     for (int i = 0; i < v->n_uses; i++) {
@@ -25,7 +25,7 @@ static nt_param classify(const nt_value *v)
             p.is_norm = p.is_norm || op->state;
         }
     }
-    p.is_bias = trainable && !p.is_norm && v->data->rank == 1;
+    p.is_bias = trainable && !p.is_norm && !p.is_scale && v->data->rank == 1;
     if (trainable || p.is_state)
         p.count = (size_t)nt_tensor_count(v->data);
     return p;

@@ -57,6 +57,7 @@ static nt_status dup_value(nt_graph *d, const nt_value *v, bool share, nt_err *e
     w->is_input = v->is_input;
     w->is_output = v->is_output;
     w->live = v->live;
+    w->trained = v->trained;
     w->pinned = v->pinned;
     w->declared = v->declared;
     w->type_raw_n = v->type_raw_n;

@@ -53,6 +53,7 @@ struct nt_value {
     int n_uses, cap_uses;
     bool is_input, is_output;
     bool live;       /* a constant that training changes: folding leaves it alone */
+    bool trained;    /* a parameter, though its operators call it none: a learned scale */
     bool pinned;     /* named inside a subgraph attribute: stays, under its name */
     bool declared;   /* the type comes from the file and inference does not yet know it all */
     bool borrows;    /* data belongs to another graph (nt_graph_dup with share_data) */

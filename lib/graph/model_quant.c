@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What quant.json says of the model's parameters. */
+#include "base/alloc.h"
 #include "graph/model_private.h"
 
 #include <string.h>
 
 #define SUFFIX "_quantized"
+#define MEMBER "quant.json"
 
 /* Is `tensor` the parameter, or what its integers were made of? */
 static bool names(const char *tensor, const char *parameter)
@@ -31,16 +33,53 @@ static int find_bits(const cJSON *record, const char *parameter)
     return 0;
 }
 
-int nt_model_quant_bits(const nt_model *m, const char *parameter)
+/* NULL where there is none, or it cannot be read. */
+static cJSON *read_record(const nt_model *m)
 {
     size_t n = 0;
-    const char *text = nt_archive_get(m->a, "quant.json", &n);
+    const char *text = nt_archive_get(m->a, MEMBER, &n);
     cJSON *record = NULL;
     nt_err e = {{0}};
-    int bits = 0;
 
-    if (text && nt_json_parse(&record, text, n, &e) == NT_OK)
-        bits = find_bits(record, parameter);
+    return text && nt_json_parse(&record, text, n, &e) == NT_OK ? record : NULL;
+}
+
+int nt_model_quant_bits(const nt_model *m, const char *parameter)
+{
+    cJSON *record = read_record(m);
+    int bits = find_bits(record, parameter);
+
     nt_json_free(record);
     return bits;
+}
+
+bool nt_model_learns_scales(const nt_model *m)
+{
+    cJSON *record = read_record(m);
+    const cJSON *method = cJSON_GetObjectItemCaseSensitive(record, "method");
+    bool learns = cJSON_IsString(method) && strcmp(method->valuestring, "lsq") == 0;
+
+    nt_json_free(record);
+    return learns;
+}
+
+nt_status nt_model_forget_scales(nt_model *m, nt_err *e)
+{
+    static const char *const gone[] = {"scale", "min", "max"};
+    cJSON *record = read_record(m), *t;
+    nt_status s = NT_OK;
+    char *text = NULL;
+
+    if (!record)
+        return NT_OK;
+    cJSON_ArrayForEach(t, cJSON_GetObjectItemCaseSensitive(record, "tensors"))
+    {
+        for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+            cJSON_DeleteItemFromObjectCaseSensitive(t, gone[i]);
+    }
+    text = nt_json_text(record);
+    s = text ? nt_archive_put(m->a, MEMBER, text, strlen(text), e) : nt_fail_nomem(e);
+    nt_free(text);
+    nt_json_free(record);
+    return s;
 }

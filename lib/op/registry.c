@@ -262,7 +262,7 @@ bool nt_op_is_param(const nt_node *n, int i)
     const nt_value *v = i < n->n_in ? n->in[i] : NULL;
     nt_dtype t = v ? v->dtype : NT_UNDEFINED;
 
-    if (!v || !v->data || i >= 32 || !n->op || !(n->op->trainable >> i & 1))
+    if (!v || !v->data || i >= 32 || !n->op || !(v->trained || n->op->trainable >> i & 1))
         return false;
     if (n->op->flags & NT_OPF_FIXED_SCALARS && nt_tensor_count(v->data) == 1)
         return false;

@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include "base/alloc.h"
+#include "train/lsq.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +114,8 @@ nt_status nt_checkpoint_load(const char *path, const nt_graph_ops *ops, nt_param
         goto done;
     }
     NT_TRY(nt_json_parse(&j, text, bytes, e));
+    if (nt_model_learns_scales(m))
+        nt_lsq_mark(nt_model_graph(m));
     NT_TRY(nt_params_new(&from, nt_model_graph(m), e));
     NT_TRY(check_params(from, p, e));
     NT_TRY(check_state(nt_model_archive(m), buf, n, e));

@@ -110,7 +110,7 @@ static nt_status make_optim(nt_trainer *t, nt_err *e)
     for (int i = 0; i < t->p->n; i++) {
         const nt_param *v = &t->p->v[i];
 
-        if ((v->is_norm && !v->is_state && !t->o.decay_norm) ||
+        if (v->is_scale || (v->is_norm && !v->is_state && !t->o.decay_norm) ||
             (v->is_bias && !t->o.decay_bias))
             NT_TRY(nt_optim_group(t->optim, v->offset, v->count, 0, 1, e));
     }
@@ -224,6 +224,23 @@ static nt_status make_loader(nt_trainer *t, nt_split *train, nt_err *e)
     return s;
 }
 
+/* Parameters, and learned scales among them where the model says so. */
+static nt_status make_params(nt_trainer *t, nt_err *e)
+{
+    bool learns = nt_model_learns_scales(t->m);
+    nt_status s = NT_OK;
+
+    if (learns)
+        nt_lsq_mark(t->g);
+    NT_TRY(nt_params_new(&t->p, t->g, e));
+    if (learns) {
+        NT_TRY(nt_lsq_new(&t->lsq, t->g, t->p, e));
+        NT_TRY(nt_model_forget_scales(t->m, e));
+    }
+done:
+    return s;
+}
+
 nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_device *dev,
                          nt_split *train, nt_split *eval, const nt_train_opts *o, nt_err *e)
 {
@@ -243,7 +260,7 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
         goto done;
     }
     NT_TRY(make_graph(t, e));
-    NT_TRY(nt_params_new(&t->p, t->g, e));
+    NT_TRY(make_params(t, e));
     if (t->p->n_w == 0) {
         s = nt_fail(e, NT_EUNSUPPORTED, "the network has no parameters to train");
         goto done;
@@ -277,6 +294,7 @@ void nt_trainer_free(nt_trainer *t)
     nt_optim_free(t->optim);
     nt_schedule_free(t->schedule);
     nt_ema_free(t->ema);
+    nt_lsq_free(t->lsq);
     nt_params_free(t->p);
     nt_graph_free(t->teacher_g);
     nt_graph_free(t->g);
@@ -346,10 +364,14 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     t->lr = nt_schedule_lr(t->schedule, &t->clock);
     NT_TRY(forward_backward(t, b, &loss, e));
     apply_masks(t, t->p->g);
+    if (t->lsq != NULL)
+        nt_lsq_scale_grads(t->lsq, t->p->g);
     if (t->o.clip_norm > 0)
         nt_clip_norm(t->p->g, t->p->n_w, t->o.clip_norm);
     nt_optim_step(t->optim, t->p->w, t->p->g, t->lr,
                   nt_schedule_momentum(t->schedule, &t->clock));
+    if (t->lsq != NULL)
+        nt_lsq_keep_positive(t->lsq, t->p->w);
     if (t->o.after_step != NULL) {
         NT_TRY(t->o.after_step(t->o.ctx, t->p, &t->clock, e));
         NT_TRY(find_masks(t, e));

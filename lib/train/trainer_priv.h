@@ -6,6 +6,7 @@
 #include "train/batch_plan.h"
 #include "train/checkpoint.h"
 #include "train/ema.h"
+#include "train/lsq.h"
 #include "train/trainer.h"
 
 /* A mask of the archive and where its parameter lies. */
@@ -25,6 +26,7 @@ struct nt_trainer {
     nt_optim *optim;
     nt_schedule *schedule;
     nt_ema *ema;
+    nt_lsq *lsq; /* NULL: no scales are learned */
     nt_train_mask *masks;
     int n_masks;
     uint64_t per_epoch, epochs, steps; /* updates of an epoch; planned length */

@@ -79,3 +79,17 @@ J
     nt-run t.onnx --random --threads 1 --expect out/output.npy --rtol 1e-5 --atol 1e-5
     refuses 1 "1 bit cannot be trained" nt-quantize -q --method qat --bits 1/32 r.nt -o s.nt
 }
+
+@test "learned scales move, leave quant.json, and are exported" {
+    nt-quantize -q --method lsq --bits 3/4 --data idx:data a.nt -o l.nt
+    tar xOf l.nt quant.json | grep -q '"scale"'
+    nt-finetune -q --data idx:data --steps 4 --lr 0.05 --threads 1 -o t.nt l.nt
+    tar xOf t.nt quant.json | grep -q '"method": "lsq"'
+    tar xOf t.nt quant.json | not grep -q '"scale"'
+    nt-export -q -f onnx -o l.onnx l.nt
+    nt-export -q -f onnx -o t.onnx t.nt
+    nt-run t.nt --random --threads 1 -o out
+    nt-run t.onnx --random --threads 1 --expect out/output.npy --rtol 1e-5 --atol 1e-5
+    run nt-run l.onnx --random --threads 1 --expect out/output.npy
+    [ "$status" -eq 3 ]
+}

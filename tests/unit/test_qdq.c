@@ -301,9 +301,8 @@ NT_TEST(those_that_ask_share_one_pair)
 }
 
 /* x beyond both ends, at b bits: code * scale as the formula has it. */
-static void check_range(int bits, bool is_unsigned, nt_qpair p)
+static void check_range_of(nt_qtarget t, bool freeze, nt_qpair p)
 {
-    nt_qtarget t = {.bits = bits, .is_unsigned = is_unsigned};
     nt_codes c = nt_qtarget_codes(&t);
     net plain = start(17), n = start(17);
     nt_value *y = NULL;
@@ -314,6 +313,11 @@ static void check_range(int bits, bool is_unsigned, nt_qpair p)
     complete(&n, NODE(&n, "Identity", "i", input(&n, "x", DIMS(1, 256)))->out[0]);
     assert_ok(nt_qdq_activation(&y, n.g, n.g->inputs[0], &t, p, takes_named, "i", e));
     rebind(&n);
+    if (freeze) {
+        assert_ok(nt_qdq_freeze(n.g, NULL, e));
+        assert_int_equal(count_nodes(n.g, "Clip"), 1);
+        assert_string_equal(reads(&n, "i")->producer->in[0]->producer->op_type, "QuantizeLinear");
+    }
     x = outputs_of(plain.g, 4, &count);
     got = outputs_of(n.g, 4, &count);
     for (int64_t i = 0; i < count; i++) {
@@ -326,6 +330,18 @@ static void check_range(int bits, bool is_unsigned, nt_qpair p)
     nt_free(got);
     finish(&plain);
     finish(&n);
+}
+
+static void check_range(int bits, bool is_unsigned, nt_qpair p)
+{
+    nt_qtarget t = {.bits = bits, .is_unsigned = is_unsigned};
+
+    check_range_of(t, false, p);
+    if (bits == 8)
+        return;
+    t.learned = true;
+    check_range_of(t, false, p);
+    check_range_of(t, true, p);
 }
 
 NT_TEST(few_bits_saturate_at_their_own_ends)
