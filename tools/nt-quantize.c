@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-quantize - post-training quantization, or the start of quantization-aware training. */
 #include "cli/cli.h"
+#include "compress/equalize.h"
 #include "compress/ptq.h"
 #include "data/data.h"
 #include "graph/model.h"
@@ -20,7 +21,7 @@ enum { METHOD_PTQ, METHOD_QAT, METHOD_LSQ };
 typedef struct options {
     const char *bits, *plan, *save_plan;
     int method, range, weights;
-    bool ends, keep_bn, no_bias;
+    bool ends, keep_bn, no_bias, equalize;
     int64_t calibrate;
     double percentile;
 } options;
@@ -147,6 +148,8 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     if (!o->keep_bn)
         NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, NULL, e));
+    if (o->equalize)
+        NT_TRY(nt_equalize(nt_model_graph(m), NULL, e));
     NT_TRY(nt_qspec_new(&q, nt_model_graph(m), e));
     NT_TRY(choose(q, c, o, e));
     NT_TRY(quantize(&record, m, c, o, q, e));
@@ -185,6 +188,8 @@ int main(int argc, char **argv)
         NT_OPT_BOOL(0, "keep-ends", &o.ends, "with --bits: first and last layer at 8 bits"),
         NT_OPT_BOOL(0, "no-bias-correction", &o.no_bias,
                     "leave biases as they are; else they take up what rounding does to the mean"),
+        NT_OPT_BOOL(0, "equalize", &o.equalize,
+                    "first scale channels between convolutions to one size"),
         NT_OPT_BOOL(0, "keep-bn", &o.keep_bn, "do not fold batch normalisation first"),
         NT_OPT_STR(0, "plan", &o.plan, "FILE", "bits of each layer, as JSON"),
         NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE", "write what was chosen as such a plan"),

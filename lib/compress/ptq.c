@@ -10,6 +10,7 @@
 #include "op/qparam.h"
 #include "train/batch_plan.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -284,6 +285,12 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     *record = NULL;
     if (!tensors)
         NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; o->train && i < spec->n; i++)
+        if (spec->layers[i].start_step > 0)
+            NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
+                           "layer '%s': quant_start_step %" PRId64
+                           ": training that begins without quantization is not supported",
+                           spec->layers[i].name, spec->layers[i].start_step));
     if (!nt_json_add_str(j, "method", !o->train ? "ptq" : o->learn_scales ? "lsq" : "qat"))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));

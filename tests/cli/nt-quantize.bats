@@ -93,3 +93,18 @@ J
     run nt-run l.onnx --random --threads 1 --expect out/output.npy
     [ "$status" -eq 3 ]
 }
+
+@test "equalisation changes nothing but what is quantized" {
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    nt-run r.nt --random --threads 1 -o out
+    nt-quantize -q --equalize --bits 8/32 r.nt -o e.nt
+    nt-quantize -q --bits 8/32 r.nt -o q.nt
+    not cmp -s e.nt q.nt
+    nt-run e.nt --random --threads 1 --expect out/output.npy --rtol 0.1 --atol 0.1
+}
+
+@test "a quantization that is to start later is refused in training, not forgotten" {
+    echo '[{"quant_types": ["weight"], "quant_bits": 8, "quant_start_step": 5, "op_names": ["fc1"]}]' >c.json
+    refuses 1 "quant_start_step 5" nt-quantize --method qat --config c.json a.nt -o q.nt
+    nt-quantize -q --config c.json a.nt -o q.nt
+}
