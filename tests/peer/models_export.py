@@ -244,7 +244,8 @@ def seed(net):
 
 
 def calibrate(net, x):
-    """Running statistics of what flows, so that deep networks neither vanish nor overflow."""
+    """Running statistics of what flows, so that deep networks neither vanish nor overflow; channels
+    that are all but constant are not blown up, and rounding with them."""
     norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
     for m in norms:
         m.train()
@@ -252,6 +253,8 @@ def calibrate(net, x):
         m.reset_running_stats()
     if norms:
         net(torch.cat([x, torch.randn((3, *x.shape[1:]))]))
+    for m in norms:
+        m.running_var.clamp_(min=0.2 * m.running_var.mean().item())
     net.eval()
 
 
