@@ -197,7 +197,8 @@ def segmentation(name):
 
 def detection(name):
     def build():
-        net = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=5)
+        net = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=5,
+                                           detections_per_img=10)
         for m in net.head.classification_head.modules(): # scores so far apart that their order is one
             if isinstance(m, nn.Conv2d):
                 m.weight.data *= 4
@@ -234,7 +235,7 @@ def seed(net):
     """Statistics that are not 0 and 1, scales that are not tiny; values stay in range."""
     for m in net.modules():
         if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d)):
-            m.weight.data.uniform_(0.5, 1.5)
+            m.weight.data.uniform_(0.3, 0.8)
             m.bias.data.uniform_(-0.2, 0.2)
             m.running_mean.uniform_(-0.2, 0.2)
             m.running_var.uniform_(0.5, 1.5)
@@ -270,10 +271,10 @@ def main():
     net, x = build().eval(), torch.randn(shape)
     seed(net)
     with torch.no_grad():
-        if kind != "detector":
-            calibrate(net, x)
-        elif isinstance(net, Detections):
+        if isinstance(net, (Detections, OutOnly)):
             calibrate(net.net.backbone, x)
+        elif kind != "detector":
+            calibrate(net, x)
         np.save(os.path.join(folder, "x.npy"), x.numpy())
         for m in net.modules(): # the fused operator that evaluation takes cannot be exported
             if isinstance(m, nn.MultiheadAttention):
