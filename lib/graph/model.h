@@ -46,9 +46,11 @@ nt_status nt_model_add_history(nt_model *m, cJSON *record, nt_err *e) NT_MUST_CH
 const char *nt_model_task(const nt_model *m);
 nt_status nt_model_set_task(nt_model *m, const char *task, nt_err *e) NT_MUST_CHECK;
 
-/* The bits of a quantized parameter by quant.json: X, or X_quantized where its integers are in the
- * graph. 0 where it says nothing. */
-int nt_model_quant_bits(const nt_model *m, const char *parameter);
+/* quant.json, nt_json_free; NULL where there is none, or it cannot be read. */
+cJSON *nt_model_quant_record(const nt_model *m);
+/* The bits of a quantized parameter by such a record (NULL: none): X, or X_quantized where its
+ * integers are in the graph. 0 where it says nothing. */
+int nt_quant_bits(const cJSON *record, const char *parameter);
 /* Does quant.json say that training is to learn the scales, too ("method": "lsq")? */
 bool nt_model_learns_scales(const nt_model *m);
 /* Scales and ranges leave quant.json, as they are about to change: the graph has them. */

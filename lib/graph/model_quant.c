@@ -17,7 +17,17 @@ static bool names(const char *tensor, const char *parameter)
            (!parameter[n] || strcmp(parameter + n, SUFFIX) == 0);
 }
 
-static int find_bits(const cJSON *record, const char *parameter)
+cJSON *nt_model_quant_record(const nt_model *m)
+{
+    size_t n = 0;
+    const char *text = nt_archive_get(m->a, MEMBER, &n);
+    cJSON *record = NULL;
+    nt_err e = {{0}};
+
+    return text && nt_json_parse(&record, text, n, &e) == NT_OK ? record : NULL;
+}
+
+int nt_quant_bits(const cJSON *record, const char *parameter)
 {
     const cJSON *t;
 
@@ -33,29 +43,9 @@ static int find_bits(const cJSON *record, const char *parameter)
     return 0;
 }
 
-/* NULL where there is none, or it cannot be read. */
-static cJSON *read_record(const nt_model *m)
-{
-    size_t n = 0;
-    const char *text = nt_archive_get(m->a, MEMBER, &n);
-    cJSON *record = NULL;
-    nt_err e = {{0}};
-
-    return text && nt_json_parse(&record, text, n, &e) == NT_OK ? record : NULL;
-}
-
-int nt_model_quant_bits(const nt_model *m, const char *parameter)
-{
-    cJSON *record = read_record(m);
-    int bits = find_bits(record, parameter);
-
-    nt_json_free(record);
-    return bits;
-}
-
 bool nt_model_learns_scales(const nt_model *m)
 {
-    cJSON *record = read_record(m);
+    cJSON *record = nt_model_quant_record(m);
     const cJSON *method = cJSON_GetObjectItemCaseSensitive(record, "method");
     bool learns = cJSON_IsString(method) && strcmp(method->valuestring, "lsq") == 0;
 
@@ -66,7 +56,7 @@ bool nt_model_learns_scales(const nt_model *m)
 nt_status nt_model_forget_scales(nt_model *m, nt_err *e)
 {
     static const char *const gone[] = {"scale", "min", "max"};
-    cJSON *record = read_record(m), *t;
+    cJSON *record = nt_model_quant_record(m), *t;
     nt_status s = NT_OK;
     char *text = NULL;
 

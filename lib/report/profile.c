@@ -53,11 +53,11 @@ static bool is_coded(const nt_value *v)
 }
 
 /* The bits of an element: what quant.json says, else the type's. */
-static int bits_of(const nt_model *m, const nt_value *v)
+static int bits_of(const cJSON *quant, const nt_value *v)
 {
-    int bits = nt_model_quant_bits(m, v->name);
+    int bits = nt_quant_bits(quant, v->name), size = (int)nt_dtype_size(v->data->dtype);
 
-    return bits ? bits : 8 * (int)nt_tensor_bytes(v->data) / (int)nt_tensor_count(v->data);
+    return bits ? bits : size ? 8 * size : 4;
 }
 
 /* Scales of quantized weights: one float each. */
@@ -73,7 +73,7 @@ static int64_t scale_bytes(const nt_graph *g)
 }
 
 /* Trainable constants, each once however often it is used, at the width they are stored in. */
-static void count_params(nt_profile *p, const nt_model *m, const nt_graph *g)
+static void count_params(nt_profile *p, const cJSON *quant, const nt_graph *g)
 {
     p->model_size_bytes = scale_bytes(g);
     for (int i = 0; i < g->n_values; i++) {
@@ -85,11 +85,11 @@ static void count_params(nt_profile *p, const nt_model *m, const nt_graph *g)
         n = nt_tensor_count(v->data);
         p->params += n;
         p->nonzero_params += count_nonzero(v->data);
-        p->model_size_bytes += n ? (n * bits_of(m, v) + 7) / 8 : 0;
+        p->model_size_bytes += n ? (n * bits_of(quant, v) + 7) / 8 : 0;
     }
 }
 
-static void weight_of(nt_layer_profile *l, const nt_model *m, const nt_node *n)
+static void weight_of(nt_layer_profile *l, const cJSON *quant, const nt_node *n)
 {
     const nt_value *w = nt_layer_stored_weight(n);
     int64_t all;
@@ -100,10 +100,11 @@ static void weight_of(nt_layer_profile *l, const nt_model *m, const nt_node *n)
     nt_shape_text(l->weight, sizeof l->weight, w->data->rank, w->data->dims);
     all = nt_tensor_count(w->data);
     l->sparsity = all ? 1 - (double)count_nonzero(w->data) / (double)all : 0;
-    l->bits = all ? bits_of(m, w) : 32;
+    l->bits = all ? bits_of(quant, w) : 32;
 }
 
-static nt_status count_layers(nt_profile *p, const nt_model *m, const nt_graph *g, nt_err *e)
+static nt_status count_layers(nt_profile *p, const cJSON *quant, const nt_graph *g,
+                              nt_err *e)
 {
     p->layers = nt_calloc((size_t)g->n_nodes + 1, sizeof *p->layers);
     if (!p->layers)
@@ -117,7 +118,7 @@ static nt_status count_layers(nt_profile *p, const nt_model *m, const nt_graph *
         nt_layer_name(l->name, sizeof l->name, g, n);
         l->op = n->op->name;
         l->time_ms = NAN;
-        weight_of(l, m, n);
+        weight_of(l, quant, n);
         if (n->op->cost)
             n->op->cost(n, &c);
         l->macs = c.macs;
@@ -219,10 +220,11 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt
     nt_profile *p = nt_calloc(1, sizeof *p);
     nt_graph *one = NULL;
     const nt_tensor *file;
+    cJSON *quant = nt_model_quant_record(m);
     int64_t(*dims)[NT_MAX_RANK] = NULL;
 
     if (!p)
-        return nt_fail_nomem(e);
+        NT_TRY(nt_fail_nomem(e));
     p->eval_metric = p->eval_low = p->eval_high = NAN;
     p->file_size_bytes = (int64_t)nt_model_file_size(m);
     snprintf(p->backend, sizeof p->backend, "%s", nt_device_text(dev));
@@ -235,13 +237,14 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt
         p->file_size_bytes = (int64_t)nt_tensor_bytes(file);
         NT_TRY(nt_dlrt_layers(p, file, o->layers, e));
     } else {
-        count_params(p, m, one);
-        NT_TRY(count_layers(p, m, one, e));
+        count_params(p, quant, one);
+        NT_TRY(count_layers(p, quant, one, e));
     }
     NT_TRY(measure(p, nt_model_graph(m), dev, o, e));
     *out = p;
     p = NULL;
 done:
+    nt_json_free(quant);
     nt_free(dims);
     nt_graph_free(one);
     nt_profile_free(p);
