@@ -20,21 +20,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const nt_attr_spec attrs[] = {
-    {"auto_pad", NT_ATTR_STRING, false},
-    {"dilations", NT_ATTR_INTS, false},
-    {"group", NT_ATTR_INT, false},
-    {"kernel_shape", NT_ATTR_INTS, false},
-    {"pads", NT_ATTR_INTS, false},
-    {"strides", NT_ATTR_INTS, false},
-    {NULL, 0, false},
-};
-
-static const nt_value *bias_of(const nt_node *n)
-{
-    return nt_has_in(n, 2) ? n->in[2] : NULL;
-}
-
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
 {
     (void)g;
@@ -43,7 +28,7 @@ static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
 
 static nt_status check_shapes(const nt_node *n, int sp, nt_err *e)
 {
-    const nt_value *x = n->in[0], *w = n->in[1], *b = bias_of(n);
+    const nt_value *x = n->in[0], *w = n->in[1];
     int64_t group = nt_node_int(n, "group", 1);
 
     if (x->rank >= 0 && x->rank != sp + 2)
@@ -53,11 +38,7 @@ static nt_status check_shapes(const nt_node *n, int sp, nt_err *e)
         return nt_fail(e, NT_EFORMAT,
                        "input has %" PRId64 " channels, want %" PRId64 " groups of %" PRId64,
                        x->dims[1].value, group, w->dims[1].value);
-    if (b && b->rank >= 0 && w->rank >= 0 &&
-        (b->rank != 1 || (b->dims[0].value >= 0 && w->dims[0].value >= 0 &&
-                          b->dims[0].value != w->dims[0].value)))
-        return nt_fail(e, NT_EFORMAT, "bias does not have one entry for each filter");
-    return NT_OK;
+    return nt_filters_check_bias(n, w->rank >= 0 ? w->dims[0].value : -1, "filter", e);
 }
 
 static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
@@ -96,31 +77,21 @@ static nt_status describe(nt_conv_desc *d, const nt_node *n, nt_err *e)
                         .c = x->dims[1].value,
                         .k = w->dims[0].value,
                         .g = nt_node_int(n, "group", 1),
-                        .bias = bias_of(n) != NULL,
+                        .bias = nt_filters_bias(n) != NULL,
                         .src_fmt = NT_FMT_ANY,
                         .dst_fmt = NT_FMT_ANY};
     for (int i = 0; i < d->sp; i++)
         d->in[i] = x->dims[i + 2].value;
     NT_TRY(nt_filters_window(&win, n, d->sp, e));
     NT_TRY(nt_window_out(&win, d->out, d->in, e));
-    memcpy(d->ker, win.ker, sizeof d->ker);
-    memcpy(d->stride, win.stride, sizeof d->stride);
-    memcpy(d->dil, win.dil, sizeof d->dil);
-    memcpy(d->lo, win.lo, sizeof d->lo);
-    memcpy(d->hi, win.hi, sizeof d->hi);
+    nt_filters_set_window(d, &win);
 done:
     return s;
 }
 
 static void cost(const nt_node *n, nt_op_cost *c)
 {
-    int64_t y[NT_MAX_RANK], w[NT_MAX_RANK], out = 0, filter = 0;
-
-    c->params = nt_count_params(n);
-    if (nt_value_shape(n->out[0], y) && nt_value_shape(n->in[1], w) &&
-        nt_shape_count(&out, n->out[0]->rank, y) &&
-        nt_shape_count(&filter, n->in[1]->rank - 1, w + 1))
-        c->macs = out * filter;
+    nt_filters_cost(n, n->out[0], n->in[1], c);
 }
 
 /* ---- the plain form */
@@ -363,7 +334,7 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(nt_filters_couple(c, n, n->out[0], n->in[0], e));
-    if (bias_of(n))
+    if (nt_filters_bias(n))
         NT_TRY(nt_couple_same(c, (nt_span){n->in[2], 0, 1}, (nt_span){n->out[0], 1, 1}, e));
 done:
     return s;
@@ -384,7 +355,7 @@ const nt_op nt_op_conv[] = {
         .max_in = 3,
         .min_out = 1,
         .max_out = 1,
-        .attrs = attrs,
+        .attrs = nt_filters_attrs,
         .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_QUANTIZES,
         .trainable = 1 << 1 | 1 << 2,
         .check = check,

@@ -31,11 +31,6 @@ static const nt_attr_spec attrs[] = {
     {NULL, 0, false},
 };
 
-static const nt_value *bias_of(const nt_node *n)
-{
-    return nt_has_in(n, 2) ? n->in[2] : NULL;
-}
-
 /* ---- where things lie */
 
 /* What stands in output_padding and output_shape; shape[i] is 0 where it is not given. Some
@@ -122,8 +117,10 @@ done:
 
 static nt_status check_shapes(const nt_node *n, int sp, nt_err *e)
 {
-    const nt_value *x = n->in[0], *w = n->in[1], *b = bias_of(n);
-    int64_t group = nt_node_int(n, "group", 1);
+    const nt_value *x = n->in[0], *w = n->in[1];
+    int64_t outputs = w->rank >= 0 && w->dims[1].value >= 0
+                          ? w->dims[1].value * nt_node_int(n, "group", 1)
+                          : -1;
 
     if (x->rank >= 0 && x->rank != sp + 2)
         return nt_fail(e, NT_EFORMAT, "input has %d dimensions, want %d", x->rank, sp + 2);
@@ -131,11 +128,7 @@ static nt_status check_shapes(const nt_node *n, int sp, nt_err *e)
         x->dims[1].value != w->dims[0].value)
         return nt_fail(e, NT_EFORMAT, "input has %" PRId64 " channels, want %" PRId64,
                        x->dims[1].value, w->dims[0].value);
-    if (b && b->rank >= 0 && w->rank >= 0 &&
-        (b->rank != 1 || (b->dims[0].value >= 0 && w->dims[1].value >= 0 &&
-                          b->dims[0].value != w->dims[1].value * group)))
-        return nt_fail(e, NT_EFORMAT, "bias does not have one entry for each output channel");
-    return NT_OK;
+    return nt_filters_check_bias(n, outputs, "output channel", e);
 }
 
 /* Does the window map an axis onto itself, whatever its extent? */
@@ -193,18 +186,14 @@ static nt_status describe(nt_conv_desc *d, const nt_node *n, nt_err *e)
                         .c = w->dims[1].value * group,
                         .k = x->dims[1].value,
                         .g = group,
-                        .bias = bias_of(n) != NULL,
+                        .bias = nt_filters_bias(n) != NULL,
                         .src_fmt = NT_FMT_ANY,
                         .dst_fmt = NT_FMT_ANY};
     for (int i = 0; i < d->sp; i++)
         d->out[i] = x->dims[i + 2].value;
     NT_TRY(nt_filters_window(&win, n, d->sp, e));
     NT_TRY(place(&win, d->in, n, d->out, e));
-    memcpy(d->ker, win.ker, sizeof d->ker);
-    memcpy(d->stride, win.stride, sizeof d->stride);
-    memcpy(d->dil, win.dil, sizeof d->dil);
-    memcpy(d->lo, win.lo, sizeof d->lo);
-    memcpy(d->hi, win.hi, sizeof d->hi);
+    nt_filters_set_window(d, &win);
 done:
     return s;
 }
@@ -212,13 +201,7 @@ done:
 /* Every input goes through all taps of its group's outputs. */
 static void cost(const nt_node *n, nt_op_cost *c)
 {
-    int64_t x[NT_MAX_RANK], w[NT_MAX_RANK], in = 0, filter = 0;
-
-    c->params = nt_count_params(n);
-    if (nt_value_shape(n->in[0], x) && nt_value_shape(n->in[1], w) &&
-        nt_shape_count(&in, n->in[0]->rank, x) &&
-        nt_shape_count(&filter, n->in[1]->rank - 1, w + 1))
-        c->macs = in * filter;
+    nt_filters_cost(n, n->in[0], n->in[1], c);
 }
 
 /* ---- the plain form */
@@ -332,7 +315,7 @@ static nt_status grad_bias(nt_program *p, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     nt_desc a, b;
 
-    if (!bias_of(n) || !nt_program_needs_grad(p, n->in[2]))
+    if (!nt_filters_bias(n) || !nt_program_needs_grad(p, n->in[2]))
         return NT_OK;
     NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_PLAIN, NT_F32, &dy, e));
     NT_TRY(nt_steps_grad_target(p, n->in[2], &db, e));
@@ -455,7 +438,7 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(nt_filters_couple(c, n, n->in[0], n->out[0], e));
-    if (bias_of(n))
+    if (nt_filters_bias(n))
         NT_TRY(nt_couple_same(c, (nt_span){n->in[2], 0, 1}, (nt_span){n->out[0], 1, 1}, e));
 done:
     return s;

@@ -114,12 +114,7 @@ done:
 
 static void cost(const nt_node *n, nt_op_cost *c)
 {
-    int64_t y[NT_MAX_RANK], w[NT_MAX_RANK], out = 0, filter = 0;
-
-    c->params = nt_count_params(n);
-    if (nt_value_shape(n->out[0], y) && nt_value_shape(n->in[W], w) &&
-        nt_shape_count(&out, 4, y) && nt_shape_count(&filter, 3, w + 1))
-        c->macs = out * filter;
+    nt_filters_cost(n, n->out[0], n->in[W], c);
 }
 
 /* ---- the work */

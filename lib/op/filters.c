@@ -2,6 +2,53 @@
 #include "op/filters.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+const nt_attr_spec nt_filters_attrs[] = {
+    {"auto_pad", NT_ATTR_STRING, false},
+    {"dilations", NT_ATTR_INTS, false},
+    {"group", NT_ATTR_INT, false},
+    {"kernel_shape", NT_ATTR_INTS, false},
+    {"pads", NT_ATTR_INTS, false},
+    {"strides", NT_ATTR_INTS, false},
+    {NULL, 0, false},
+};
+
+const nt_value *nt_filters_bias(const nt_node *n)
+{
+    return nt_has_in(n, 2) ? n->in[2] : NULL;
+}
+
+nt_status nt_filters_check_bias(const nt_node *n, int64_t outputs, const char *what, nt_err *e)
+{
+    const nt_value *b = nt_filters_bias(n);
+
+    if (!b || b->rank < 0 || n->in[1]->rank < 0)
+        return NT_OK;
+    if (b->rank != 1 ||
+        (b->dims[0].value >= 0 && outputs >= 0 && b->dims[0].value != outputs))
+        return nt_fail(e, NT_EFORMAT, "bias does not have one entry for each %s", what);
+    return NT_OK;
+}
+
+void nt_filters_cost(const nt_node *n, const nt_value *v, const nt_value *w, nt_op_cost *c)
+{
+    int64_t vd[NT_MAX_RANK], wd[NT_MAX_RANK], all = 0, filter = 0;
+
+    c->params = nt_count_params(n);
+    if (nt_value_shape(v, vd) && nt_value_shape(w, wd) && nt_shape_count(&all, v->rank, vd) &&
+        nt_shape_count(&filter, w->rank - 1, wd + 1))
+        c->macs = all * filter;
+}
+
+void nt_filters_set_window(nt_conv_desc *d, const nt_window *w)
+{
+    memcpy(d->ker, w->ker, sizeof d->ker);
+    memcpy(d->stride, w->stride, sizeof d->stride);
+    memcpy(d->dil, w->dil, sizeof d->dil);
+    memcpy(d->lo, w->lo, sizeof d->lo);
+    memcpy(d->hi, w->hi, sizeof d->hi);
+}
 
 int nt_filters_spatial(const nt_node *n)
 {
@@ -14,14 +61,19 @@ int nt_filters_spatial(const nt_node *n)
     return a ? (int)a->n : 0;
 }
 
-nt_status nt_filters_window(nt_window *w, const nt_node *n, int sp, nt_err *e)
+nt_status nt_filters_window_of(nt_window *w, const nt_node *n, const nt_value *weight, int sp,
+                               nt_err *e)
 {
-    const nt_value *weight = n->in[1];
     int64_t ker[3] = {-1, -1, -1};
 
     for (int i = 0; i < sp && i < 3 && weight->rank == sp + 2; i++)
         ker[i] = weight->dims[i + 2].value;
     return nt_window_read(w, n, sp, ker, e);
+}
+
+nt_status nt_filters_window(nt_window *w, const nt_node *n, int sp, nt_err *e)
+{
+    return nt_filters_window_of(w, n, n->in[1], sp, e);
 }
 
 nt_status nt_filters_check(const nt_node *n, nt_err *e)

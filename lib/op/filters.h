@@ -4,12 +4,30 @@
 #ifndef NT_OP_FILTERS_H
 #define NT_OP_FILTERS_H
 
+#include "kernel/conv.h"
 #include "op/couple.h"
+#include "op/op.h"
 #include "op/util.h"
+
+/* What Conv and the convolutions of codes take. */
+extern const nt_attr_spec nt_filters_attrs[];
+
+/* Input 2, NULL where it is left out. */
+const nt_value *nt_filters_bias(const nt_node *n);
+/* One entry of the bias for each of `outputs` (unknown where below 0), which messages call `what`.
+ */
+nt_status nt_filters_check_bias(const nt_node *n, int64_t outputs, const char *what,
+                                nt_err *e) NT_MUST_CHECK;
+/* Parameters, and as many multiply-accumulates as elements of v times w's past its axis 0. */
+void nt_filters_cost(const nt_node *n, const nt_value *v, const nt_value *w, nt_op_cost *c);
+/* d's kernel, strides, dilations and pads. */
+void nt_filters_set_window(nt_conv_desc *d, const nt_window *w);
 
 /* Spatial dimensions from the weight, else from the input or kernel_shape; 0: not known. */
 int nt_filters_spatial(const nt_node *n);
-/* The window, its kernel from the weight. */
+/* The window, its kernel from the weight: input 1, or another value. */
+nt_status nt_filters_window_of(nt_window *w, const nt_node *n, const nt_value *weight, int sp,
+                               nt_err *e) NT_MUST_CHECK;
 nt_status nt_filters_window(nt_window *w, const nt_node *n, int sp, nt_err *e) NT_MUST_CHECK;
 /* Refuses what no weight of the shape can mean: groups below 1 or that do not divide axis 0,
  * other ranks than 3 to 5, and all that nt_window_read refuses. */

@@ -8,7 +8,7 @@
  * Sums are exact; they wrap around past 31 bits as ONNX says.
  */
 #include "base/alloc.h"
-#include "op/couple.h"
+#include "op/filters.h"
 #include "op/op.h"
 #include "op/product.h"
 #include "op/qparam.h"
@@ -110,15 +110,6 @@ static int64_t requantized(const requant *r, int32_t sum, int64_t row, int64_t c
 
 /* ---- convolutions */
 
-static nt_status conv_window(nt_window *win, const nt_node *n, const nt_value *w, nt_err *e)
-{
-    int64_t ker[3] = {-1, -1, -1};
-
-    for (int i = 0; i < w->rank - 2; i++)
-        ker[i] = w->dims[i + 2].value;
-    return nt_window_read(win, n, w->rank - 2, ker, e);
-}
-
 static nt_status conv_infer_as(nt_node *n, const operands *a, nt_dtype t, nt_err *e)
 {
     const nt_value *x = n->in[a->x], *w = n->in[a->w];
@@ -132,7 +123,7 @@ static nt_status conv_infer_as(nt_node *n, const operands *a, nt_dtype t, nt_err
     if (x->rank != w->rank || x->rank < 3 || x->rank > 5)
         return nt_fail(e, NT_EFORMAT, "input has %d dimensions and the weight %d", x->rank,
                        w->rank);
-    NT_TRY(conv_window(&win, n, w, e));
+    NT_TRY(nt_filters_window_of(&win, n, w, w->rank - 2, e));
     dims[0] = x->dims[0];
     dims[1] = w->dims[0];
     NT_TRY(nt_window_dims(&win, dims + 2, x->dims + 2, e));
@@ -273,19 +264,15 @@ static nt_status qlinear_conv_infer(nt_graph *g, nt_node *n, nt_err *e)
     return conv_infer_as(n, &qlinear_conv, n->in[qlinear_conv.y_zero]->dtype, e);
 }
 
+/* Codes are no parameters that training changes, but they are the layer's. */
 static void conv_cost(const nt_node *n, const operands *a, nt_op_cost *c)
 {
-    int64_t y[NT_MAX_RANK], w[NT_MAX_RANK], out = 0, filter = 0, all = 0;
+    const nt_value *w = n->in[a->w];
 
-    if (nt_value_shape(n->out[0], y) && nt_value_shape(n->in[a->w], w) &&
-        nt_shape_count(&out, n->out[0]->rank, y) &&
-        nt_shape_count(&filter, n->in[a->w]->rank - 1, w + 1) &&
-        nt_shape_count(&all, n->in[a->w]->rank, w)) {
-        c->macs = out * filter;
-        c->params = n->in[a->w]->data ? all : 0;
-        if (c->params && nt_has_in(n, 8) && a == &qlinear_conv)
-            c->params += w[0];
-    }
+    nt_filters_cost(n, n->out[0], w, c);
+    c->params = w->data ? nt_tensor_count(w->data) : 0;
+    if (c->params && a->bias >= 0 && nt_has_in(n, a->bias))
+        c->params += w->dims[0].value;
 }
 
 static void conv_integer_cost(const nt_node *n, nt_op_cost *c)
@@ -419,16 +406,6 @@ static nt_status qlinear_matmul_infer(nt_graph *g, nt_node *n, nt_err *e)
                            n->in[qlinear_matmul.y_zero]->dtype, e);
 }
 
-static const nt_attr_spec conv_attrs[] = {
-    {"auto_pad", NT_ATTR_STRING, false},
-    {"dilations", NT_ATTR_INTS, false},
-    {"group", NT_ATTR_INT, false},
-    {"kernel_shape", NT_ATTR_INTS, false},
-    {"pads", NT_ATTR_INTS, false},
-    {"strides", NT_ATTR_INTS, false},
-    {NULL, 0, false},
-};
-
 const nt_op nt_op_qlinear[] = {
     {.name = "ConvInteger",
      .domain = "",
@@ -437,7 +414,7 @@ const nt_op nt_op_qlinear[] = {
      .max_in = 4,
      .min_out = 1,
      .max_out = 1,
-     .attrs = conv_attrs,
+     .attrs = nt_filters_attrs,
      .infer = conv_integer_infer,
      .cost = conv_integer_cost,
      .eval = conv_integer_eval},
@@ -457,7 +434,7 @@ const nt_op nt_op_qlinear[] = {
      .max_in = 9,
      .min_out = 1,
      .max_out = 1,
-     .attrs = conv_attrs,
+     .attrs = nt_filters_attrs,
      .infer = qlinear_conv_infer,
      .cost = qlinear_conv_cost,
      .eval = qlinear_conv_eval},
