@@ -52,31 +52,7 @@ static void set(nt_pick *p)
     }
 }
 
-static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
-                      nt_err *e)
-{
-    (void)n;
-    return nt_pick_set_eval(set, in[0], out[0], e);
-}
-
-static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
-                      const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
-{
-    (void)n;
-    (void)in;
-    (void)out;
-    return nt_pick_set_grad(set, din[0], dout[0], e);
-}
-
-static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return nt_pick_set_lower(set, p, n, e);
-}
-
-static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return nt_pick_set_lower_grad(set, p, n, e);
-}
+static const nt_pick_rule rule = {set};
 
 /* Axes that nothing is done to pass through. */
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
@@ -107,10 +83,11 @@ const nt_op nt_op_center_crop_pad[] = {
      .max_out = 1,
      .attrs = attrs,
      .infer = infer,
-     .eval = eval,
-     .grad = grad,
-     .lower = lower,
-     .lower_grad = lower_grad,
+     .data = &rule,
+     .eval = nt_pick_rule_eval,
+     .grad = nt_pick_rule_grad,
+     .lower = nt_pick_rule_lower,
+     .lower_grad = nt_pick_rule_lower_grad,
      .couple = couple},
     {0},
 };

@@ -68,33 +68,8 @@ done:
     return s;
 }
 
-/* The axes that stay make the outer box; over the inner one things are normalised. */
-typedef struct boxes {
-    int n_out, n_in;
-    int64_t out[NT_MAX_RANK], in[NT_MAX_RANK];
-    int64_t out_stride[1][NT_MAX_RANK], in_stride[1][NT_MAX_RANK];
-    int64_t count; /* elements of the inner box */
-} boxes;
-
-static boxes boxes_of(const nt_tensor *x, const bool *gone)
-{
-    boxes b = {.count = 1};
-    int64_t stride[NT_MAX_RANK];
-
-    nt_strides(stride, x->rank, x->dims);
-    for (int i = 0; i < x->rank; i++) {
-        int64_t *dims = gone[i] ? b.in : b.out, *to = gone[i] ? *b.in_stride : *b.out_stride;
-        int *k = gone[i] ? &b.n_in : &b.n_out;
-
-        dims[*k] = x->dims[i];
-        to[(*k)++] = stride[i];
-        b.count *= gone[i] ? x->dims[i] : 1;
-    }
-    return b;
-}
-
 /* The numbers of the inner box that begins at `at`, to or from a row. */
-static void load(double *row, const nt_tensor *t, const boxes *b, int64_t at)
+static void load(double *row, const nt_tensor *t, const nt_boxes *b, int64_t at)
 {
     nt_walk w;
 
@@ -103,7 +78,7 @@ static void load(double *row, const nt_tensor *t, const boxes *b, int64_t at)
             *row++ = nt_tensor_get(t, at + w.at[0] + i * w.step[0]);
 }
 
-static void store(nt_tensor *t, const double *row, const boxes *b, int64_t at)
+static void store(nt_tensor *t, const double *row, const nt_boxes *b, int64_t at)
 {
     nt_walk w;
 
@@ -163,10 +138,10 @@ static nt_status for_rows(const nt_node *n, nt_tensor *to, const nt_tensor *x,
     bool gone[NT_MAX_RANK];
     nt_status s = NT_OK;
     nt_walk w;
-    boxes b;
+    nt_boxes b;
 
     NT_TRY(read_axes(gone, n, x->rank, e));
-    b = boxes_of(x, gone);
+    b = nt_boxes_of(x, gone);
     if (!(row = nt_alloc(2 * (size_t)b.count + 1, sizeof *row)))
         NT_TRY(nt_fail_nomem(e));
     grad = dy ? row + b.count : NULL;

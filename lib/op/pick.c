@@ -389,71 +389,80 @@ done:
 }
 
 /* ---- maps that follow from the extents */
-static nt_status new_set(nt_pick **out, nt_pick_set *set, int rank, const int64_t *xdims,
+
+static nt_status by_rule(nt_pick **out, const nt_node *n, int rank, const int64_t *xdims,
                          const int64_t *ydims, nt_err *e)
 {
+    const nt_pick_rule *rule = n->op->data;
     nt_status s = nt_pick_new(out, rank, xdims, ydims, e);
 
     if (s == NT_OK)
-        set(*out);
+        rule->set(*out);
     return s;
 }
 
-nt_status nt_pick_set_eval(nt_pick_set *set, const nt_tensor *x, nt_tensor *y, nt_err *e)
+nt_status nt_pick_rule_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                            nt_err *e)
 {
     const double zero[1] = {0}; /* of any type */
+    const nt_tensor *x = in[0];
     nt_pick *p = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_eval_wants_bytes(x, e));
-    NT_TRY(new_set(&p, set, x->rank, x->dims, y->dims, e));
-    nt_pick_run(p, y->data, x->data, zero, nt_dtype_size(x->dtype));
+    NT_TRY(by_rule(&p, n, x->rank, x->dims, out[0]->dims, e));
+    nt_pick_run(p, out[0]->data, x->data, zero, nt_dtype_size(x->dtype));
 done:
     nt_free(p);
     return s;
 }
 
-nt_status nt_pick_set_grad(nt_pick_set *set, nt_tensor *dx, const nt_tensor *dy, nt_err *e)
+nt_status nt_pick_rule_grad(const nt_node *n, const nt_tensor *const *in,
+                            const nt_tensor *const *out, const nt_tensor *const *dout,
+                            nt_tensor *const *din, nt_err *e)
 {
+    nt_tensor *dx = din[0];
     nt_pick *p = NULL;
     nt_status s = NT_OK;
 
+    (void)in;
+    (void)out;
     if (!dx)
         goto done;
-    NT_TRY(new_set(&p, set, dx->rank, dx->dims, dy->dims, e));
-    nt_pick_grad(p, dx->data, dy->data);
+    NT_TRY(by_rule(&p, n, dx->rank, dx->dims, dout[0]->dims, e));
+    nt_pick_grad(p, dx->data, dout[0]->data);
 done:
     nt_free(p);
     return s;
 }
 
 /* Of a node whose shapes are known, as they are when it is planned. */
-static nt_status node_set(nt_pick **out, nt_pick_set *set, const nt_node *n, nt_err *e)
+static nt_status of_node(nt_pick **out, const nt_node *n, nt_err *e)
 {
     int64_t x[NT_MAX_RANK], y[NT_MAX_RANK];
 
     if (!nt_value_shape(n->in[0], x) || !nt_value_shape(n->out[0], y))
         return nt_fail(e, NT_EINVAL, "'%s' has no known shape", n->out[0]->name);
-    return new_set(out, set, n->in[0]->rank, x, y, e);
+    return by_rule(out, n, n->in[0]->rank, x, y, e);
 }
 
-nt_status nt_pick_set_lower(nt_pick_set *set, nt_program *p, const nt_node *n, nt_err *e)
+nt_status nt_pick_rule_lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_pick *pick;
     nt_status s = NT_OK;
 
-    NT_TRY(node_set(&pick, set, n, e));
+    NT_TRY(of_node(&pick, n, e));
     NT_TRY(nt_pick_lower(p, n, pick, NULL, e));
 done:
     return s;
 }
 
-nt_status nt_pick_set_lower_grad(nt_pick_set *set, nt_program *p, const nt_node *n, nt_err *e)
+nt_status nt_pick_rule_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_pick *pick;
     nt_status s = NT_OK;
 
-    NT_TRY(node_set(&pick, set, n, e));
+    NT_TRY(of_node(&pick, n, e));
     NT_TRY(nt_pick_lower_grad(p, n, pick, e));
 done:
     return s;

@@ -33,15 +33,18 @@ nt_status nt_pick_lower(nt_program *p, const nt_node *n, nt_pick *pick, const nt
 nt_status nt_pick_lower_grad(nt_program *p, const nt_node *n, nt_pick *pick,
                              nt_err *e) NT_MUST_CHECK;
 
-/* The facets of operators whose maps follow from the extents alone: set fills them in. */
-typedef void nt_pick_set(nt_pick *p);
-nt_status nt_pick_set_eval(nt_pick_set *set, const nt_tensor *x, nt_tensor *y,
-                           nt_err *e) NT_MUST_CHECK;
-nt_status nt_pick_set_grad(nt_pick_set *set, nt_tensor *dx, const nt_tensor *dy,
-                           nt_err *e) NT_MUST_CHECK;
-nt_status nt_pick_set_lower(nt_pick_set *set, nt_program *p, const nt_node *n,
+/* The facets of operators whose maps follow from the extents alone; their nt_op.data is an
+ * nt_pick_rule. */
+typedef struct nt_pick_rule {
+    void (*set)(nt_pick *p); /* fills in the maps */
+} nt_pick_rule;
+
+nt_status nt_pick_rule_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                             nt_err *e) NT_MUST_CHECK;
-nt_status nt_pick_set_lower_grad(nt_pick_set *set, nt_program *p, const nt_node *n,
-                                 nt_err *e) NT_MUST_CHECK;
+nt_status nt_pick_rule_grad(const nt_node *n, const nt_tensor *const *in,
+                            const nt_tensor *const *out, const nt_tensor *const *dout,
+                            nt_tensor *const *din, nt_err *e) NT_MUST_CHECK;
+nt_status nt_pick_rule_lower(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+nt_status nt_pick_rule_lower_grad(nt_program *p, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 
 #endif

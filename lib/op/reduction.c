@@ -16,32 +16,6 @@
 #define BLOCK 16    /* rows of a strip that are brought to double at once */
 #define SMALL 32768 /* elements below which threads are not worth it */
 
-typedef struct boxes {
-    int n_out, n_in;
-    int64_t out[NT_MAX_RANK], in[NT_MAX_RANK];
-    int64_t out_stride[1][NT_MAX_RANK], in_stride[1][NT_MAX_RANK];
-    int64_t count; /* elements of the inner box */
-} boxes;
-
-static boxes boxes_of(const nt_tensor *x, const bool *gone)
-{
-    boxes b = {.count = 1};
-    int64_t stride[NT_MAX_RANK];
-
-    nt_strides(stride, x->rank, x->dims);
-    for (int i = 0; i < x->rank; i++) {
-        if (gone[i]) {
-            b.in_stride[0][b.n_in] = stride[i];
-            b.in[b.n_in++] = x->dims[i];
-            b.count *= x->dims[i];
-        } else {
-            b.out_stride[0][b.n_out] = stride[i];
-            b.out[b.n_out++] = x->dims[i];
-        }
-    }
-    return b;
-}
-
 /* A few outputs whose inputs lie side by side. */
 typedef struct strip {
     int64_t x, y, lanes; /* first elements */
@@ -49,7 +23,7 @@ typedef struct strip {
 
 typedef struct job {
     nt_reduction r;
-    boxes b;
+    nt_boxes b;
     const nt_tensor *x;
     nt_tensor *y;
     /* of the gradient */
@@ -265,7 +239,7 @@ void nt_reduction_eval(nt_tensor *y, const nt_tensor *x, const bool *gone, nt_re
 {
     bool by_floats = nt_dtype_is_real(x->dtype) || r == NT_REDUCE_L2 ||
                      r == NT_REDUCE_LOG_SUM || r == NT_REDUCE_LOG_SUM_EXP;
-    job j = {.r = r, .b = boxes_of(x, gone), .x = x, .y = y};
+    job j = {.r = r, .b = nt_boxes_of(x, gone), .x = x, .y = y};
 
     for_strips(&j, by_floats ? make_floats : make_integers);
 }
@@ -353,7 +327,7 @@ static void pull(const job *j, strip s)
 void nt_reduction_grad(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y,
                        const nt_tensor *dy, const bool *gone, nt_reduction r)
 {
-    job j = {.r = r, .b = boxes_of(x, gone), .x = x, .of_y = y, .dy = dy, .dx = dx};
+    job j = {.r = r, .b = nt_boxes_of(x, gone), .x = x, .of_y = y, .dy = dy, .dx = dx};
 
     for_strips(&j, pull);
 }

@@ -381,6 +381,25 @@ void nt_add_strided(float *y, const int64_t *ys, const float *x, const int64_t *
             y[w.at[0] + i * w.step[0]] += x[w.at[1] + i * w.step[1]];
 }
 
+nt_boxes nt_boxes_of(const nt_tensor *t, const bool *gone)
+{
+    nt_boxes b = {.count = 1};
+    int64_t stride[NT_MAX_RANK];
+
+    nt_strides(stride, t->rank, t->dims);
+    for (int i = 0; i < t->rank; i++) {
+        if (gone[i]) {
+            b.in_stride[0][b.n_in] = stride[i];
+            b.in[b.n_in++] = t->dims[i];
+            b.count *= t->dims[i];
+        } else {
+            b.out_stride[0][b.n_out] = stride[i];
+            b.out[b.n_out++] = t->dims[i];
+        }
+    }
+    return b;
+}
+
 nt_status nt_eval_wants_bytes(const nt_tensor *t, nt_err *e)
 {
     if (nt_dtype_size(t->dtype) == 0)

@@ -102,6 +102,17 @@ void nt_walk_init(nt_walk *w, int rank, const int64_t *dims, int n,
 bool nt_walk_more(const nt_walk *w);
 void nt_walk_next(nt_walk *w);
 
+/* A tensor as two boxes: the axes that stay make the outer one, those that go (a flag per axis) the
+ * inner one; with the strides of the tensor's elements, for nt_walk_init. */
+typedef struct nt_boxes {
+    int n_out, n_in;
+    int64_t out[NT_MAX_RANK], in[NT_MAX_RANK];
+    int64_t out_stride[1][NT_MAX_RANK], in_stride[1][NT_MAX_RANK];
+    int64_t count; /* elements of the inner box */
+} nt_boxes;
+
+nt_boxes nt_boxes_of(const nt_tensor *t, const bool *gone);
+
 /* For operators that move elements: NT_EUNSUPPORTED for types of less than a byte and text. */
 nt_status nt_eval_wants_bytes(const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
 /* The part of `whole` that begins at index `at` of the axis and has part's extents: copied to
