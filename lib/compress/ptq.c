@@ -7,7 +7,6 @@
 #include "compress/qpoint.h"
 #include "compress/qscale.h"
 #include "graph/pass.h"
-#include "op/qparam.h"
 #include "train/batch_plan.h"
 
 #include <inttypes.h>
@@ -119,15 +118,13 @@ static void mean_errors(double *err, const nt_qlayer *l, const nt_tensor *w, con
                         const double *mean)
 {
     nt_axis_view out = nt_tensor_axis(w, q->axis), in = nt_tensor_axis(w, 1 - q->axis);
-    nt_codes c = nt_qtarget_codes(&l->weight);
-    int64_t per_group = out.n / nt_node_int(l->node, "group", 1), at = 0, n = nt_tensor_count(w);
+    int64_t per_group = out.n / nt_node_int(l->node, "group", 1), n = nt_tensor_count(w);
 
-    for (at = 0; at < n; at++) {
+    for (int64_t at = 0; at < n; at++) {
         int64_t k = at / out.inner % out.n, i = at / in.inner % in.n;
         nt_qpair p = q->pair[q->n > 1 ? k : 0];
         float x = ((const float *)w->data)[at];
-        int64_t code = l->weight.bits == 1 ? (x < 0 ? -1 : 1)
-                                           : nt_quantize_one(x / p.scale, p.zero, c.lo, c.hi);
+        int64_t code = nt_qtarget_code(&l->weight, p, x);
 
         err[k] += ((double)(code - p.zero) * p.scale - x) * mean[k / per_group * in.n + i];
     }

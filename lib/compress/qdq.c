@@ -27,6 +27,15 @@ nt_dtype nt_qtarget_type(const nt_qtarget *t)
     return t->is_unsigned ? NT_U16 : NT_I16;
 }
 
+int64_t nt_qtarget_code(const nt_qtarget *t, nt_qpair pair, float x)
+{
+    nt_codes c = nt_qtarget_codes(t);
+
+    if (t->bits == 1)
+        return x < 0 ? -1 : 1;
+    return nt_quantize_one(x / pair.scale, pair.zero, c.lo, c.hi);
+}
+
 int nt_qdq_weight_axis(const nt_node *layer)
 {
     const nt_value *w = nt_layer_weight(layer);
@@ -115,7 +124,6 @@ static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qtarget 
                            const nt_qpairs *pairs, const int64_t *codes, nt_err *e)
 {
     nt_axis_view v = nt_tensor_axis(w->data, pairs->axis);
-    nt_codes range = nt_qtarget_codes(t);
     int64_t at = 0;
 
     if (nt_tensor_new(out, nt_qtarget_type(t), w->data->rank, w->data->dims, e) != NT_OK)
@@ -125,11 +133,8 @@ static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qtarget 
             for (int64_t i = 0; i < v.inner; i++, at++) {
                 nt_qpair p = pairs->pair[pairs->n > 1 ? k : 0];
                 float x = (float)nt_tensor_get(w->data, at);
-                int64_t q = nt_quantize_one(x / p.scale, p.zero, range.lo, range.hi);
 
-                if (t->bits == 1)
-                    q = x < 0 ? -1 : 1;
-                nt_tensor_set_i64(*out, at, codes ? codes[at] : q);
+                nt_tensor_set_i64(*out, at, codes ? codes[at] : nt_qtarget_code(t, p, x));
             }
     return NT_OK;
 }

@@ -272,22 +272,12 @@ nt_status nt_qspec_config_list(nt_qspec *q, const cJSON *list, nt_err *e)
 {
     nt_status s = NT_OK;
     const cJSON *entry;
-    char where[64];
-    int i = 0;
 
-    if (!cJSON_IsArray(list))
-        return nt_fail(e, NT_EINVAL, "config_list: an array of objects is wanted");
-    cJSON_ArrayForEach(entry, list)
-    {
-        snprintf(where, sizeof where, "config_list[%d]", i++);
-        if (!cJSON_IsObject(entry))
-            return nt_fail(e, NT_EINVAL, "%s: an object is wanted", where);
-        NT_TRY(check_entry(entry, where, e));
-    }
+    NT_TRY(nt_rules_check_each(list, check_entry, e));
     NT_TRY(check_names(q, list, e));
     cJSON_ArrayForEach(entry, list)
     {
-        for (i = 0; i < q->n; i++)
+        for (int i = 0; i < q->n; i++)
             if (nt_rules_entry_matches(entry, q->layers[i].name, q->layers[i].node->op_type,
                                        q->layers[i].index))
                 apply_entry(&q->layers[i], entry);

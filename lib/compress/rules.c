@@ -157,7 +157,9 @@ done:
     return s;
 }
 
-nt_status nt_rules_check(const cJSON *list, nt_err *e)
+nt_status nt_rules_check_each(const cJSON *list,
+                              nt_status (*check)(const cJSON *entry, const char *where, nt_err *e),
+                              nt_err *e)
 {
     nt_status s = NT_OK;
     const cJSON *entry;
@@ -171,10 +173,15 @@ nt_status nt_rules_check(const cJSON *list, nt_err *e)
         snprintf(where, sizeof where, "config_list[%d]", i++);
         if (!cJSON_IsObject(entry))
             return nt_fail(e, NT_EINVAL, "%s: an object is wanted", where);
-        NT_TRY(check_entry(entry, where, e));
+        NT_TRY(check(entry, where, e));
     }
 done:
     return s;
+}
+
+nt_status nt_rules_check(const cJSON *list, nt_err *e)
+{
+    return nt_rules_check_each(list, check_entry, e);
 }
 
 /* ---- matching */

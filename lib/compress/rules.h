@@ -26,6 +26,10 @@ nt_status nt_rules_check(const cJSON *list, nt_err *e) NT_MUST_CHECK;
 nt_rule nt_rules_find(const cJSON *list, const char *layer_name, const char *op_type, int index);
 /* Does an entry of op_types mean this operator of ONNX? */
 bool nt_rules_type_matches(const char *want, const char *op_type);
+/* The same for other keys: `check` sees every object of the list, and where it stands. */
+nt_status nt_rules_check_each(const cJSON *list,
+                              nt_status (*check)(const cJSON *entry, const char *where, nt_err *e),
+                              nt_err *e) NT_MUST_CHECK;
 /* op_types, op_names and exclude of an object of any config_list: NT_EINVAL with the path. */
 nt_status nt_rules_check_selection(const cJSON *entry, const char *where, nt_err *e) NT_MUST_CHECK;
 /* Does an object of the list speak of this layer? */
