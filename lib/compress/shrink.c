@@ -83,17 +83,26 @@ static nt_status cut_constant(nt_value *v, const nt_kept *k, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed, nt_err *e)
+static nt_status what_stays(nt_kept **out, const nt_channels *c, const bool *removed, nt_err *e)
 {
-    nt_status s = NT_OK;
     bool *classes = nt_calloc((size_t)nt_coupling_n_classes(c->coupling) + 1, sizeof *classes);
-    nt_kept *k = NULL;
+    nt_status s;
 
     if (!classes)
         return nt_fail_nomem(e);
     for (int i = 0; i < c->n_channels; i++)
         classes[c->channels[i].cls] = removed[i];
-    NT_TRY(nt_kept_new(&k, c->coupling, classes, e));
+    s = nt_kept_new(out, c->coupling, classes, e);
+    nt_free(classes);
+    return s;
+}
+
+nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_kept *k = NULL;
+
+    NT_TRY(what_stays(&k, c, removed, e));
     for (int i = 0; i < g->n_values; i++) {
         if (g->values[i]->data)
             NT_TRY(cut_constant(g->values[i], k, e));
@@ -106,7 +115,6 @@ nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed
     NT_TRY(nt_pass_infer(g, e));
 done:
     nt_kept_free(k);
-    nt_free(classes);
     return s;
 }
 
@@ -123,6 +131,25 @@ static int64_t count_weights(const nt_graph *g)
     return n;
 }
 
+/* Which channels of m's graph go, and the constants that they held are moved. */
+static nt_status find_removed(nt_channels **c, bool **removed, nt_model *m, int64_t *kept_constant,
+                              nt_err *e)
+{
+    nt_graph *g = nt_model_graph(m);
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_pass_shuffle(g, NULL, e));
+    NT_TRY(nt_channels_new(c, g, e));
+    *removed = nt_calloc((size_t)(*c)->n_channels + 1, sizeof **removed);
+    if (!*removed)
+        NT_TRY(nt_fail_nomem(e));
+    nt_prune_zero_masked(m);
+    nt_shrink_find(*removed, *c, m);
+    NT_TRY(nt_constant_fold(g, *c, *removed, kept_constant, e));
+done:
+    return s;
+}
+
 nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -131,20 +158,28 @@ nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
     bool *removed = NULL;
 
     *st = (nt_shrink_stats){.params_before = count_weights(g)};
-    NT_TRY(nt_pass_shuffle(g, NULL, e));
-    NT_TRY(nt_channels_new(&c, g, e));
-    removed = nt_calloc((size_t)c->n_channels + 1, sizeof *removed);
-    if (!removed)
-        NT_TRY(nt_fail_nomem(e));
-    nt_prune_zero_masked(m);
-    nt_shrink_find(removed, c, m);
-    NT_TRY(nt_constant_fold(g, c, removed, &st->kept_constant, e));
+    NT_TRY(find_removed(&c, &removed, m, &st->kept_constant, e));
     st->channels = c->n_channels;
     for (int i = 0; i < c->n_channels; i++)
         st->removed += removed[i];
     NT_TRY(nt_shrink_graph(g, c, removed, e));
     nt_model_clear_masks(m);
     st->params_after = count_weights(g);
+done:
+    nt_free(removed);
+    nt_channels_free(c);
+    return s;
+}
+
+nt_status nt_shrink_what_stays(nt_kept **out, nt_model *m, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_channels *c = NULL;
+    bool *removed = NULL;
+    int64_t n = 0;
+
+    NT_TRY(find_removed(&c, &removed, m, &n, e));
+    NT_TRY(what_stays(out, c, removed, e));
 done:
     nt_free(removed);
     nt_channels_free(c);

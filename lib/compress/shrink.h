@@ -35,4 +35,9 @@ typedef struct nt_shrink_stats {
  */
 nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e) NT_MUST_CHECK;
 
+/* Which indices of each value of m's graph nt_shrink would leave (nt_kept_indices), to compare the
+ * two by. m is of no other use afterwards: nothing is cut, but the constants have moved. Free
+ * with nt_kept_free. */
+nt_status nt_shrink_what_stays(nt_kept **out, nt_model *m, nt_err *e) NT_MUST_CHECK;
+
 #endif
