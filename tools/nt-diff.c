@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* nt-diff - runs two models on the same inputs, and shows where they part. */
+#include "cli/cli.h"
+#include "export/dlrt_read.h"
+#include "op/op.h"
+#include "report/diff.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct options {
+    double min_sqnr; /* NAN: not asked for */
+    int64_t limit;
+} options;
+
+#define PART_DB 60 /* a thousandth of the signal: float rounding stays well above, 8 bits do not */
+
+static nt_status load(nt_model **m, const char *path, nt_err *e)
+{
+    return nt_dlrt_model_load(m, path, nt_ops_table(), e);
+}
+
+static nt_status report(const nt_cli *c, const nt_diff *d, nt_err *e)
+{
+    cJSON *j = nt_diff_json(d);
+    nt_str text = {0};
+    nt_status s = NT_OK;
+
+    if (!j)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_diff_text(&text, d, e));
+    NT_TRY(nt_cli_report(c, j, text.p, e));
+done:
+    nt_str_release(&text);
+    nt_json_free(j);
+    return s;
+}
+
+static nt_status open_split(nt_dataset **d, nt_split **split, const nt_cli *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    if (!c->data)
+        return NT_OK;
+    NT_TRY(nt_dataset_open(d, c->data, e));
+    NT_TRY(nt_split_open(split, *d, c->split ? c->split : "test", e));
+done:
+    return s;
+}
+
+static nt_status run(const nt_cli *c, const options *o, nt_err *e)
+{
+    nt_diff_opts d_o = {.limit = (size_t)o->limit, .batch = c->batch_size,
+                        .seed = (uint64_t)c->seed,
+                        .compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32,
+                        .min_sqnr_db = isnan(o->min_sqnr) ? PART_DB : o->min_sqnr};
+    nt_model *ref = NULL, *m = NULL;
+    nt_dataset *data = NULL;
+    nt_device *dev = NULL;
+    nt_diff *d = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(load(&ref, c->operands.v[0], e));
+    NT_TRY(load(&m, c->operands.v[1], e));
+    NT_TRY(open_split(&data, &d_o.split, c, e));
+    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
+    if ((s = nt_diff_new(&d, ref, m, dev, &d_o, e)) != NT_OK) {
+        nt_err_prefix(e, "%s", c->operands.v[1]);
+        goto done;
+    }
+    NT_TRY(report(c, d, e));
+    if (!isnan(o->min_sqnr) && d->n_missed)
+        NT_TRY(nt_fail(e, NT_EMISSED, "%d of %d outputs %s below %g dB", d->n_missed, d->n_outputs,
+                       d->n_missed == 1 ? "is" : "are", o->min_sqnr));
+done:
+    nt_diff_free(d);
+    nt_device_free(dev);
+    nt_split_free(d_o.split);
+    nt_dataset_free(data);
+    nt_model_free(m);
+    nt_model_free(ref);
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    nt_cli c = {.tool = "nt-diff",
+                .synopsis = "[--data SPEC] [--split NAME] [--min-sqnr DB] REFERENCE MODEL",
+                .about = "Runs two models on the same inputs, data or random numbers, and shows "
+                         "where they part.",
+                .takes = NT_CLI_INPUTS | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE |
+                         NT_CLI_REPORT};
+    options o = {.min_sqnr = NAN, .limit = 256};
+    const nt_opt opts[] = {
+        NT_OPT_DOUBLE(0, "min-sqnr", &o.min_sqnr, "DB", -1000, 1000,
+                      "status 3 if an output's signal-to-noise ratio is below"),
+        NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples (256)"),
+        NT_OPT_END,
+    };
+    nt_err e = {{0}};
+    nt_status s;
+
+    nt_cli_parse(&c, opts, argc, argv);
+    if (c.operands.n != 2)
+        nt_cli_usage(&c, "two models are wanted, the reference first");
+    if (strcmp(c.operands.v[0], "-") == 0 && strcmp(c.operands.v[1], "-") == 0)
+        nt_cli_usage(&c, "only one of the models can be standard input");
+    s = run(&c, &o, &e);
+    return nt_cli_finish(&c, s, &e);
+}
