@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Clip: y = min(max(x, min), max); the bounds are attributes before opset 11, inputs since. */
 #include "op/binary.h"
+#include "op/qrow.h"
 #include "op/unary.h"
 
 #include <math.h>
@@ -52,6 +53,21 @@ static void whole_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *
         nt_binary_eval(&nt_binary_min, y, in[2], y);
 }
 
+static bool is_bytes(const nt_tensor *t)
+{
+    return t->dtype == NT_U8 || t->dtype == NT_I8;
+}
+
+/* Codes between the bounds that there are. */
+static nt_qrow byte_row(const nt_tensor *x, double min, double max)
+{
+    bool sign = x->dtype == NT_I8;
+
+    return (nt_qrow){.lo = (int)fmax(min, sign ? INT8_MIN : 0),
+                     .hi = (int)fmin(max, sign ? INT8_MAX : UINT8_MAX),
+                     .is_signed = sign};
+}
+
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
@@ -59,7 +75,11 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     double max = bound(n, n->n_in > 2 ? in[2] : NULL, "max", INFINITY);
 
     (void)e;
-    if (!nt_dtype_is_real(in[0]->dtype))
+    if (is_bytes(in[0])) {
+        nt_qrow r = byte_row(in[0], min, max);
+
+        nt_qrow_clip(out[0]->data, in[0]->data, nt_tensor_count(in[0]), &r);
+    } else if (!nt_dtype_is_real(in[0]->dtype))
         whole_eval(n, in, out[0]);
     else
         nt_unary_map(out[0], in[0], value, min, max);
@@ -75,6 +95,12 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     for (int i = 1; i < n->n_in; i++)
         if (din[i])
             return nt_fail(e, NT_EUNSUPPORTED, "no gradient flows into a bound");
+    if (is_bytes(in[0]) && din[0] && dout[0]) {
+        nt_qrow r = byte_row(in[0], min, max);
+
+        nt_qrow_pull_clip(din[0]->data, in[0]->data, dout[0]->data, nt_tensor_count(in[0]), &r);
+        return NT_OK;
+    }
     nt_unary_pull(din[0], in[0], out[0], dout[0],
                   nt_dtype_is_real(in[0]->dtype) ? slope : code_slope, min, max);
     return NT_OK;

@@ -9,6 +9,7 @@
 #include "op/couple.h"
 #include "op/op.h"
 #include "op/qparam.h"
+#include "op/qrow.h"
 #include "op/steps.h"
 #include "op/util.h"
 
@@ -104,32 +105,36 @@ typedef struct code_range {
     int64_t lo, hi;
 } code_range;
 
-/* A row with one pair, from floats to bytes: what networks are full of. */
-static void quantize_bytes(uint8_t *y, const float *x, int64_t n, float scale, int64_t zero,
-                           code_range r)
+/* Rows of bytes with one pair are what networks are full of. */
+static bool is_byte_row(const nt_tensor *x, const nt_tensor *codes, const nt_qparam *q)
 {
-    float lo = (float)(r.lo - zero), hi = (float)(r.hi - zero);
+    return x->dtype == NT_F32 && (codes->dtype == NT_U8 || codes->dtype == NT_I8) &&
+           q->mode != NT_QPARAM_BLOCKS;
+}
 
-    for (int64_t i = 0; i < n; i++) {
-        float v = rintf(x[i] / scale);
+/* The pair of row (o, k), whose codes are of this type. */
+static nt_qrow byte_row(const nt_qparam *q, int64_t o, int64_t k, nt_dtype codes)
+{
+    int64_t p = nt_qparam_at(q, o, k, 0);
+    bool sign = codes == NT_I8;
 
-        v = v >= lo ? v : v < lo ? lo : 0; /* NaN: the zero point */
-        v = v <= hi ? v : hi;
-        y[i] = (uint8_t)((int)v + (int)zero);
-    }
+    return (nt_qrow){.scale = nt_qparam_scale(q, p),
+                     .zero = (int)nt_qparam_zero(q, p),
+                     .lo = sign ? INT8_MIN : 0,
+                     .hi = sign ? INT8_MAX : UINT8_MAX,
+                     .is_signed = sign};
 }
 
 static void quantize_row(nt_tensor *y, const nt_tensor *x, const nt_qparam *q, int64_t o,
                          int64_t k, code_range r)
 {
-    bool bytes = x->dtype == NT_F32 && nt_dtype_size(y->dtype) == 1;
     int64_t at = row_start(q, o, k);
 
-    if (bytes && q->mode != NT_QPARAM_BLOCKS) {
-        int64_t p = nt_qparam_at(q, o, k, 0);
+    if (is_byte_row(x, y, q)) {
+        nt_qrow row = byte_row(q, o, k, y->dtype);
 
-        quantize_bytes((uint8_t *)y->data + at, (const float *)x->data + at, q->view.inner,
-                       nt_qparam_scale(q, p), nt_qparam_zero(q, p), r);
+        nt_qrow_quantize((uint8_t *)y->data + at, (const float *)x->data + at, q->view.inner,
+                         &row);
         return;
     }
     for (int64_t i = 0; i < q->view.inner; i++) {
@@ -172,6 +177,28 @@ static void quantize_pull(const nt_qparam *q, int64_t at, int64_t p, float x, fl
         ((float *)din[1]->data)[p] -= x / (scale * scale) * dy;
 }
 
+static void quantize_pull_row(const nt_qparam *q, int64_t o, int64_t k,
+                              const nt_tensor *const in[2], const nt_tensor *dout,
+                              code_range r, nt_tensor *const *din)
+{
+    const float *dy = dout->data;
+    int64_t at = row_start(q, o, k);
+
+    if (is_byte_row(in[0], in[1], q)) {
+        nt_qrow row = byte_row(q, o, k, in[1]->dtype);
+        double sum = nt_qrow_pull_quantize(din[0] ? (float *)din[0]->data + at : NULL,
+                                           (const float *)in[0]->data + at, dy + at,
+                                           q->view.inner, &row);
+
+        if (din[1])
+            ((float *)din[1]->data)[nt_qparam_at(q, o, k, 0)] += (float)sum;
+        return;
+    }
+    for (int64_t i = 0; i < q->view.inner; i++, at++)
+        quantize_pull(q, at, nt_qparam_at(q, o, k, i), (float)nt_tensor_get(in[0], at), dy[at], r,
+                      din);
+}
+
 static void clear(nt_tensor *t)
 {
     if (t)
@@ -192,11 +219,9 @@ static nt_status quantize_grad(const nt_node *n, const nt_tensor *const *in,
         return NT_OK;
     NT_TRY(nt_qparam_range(&r.lo, &r.hi, out[0]->dtype, e));
     NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
-    for (int64_t o = 0, at = 0; o < q.view.outer; o++)
+    for (int64_t o = 0; o < q.view.outer; o++)
         for (int64_t k = 0; k < q.view.n; k++)
-            for (int64_t i = 0; i < q.view.inner; i++, at++)
-                quantize_pull(&q, at, nt_qparam_at(&q, o, k, i),
-                              (float)nt_tensor_get(in[0], at), ((float *)dout[0]->data)[at], r,
+            quantize_pull_row(&q, o, k, (const nt_tensor *const[2]){in[0], out[0]}, dout[0], r,
                               din);
 done:
     return s;
@@ -229,28 +254,16 @@ static nt_status dequantize_infer(nt_graph *g, nt_node *n, nt_err *e)
     return check_scale(n, e);
 }
 
-static void dequantize_bytes(float *y, const nt_tensor *x, int64_t at, int64_t n, float scale,
-                             int64_t zero)
-{
-    if (x->dtype == NT_U8)
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (float)(((const uint8_t *)x->data)[at + i] - (int)zero) * scale;
-    else
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (float)(((const int8_t *)x->data)[at + i] - (int)zero) * scale;
-}
-
 static void dequantize_row(nt_tensor *y, const nt_tensor *x, const nt_qparam *q, int64_t o,
                            int64_t k)
 {
-    bool bytes = y->dtype == NT_F32 && (x->dtype == NT_U8 || x->dtype == NT_I8);
     int64_t at = row_start(q, o, k);
 
-    if (bytes && q->mode != NT_QPARAM_BLOCKS) {
-        int64_t p = nt_qparam_at(q, o, k, 0);
+    if (is_byte_row(y, x, q)) {
+        nt_qrow row = byte_row(q, o, k, x->dtype);
 
-        dequantize_bytes((float *)y->data + at, x, at, q->view.inner, nt_qparam_scale(q, p),
-                         nt_qparam_zero(q, p));
+        nt_qrow_dequantize((float *)y->data + at, (const uint8_t *)x->data + at, q->view.inner,
+                           &row);
         return;
     }
     for (int64_t i = 0; i < q->view.inner; i++) {
@@ -278,6 +291,32 @@ done:
 }
 
 /* dx = dy scale and dscale = (x - zero) dy. */
+static void dequantize_pull_row(const nt_qparam *q, int64_t o, int64_t k, const nt_tensor *x,
+                                const nt_tensor *dout, nt_tensor *const *din)
+{
+    float *dx = din[0] ? din[0]->data : NULL, *dscale = din[1] ? din[1]->data : NULL;
+    const float *dy = dout->data;
+    int64_t at = row_start(q, o, k);
+
+    if (is_byte_row(dout, x, q)) {
+        nt_qrow row = byte_row(q, o, k, x->dtype);
+        double sum = nt_qrow_pull_dequantize(dx ? dx + at : NULL, (const uint8_t *)x->data + at,
+                                             dy + at, q->view.inner, &row);
+
+        if (dscale)
+            dscale[nt_qparam_at(q, o, k, 0)] += (float)sum;
+        return;
+    }
+    for (int64_t i = 0; i < q->view.inner; i++, at++) {
+        int64_t p = nt_qparam_at(q, o, k, i);
+
+        if (dx)
+            dx[at] = dy[at] * nt_qparam_scale(q, p);
+        if (dscale)
+            dscale[p] += dy[at] * (float)(nt_tensor_get_i64(x, at) - nt_qparam_zero(q, p));
+    }
+}
+
 static nt_status dequantize_grad(const nt_node *n, const nt_tensor *const *in,
                                  const nt_tensor *const *out, const nt_tensor *const *dout,
                                  nt_tensor *const *din, nt_err *e)
@@ -291,18 +330,9 @@ static nt_status dequantize_grad(const nt_node *n, const nt_tensor *const *in,
     if (!dout[0])
         return NT_OK;
     NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
-    for (int64_t o = 0, at = 0; o < q.view.outer; o++)
+    for (int64_t o = 0; o < q.view.outer; o++)
         for (int64_t k = 0; k < q.view.n; k++)
-            for (int64_t i = 0; i < q.view.inner; i++, at++) {
-                int64_t p = nt_qparam_at(&q, o, k, i);
-                float dy = ((float *)dout[0]->data)[at];
-
-                if (din[0])
-                    ((float *)din[0]->data)[at] = dy * nt_qparam_scale(&q, p);
-                if (din[1])
-                    ((float *)din[1]->data)[p] +=
-                        dy * (float)(nt_tensor_get_i64(in[0], at) - nt_qparam_zero(&q, p));
-            }
+            dequantize_pull_row(&q, o, k, in[0], dout[0], din);
 done:
     return s;
 }
@@ -357,8 +387,8 @@ static nt_status dynamic_eval(const nt_node *n, const nt_tensor *const *in,
     *(float *)out[1]->data = scale;
     *(uint8_t *)out[2]->data = scale > 0 ? (uint8_t)nt_quantize_one(-lo / scale, 0, 0, 255) : 0;
     if (scale > 0)
-        quantize_bytes(out[0]->data, in[0]->data, count, scale, *(uint8_t *)out[2]->data,
-                       (code_range){0, 255});
+        nt_qrow_quantize(out[0]->data, in[0]->data, count,
+                         &(nt_qrow){.scale = scale, .zero = *(uint8_t *)out[2]->data, .hi = 255});
     else
         memset(out[0]->data, 0, (size_t)count);
 done:
