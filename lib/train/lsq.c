@@ -100,11 +100,14 @@ void nt_lsq_free(nt_lsq *l)
     nt_free(l);
 }
 
-void nt_lsq_scale_grads(const nt_lsq *l, float *g)
+void nt_lsq_scale_grads(const nt_lsq *l, float *g, const float *w, double lr)
 {
     for (int i = 0; i < l->n; i++)
-        for (size_t k = 0; k < l->v[i].count; k++)
-            g[l->v[i].offset + k] *= l->v[i].factor;
+        for (size_t k = l->v[i].offset; k < l->v[i].offset + l->v[i].count; k++) {
+            float most = lr > 0 ? (float)(NT_LSQ_STEP * w[k] / lr) : INFINITY;
+
+            g[k] = fmaxf(-most, fminf(g[k] * l->v[i].factor, most));
+        }
 }
 
 void nt_lsq_keep_positive(const nt_lsq *l, float *w)

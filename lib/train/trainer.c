@@ -365,7 +365,7 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     NT_TRY(forward_backward(t, b, &loss, e));
     apply_masks(t, t->p->g);
     if (t->lsq != NULL)
-        nt_lsq_scale_grads(t->lsq, t->p->g);
+        nt_lsq_scale_grads(t->lsq, t->p->g, t->p->w, t->lr);
     if (t->o.clip_norm > 0)
         nt_clip_norm(t->p->g, t->p->n_w, t->o.clip_norm);
     nt_optim_step(t->optim, t->p->w, t->p->g, t->lr,
