@@ -36,18 +36,19 @@ static void add_means(nt_qpoint *p, const nt_tensor *t)
     p->n_mean += (double)(v.outer * v.inner);
 }
 
-static void look(nt_qpoints *q, const nt_plan *plan)
+static nt_status look(nt_qpoints *q, const nt_plan *plan, nt_err *e)
 {
     for (int i = 0; i < q->n; i++) {
         nt_qpoint *p = &q->p[i];
         const nt_tensor *t = nt_plan_kept(plan, p->v->name);
 
         if (!t)
-            continue;
+            return nt_fail(e, NT_EUNSUPPORTED, "value '%s' cannot be looked at", p->v->name);
         nt_observer_see(p->seen, t->data, nt_tensor_count(t));
         if (p->mean && t->rank >= 2 && t->dims[1] == p->channels)
             add_means(p, t);
     }
+    return NT_OK;
 }
 
 static nt_status run_batches(nt_qpoints *q, nt_batch_plan *bp, nt_loader *l, nt_err *e)
@@ -65,7 +66,7 @@ static nt_status run_batches(nt_qpoints *q, nt_batch_plan *bp, nt_loader *l, nt_
         if (!plan)
             return nt_fail(e, NT_EUNSUPPORTED,
                            "calibration needs a network whose shapes do not depend on the data");
-        look(q, plan);
+        NT_TRY(look(q, plan, e));
     }
 done:
     return s;

@@ -2,6 +2,7 @@
 #include "graph/pass_fuse_bn.h"
 
 #include "base/alloc.h"
+#include "graph/internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -143,9 +144,11 @@ static void bias_name(char *buf, size_t n, const nt_value *w)
     snprintf(buf, n, "%.*s.bias", len, w->name);
 }
 
-static nt_status fold(nt_graph *g, const target *t, nt_node *bn, nt_err *e)
+static nt_status fold(nt_graph *g, const target *t, nt_node *bn, const char *const *keep,
+                      nt_err *e)
 {
     nt_status s = NT_OK;
+    bool has_name = bn->out[0]->is_output || bn->out[0]->pinned; /* handed on anyway */
     int64_t k = n_outputs(t);
     const float *gamma = bn->in[1]->data->data, *beta = bn->in[2]->data->data;
     const float *mean = bn->in[3]->data->data, *var = bn->in[4]->data->data;
@@ -172,6 +175,8 @@ static nt_status fold(nt_graph *g, const target *t, nt_node *bn, nt_err *e)
     bias = NULL;
     NT_TRY(s);
     NT_TRY(nt_graph_replace_value(g, bn->out[0], bn->in[0], e));
+    if (!has_name && in_list(keep, bn->out[0]->name))
+        nt_graph_swap_names(g, bn->out[0], bn->in[0]);
     nt_graph_remove_node(g, bn);
 done:
     nt_tensor_free(w);
@@ -193,7 +198,7 @@ nt_status nt_pass_fuse_bn(nt_graph *g, const char *const *keep, int *n_fused, nt
             i++;
             continue;
         }
-        NT_TRY(fold(g, &t, bn, e));
+        NT_TRY(fold(g, &t, bn, keep, e));
         n++;
     }
     if (n_fused)

@@ -171,6 +171,18 @@ NT_TEST(what_somebody_else_sees_is_not_folded_away)
     assert_int_equal(fused_after(give_out, NULL), 0);
 }
 
+NT_TEST(what_is_kept_of_a_folded_one_is_found_by_its_name)
+{
+    net t = start(17);
+    nt_value *w = weight(&t, "c.weight", DIMS(2, 1, 1, 1));
+    nt_node *n = bn(&t, "inner", NODE(&t, "Conv", "c", picture(&t), w)->out[0]);
+
+    complete(&t, NODE(&t, "Relu", "y", n->out[0])->out[0]);
+    assert_int_equal(fuse(&t, (const char *const[]){"inner", NULL}), 1);
+    assert_string_equal(nt_graph_find_node(t.g, "c")->out[0]->name, "inner");
+    finish(&t);
+}
+
 NT_TEST(nor_are_batch_statistics_or_a_computed_scale)
 {
     assert_int_equal(fused_after(train, NULL), 0);
