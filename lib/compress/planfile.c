@@ -16,7 +16,9 @@ static bool is_whole(const cJSON *v, double lo)
 
 nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
 {
-    static const char *const keys[] = {"layer", "keep", "rank", "bits", "why", NULL};
+    static const char *const keys[] = {"layer",       "keep",         "rank",
+                                       "bits",        "quant_dtype",  "quant_scheme",
+                                       "quant_start_step", "range",   "why", NULL};
     nt_status s = NT_OK;
     const cJSON *o;
     char where[32];
@@ -65,6 +67,13 @@ static nt_status check_name(const cJSON *layer, const char *const *all, int n, n
                 : nt_fail(e, NT_EINVAL, "plan: layer '%s' not found", layer->valuestring);
 }
 
+/* Such an entry may name what has no channels, as an addition. */
+static bool is_of_bits_alone(const cJSON *o)
+{
+    return cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(o, "bits")) &&
+           !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(o, "keep"));
+}
+
 nt_status nt_planfile_check_names(const cJSON *plan, const nt_channels *c, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -76,7 +85,8 @@ nt_status nt_planfile_check_names(const cJSON *plan, const nt_channels *c, nt_er
     for (int i = 0; i < c->n_layers; i++)
         all[i] = c->layers[i].name;
     cJSON_ArrayForEach(o, plan)
-        NT_TRY(check_name(cJSON_GetObjectItemCaseSensitive(o, "layer"), all, c->n_layers, e));
+        if (!is_of_bits_alone(o))
+            NT_TRY(check_name(cJSON_GetObjectItemCaseSensitive(o, "layer"), all, c->n_layers, e));
 done:
     nt_free(all);
     return s;

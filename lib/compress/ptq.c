@@ -97,13 +97,23 @@ done:
     return s;
 }
 
+/* Are the ranges of all activations given? */
+static bool all_given(const nt_qpoints *q)
+{
+    for (int i = 0; i < q->n; i++)
+        if (q->p[i].t.lo >= q->p[i].t.hi)
+            return false;
+    return true;
+}
+
 static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
 {
     for (int i = 0; i < q->n; i++) {
         nt_qpoint *p = &q->p[i];
         nt_codes c = nt_qtarget_codes(&p->t);
 
-        p->range = nt_observer_range(p->seen, o->method, c, o->percentile);
+        p->range = p->t.lo < p->t.hi ? (nt_range){p->t.lo, p->t.hi}
+                                     : nt_observer_range(p->seen, o->method, c, o->percentile);
         p->pair = nt_range_pair(p->range, c);
         p->t.learned = o->train && o->learn_scales;
         for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
@@ -292,9 +302,9 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     if (!nt_json_add_str(j, "method", !o->train ? "ptq" : o->learn_scales ? "lsq" : "qat"))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));
-    if (points->n && !split)
+    if (!split && !all_given(points))
         NT_TRY(nt_fail(e, NT_EINVAL, "activations are quantized by data, and there are none"));
-    if (points->n)
+    if (points->n && split)
         NT_TRY(calibrate(points, g, dev, split, o, e));
     choose_ranges(points, o);
     NT_TRY(record_points(tensors, points, e));

@@ -7,15 +7,11 @@
 
 static bool same_target(const nt_qtarget *a, const nt_qtarget *b)
 {
-    return a->bits == b->bits && a->symmetric == b->symmetric && a->is_unsigned == b->is_unsigned;
+    return a->bits == b->bits && a->symmetric == b->symmetric && a->is_unsigned == b->is_unsigned &&
+           a->lo == b->lo && a->hi == b->hi;
 }
 
 /* ---- who asks */
-
-static nt_qtarget other_target(const nt_qspec *s)
-{
-    return (nt_qtarget){.bits = s->other_bits, .is_unsigned = true};
-}
 
 /* What this input of this node is to be quantized to; bits 0: not at all. */
 static nt_qtarget asks(const nt_qspec *s, const nt_node *n, int index)
@@ -25,11 +21,9 @@ static nt_qtarget asks(const nt_qspec *s, const nt_node *n, int index)
 
         if (l->node != n)
             continue;
-        if (l->index >= 0)
-            return n->in[index] == nt_layer_weight(n) || index > 1 ? (nt_qtarget){0} : l->input;
-        if (l->input.bits)
-            return l->input;
-        return n->op->flags & NT_OPF_ON_CODES ? other_target(s) : (nt_qtarget){0};
+        if (l->index >= 0 && (n->in[index] == nt_layer_weight(n) || index > 1))
+            return (nt_qtarget){0};
+        return nt_qspec_input(s, l);
     }
     return (nt_qtarget){0};
 }

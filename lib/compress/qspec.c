@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "compress/qspec.h"
+#include "compress/qspec_priv.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "compress/planfile.h"
 #include "compress/rules.h"
 
 #include <math.h>
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BITS = 16, CUSTOM_BITS = 2 };
+enum { MAX_BITS = NT_QSPEC_MAX_BITS, CUSTOM_BITS = 2 };
 
 static const cJSON *item(const cJSON *o, const char *key)
 {
@@ -56,14 +55,21 @@ void nt_qspec_free(nt_qspec *q)
     nt_free(q);
 }
 
-static nt_qtarget weight_of(int bits)
+nt_qtarget nt_qtarget_weight(int bits)
 {
     return (nt_qtarget){.bits = bits, .symmetric = true, .per_channel = true};
 }
 
-static nt_qtarget input_of(int bits)
+nt_qtarget nt_qtarget_input(int bits)
 {
     return (nt_qtarget){.bits = bits, .is_unsigned = true};
+}
+
+nt_qtarget nt_qspec_input(const nt_qspec *q, const nt_qlayer *l)
+{
+    if (l->index >= 0 || l->input.bits || !l->node->op || !(l->node->op->flags & NT_OPF_ON_CODES))
+        return l->input;
+    return nt_qtarget_input(q->other_bits);
 }
 
 /* ---- --bits */
@@ -100,8 +106,8 @@ nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e)
 
         if (k < 0)
             continue;
-        q->layers[i].weight = weight_of(end && w && w < 8 ? 8 : w);
-        q->layers[i].input = input_of(end && a && a < 8 ? 8 : a);
+        q->layers[i].weight = nt_qtarget_weight(end && w && w < 8 ? 8 : w);
+        q->layers[i].input = nt_qtarget_input(end && a && a < 8 ? 8 : a);
     }
     q->other_bits = a && a < 8 ? 8 : a;
     return NT_OK;
@@ -109,9 +115,9 @@ nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e)
 
 /* ---- config_list */
 
-static const char *const kinds[] = {"weight", "input", "output", NULL};
+const char *const nt_qkinds[] = {"weight", "input", "output", NULL};
 
-static nt_qtarget *target(nt_qlayer *l, int kind)
+nt_qtarget *nt_qlayer_target(nt_qlayer *l, int kind)
 {
     nt_qtarget *const t[] = {&l->weight, &l->input, &l->output};
 
@@ -149,8 +155,8 @@ static nt_status check_types(const cJSON *types, const char *where, nt_err *e)
     {
         bool known = false;
 
-        for (int k = 0; cJSON_IsString(v) && kinds[k]; k++)
-            known = known || strcmp(v->valuestring, kinds[k]) == 0;
+        for (int k = 0; cJSON_IsString(v) && nt_qkinds[k]; k++)
+            known = known || strcmp(v->valuestring, nt_qkinds[k]) == 0;
         if (!known)
             return nt_fail(e, NT_EINVAL, "%s.quant_types: weight, input or output is wanted",
                            where);
@@ -190,6 +196,16 @@ static const char *const dtypes[] = {"int", "uint", NULL};
 static const char *const schemes[] = {"per_tensor_affine", "per_tensor_symmetric",
                                       "per_channel_affine", "per_channel_symmetric", NULL};
 
+nt_status nt_qspec_check_words(const cJSON *entry, const char *kind, const char *where, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(check_word(entry, "quant_dtype", kind, dtypes, where, e));
+    NT_TRY(check_word(entry, "quant_scheme", kind, schemes, where, e));
+done:
+    return s;
+}
+
 static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
 {
     static const char *const keys[] = {"op_types",    "op_names",     "exclude",
@@ -204,30 +220,28 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
     if (cJSON_IsTrue(item(entry, "exclude")))
         return NT_OK;
     NT_TRY(check_types(item(entry, "quant_types"), where, e));
-    for (int k = 0; kinds[k]; k++)
-        if (lists(item(entry, "quant_types"), kinds[k])) {
-            NT_TRY(check_bits(entry, kinds[k], where, e));
-            NT_TRY(check_word(entry, "quant_dtype", kinds[k], dtypes, where, e));
-            NT_TRY(check_word(entry, "quant_scheme", kinds[k], schemes, where, e));
+    for (int k = 0; nt_qkinds[k]; k++)
+        if (lists(item(entry, "quant_types"), nt_qkinds[k])) {
+            NT_TRY(check_bits(entry, nt_qkinds[k], where, e));
+            NT_TRY(nt_qspec_check_words(entry, nt_qkinds[k], where, e));
         }
 done:
     return s;
 }
 
-/* A word's default depends on the kind: weights are symmetric by channel, the rest affine. */
-static void read_target(nt_qtarget *t, const cJSON *entry, int kind)
+nt_qtarget nt_qspec_read_target(const cJSON *entry, int kind, int bits)
 {
-    const cJSON *dtype = for_kind(entry, "quant_dtype", kinds[kind]);
-    const cJSON *scheme = for_kind(entry, "quant_scheme", kinds[kind]);
-    int bits = (int)for_kind(entry, "quant_bits", kinds[kind])->valuedouble;
+    const cJSON *dtype = for_kind(entry, "quant_dtype", nt_qkinds[kind]);
+    const cJSON *scheme = for_kind(entry, "quant_scheme", nt_qkinds[kind]);
+    nt_qtarget t = kind == 0 ? nt_qtarget_weight(bits) : nt_qtarget_input(bits);
 
-    *t = kind == 0 ? weight_of(bits) : input_of(bits);
     if (dtype)
-        t->is_unsigned = strcmp(dtype->valuestring, "uint") == 0;
+        t.is_unsigned = strcmp(dtype->valuestring, "uint") == 0;
     if (scheme) {
-        t->symmetric = strstr(scheme->valuestring, "symmetric") != NULL;
-        t->per_channel = kind == 0 && strncmp(scheme->valuestring, "per_channel", 11) == 0;
+        t.symmetric = strstr(scheme->valuestring, "symmetric") != NULL;
+        t.per_channel = kind == 0 && strncmp(scheme->valuestring, "per_channel", 11) == 0;
     }
+    return t;
 }
 
 /* A layer without a weight has only an input and an output. */
@@ -239,9 +253,10 @@ static void apply_entry(nt_qlayer *l, const cJSON *entry)
         l->weight = l->input = l->output = (nt_qtarget){0};
         return;
     }
-    for (int k = l->index < 0 ? 1 : 0; kinds[k]; k++)
-        if (lists(item(entry, "quant_types"), kinds[k]))
-            read_target(target(l, k), entry, k);
+    for (int k = l->index < 0 ? 1 : 0; nt_qkinds[k]; k++)
+        if (lists(item(entry, "quant_types"), nt_qkinds[k]))
+            *nt_qlayer_target(l, k) = nt_qspec_read_target(
+                entry, k, (int)for_kind(entry, "quant_bits", nt_qkinds[k])->valuedouble);
     l->start_step = start ? (int64_t)start->valuedouble : 0;
 }
 
@@ -305,8 +320,8 @@ static bool is_pointwise(const nt_qlayer *l)
 
 static void set_custom(nt_qlayer *l, int bits)
 {
-    l->weight = weight_of(bits);
-    l->input = input_of(bits);
+    l->weight = nt_qtarget_weight(bits);
+    l->input = nt_qtarget_input(bits);
 }
 
 static bool skips(const cJSON *skip, int index)
@@ -413,95 +428,4 @@ nt_status nt_qspec_custom(nt_qspec *q, const cJSON *custom, nt_err *e)
         return nt_fail(e, NT_EINVAL, "%s: an object is wanted",
                        args ? where : "custom_compression.layers");
     return args ? by_rules(q, args, where, e) : by_name(q, layers, "custom_compression.layers", e);
-}
-
-/* ---- plans */
-
-static nt_status plan_bits(nt_qlayer *l, const cJSON *bits, const char *where, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_json_check_keys(bits, kinds, where, e));
-    for (int k = 0; kinds[k]; k++) {
-        int64_t b = 0;
-
-        NT_TRY(nt_json_get_i64(&b, bits, kinds[k], 1, MAX_BITS, where, e));
-        if (b && k == 0 && l->index < 0)
-            return nt_fail(e, NT_EINVAL, "%s.weight: the layer has no weight", where);
-        if (b)
-            *target(l, k) = k == 0 ? weight_of((int)b) : input_of((int)b);
-    }
-done:
-    return s;
-}
-
-/* The plan has been checked: `layer` is a name or a whole number. */
-static bool plan_means(const cJSON *layer, const nt_qlayer *l)
-{
-    if (cJSON_IsNumber(layer))
-        return l->index >= 0 && layer->valuedouble == l->index;
-    return nt_layer_matches(layer->valuestring, l->name, l->index);
-}
-
-static nt_status plan_entry(nt_qspec *q, const cJSON *entry, int at, nt_err *e)
-{
-    const cJSON *bits = item(entry, "bits"), *layer = item(entry, "layer");
-    nt_status s = NT_OK;
-    bool found = false;
-    char where[64];
-
-    snprintf(where, sizeof where, "plan[%d].bits", at);
-    if (!bits || cJSON_IsNull(bits))
-        return NT_OK;
-    if (!cJSON_IsObject(bits))
-        return nt_fail(e, NT_EINVAL, "%s: an object is wanted", where);
-    for (int i = 0; i < q->n; i++)
-        if (plan_means(layer, &q->layers[i])) {
-            NT_TRY(plan_bits(&q->layers[i], bits, where, e));
-            found = true;
-        }
-    if (!found)
-        return nt_fail(e, NT_EINVAL, "plan[%d].layer: there is no such layer", at);
-done:
-    return s;
-}
-
-nt_status nt_qspec_plan(nt_qspec *q, const cJSON *plan, nt_err *e)
-{
-    nt_status s = NT_OK;
-    const cJSON *entry;
-    int at = 0;
-
-    NT_TRY(nt_planfile_check(plan, e));
-    cJSON_ArrayForEach(entry, plan) NT_TRY(plan_entry(q, entry, at++, e));
-done:
-    return s;
-}
-
-static bool add_layer(cJSON *plan, nt_qlayer *l)
-{
-    cJSON *entry = cJSON_CreateObject(), *bits;
-
-    if (!entry || !cJSON_AddItemToArray(plan, entry)) {
-        cJSON_Delete(entry);
-        return false;
-    }
-    if (!nt_json_add_str(entry, "layer", l->name) || !(bits = nt_json_add_object(entry, "bits")))
-        return false;
-    for (int k = 0; kinds[k]; k++)
-        if (target(l, k)->bits && !nt_json_add_i64(bits, kinds[k], target(l, k)->bits))
-            return false;
-    return true;
-}
-
-cJSON *nt_qspec_to_plan(const nt_qspec *q)
-{
-    cJSON *plan = cJSON_CreateArray();
-
-    for (int i = 0; plan && i < q->n; i++)
-        if (q->layers[i].index >= 0 && !add_layer(plan, &q->layers[i])) {
-            cJSON_Delete(plan);
-            return NULL;
-        }
-    return plan;
 }

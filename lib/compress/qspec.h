@@ -20,6 +20,7 @@ typedef struct nt_qtarget {
     bool is_unsigned; /* codes from 0 on; only where not symmetric around 0 */
     bool per_channel; /* weights: along the output channels */
     bool learned;     /* activations: training changes the scale */
+    float lo, hi;     /* activations: the range, where it is given; 0, 0: found from data */
 } nt_qtarget;
 
 typedef struct nt_qlayer {
@@ -28,6 +29,7 @@ typedef struct nt_qlayer {
     int index; /* among the layers with weights; -1: has none, and so no weight to quantize */
     nt_qtarget weight, input, output;
     int64_t start_step; /* of quantization-aware training */
+    char why[96];       /* for the plan; "": nothing to say */
 } nt_qlayer;
 
 typedef struct nt_qspec {
@@ -47,8 +49,16 @@ nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e) NT_
 nt_status nt_qspec_config_list(nt_qspec *q, const cJSON *list, nt_err *e) NT_MUST_CHECK;
 /* Neutrino's rules quantize convolutions to 2 bits; layers that are not named stay. */
 nt_status nt_qspec_custom(nt_qspec *q, const cJSON *custom, nt_err *e) NT_MUST_CHECK;
+/* Besides the bits an entry may have quant_dtype, quant_scheme and quant_start_step, as a
+ * config_list, and the range of activations: "range": {"input": [-1, 6]}. */
 nt_status nt_qspec_plan(nt_qspec *q, const cJSON *plan, nt_err *e) NT_MUST_CHECK;
-/* What was decided, as a plan; NULL when memory ran out. */
+/* What was decided, as a plan that gives all of it back; NULL when memory ran out. */
 cJSON *nt_qspec_to_plan(const nt_qspec *q);
+
+/* The usual target of a weight (symmetric, by channel), of an activation (affine, unsigned). */
+nt_qtarget nt_qtarget_weight(int bits);
+nt_qtarget nt_qtarget_input(int bits);
+/* What the inputs of a layer are quantized to: for one without a weight other_bits counts, too. */
+nt_qtarget nt_qspec_input(const nt_qspec *q, const nt_qlayer *l);
 
 #endif

@@ -44,6 +44,39 @@ J
     nt-run r.nt --random --threads 1 --expect out/output.npy --atol 0 --rtol 0
 }
 
+# members FILE: what a quantized archive holds, but for how it came to be
+members()
+{
+    tar xOf "$1" model.onnx quant.json
+}
+
+@test "a saved plan gives the same bytes again" {
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    echo '[{"quant_types": ["weight", "input"], "quant_bits": {"weight": 5, "input": 8},
+            "quant_dtype": {"input": "int"}, "quant_scheme": {"weight": "per_tensor_symmetric",
+            "input": "per_tensor_symmetric"}, "op_types": ["Conv"]},
+           {"quant_types": ["output"], "quant_bits": 6, "op_types": ["ReLU"]}]' >c.json
+    echo '{"custom_compression": {"quantization_args": {"skip_layers": [0]}}}' >n.json
+    for how in "--bits 4/6" "--bits 8" "--bits 2/8 --keep-ends" "--bits 4/32" "--config c.json" \
+        "--config n.json"; do
+        nt-quantize -q $how --data idx:data r.nt --save-plan p.json -o one.nt
+        nt-quantize -q --plan p.json --data idx:data r.nt --save-plan again.json -o two.nt
+        cmp p.json again.json
+        cmp <(members one.nt) <(members two.nt)
+    done
+}
+
+@test "a plan may give the range of an activation" {
+    echo '[{"layer": "fc1", "bits": {"weight": 8, "input": 8}, "range": {"input": [0, 2.55]}}]' >p.json
+    nt-quantize -q --plan p.json --save-plan again.json a.nt -o q.nt
+    tar xOf q.nt quant.json | grep -A 12 '"activation"' | tr -d ' \n' |
+        grep -qE '"scale":\[0\.0(0999|1000)'
+    grep -q '"range"' again.json
+    nt-quantize -q --plan again.json a.nt -o r.nt
+    cmp <(members q.nt) <(members r.nt)
+    nt-prune -q --plan again.json a.nt -o pruned.nt
+}
+
 @test "a wrong configuration is one line and status 2" {
     echo '[{"quant_types": ["wieght"], "quant_bits": 8, "op_names": ["fc1"]}]' >c.json
     refuses 2 "config_list[0].quant_types" nt-quantize --config c.json a.nt -o q.nt

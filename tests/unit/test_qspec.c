@@ -2,6 +2,8 @@
 /* Which layers get how many bits, by every way to say so. */
 #include "compress/qspec.h"
 
+#include "base/alloc.h"
+
 #include "net.h"
 
 typedef struct setup {
@@ -388,6 +390,78 @@ NT_TEST(plans_give_back_what_was_decided)
     tear_down(&v);
 }
 
+static void assert_same_target(nt_qtarget a, nt_qtarget b)
+{
+    assert_int_equal(a.bits, b.bits);
+    assert_int_equal(a.symmetric, b.symmetric);
+    assert_int_equal(a.is_unsigned, b.is_unsigned);
+    assert_int_equal(a.per_channel, b.per_channel);
+    assert_float_equal(a.lo, b.lo, 0);
+    assert_float_equal(a.hi, b.hi, 0);
+}
+
+/* Everything that f makes of the text goes through a plan and its text unchanged. */
+static void goes_through_a_plan(apply_fn *f, const char *text)
+{
+    setup u = lenet(), v = lenet();
+    cJSON *plan;
+    char *said;
+
+    assert_ok(apply(&u, f, text, e));
+    plan = nt_qspec_to_plan(u.q);
+    said = nt_json_text(plan);
+    assert_ok(apply(&v, nt_qspec_plan, said, e));
+    for (int i = 0; i < u.q->n; i++) {
+        const nt_qlayer *a = &u.q->layers[i], *b = &v.q->layers[i];
+
+        assert_same_target(a->weight, b->weight);
+        assert_same_target(nt_qspec_input(u.q, a), nt_qspec_input(v.q, b));
+        assert_same_target(a->output, b->output);
+        assert_int_equal(a->start_step, b->start_step);
+    }
+    nt_free(said);
+    cJSON_Delete(plan);
+    tear_down(&u);
+    tear_down(&v);
+}
+
+NT_TEST(schemes_types_steps_and_ranges_go_through_a_plan)
+{
+    goes_through_a_plan(nt_qspec_config_list,
+                        "[{\"op_names\": [\"conv*\"], \"quant_types\": [\"weight\", \"input\"],"
+                        " \"quant_bits\": {\"weight\": 4, \"input\": 7}, \"quant_dtype\": {\"input\":"
+                        " \"int\"}, \"quant_scheme\": {\"weight\": \"per_tensor_affine\", \"input\":"
+                        " \"per_tensor_symmetric\"}, \"quant_start_step\": 20},"
+                        " {\"op_types\": [\"ReLU\"], \"quant_types\": [\"output\"], \"quant_bits\": 3}]");
+    goes_through_a_plan(nt_qspec_plan,
+                        "[{\"layer\": \"conv2\", \"bits\": {\"weight\": 2, \"input\": 8}, \"range\":"
+                        " {\"input\": [-0.1, 6.3]}}, {\"layer\": 3, \"bits\": {\"output\": 6},"
+                        " \"range\": {\"output\": [0, 1e-3]}}]");
+}
+
+NT_TEST(inputs_of_other_layers_go_through_a_plan)
+{
+    net t = start(17);
+    nt_value *x = input(&t, "x", DIMS(1, 2, 3, 3)), *a = conv(&t, "a", x, 2, 2, 1);
+    nt_qspec *q = NULL, *p = NULL;
+    cJSON *plan;
+
+    complete(&t, NODE(&t, "Add", "sum", a, x)->out[0]);
+    assert_ok(nt_qspec_new(&q, t.g, e));
+    assert_ok(nt_qspec_new(&p, t.g, e));
+    assert_ok(nt_qspec_bits(q, "4/4", false, e));
+    plan = nt_qspec_to_plan(q);
+    assert_ok(nt_qspec_plan(p, plan, e));
+    assert_int_equal(p->other_bits, 0);
+    for (int i = 0; i < q->n; i++)
+        assert_same_target(nt_qspec_input(q, &q->layers[i]), nt_qspec_input(p, &p->layers[i]));
+    assert_int_equal(nt_qspec_input(p, &p->layers[1]).bits, 8);
+    cJSON_Delete(plan);
+    nt_qspec_free(q);
+    nt_qspec_free(p);
+    finish(&t);
+}
+
 NT_TEST(plans_name_layers_by_number_too_and_may_say_nothing_of_bits)
 {
     setup u = lenet();
@@ -414,6 +488,14 @@ NT_TEST(plans_that_are_wrong_are_refused)
     refuses(f, "[{\"layer\": 4, \"bits\": {\"weight\": 4}}]", "plan[0].layer: there is no such layer");
     refuses(f, "[{\"layer\": \"relu1\", \"bits\": {\"weight\": 4}}]",
             "plan[0].bits.weight: the layer has no weight");
+    refuses(f, "[{\"layer\": 0, \"bits\": {\"input\": 4}, \"range\": [0, 1]}]",
+            "plan[0].range: an object is wanted");
+    refuses(f, "[{\"layer\": 0, \"bits\": {\"input\": 4}, \"range\": {\"input\": [1, 2]}}]",
+            "plan[0].range.input: [low, high] around 0 is wanted");
+    refuses(f, "[{\"layer\": 0, \"bits\": {\"weight\": 4}, \"range\": {\"weight\": [-1, 2]}}]",
+            "plan[0].range.weight: only activations that are quantized have one");
+    refuses(f, "[{\"layer\": 0, \"bits\": {\"input\": 4}, \"quant_dtype\": \"float\"}]",
+            "plan[0].quant_dtype: one of int, uint is wanted");
 }
 
 NT_TEST_MAIN
