@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#ifdef __linux__
+#define _DEFAULT_SOURCE /* madvise */
+#endif
 #include "base/alloc.h"
 
 #include <stdarg.h>
@@ -6,8 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #define ALIGNMENT 64
+#define LARGE ((size_t)4 << 20) /* bytes from which on pages matter */
+#define HUGE_PAGE ((size_t)2 << 20)
 #define UNREAD (-1)
 
 /* Allocations left until the one that fails: 0 none, UNREAD before the environment was asked.
@@ -49,6 +57,39 @@ static bool total(size_t *bytes, size_t count, size_t size)
     return nt_size_mul(bytes, count, size) && *bytes <= PTRDIFF_MAX;
 }
 
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+
+/* A large model is loaded at the speed of its page faults: huge pages are 512 times as few. */
+static void ask_for_huge_pages(void *p, size_t bytes)
+{
+    if (bytes >= LARGE)
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* no more than a wish */
+}
+
+/* Whole pages are given back: they come anew, as zeros, when and if they are used. p is that of
+ * nt_alloc. How many bytes in front that made zero. */
+static size_t zero_pages(void *p, size_t bytes)
+{
+    size_t whole = bytes / HUGE_PAGE * HUGE_PAGE;
+
+    return bytes >= LARGE && madvise(p, whole, MADV_DONTNEED) == 0 ? whole : 0;
+}
+
+#else
+
+static void ask_for_huge_pages(void *p, size_t bytes)
+{
+    (void)p, (void)bytes;
+}
+
+static size_t zero_pages(void *p, size_t bytes)
+{
+    (void)p, (void)bytes;
+    return 0;
+}
+
+#endif
+
 void *nt_alloc(size_t count, size_t size)
 {
     void *p = NULL;
@@ -56,17 +97,19 @@ void *nt_alloc(size_t count, size_t size)
 
     if (!total(&bytes, count, size) || must_fail())
         return NULL;
-    if (posix_memalign(&p, ALIGNMENT, bytes ? bytes : 1))
+    if (posix_memalign(&p, bytes >= LARGE ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : 1))
         return NULL;
+    ask_for_huge_pages(p, bytes);
     return p;
 }
 
 void *nt_calloc(size_t count, size_t size)
 {
     void *p = nt_alloc(count, size);
+    size_t bytes = count * size, done = p ? zero_pages(p, bytes) : 0;
 
     if (p)
-        memset(p, 0, count * size);
+        memset((char *)p + done, 0, bytes - done);
     return p;
 }
 

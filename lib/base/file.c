@@ -37,7 +37,7 @@ static nt_status grow(char **p, size_t *room, size_t used, nt_err *e)
         return NT_OK;
     if (*p && !nt_size_mul(&want, *room, 2))
         return nt_fail_nomem(e);
-    grown = nt_realloc(*p, want, 1);
+    grown = *p ? nt_realloc(*p, want, 1) : nt_alloc(want, 1);
     if (!grown)
         return nt_fail_nomem(e);
     *p = grown;

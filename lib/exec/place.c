@@ -322,13 +322,11 @@ nt_status nt_place(nt_placement *out, nt_program *p, nt_err *e)
     NT_TRY(settle_inplace(p, l, e));
     n = sort_out(p, l, tmp, &pl.fixed_bytes);
     pl.arena_bytes = place_arena(tmp, n, near);
-    pl.arena = nt_alloc(pl.arena_bytes + scratch + ALIGN, 1);
-    pl.fixed = nt_alloc(pl.fixed_bytes + ALIGN, 1);
+    /* zeroed: blocked layouts have padding that kernels read and nobody writes */
+    pl.arena = nt_calloc(pl.arena_bytes + scratch + ALIGN, 1);
+    pl.fixed = nt_calloc(pl.fixed_bytes + ALIGN, 1);
     if (!pl.arena || !pl.fixed)
         NT_TRY(nt_fail_nomem(e));
-    /* blocked layouts have padding that kernels read and nobody writes */
-    memset(pl.arena, 0, pl.arena_bytes + scratch);
-    memset(pl.fixed, 0, pl.fixed_bytes);
     pl.scratch = (char *)pl.arena + pl.arena_bytes;
     pl.arena_bytes += scratch;
     for (int i = 0; i < n; i++)

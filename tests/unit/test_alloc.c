@@ -30,6 +30,23 @@ NT_TEST(calloc_gives_zeros)
     nt_free(p);
 }
 
+NT_TEST(large_memory_is_zeroed_where_it_was_used_before)
+{
+    size_t n = ((size_t)9 << 20) + 77;
+
+    for (int round = 0; round < 3; round++) {
+        unsigned char *p = nt_calloc(n, 1);
+
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        for (size_t i = 0; i < n; i++)
+            if (p[i])
+                fail_msg("byte %zu is %d", i, p[i]);
+        memset(p, 1, n);
+        nt_free(p);
+    }
+}
+
 NT_TEST(sizes_that_overflow_give_null)
 {
     void *volatile p; /* or the compiler, which sees the sizes, may do without the calls */
