@@ -21,8 +21,22 @@ void nt_onnx_free(void *message);
 /* The same into an arena, with which the message goes: not for nt_onnx_free. */
 nt_status nt_onnx_unpack_in(void **out, nt_arena *a, const ProtobufCMessageDescriptor *d,
                             const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
-/* Frees the bytes of a field that has been read, long before the message goes. */
-void nt_onnx_drop(ProtobufCBinaryData *b);
+/* What nt_onnx_unpack checks beforehand. */
+nt_status nt_onnx_check(const ProtobufCMessageDescriptor *d, const void *bytes, size_t n,
+                        nt_err *e) NT_MUST_CHECK;
+/* Reads a field's key at p[*at] and finds the bytes of its value, p[*at..*at + *len). */
+bool nt_onnx_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at);
+
+/* onnx_lean.c: a model but for the raw data of its initialisers, which stays where it is. */
+typedef struct nt_onnx_lean {
+    Onnx__ModelProto *model;
+    ProtobufCBinaryData *raw; /* by initialiser of the graph: within the bytes given */
+    size_t n_raw;
+} nt_onnx_lean;
+
+nt_status nt_onnx_lean_unpack(nt_onnx_lean *out, const void *bytes, size_t n,
+                              nt_err *e) NT_MUST_CHECK;
+void nt_onnx_lean_release(nt_onnx_lean *l);
 
 /* Where external data is looked for: in a folder, or in bytes called NT_ONNX_EXTERNAL. */
 typedef struct nt_onnx_source {
@@ -87,6 +101,7 @@ typedef struct nt_onnx_scope {
 
 typedef struct nt_onnx_reader {
     nt_graph *g;
+    nt_onnx_lean lean;
     nt_onnx_source src;
     nt_map *functions; /* "domain:name" -> nt_onnx_function, NULL: none */
     bool shadowed;     /* a subgraph asks for a value by what is not its name */

@@ -115,18 +115,29 @@ done:
     return s;
 }
 
-/* Each initialiser's bytes go as soon as they are copied: a large model is not held twice. */
-static nt_status read_initialiser(nt_onnx_reader *r, Onnx__TensorProto *p, nt_err *e)
+/* The message borrows the raw data no longer than it is read. */
+static nt_status decode(nt_tensor **out, const nt_onnx_reader *r, Onnx__TensorProto *p,
+                        const ProtobufCBinaryData *raw, nt_err *e)
+{
+    nt_status s;
+
+    p->raw_data = *raw;
+    s = nt_onnx_tensor_decode(out, p, &r->src, e);
+    p->raw_data = (ProtobufCBinaryData){0, NULL};
+    return s;
+}
+
+static nt_status read_initialiser(nt_onnx_reader *r, Onnx__TensorProto *p,
+                                  const ProtobufCBinaryData *raw, nt_err *e)
 {
     nt_tensor *t = NULL;
     nt_value *v;
-    nt_status s = nt_onnx_tensor_decode(&t, p, &r->src, e);
+    nt_status s = decode(&t, r, p, raw, e);
 
     if (s != NT_OK) {
         nt_err_prefix(e, "initialiser '%s'", p->name);
         return s;
     }
-    nt_onnx_drop(&p->raw_data);
     s = nt_graph_add_const(&v, r->g, p->name, t, e);
     return s == NT_OK ? copy_text(&v->doc, r->g, p->doc_string, e) : s;
 }
@@ -144,7 +155,7 @@ static nt_status read_initialisers(nt_onnx_reader *r, const Onnx__GraphProto *p,
     for (size_t i = 0; i < p->n_initializer; i++) {
         if (!p->initializer[i]->name || !*p->initializer[i]->name)
             NT_TRY(nt_fail(e, NT_EFORMAT, "initialiser %zu has no name", i));
-        NT_TRY(read_initialiser(r, p->initializer[i], e));
+        NT_TRY(read_initialiser(r, p->initializer[i], &r->lean.raw[i], e));
     }
 done:
     return s;
@@ -258,19 +269,18 @@ nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *
 {
     nt_status s = NT_OK;
     nt_onnx_reader r = {.src = {dir, ext, ext_n}};
-    void *m = NULL;
 
     if (n > INT_MAX)
         return nt_fail(e, NT_EFORMAT, "larger than 2 GiB, which ONNX files cannot be");
-    NT_TRY(nt_onnx_unpack(&m, &onnx__model_proto__descriptor, bytes, n, e));
+    NT_TRY(nt_onnx_lean_unpack(&r.lean, bytes, n, e));
     NT_TRY(nt_graph_new(&r.g, e));
-    NT_TRY(read_header(r.g, m, e));
-    NT_TRY(read_graph(&r, m, e));
+    NT_TRY(read_header(r.g, r.lean.model, e));
+    NT_TRY(read_graph(&r, r.lean.model, e));
     *out = r.g;
     r.g = NULL;
 done:
     nt_map_free(r.functions);
     nt_graph_free(r.g);
-    nt_onnx_free(m);
+    nt_onnx_lean_release(&r.lean);
     return s;
 }

@@ -29,8 +29,7 @@ static bool read_varint(uint64_t *out, const uint8_t *p, size_t n, size_t *at)
     return false;
 }
 
-/* Reads a field's key and finds the bytes of its value, p[*at..*at + *len). */
-static bool read_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at)
+bool nt_onnx_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at)
 {
     uint64_t ignored;
 
@@ -79,7 +78,7 @@ static nt_status check_wire(const ProtobufCMessageDescriptor *d, const uint8_t *
         const ProtobufCFieldDescriptor *f;
         nt_status s = NT_OK;
 
-        if (!read_field(&key, &len, p, n, &at))
+        if (!nt_onnx_field(&key, &len, p, n, &at))
             return nt_fail(e, NT_EFORMAT, damaged);
         f = protobuf_c_message_descriptor_get_field(d, (unsigned)(key >> 3));
         if (!f || (key & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
@@ -92,6 +91,12 @@ static nt_status check_wire(const ProtobufCMessageDescriptor *d, const uint8_t *
             return s;
     }
     return NT_OK;
+}
+
+nt_status nt_onnx_check(const ProtobufCMessageDescriptor *d, const void *bytes, size_t n,
+                        nt_err *e)
+{
+    return check_wire(d, bytes, n, 0, e);
 }
 
 /* Where protobuf-c's memory comes from, and whether it ran out there. */
@@ -145,10 +150,4 @@ void nt_onnx_free(void *message)
 
     if (message)
         protobuf_c_message_free_unpacked(message, &allocator);
-}
-
-void nt_onnx_drop(ProtobufCBinaryData *b)
-{
-    nt_free(b->data);
-    *b = (ProtobufCBinaryData){0, NULL};
 }

@@ -325,6 +325,29 @@ static nt_value *constant(nt_graph **g, nt_str a)
     return nt_graph_find_value(*g, "k");
 }
 
+/* As protobuf has it: of a field given twice the last counts, of a message twice the lists go one
+ * behind the other. */
+NT_TEST(a_graph_in_two_pieces_keeps_each_initialisers_own_data)
+{
+    const float v[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    nt_str first = small_graph(), twice = pb_tensor("b", NT_F32, 1, DIMS(3), v, 12), second = {0};
+    nt_graph *g;
+    nt_str m;
+
+    pb_bytes(&twice, 9, v + 3, 12);
+    add(&second, INITIALIZER, pb_tensor("none", NT_F32, 1, DIMS(0), NULL, 0));
+    pb_sub(&second, INITIALIZER, &twice);
+    add(&second, INITIALIZER, pb_tensor("c", NT_F32, 1, DIMS(3), v + 6, 12));
+    m = pb_model(8, 17, &first);
+    pb_sub(&m, 7, &second);
+    g = read_model(&m);
+    assert_float_equal(nt_tensor_get(nt_graph_find_value(g, "fc.bias")->data, 0), 1, 0);
+    assert_float_equal(nt_tensor_get(nt_graph_find_value(g, "b")->data, 0), 4, 0);
+    assert_float_equal(nt_tensor_get(nt_graph_find_value(g, "c")->data, 0), 7, 0);
+    assert_int_equal(nt_tensor_count(nt_graph_find_value(g, "none")->data), 0);
+    nt_graph_free(g);
+}
+
 NT_TEST(constant_nodes_become_constants)
 {
     nt_graph *g;
