@@ -136,7 +136,7 @@ nt_status nt_dlrt_model_load(nt_model **out, const char *path, const nt_graph_op
     nt_status s = NT_OK;
 
     if (!is_dlrt(path))
-        return nt_model_load(out, path, ops, e);
+        return nt_model_load_to_run(out, path, ops, e);
     NT_TRY(read_bytes(&file, path, e));
     NT_TRY(to_graph(&g, file, ops, e));
     NT_TRY(nt_model_from_graph(out, g, e));

@@ -126,7 +126,7 @@ done:
 }
 
 /* The graph, and the archive around it if there is one. */
-static nt_status read_file(nt_model *m, const char *path, nt_err *e)
+static nt_status read_file(nt_model *m, const char *path, bool digest, nt_err *e)
 {
     nt_status s = NT_OK;
     char *bytes = NULL;
@@ -135,7 +135,8 @@ static nt_status read_file(nt_model *m, const char *path, nt_err *e)
     NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
     if (n == 0)
         NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
-    m->digest = nt_sha256(bytes, n);
+    if (digest)
+        m->digest = nt_sha256(bytes, n);
     m->file_size = n;
     if (nt_archive_sniff(bytes, n)) {
         NT_TRY(nt_archive_read(&m->a, bytes, n, true, e));
@@ -155,14 +156,14 @@ static void prefix_path(nt_err *e, const char *path)
     nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
 }
 
-nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
-                               nt_load_log *log, nt_err *e)
+static nt_status load(nt_model **out, const char *path, const nt_graph_ops *ops, bool digest,
+                      nt_load_log *log, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
 
     NT_TRY(model_new(&m, e));
-    NT_TRY(read_file(m, path, e));
+    NT_TRY(read_file(m, path, digest, e));
     NT_TRY(prepare(m->g, ops, log, e));
     NT_TRY(nt_masks_read(m, e));
     *out = m;
@@ -174,9 +175,21 @@ done:
     return s;
 }
 
+nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
+                               nt_load_log *log, nt_err *e)
+{
+    return load(out, path, ops, true, log, e);
+}
+
 nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops, nt_err *e)
 {
-    return nt_model_load_logged(out, path, ops, NULL, e);
+    return load(out, path, ops, true, NULL, e);
+}
+
+nt_status nt_model_load_to_run(nt_model **out, const char *path, const nt_graph_ops *ops,
+                               nt_err *e)
+{
+    return load(out, path, ops, false, NULL, e);
 }
 
 nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e)
@@ -185,7 +198,7 @@ nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e)
     nt_model *m = NULL;
 
     NT_TRY(model_new(&m, e));
-    NT_TRY(read_file(m, path, e));
+    NT_TRY(read_file(m, path, true, e));
     *out = m;
     m = NULL;
 done:

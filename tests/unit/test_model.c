@@ -86,7 +86,7 @@ static void assert_same_files(scratch *t, const char *a, const char *b)
 NT_TEST(an_archive_gives_the_model_back_and_the_same_bytes)
 {
     scratch t;
-    nt_model *m = small_model(), *n;
+    nt_model *m = small_model(), *n, *unsaved;
     nt_sha256_hex digest;
 
     scratch_open(&t);
@@ -98,6 +98,10 @@ NT_TEST(an_archive_gives_the_model_back_and_the_same_bytes)
     assert_ok(nt_sha256_file(&digest, scratch_path(&t, "a.nt"), e));
     assert_string_equal(nt_model_digest(n), digest.text);
     assert_true(nt_model_file_size(n) > 0);
+    assert_ok(nt_model_load_to_run(&unsaved, scratch_path(&t, "a.nt"), &fake_ops, e));
+    assert_true(same_graph(nt_model_graph(m), nt_model_graph(unsaved)));
+    assert_string_equal(nt_model_digest(unsaved), "");
+    nt_model_free(unsaved);
     assert_string_equal(nt_model_digest(m), "");
     assert_int_equal(nt_model_file_size(m), 0);
     assert_ok(nt_model_save(n, scratch_path(&t, "c.nt"), e));
