@@ -109,20 +109,19 @@ static bool is_view(const nt_node *n)
 typedef struct permute_ctx {
     int rank, split; /* the first `split` axes are shared out among threads */
     int64_t dims[NT_MAX_RANK], ys[NT_MAX_RANK], xs[NT_MAX_RANK];
-    size_t size;
+    size_t size; /* of an element */
+    bool large;  /* worth several threads */
 } permute_ctx;
 
 static nt_status run_permute(void *ctx, void *const *arg, nt_err *e)
 {
     const permute_ctx *c = ctx;
-    int64_t parts = 1, total = 1;
+    int64_t parts = 1;
 
     (void)e;
-    for (int i = 0; i < c->rank; i++) {
-        parts *= i < c->split ? c->dims[i] : 1;
-        total *= c->dims[i];
-    }
-#pragma omp parallel for if ((size_t)total * c->size > PARALLEL_BYTES)
+    for (int i = 0; i < c->split; i++)
+        parts *= c->dims[i];
+#pragma omp parallel for if (c->large)
     for (int64_t k = 0; k < parts; k++) {
         int64_t y = 0, x = 0, rest = k;
 
@@ -148,7 +147,7 @@ static nt_status add_permute(nt_program *p, const nt_node *n, nt_tid x, const in
                          .ctx = c,
                          .writes = {false, true},
                          .n_args = 2};
-    int64_t own[NT_MAX_RANK];
+    int64_t own[NT_MAX_RANK], total = 1;
     nt_status s = NT_OK;
 
     if (!c)
@@ -161,7 +160,9 @@ static nt_status add_permute(nt_program *p, const nt_node *n, nt_tid x, const in
     for (int i = 0; i < d->rank; i++) {
         c->dims[i] = d->dims[i];
         c->xs[i] = own[perm[i]];
+        total *= d->dims[i];
     }
+    c->large = (size_t)total * c->size > PARALLEL_BYTES;
     NT_TRY(nt_program_temp(p, d, y, e));
     step.arg[0] = x;
     step.arg[1] = *y;

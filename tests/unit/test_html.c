@@ -128,8 +128,10 @@ NT_TEST(a_dry_run_is_called_one)
 
 NT_TEST(what_is_no_finished_job_is_refused)
 {
-    static const char *const bad[] = {"{}", "[]", "{\"best\": \"a\", \"eval_key\": \"b\", "
-                                                  "\"candidates\": [], \"reference\": {}}"};
+    static const char *const bad[] = {
+        "{}", "[]",
+        ("{\"best\": \"a\", \"eval_key\": \"b\", "
+         "\"candidates\": [], \"reference\": {}}")};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cJSON *m = json(bad[i]);
