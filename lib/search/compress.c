@@ -119,6 +119,15 @@ static int open_candidate(const nt_search *q, int ok, double bad)
     return found;
 }
 
+/* What a candidate came to, or was asked for: pruned by whole channels it may have come out
+ * smaller, and what is asked in between would come to the same. */
+static double reached(const nt_search *q, int i)
+{
+    const nt_candidate *c = &q->v[i];
+
+    return c->move == NT_MOVE_PRUNE ? fmax(size_of(q, i), c->size) : size_of(q, i);
+}
+
 /* The largest size below ok's that failed for good, and what cannot be made smaller; 0: none.
  */
 static double bad_size(const nt_search *q, int ok)
@@ -133,7 +142,7 @@ static double bad_size(const nt_search *q, int ok)
             return size_of(q, ok);
         if (c->move != NT_MOVE_CUT && !within(q, i) && !is_open(q, i) &&
             size_of(q, i) < size_of(q, ok))
-            bad = fmax(bad, size_of(q, i));
+            bad = fmax(bad, fmin(reached(q, i), size_of(q, ok)));
     }
     return bad;
 }

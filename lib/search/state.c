@@ -202,10 +202,14 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     NT_TRY(nt_json_get_double(&c->size, o, "size", 0, 1, "candidates", e));
     NT_TRY(nt_json_get_i64(&c->keep, o, "keep", 0, INT64_C(1) << 40, "candidates", e));
     NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", 0, INFINITY, "candidates", e));
+    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", 1, INT64_MAX, "candidates", e));
     c->move = (nt_move)move;
     c->parent = find(q, parent);
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
         NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));
+    if (c->parent >= 0 && q->v[c->parent].m.params == 0)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s', of which '%s' is made, has no 'params'",
+                       parent, id));
     snprintf(c->id, sizeof c->id, "%s", id);
     snprintf(c->layer, sizeof c->layer, "%s", layer);
     q->n++;
