@@ -19,6 +19,7 @@ typedef struct world {
     double slope; /* drop per halving */
     double gain, noise;
     double floor; /* nothing gets smaller than this share */
+    double grid;  /* sizes come out as powers of it, at most what was asked for; 0: as asked */
     nt_rng rng;
 } world;
 
@@ -55,6 +56,8 @@ static nt_measure measure(world *w, const nt_search *q, int i)
     double size = c->move == NT_MOVE_PRUNE ? fmax(c->size, w->floor) : size_of(q, c->parent);
     nt_measure m = {.seconds = c->move == NT_MOVE_TRAIN ? 40 : 10, .n_layers = 2};
 
+    if (c->move == NT_MOVE_PRUNE && w->grid > 0)
+        size = pow(w->grid, ceil(log(size) / log(w->grid) - 1e-9));
     if (c->move == NT_MOVE_CUT)
         size *= 0.97;
     m.params = (int64_t)(size * REF_PARAMS);
@@ -214,6 +217,25 @@ NT_TEST(deepsearch_cuts_layers_until_each_has_failed)
     nt_search_release(&q);
 }
 
+/* As of whole channels: what is asked for between two sizes comes out as the smaller one. */
+NT_TEST(nothing_is_tried_twice_where_sizes_are_coarse)
+{
+    for (double knee = 0.6; knee > 0.01; knee *= 0.9) {
+        world w = {.knee = knee, .slope = 0.7, .gain = 0.6, .grid = 0.75};
+        nt_search q;
+
+        open_search(&q, 1);
+        q.o.steps = 100;
+        run(&q, &w);
+        assert_true(q.n < 30);
+        for (int i = 0; i < q.n; i++)
+            for (int k = 0; k < i; k++)
+                assert_false(q.v[i].parent == q.v[k].parent && q.v[i].move == q.v[k].move &&
+                             q.v[i].m.params == q.v[k].m.params);
+        nt_search_release(&q);
+    }
+}
+
 NT_TEST(several_at_a_time_need_nothing_of_each_other)
 {
     world w = {.knee = 0.05, .slope = 0.7, .gain = 0.6};
@@ -251,6 +273,7 @@ NT_TEST(a_search_goes_on_from_its_state_as_if_it_had_not_stopped)
             nt_measure m = measure(&v, &p, i);
 
             assert_float_equal(p.v[i].m.seconds, m.seconds, 1e-9);
+            assert_int_equal(p.v[i].m.params, m.params); /* children are made of it */
             nt_search_told(&p, i, &m);
         }
         p.elapsed_s = q.elapsed_s;
