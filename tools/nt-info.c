@@ -39,7 +39,7 @@ static nt_status describe(const nt_cli *c, const options *o, nt_err *e)
     nt_str text = {0};
     cJSON *j = NULL;
 
-    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_model_look(&m, c->input, nt_ops_table(), e));
     NT_TRY(o->history ? nt_info_history(&text, m, e) : nt_info_text(&text, m, o->layers, e));
     j = nt_info_json(m);
     if (!j)

@@ -31,7 +31,8 @@ done:
 static void member_release(nt_member *m)
 {
     nt_free(m->name);
-    nt_free(m->bytes);
+    if (!m->borrowed)
+        nt_free(m->bytes);
 }
 
 void nt_archive_free(nt_archive *a)
@@ -133,21 +134,42 @@ static nt_status make_room(nt_archive *a, nt_err *e)
     return NT_OK;
 }
 
-static nt_status insert(nt_archive *a, size_t at, const char *name, void *bytes, size_t n,
-                        nt_err *e)
+/* m's name is still to be copied. */
+static nt_status insert(nt_archive *a, size_t at, nt_member m, nt_err *e)
 {
-    nt_member m = {.bytes = bytes, .n = n};
     nt_status s = make_room(a, e);
 
     if (s != NT_OK)
         return s;
-    m.name = nt_strdup(name);
+    m.name = nt_strdup(m.name);
     if (!m.name)
         return nt_fail_nomem(e);
     memmove(a->members + at + 1, a->members + at, (a->n_members - at) * sizeof m);
     a->members[at] = m;
     a->n_members++;
     return NT_OK;
+}
+
+/* In place of the member of that name, if there is one. */
+static nt_status set(nt_archive *a, nt_member m, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t at;
+
+    NT_TRY(nt_archive_check_name(m.name, e));
+    if (strcmp(m.name, NT_ARCHIVE_MANIFEST) == 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "member '%s' is written by the archive itself", m.name));
+    if (!find(a, m.name, &at)) {
+        NT_TRY(insert(a, at, m, e));
+    } else {
+        m.name = nt_strdup(m.name);
+        if (!m.name)
+            NT_TRY(nt_fail_nomem(e));
+        member_release(&a->members[at]);
+        a->members[at] = m;
+    }
+done:
+    return s;
 }
 
 nt_status nt_archive_put(nt_archive *a, const char *name, const void *bytes, size_t n,
@@ -164,23 +186,36 @@ nt_status nt_archive_put(nt_archive *a, const char *name, const void *bytes, siz
 
 nt_status nt_archive_take(nt_archive *a, const char *name, void *bytes, size_t n, nt_err *e)
 {
-    nt_status s = NT_OK;
-    size_t at;
+    nt_status s = set(a, (nt_member){.name = (char *)name, .bytes = bytes, .n = n}, e);
 
-    NT_TRY(nt_archive_check_name(name, e));
-    if (strcmp(name, NT_ARCHIVE_MANIFEST) == 0)
-        NT_TRY(nt_fail(e, NT_EINVAL, "member '%s' is written by the archive itself", name));
-    if (find(a, name, &at)) {
-        nt_free(a->members[at].bytes);
-        a->members[at].bytes = bytes;
-        a->members[at].n = n;
-    } else {
-        NT_TRY(insert(a, at, name, bytes, n, e));
-    }
-    bytes = NULL; /* now the archive's */
-done:
-    nt_free(bytes);
+    if (s != NT_OK)
+        nt_free(bytes);
     return s;
+}
+
+nt_status nt_archive_lend(nt_archive *a, const char *name, const void *bytes, size_t n,
+                          nt_err *e)
+{
+    nt_member m = {.name = (char *)name, .bytes = (void *)bytes, .n = n, .borrowed = true};
+
+    return set(a, m, e);
+}
+
+nt_status nt_archive_detach(nt_archive *a, nt_err *e)
+{
+    for (size_t i = 0; i < a->n_members; i++) {
+        nt_member *m = &a->members[i];
+        void *copy;
+
+        if (!m->borrowed)
+            continue;
+        if (!(copy = nt_alloc(m->n, 1)))
+            return nt_fail_nomem(e);
+        memcpy(copy, m->bytes, m->n);
+        m->bytes = copy;
+        m->borrowed = false;
+    }
+    return NT_OK;
 }
 
 const void *nt_archive_get(const nt_archive *a, const char *name, size_t *n)

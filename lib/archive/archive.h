@@ -27,6 +27,12 @@ void nt_archive_free(nt_archive *a);
  * format 2 is newer than 1"), each member's size, and with `verify` each SHA-256. */
 nt_status nt_archive_read(nt_archive **out, const void *bytes, size_t n, bool verify,
                           nt_err *e) NT_MUST_CHECK;
+/* The same, but large members of an uncompressed archive are not copied: they stay in `bytes`,
+ * which must live until nt_archive_detach (or nt_archive_free). */
+nt_status nt_archive_read_in_place(nt_archive **out, const void *bytes, size_t n, bool verify,
+                                   nt_err *e) NT_MUST_CHECK;
+/* Copies what still lies in the bytes it was read from. */
+nt_status nt_archive_detach(nt_archive *a, nt_err *e) NT_MUST_CHECK;
 /* Do these bytes look like a tar, gzip or zstd (rather than a bare ONNX file)? */
 bool nt_archive_sniff(const void *bytes, size_t n);
 /* Through an outfile ("-" is standard output). Fills in the manifest's "members". */

@@ -13,6 +13,7 @@ typedef struct nt_member {
     char *name;
     void *bytes;
     size_t n;
+    bool borrowed; /* bytes are the reader's (nt_archive_read_in_place) */
 } nt_member;
 
 struct nt_archive {
@@ -23,5 +24,9 @@ struct nt_archive {
 
 /* NT_EFORMAT unless the name is one a member may have. */
 nt_status nt_archive_check_name(const char *name, nt_err *e) NT_MUST_CHECK;
+
+/* As nt_archive_take, of bytes that stay the caller's until nt_archive_detach. */
+nt_status nt_archive_lend(nt_archive *a, const char *name, const void *bytes, size_t n,
+                          nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -21,6 +21,7 @@
 
 #define MAX_MANIFEST_BYTES (64 << 20)
 #define MAX_RATIO 256 /* of unpacked to packed bytes: weights rarely pass 2, sparse ones 50 */
+#define IN_PLACE (64 << 10) /* smaller members are copied: texts end in a NUL, then */
 #define ALLOWANCE (1 << 20) /* so that small archives of zeros are no bombs */
 
 /* One line of the manifest's "members". */
@@ -38,6 +39,7 @@ typedef struct reader {
     expected *list; /* by name */
     size_t n_list;
     bool verify;
+    const char *place; /* the input, where members may stay in it; else NULL */
 } reader;
 
 static nt_status fail_tar(struct archive *tar, nt_err *e)
@@ -96,26 +98,58 @@ static nt_status next_entry(reader *r, struct archive_entry **entry, nt_err *e)
     return nt_archive_check_name(name, e);
 }
 
-/* The entry's bytes, exactly `size` of them, with a NUL after them; nt_free. */
-static nt_status read_bytes(reader *r, char **out, size_t size, nt_err *e)
+/* Does this block hold a whole member, in bytes that stay? Small ones are copied all the same:
+ * a NUL follows them then. */
+static bool stays(const reader *r, const char *block, size_t n, size_t size)
+{
+    return r->place && size >= IN_PLACE && n == size && block >= r->place &&
+           block + n <= r->place + r->packed;
+}
+
+/* What a block brings of a member of `size` bytes, of which `used` are there. */
+static nt_status copy_block(char *to, size_t *used, size_t size, const void *block, size_t n,
+                            la_int64_t offset, nt_err *e)
+{
+    size_t at = offset < 0 ? SIZE_MAX : (size_t)offset;
+
+    if (at < *used || at > size || n > size - at)
+        return nt_fail(e, NT_EFORMAT, "more than %zu bytes", size);
+    memset(to + *used, 0, at - *used); /* a hole */
+    if (n > 0)
+        memcpy(to + at, block, n);
+    *used = at + n;
+    return NT_OK;
+}
+
+/* The entry's bytes, exactly `size` of them: in *own (nt_free), with a NUL after them, or where
+ * they lie, and *own is NULL. */
+static nt_status read_bytes(reader *r, char **own, const char **bytes, size_t size, nt_err *e)
 {
     nt_status s = NT_OK;
-    size_t used = 0;
-    char *p = nt_alloc(size + 1, 1);
+    const void *block;
+    size_t n, used = 0;
+    la_int64_t offset;
+    char *p = NULL;
+    int got;
 
-    if (!p)
-        return nt_fail_nomem(e);
-    while (used < size) {
-        la_ssize_t got = archive_read_data(r->tar, p + used, size - used);
-
-        if (got < 0)
-            NT_TRY(fail_tar(r->tar, e));
-        if (got == 0)
-            NT_TRY(nt_fail(e, NT_EFORMAT, "%zu bytes, want %zu", used, size));
-        used += (size_t)got;
+    *own = NULL;
+    while ((got = archive_read_data_block(r->tar, &block, &n, &offset)) == ARCHIVE_OK) {
+        if (!p && offset == 0 && stays(r, block, n, size)) {
+            *bytes = block;
+            return NT_OK;
+        }
+        if (!p && !(p = nt_alloc(size + 1, 1)))
+            NT_TRY(nt_fail_nomem(e));
+        NT_TRY(copy_block(p, &used, size, block, n, offset, e));
     }
-    p[used] = '\0';
-    *out = p;
+    if (got != ARCHIVE_EOF)
+        NT_TRY(fail_tar(r->tar, e));
+    if (used != size)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "%zu bytes, want %zu", used, size));
+    if (!p && !(p = nt_alloc(1, 1)))
+        NT_TRY(nt_fail_nomem(e));
+    p[size] = '\0';
+    *bytes = *own = p;
     p = NULL;
 done:
     nt_free(p);
@@ -207,16 +241,17 @@ done:
 static nt_status parse_manifest(reader *r, size_t size, nt_err *e)
 {
     nt_status s = NT_OK;
-    char *text = NULL;
+    const char *text;
+    char *own = NULL;
 
-    NT_TRY(read_bytes(r, &text, size, e));
+    NT_TRY(read_bytes(r, &own, &text, size, e));
     NT_TRY(nt_json_parse(&r->manifest, text, size, e));
     NT_TRY(check_format(r->manifest, e));
     NT_TRY(read_list(r, e));
 done:
     if (s == NT_EFORMAT)
         nt_err_prefix(e, NT_ARCHIVE_MANIFEST);
-    nt_free(text);
+    nt_free(own);
     return s;
 }
 
@@ -244,7 +279,8 @@ static nt_status read_member(reader *r, struct archive_entry *entry, nt_err *e)
     const char *name = archive_entry_pathname(entry);
     expected key = {.name = name};
     expected *x = bsearch(&key, r->list, r->n_list, sizeof key, compare_expected);
-    char *bytes = NULL;
+    const char *bytes;
+    char *own = NULL;
 
     if (!x)
         return nt_fail(e, NT_EFORMAT, "member '%.100s' is not in the manifest", name);
@@ -255,15 +291,16 @@ static nt_status read_member(reader *r, struct archive_entry *entry, nt_err *e)
                        "member '%.100s': %" PRId64 " bytes, the manifest says %zu", name,
                        (int64_t)archive_entry_size(entry), x->size);
     x->seen = true;
-    s = read_bytes(r, &bytes, x->size, e);
+    s = read_bytes(r, &own, &bytes, x->size, e);
     if (s == NT_OK && r->verify && strcmp(nt_sha256(bytes, x->size).text, x->sha256) != 0)
         s = nt_fail(e, NT_EFORMAT, "its SHA-256 is not the one in the manifest");
     if (s != NT_OK) {
         nt_err_prefix(e, "member '%.100s'", name);
-        nt_free(bytes);
+        nt_free(own);
         return s;
     }
-    return nt_archive_take(r->a, name, bytes, x->size, e);
+    return own ? nt_archive_take(r->a, name, own, x->size, e)
+               : nt_archive_lend(r->a, name, bytes, x->size, e);
 }
 
 static nt_status read_members(reader *r, nt_err *e)
@@ -286,10 +323,11 @@ done:
     return s;
 }
 
-nt_status nt_archive_read(nt_archive **out, const void *bytes, size_t n, bool verify, nt_err *e)
+static nt_status read_archive(nt_archive **out, const void *bytes, size_t n, bool verify,
+                              bool in_place, nt_err *e)
 {
     nt_status s = NT_OK;
-    reader r = {.verify = verify};
+    reader r = {.verify = verify, .place = in_place ? bytes : NULL};
 
     if (!nt_archive_sniff(bytes, n))
         return nt_fail(e, NT_EFORMAT, "not a model archive (no tar, gzip or zstd)");
@@ -309,4 +347,15 @@ done:
     nt_archive_free(r.a);
     archive_read_free(r.tar);
     return s;
+}
+
+nt_status nt_archive_read(nt_archive **out, const void *bytes, size_t n, bool verify, nt_err *e)
+{
+    return read_archive(out, bytes, n, verify, false, e);
+}
+
+nt_status nt_archive_read_in_place(nt_archive **out, const void *bytes, size_t n, bool verify,
+                                   nt_err *e)
+{
+    return read_archive(out, bytes, n, verify, true, e);
 }

@@ -143,8 +143,8 @@ static nt_status check_new(nt_dtype dtype, int rank, const int64_t *dims, nt_err
     return NT_OK;
 }
 
-nt_status nt_tensor_new(nt_tensor **out, nt_dtype dtype, int rank, const int64_t *dims,
-                        nt_err *e)
+nt_status nt_tensor_room(nt_tensor **out, nt_dtype dtype, int rank, const int64_t *dims,
+                         nt_err *e)
 {
     nt_status s = NT_OK;
     nt_tensor *t = NULL;
@@ -157,7 +157,7 @@ nt_status nt_tensor_new(nt_tensor **out, nt_dtype dtype, int rank, const int64_t
     t->rank = rank;
     if (rank)
         memcpy(t->dims, dims, (size_t)rank * sizeof dims[0]);
-    t->data = nt_calloc(nt_tensor_bytes(t), 1);
+    t->data = nt_alloc(nt_tensor_bytes(t), 1);
     if (!t->data)
         NT_TRY(nt_fail_nomem(e));
     *out = t;
@@ -167,10 +167,20 @@ done:
     return s;
 }
 
+nt_status nt_tensor_new(nt_tensor **out, nt_dtype dtype, int rank, const int64_t *dims,
+                        nt_err *e)
+{
+    nt_status s = nt_tensor_room(out, dtype, rank, dims, e);
+
+    if (s == NT_OK)
+        memset((*out)->data, 0, nt_tensor_bytes(*out));
+    return s;
+}
+
 nt_status nt_tensor_dup(nt_tensor **out, const nt_tensor *t, nt_err *e)
 {
     nt_tensor *copy = NULL;
-    nt_status s = nt_tensor_new(&copy, t->dtype, t->rank, t->dims, e);
+    nt_status s = nt_tensor_room(&copy, t->dtype, t->rank, t->dims, e);
 
     if (s != NT_OK)
         return s;

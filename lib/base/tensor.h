@@ -64,6 +64,9 @@ typedef struct nt_axis_view {
 nt_axis_view nt_tensor_axis(const nt_tensor *t, int axis);
 bool nt_tensor_same_shape(const nt_tensor *a, const nt_tensor *b);
 
+/* Heap tensor whose data is still to be filled. */
+nt_status nt_tensor_room(nt_tensor **out, nt_dtype dtype, int rank, const int64_t *dims,
+                         nt_err *e) NT_MUST_CHECK;
 /* Heap tensor with zeroed data. */
 nt_status nt_tensor_new(nt_tensor **out, nt_dtype dtype, int rank, const int64_t *dims,
                         nt_err *e) NT_MUST_CHECK;

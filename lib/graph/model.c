@@ -117,7 +117,7 @@ static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_load_log *log,
     NT_TRY(fold_all(g, e));
     NT_TRY(nt_pass_settle(g, &n_settled, e));
     if (n_settled > 0)
-        NT_TRY(fold_all(g, e)); /* more is known now */
+        NT_TRY(fold_all(g, e));       /* more is known now */
     NT_TRY(nt_pass_dead(g, NULL, e)); /* what led to a constant has no use any more */
     NT_TRY(note_gone(log, "folded", e));
     NT_TRY(nt_pass_check_control(g, e));
@@ -125,8 +125,10 @@ done:
     return s;
 }
 
+enum { DIGEST = 1, VERIFY = 2 }; /* what is hashed: the file, the members */
+
 /* The graph, and the archive around it if there is one. */
-static nt_status read_file(nt_model *m, const char *path, bool digest, nt_err *e)
+static nt_status read_file(nt_model *m, const char *path, int hashed, nt_err *e)
 {
     nt_status s = NT_OK;
     char *bytes = NULL;
@@ -135,14 +137,13 @@ static nt_status read_file(nt_model *m, const char *path, bool digest, nt_err *e
     NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
     if (n == 0)
         NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
-    if (digest)
+    if (hashed & DIGEST)
         m->digest = nt_sha256(bytes, n);
     m->file_size = n;
     if (nt_archive_sniff(bytes, n)) {
-        NT_TRY(nt_archive_read(&m->a, bytes, n, true, e));
-        nt_free(bytes); /* the members are copies: a large model need not be held so often */
-        bytes = NULL;
+        NT_TRY(nt_archive_read_in_place(&m->a, bytes, n, hashed & VERIFY, e));
         NT_TRY(read_members(m, e));
+        NT_TRY(nt_archive_detach(m->a, e));
     } else {
         NT_TRY(read_onnx(m, path, bytes, n, e));
     }
@@ -156,14 +157,14 @@ static void prefix_path(nt_err *e, const char *path)
     nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
 }
 
-static nt_status load(nt_model **out, const char *path, const nt_graph_ops *ops, bool digest,
+static nt_status load(nt_model **out, const char *path, const nt_graph_ops *ops, int hashed,
                       nt_load_log *log, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
 
     NT_TRY(model_new(&m, e));
-    NT_TRY(read_file(m, path, digest, e));
+    NT_TRY(read_file(m, path, hashed, e));
     NT_TRY(prepare(m->g, ops, log, e));
     NT_TRY(nt_masks_read(m, e));
     *out = m;
@@ -178,18 +179,23 @@ done:
 nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_load_log *log, nt_err *e)
 {
-    return load(out, path, ops, true, log, e);
+    return load(out, path, ops, DIGEST | VERIFY, log, e);
 }
 
 nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops, nt_err *e)
 {
-    return load(out, path, ops, true, NULL, e);
+    return load(out, path, ops, DIGEST | VERIFY, NULL, e);
 }
 
 nt_status nt_model_load_to_run(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_err *e)
 {
-    return load(out, path, ops, false, NULL, e);
+    return load(out, path, ops, VERIFY, NULL, e);
+}
+
+nt_status nt_model_look(nt_model **out, const char *path, const nt_graph_ops *ops, nt_err *e)
+{
+    return load(out, path, ops, DIGEST, NULL, e);
 }
 
 nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e)
@@ -198,7 +204,7 @@ nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e)
     nt_model *m = NULL;
 
     NT_TRY(model_new(&m, e));
-    NT_TRY(read_file(m, path, true, e));
+    NT_TRY(read_file(m, path, DIGEST, e));
     *out = m;
     m = NULL;
 done:

@@ -25,6 +25,10 @@ nt_status nt_model_load_to_run(nt_model **out, const char *path, const nt_graph_
 /* As nt_model_load; what becomes of the file's nodes is written down in log. */
 nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_load_log *log, nt_err *e) NT_MUST_CHECK;
+/* As nt_model_load, to be described and not computed with: the manifest and the graph are
+ * checked, the members' SHA-256 are not. */
+nt_status nt_model_look(nt_model **out, const char *path, const nt_graph_ops *ops,
+                        nt_err *e) NT_MUST_CHECK;
 /* A model as it stands in the file, whatever is in it: bound to no operators, nothing inferred or
  * folded. To be looked at. */
 nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e) NT_MUST_CHECK;

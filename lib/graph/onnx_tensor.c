@@ -139,7 +139,7 @@ nt_status nt_onnx_tensor_decode(nt_tensor **out, const Onnx__TensorProto *p,
     NT_TRY(check_amount(p, bytes, e));
     if (is_external(p))
         NT_TRY(nt_onnx_external_open(&x, bytes, p, src, e));
-    NT_TRY(nt_tensor_new(&t, (nt_dtype)p->data_type, (int)p->n_dims, p->dims, e));
+    NT_TRY(nt_tensor_room(&t, (nt_dtype)p->data_type, (int)p->n_dims, p->dims, e));
     if (is_external(p))
         NT_TRY(nt_onnx_external_read(t->data, bytes, &x, e));
     else if (p->raw_data.len > 0)

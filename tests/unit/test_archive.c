@@ -219,6 +219,34 @@ NT_TEST(long_and_foreign_names_come_back)
     nt_archive_free(b);
 }
 
+/* Of an uncompressed archive; the small member is a copy, with a NUL after it. */
+NT_TEST(a_large_member_stays_where_it_lies_until_it_is_detached)
+{
+    enum { LARGE = 100000 };
+    nt_archive *a = NULL, *b = NULL;
+    size_t n = 0, m = 0;
+    char *large = nt_alloc(LARGE, 1), *bytes;
+    const char *p;
+
+    assert_ok(nt_archive_new(&a, e));
+    memset(large, 'l', LARGE);
+    assert_ok(nt_archive_take(a, "large", large, LARGE, e));
+    assert_ok(nt_archive_put(a, "small", "abc", 3, e));
+    bytes = save(a, &n);
+    assert_ok(nt_archive_read_in_place(&b, bytes, n, true, e));
+    p = nt_archive_get(b, "large", &m);
+    assert_true(p >= bytes && p + m <= bytes + n);
+    p = nt_archive_get(b, "small", &m);
+    assert_false(p >= bytes && p < bytes + n);
+    assert_ok(nt_archive_detach(b, e));
+    nt_free(bytes);
+    p = nt_archive_get(b, "large", &m);
+    assert_int_equal(m, LARGE);
+    assert_memory_equal(p, large, LARGE);
+    nt_archive_free(a);
+    nt_archive_free(b);
+}
+
 NT_TEST(empty_member_and_empty_archive_come_back)
 {
     nt_archive *a = NULL, *b = NULL;
