@@ -26,6 +26,10 @@ static nt_status fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d
 {
     nt_status s = NT_EUNSUPPORTED;
 
+    if (d->codes)
+        return NT_USE_DNN(dev) && dev->int8
+                   ? dnn_conv_fwd_new(out, dev, d, training, e)
+                   : nt_fail(e, NT_EUNSUPPORTED, "no convolution of codes on this device");
     if (IS_OURS(dev, d))
         return wino_conv_fwd_new(out, dev, d, e);
     if (NT_USE_DNN(dev))
@@ -68,6 +72,10 @@ static nt_status choose(nt_conv_desc *chosen, nt_device *dev, const nt_conv_desc
                         nt_pass pass, bool training, nt_err *e)
 {
     *chosen = *d;
+    if (d->codes) {
+        chosen->algo = NT_ALGO_DIRECT;
+        return NT_OK;
+    }
     if (d->algo != NT_ALGO_AUTO || !NT_USE_DNN(dev))
         return NT_OK;
     return nt_choose(&chosen->algo, dev, d, pass, training, e);

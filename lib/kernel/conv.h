@@ -4,7 +4,7 @@
 #ifndef NT_KERNEL_CONV_H
 #define NT_KERNEL_CONV_H
 
-#include "kernel/prim.h"
+#include "kernel/codes.h"
 
 typedef enum nt_algo {
     NT_ALGO_AUTO, /* by the rule of choose.h */
@@ -29,6 +29,8 @@ typedef struct nt_conv_desc {
     nt_format src_like, dst_like; /* how the neighbours lie, for kernels to which any layout is
                                      as good; NT_FMT_PLAIN: not known */
     nt_algo algo;
+    const nt_codes *codes; /* NULL: floats. Else src, dst and the weights to pack are codes (dst
+                              may be NT_F32), `bias` is not looked at, and run's bias is NULL */
 } nt_conv_desc;
 
 /* Forward. run args: x, packed weights, bias (fp32 [k] or NULL), y. */

@@ -6,6 +6,8 @@
 nt_status nt_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d, bool training,
                            nt_err *e)
 {
+    if (d->codes && !dev->int8)
+        return nt_fail(e, NT_EUNSUPPORTED, "no dense layer of codes on this device");
     return NT_USE_DNN(dev) ? dnn_dense_fwd_new(out, dev, d, training, e)
                            : blas_dense_fwd_new(out, dev, d, training, e);
 }

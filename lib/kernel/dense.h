@@ -3,7 +3,7 @@
 #ifndef NT_KERNEL_DENSE_H
 #define NT_KERNEL_DENSE_H
 
-#include "kernel/prim.h"
+#include "kernel/codes.h"
 
 /*
  * y[m][n] = post(b[n] + sum over k of x[m][k] * W[n][k]). The weights come plain as [n][k], or
@@ -16,6 +16,7 @@ typedef struct nt_dense_desc {
     bool bias;         /* fp32 [n] */
     nt_post post[NT_POST_MAX];
     int n_post;
+    const nt_codes *codes; /* as in conv.h; x_zero 0: where nothing is padded, the bias has it */
 } nt_dense_desc;
 
 typedef struct nt_dense {

@@ -93,6 +93,11 @@ bool nt_device_has_bf16(const nt_device *d)
     return d->bf16;
 }
 
+bool nt_device_has_int8(const nt_device *d)
+{
+    return d->int8;
+}
+
 const char *nt_device_text(const nt_device *d)
 {
     return d->text;

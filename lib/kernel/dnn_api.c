@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one file where the C interfaces of oneDNN 2.6 and 3.x meet. 2.6 has memory descriptors by
- * value and builds a primitive descriptor in two steps (fill an operation descriptor, then
- * create); 3.x has them opaque, in one step, and insists on a forward hint for every backward
- * pass. Everything past the two #if halves is common.
+ * Where the C interfaces of oneDNN 2.6 and 3.x meet (those of attributes: dnn_attr.c). 2.6 has
+ * memory descriptors by value and builds a primitive descriptor in two steps (fill an operation
+ * descriptor, then create); 3.x has them opaque, in one step, and insists on a forward hint for
+ * every backward pass. Everything past the two #if halves is common.
  */
-#include "kernel/dnn_api.h"
-
-#include "base/alloc.h"
+#include "kernel/dnn_attr.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -42,16 +40,6 @@ static void store_release(md_store *s)
 static dnn_cmd store_get(const md_store *s)
 {
     return *s;
-}
-
-static dnnl_status_t append_sum(dnnl_post_ops_t o)
-{
-    return dnnl_post_ops_append_sum(o, 1.0f, 0, dnnl_data_type_undef);
-}
-
-static dnnl_status_t append_eltwise(dnnl_post_ops_t o, dnnl_alg_kind_t alg, float a, float b)
-{
-    return dnnl_post_ops_append_eltwise(o, alg, a, b);
 }
 
 static dnnl_status_t create_conv(dnnl_primitive_desc_t *pd, dnnl_engine_t g, const dnn_op *o,
@@ -171,19 +159,6 @@ static bool wants_hint(const dnn_op *op)
     return is_backward(op);
 }
 
-static dnnl_status_t special_eltwise(dnnl_alg_kind_t *alg, float *alpha, float *beta,
-                                     nt_post_kind kind)
-{
-    if (kind == NT_POST_HARDSIGMOID) {
-        *alg = dnnl_eltwise_hardsigmoid;
-        return dnnl_success;
-    }
-    *alg = dnnl_eltwise_hardswish;
-    *alpha = 1.0f / 6.0f;
-    *beta = 0.5f;
-    return dnnl_success;
-}
-
 #else
 
 typedef dnnl_memory_desc_t md_store;
@@ -202,16 +177,6 @@ static void store_release(md_store *s)
 static dnn_cmd store_get(const md_store *s)
 {
     return s->ndims ? s : NULL;
-}
-
-static dnnl_status_t append_sum(dnnl_post_ops_t o)
-{
-    return dnnl_post_ops_append_sum(o, 1.0f);
-}
-
-static dnnl_status_t append_eltwise(dnnl_post_ops_t o, dnnl_alg_kind_t alg, float a, float b)
-{
-    return dnnl_post_ops_append_eltwise(o, 1.0f, alg, a, b);
 }
 
 static dnnl_status_t create(dnnl_primitive_desc_t *pd, dnnl_status_t filled, const void *desc,
@@ -371,14 +336,6 @@ static bool wants_hint(const dnn_op *op)
            (op->kind == dnnl_pooling || op->kind == dnnl_batch_normalization);
 }
 
-static dnnl_status_t special_eltwise(dnnl_alg_kind_t *alg, float *alpha, float *beta,
-                                     nt_post_kind kind)
-{
-    *alg = dnnl_eltwise_hardswish;
-    *alpha = *beta = 0;
-    return kind == NT_POST_HARDSWISH ? dnnl_success : dnnl_unimplemented;
-}
-
 #endif
 
 /* Past here there is only one interface. */
@@ -423,92 +380,6 @@ static const char *kind_name(dnnl_primitive_kind_t kind)
     default:
         return "primitive";
     }
-}
-
-static bool has_alpha(nt_post_kind k)
-{
-    return k == NT_POST_RELU || k == NT_POST_CLIP || k == NT_POST_SWISH || k == NT_POST_ELU;
-}
-
-bool dnn_eltwise_alg(dnnl_alg_kind_t *alg, float *alpha, float *beta, const nt_post *p)
-{
-    static const dnnl_alg_kind_t plain[] = {
-        [NT_POST_RELU] = dnnl_eltwise_relu,        [NT_POST_CLIP] = dnnl_eltwise_clip_v2,
-        [NT_POST_SIGMOID] = dnnl_eltwise_logistic, [NT_POST_TANH] = dnnl_eltwise_tanh,
-        [NT_POST_SWISH] = dnnl_eltwise_swish,      [NT_POST_GELU] = dnnl_eltwise_gelu_erf,
-        [NT_POST_ELU] = dnnl_eltwise_elu,          [NT_POST_GELU_TANH] = dnnl_eltwise_gelu_tanh,
-        [NT_POST_MISH] = dnnl_eltwise_mish,
-    };
-
-    *alpha = p->alpha;
-    *beta = p->beta;
-    if (p->kind == NT_POST_HARDSIGMOID || p->kind == NT_POST_HARDSWISH)
-        return special_eltwise(alg, alpha, beta, p->kind) == dnnl_success;
-    assert(p->kind < NT_POST_SUM);
-    *alg = plain[p->kind];
-    if (!has_alpha(p->kind))
-        *alpha = 0;
-    if (p->kind != NT_POST_CLIP)
-        *beta = 0;
-    return true;
-}
-
-static dnnl_status_t append_post(dnnl_post_ops_t o, const nt_post *p)
-{
-    dnnl_alg_kind_t alg;
-    float alpha, beta;
-
-    if (p->kind == NT_POST_SUM)
-        return append_sum(o);
-    if (!dnn_eltwise_alg(&alg, &alpha, &beta, p))
-        return dnnl_unimplemented;
-    return append_eltwise(o, alg, alpha, beta);
-}
-
-/* oneDNN 2.6's brgemm convolutions compute a function that comes twice with the first one's
- * numbers both times. */
-static bool comes_twice(const dnn_op *op)
-{
-    for (int i = 1; i < op->n_post; i++)
-        for (int j = 0; j < i; j++)
-            if (op->post[i].kind == op->post[j].kind &&
-                (op->post[i].alpha != op->post[j].alpha || op->post[i].beta != op->post[j].beta))
-                return true;
-    return false;
-}
-
-static dnnl_status_t set_post(dnnl_primitive_attr_t attr, const dnn_op *op)
-{
-    dnnl_post_ops_t o;
-    dnnl_status_t st = comes_twice(op) ? dnnl_unimplemented : dnnl_post_ops_create(&o);
-
-    if (st)
-        return st;
-    if (op->scale != 0)
-        st = append_eltwise(o, dnnl_eltwise_linear, op->scale, 0);
-    for (int i = 0; !st && i < op->n_post; i++)
-        st = append_post(o, &op->post[i]);
-    if (!st)
-        st = dnnl_primitive_attr_set_post_ops(attr, o);
-    dnnl_post_ops_destroy(o);
-    return st;
-}
-
-/* Scratch memory is the caller's; op (which may be NULL) brings the post-operations. */
-static dnnl_status_t attr_new(dnnl_primitive_attr_t *out, const dnn_op *op)
-{
-    dnnl_status_t st = dnnl_primitive_attr_create(out);
-
-    if (st)
-        return st;
-    st = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
-    if (!st && op && (op->n_post || op->scale != 0))
-        st = set_post(*out, op);
-    if (st) {
-        dnnl_primitive_attr_destroy(*out);
-        *out = NULL;
-    }
-    return st;
 }
 
 static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t g, const dnn_op *o,
@@ -564,7 +435,7 @@ static dnnl_status_t build_pd(dnnl_primitive_desc_t *out, nt_device *dev, const 
     md_store store[N_MD];
     dnn_cmd m[N_MD] = {NULL};
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t st = attr_new(&attr, op);
+    dnnl_status_t st = dnn_attr_new(&attr, op);
 
     memset(store, 0, sizeof store);
     for (int i = 0; !st && i < N_MD; i++) {
@@ -628,7 +499,7 @@ nt_status dnn_sum_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, cons
     assert(n <= MAX_SUM);
     st = init_stores(&y, store, n, x, -1);
     if (!st)
-        st = attr_new(&attr, NULL);
+        st = dnn_attr_new(&attr, NULL);
     if (!st)
         st = create_sum(out, dev->engine, y, n, one, store, attr);
     for (int i = 0; i < n; i++)
@@ -649,7 +520,7 @@ nt_status dnn_concat_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, c
     assert(n <= MAX_CONCAT);
     st = init_stores(&y, store, n, x, axis);
     if (!st)
-        st = attr_new(&attr, NULL);
+        st = dnn_attr_new(&attr, NULL);
     if (!st)
         st = create_concat(out, dev->engine, y, n, axis, store, attr);
     for (int i = 0; i < n; i++)
@@ -686,6 +557,20 @@ size_t dnn_pd_bytes(dnnl_primitive_desc_t pd, int arg)
     return md ? dnnl_memory_desc_get_size(md) : 0;
 }
 
+nt_status dnn_memory_new(dnnl_memory_t *out, nt_device *dev, const dnn_md *d, void *data,
+                         nt_err *e)
+{
+    md_store s;
+    dnnl_status_t st;
+
+    memset(&s, 0, sizeof s);
+    st = store_init(&s, d);
+    if (!st)
+        st = dnnl_memory_create(out, store_get(&s), dev->engine, data);
+    store_release(&s);
+    return check(st, "memory", e);
+}
+
 nt_format dnn_format_of(dnn_cmd md, const dnn_md *like)
 {
     static const nt_format all[] = {NT_FMT_PLAIN, NT_FMT_NHWC, NT_FMT_C8, NT_FMT_C16};
@@ -710,7 +595,7 @@ static nt_status reorder_new(nt_prim **out, nt_device *dev, dnn_cmd x, dnn_cmd y
     nt_status s;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t st = attr_new(&attr, NULL);
+    dnnl_status_t st = dnn_attr_new(&attr, NULL);
 
     if (!st)
         st = create_reorder(&pd, dev->engine, x, y, attr);

@@ -10,6 +10,7 @@
 #ifndef NT_KERNEL_DNN_API_H
 #define NT_KERNEL_DNN_API_H
 
+#include "kernel/codes.h"
 #include "kernel/internal.h"
 
 #include <dnnl.h>
@@ -48,6 +49,8 @@ typedef struct dnn_op {
     nt_post post[NT_POST_MAX];
     int n_post;
     float scale; /* linear post-operation before all others; 0: none */
+    const nt_codes *codes; /* NULL: floats */
+    int scale_mask;        /* of codes: the weights' axes that output channels run along */
 } dnn_op;
 
 dnnl_data_type_t dnn_type(nt_dtype t);
@@ -58,6 +61,9 @@ dnn_md dnn_md_of(const nt_desc *d);
 dnn_md dnn_md_flat(const nt_desc *d);
 /* A row of n fp32 numbers: biases, statistics. */
 dnn_md dnn_md_row(int64_t n);
+/* An argument at this address. */
+nt_status dnn_memory_new(dnnl_memory_t *out, nt_device *dev, const dnn_md *d, void *data,
+                         nt_err *e) NT_MUST_CHECK;
 /* NT_FMT_ANY when md is none of our layouts. */
 nt_format dnn_format_of(dnn_cmd md, const dnn_md *like);
 
@@ -85,6 +91,11 @@ typedef struct dnn_arg {
 
 nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, int n,
                        const dnn_arg *args, nt_err *e) NT_MUST_CHECK;
+/* Of an op on codes: beside the caller's arguments it has copies of its own of bias, scales and
+ * zero point. */
+nt_status dnn_coded_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
+                             const dnn_op *op, int n, const dnn_arg *args,
+                             nt_err *e) NT_MUST_CHECK;
 /* dnn_pd_new and dnn_prim_new in one. */
 nt_status dnn_prim_of(nt_prim **out, nt_device *dev, const dnn_op *op, int n,
                       const dnn_arg *args, nt_err *e) NT_MUST_CHECK;

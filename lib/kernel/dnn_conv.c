@@ -65,15 +65,17 @@ static void init_pass(pass *p, nt_device *dev, const nt_conv_desc *d, dnnl_prop_
     o->src = activation(d, d->c, d->in, d->src, d->src_fmt);
     o->dst = activation(d, d->k, d->out, d->dst, d->dst_fmt);
     o->weights = weights(d, weight_type, dnnl_format_tag_any);
-    if (d->bias && prop != dnnl_backward_data)
+    if ((d->bias && prop != dnnl_backward_data) || d->codes)
         o->bias = dnn_md_row(d->k);
+    o->codes = d->codes;
+    o->scale_mask = d->g > 1 ? 3 : 1;
     for (int i = 0; i < d->sp; i++) {
         o->stride[i] = d->stride[i];
         o->dil[i] = d->dil[i] - 1;
         o->lo[i] = d->lo[i];
         o->hi[i] = far_padding(d, i);
     }
-    p->depthwise = d->g > 1 && d->g == d->c && d->g == d->k;
+    p->depthwise = d->g > 1 && d->g == d->c && d->g == d->k && !d->codes;
     p->src_any = d->src_fmt == NT_FMT_ANY;
     p->dst_any = d->dst_fmt == NT_FMT_ANY;
     p->src_fmt = d->src_fmt;
@@ -153,6 +155,14 @@ static nt_status choose(pass *p, nt_err *e)
     return NT_OK;
 }
 
+static nt_status coded_new(nt_conv_fwd *c, pass *p, nt_err *e)
+{
+    static const dnn_arg args[] = {
+        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
+
+    return dnn_coded_prim_new(&c->run, p->dev, p->pd, &p->op, 3, args, e);
+}
+
 nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                            bool training, nt_err *e)
 {
@@ -160,16 +170,17 @@ nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc 
         {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_BIAS, 2}, {DNNL_ARG_DST, 3}};
     nt_status s;
     nt_conv_fwd c = {0};
-    dnn_md plain = weights(d, NT_F32, dnnl_format_tag_undef);
+    nt_dtype type = d->codes ? NT_I8 : d->src;
+    dnn_md plain = weights(d, d->codes ? NT_I8 : NT_F32, dnnl_format_tag_undef);
     pass p;
 
     if (d->algo == NT_ALGO_GEMM)
         return dnn_gemm_fwd_new(out, dev, d, training, e);
-    init_pass(&p, dev, d, training ? dnnl_forward_training : dnnl_forward_inference, d->src);
+    init_pass(&p, dev, d, training ? dnnl_forward_training : dnnl_forward_inference, type);
     memcpy(p.op.post, d->post, sizeof p.op.post);
     p.op.n_post = d->n_post;
     NT_TRY(choose(&p, e));
-    NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 4, args, e));
+    NT_TRY(d->codes ? coded_new(&c, &p, e) : dnn_prim_new(&c.run, dev, p.pd, 4, args, e));
     NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(p.pd, DNNL_ARG_WEIGHTS), false, e));
     c.packed_bytes = dnn_pd_bytes(p.pd, DNNL_ARG_WEIGHTS);
     c.src_fmt = p.src_fmt;

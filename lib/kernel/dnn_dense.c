@@ -49,8 +49,36 @@ done:
     return s;
 }
 
-nt_status dnn_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d,
-                            bool training, nt_err *e)
+/* As a matrix product, of which oneDNN's fast kernels know codes in both versions. */
+static nt_status coded_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d, nt_err *e)
+{
+    static const dnn_arg args[] = {
+        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
+    dnn_md plain = matrix(d->k, d->n, NT_I8, d->w_kn ? dnnl_ab : dnnl_ba);
+    dnn_op o = {.kind = dnnl_matmul, .n_post = d->n_post, .codes = d->codes, .scale_mask = 2};
+    dnnl_primitive_desc_t pd = NULL;
+    nt_dense c = {0};
+    nt_status s;
+
+    o.src = matrix(d->m, d->k, d->src, dnnl_ab);
+    o.weights = matrix(d->k, d->n, NT_I8, dnnl_format_tag_any);
+    o.bias = matrix(1, d->n, NT_F32, dnnl_ab);
+    o.dst = matrix(d->m, d->n, d->dst, dnnl_ab);
+    memcpy(o.post, d->post, sizeof o.post);
+    NT_TRY(dnn_pd_new(&pd, dev, &o, e));
+    NT_TRY(dnn_coded_prim_new(&c.run, dev, pd, &o, 3, args, e));
+    NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(pd, DNNL_ARG_WEIGHTS), false, e));
+    c.packed_bytes = dnn_pd_bytes(pd, DNNL_ARG_WEIGHTS);
+    *out = c;
+    c = (nt_dense){0};
+done:
+    nt_dense_release(&c);
+    dnn_pd_free(pd);
+    return s;
+}
+
+static nt_status float_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d, bool training,
+                           nt_err *e)
 {
     static const dnn_arg args[] = {
         {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_BIAS, 2}, {DNNL_ARG_DST, 3}};
@@ -59,6 +87,12 @@ nt_status dnn_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc *
     memcpy(o.post, d->post, sizeof o.post);
     o.n_post = d->n_post;
     return build(out, dev, d, &o, 4, args, e);
+}
+
+nt_status dnn_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d,
+                            bool training, nt_err *e)
+{
+    return d->codes ? coded_new(out, dev, d, e) : float_new(out, dev, d, training, e);
 }
 
 nt_status dnn_dense_bwd_data_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d,

@@ -5,12 +5,13 @@
  * A prim makes its memory objects once. They are handed new addresses only when those change,
  * and a planner's do not; nothing else stands between nt_prim_run and oneDNN.
  */
-#include "kernel/dnn_api.h"
+#include "kernel/dnn_attr.h"
 
 #include "base/alloc.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *isa_name(unsigned isa)
 {
@@ -49,6 +50,7 @@ nt_status dnn_device_open(nt_device *d, nt_err *e)
     const dnnl_version_t *v = dnnl_version();
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
     const unsigned bf16 = dnnl_cpu_isa_avx512_core_bf16, amx = dnnl_cpu_isa_avx512_core_amx;
+    const unsigned vnni = dnnl_cpu_isa_avx512_core_vnni, avx2_vnni = dnnl_cpu_isa_avx2_vnni;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
 
@@ -60,6 +62,7 @@ nt_status dnn_device_open(nt_device *d, nt_err *e)
     d->stream = stream;
     d->bf16 = (isa & bf16) == bf16;
     d->amx = (isa & amx) == amx;
+    d->int8 = (isa & vnni) == vnni || (isa & avx2_vnni) == avx2_vnni;
     snprintf(d->text, sizeof d->text, "oneDNN %d.%d.%d %s", v->major, v->minor, v->patch,
              isa_name(isa));
     return NT_OK;
@@ -136,14 +139,22 @@ dnn_md dnn_md_row(int64_t n)
     return (dnn_md){.rank = 1, .dims = {n}, .type = dnnl_f32, .tag = dnnl_a};
 }
 
+enum {
+    FROM_SCRATCH = -1,
+    FROM_HELD = -2,
+    N_HELD = 1 + DNN_FIXED_MAX,
+    MORE_ARGS = 1 + N_HELD /* than the caller's */
+};
+
 typedef struct dnn_prim {
     nt_prim base;
     dnnl_primitive_t prim;
     dnnl_stream_t stream;
     int n;
     dnnl_exec_arg_t *exec; /* n of them; the scratch memory, if any, is the last */
-    int *from;             /* the caller's argument of each; -1: scratch */
+    int *from;             /* the caller's argument of each, or one of those below */
     void **handle;         /* what each holds now */
+    void *held[N_HELD];    /* constants of codes */
     bool idle;             /* the result has no elements, which oneDNN does not like to compute */
 } dnn_prim;
 
@@ -155,8 +166,11 @@ static nt_status run(nt_prim *base, void *const *arg, void *scratch, nt_err *e)
     if (p->idle)
         return NT_OK;
     for (int i = 0; i < p->n; i++) {
-        void *h = p->from[i] < 0 ? scratch : arg[p->from[i]];
+        void *h;
 
+        if (p->from[i] == FROM_HELD)
+            continue;
+        h = p->from[i] == FROM_SCRATCH ? scratch : arg[p->from[i]];
         assert(h);
         if (h == p->handle[i])
             continue;
@@ -181,6 +195,8 @@ static void prim_free(nt_prim *base)
         dnnl_memory_destroy(p->exec[i].memory);
     if (p->prim)
         dnnl_primitive_destroy(p->prim);
+    for (int i = 0; i < N_HELD; i++)
+        nt_free(p->held[i]);
     nt_free(p->exec);
     nt_free(p->from);
     nt_free(p->handle);
@@ -212,9 +228,9 @@ nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, 
         return nt_fail_nomem(e);
     p->base = (nt_prim){.run = run, .free = prim_free};
     p->stream = dev->stream;
-    p->exec = nt_calloc((size_t)n + 1, sizeof *p->exec);
-    p->from = nt_calloc((size_t)n + 1, sizeof *p->from);
-    p->handle = nt_calloc((size_t)n + 1, sizeof *p->handle);
+    p->exec = nt_calloc((size_t)n + MORE_ARGS, sizeof *p->exec);
+    p->from = nt_calloc((size_t)n + MORE_ARGS, sizeof *p->from);
+    p->handle = nt_calloc((size_t)n + MORE_ARGS, sizeof *p->handle);
     if (!p->exec || !p->from || !p->handle)
         NT_TRY(nt_fail_nomem(e));
     snprintf(p->base.impl, sizeof p->base.impl, "%s", dnn_pd_impl(pd));
@@ -224,13 +240,67 @@ nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, 
         p->idle = p->idle || (args[i].id == DNNL_ARG_DST && !dnn_pd_bytes(pd, DNNL_ARG_DST));
         NT_TRY(add_memory(p, dev, pd, args[i].id, args[i].from, e));
     }
-    NT_TRY(add_memory(p, dev, pd, DNNL_ARG_SCRATCHPAD, -1, e));
+    NT_TRY(add_memory(p, dev, pd, DNNL_ARG_SCRATCHPAD, FROM_SCRATCH, e));
     p->base.scratch = dnn_pd_bytes(pd, DNNL_ARG_SCRATCHPAD);
     *out = &p->base;
     p = NULL;
 done:
     if (p)
         prim_free(&p->base);
+    return s;
+}
+
+/* data: taken; NULL: memory has run out. */
+static nt_status hold(dnn_prim *p, int slot, nt_device *dev, int id, const dnn_md *md,
+                      void *data, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    p->held[slot] = data;
+    if (!data)
+        return nt_fail_nomem(e);
+    NT_TRY(dnn_memory_new(&p->exec[p->n].memory, dev, md, data, e));
+    p->exec[p->n].arg = id;
+    p->from[p->n++] = FROM_HELD;
+done:
+    return s;
+}
+
+static nt_status hold_codes(dnn_prim *p, nt_device *dev, const nt_codes *c, const dnn_md *bias,
+                            nt_err *e)
+{
+    float *b = nt_alloc((size_t)c->n, sizeof *b);
+    dnn_fixed fixed[DNN_FIXED_MAX];
+    int n = dnn_codes_fixed(fixed, c);
+    nt_status s = NT_OK;
+
+    if (b)
+        dnn_codes_bias(b, c);
+    NT_TRY(hold(p, 0, dev, DNNL_ARG_BIAS, bias, b, e));
+    for (int i = 0; i < n; i++) {
+        size_t size = (size_t)fixed[i].md.dims[0] * sizeof(float); /* or int32_t */
+        void *copy = nt_alloc(size, 1);
+
+        if (copy)
+            memcpy(copy, fixed[i].data, size);
+        NT_TRY(hold(p, 1 + i, dev, fixed[i].id, &fixed[i].md, copy, e));
+    }
+done:
+    return s;
+}
+
+nt_status dnn_coded_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
+                             const dnn_op *op, int n, const dnn_arg *args, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_prim *p = NULL;
+
+    NT_TRY(dnn_prim_new(&p, dev, pd, n, args, e));
+    NT_TRY(hold_codes((dnn_prim *)p, dev, op->codes, &op->bias, e));
+    *out = p;
+    p = NULL;
+done:
+    nt_prim_free(p);
     return s;
 }
 

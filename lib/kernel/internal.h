@@ -34,6 +34,7 @@ struct nt_device {
     nt_backend backend;
     int threads;
     bool bf16, amx;        /* computed natively; in tiles */
+    bool int8;             /* products of codes in 32 bits, without saturation between */
     void *engine, *stream; /* oneDNN's; NULL under OpenBLAS */
     nt_tuning tuning;
     char text[96];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What oneDNN cannot do exactly (ONNX's ceil_mode with counted padding), the portable code
- * does. */
+ * does, but for bytes. */
 #include "kernel/pool.h"
 
 #include "kernel/internal.h"
@@ -11,6 +11,8 @@ nt_status nt_pool_fwd_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev
     nt_status s =
         NT_USE_DNN(dev) ? dnn_pool_fwd_new(out, workspace_bytes, dev, d, e) : NT_EUNSUPPORTED;
 
+    if (s == NT_EUNSUPPORTED && nt_dtype_size(d->dtype) == 1)
+        return nt_fail(e, s, "there is no such pool of bytes");
     return s == NT_EUNSUPPORTED ? blas_pool_fwd_new(out, workspace_bytes, dev, d, e) : s;
 }
 

@@ -15,7 +15,7 @@ typedef struct nt_pool_desc {
     int sp;
     int64_t n, c;
     int64_t in[3], out[3], ker[3], stride[3], dil[3], lo[3], hi[3];
-    nt_dtype dtype; /* of x and y: NT_F32 or NT_BF16 */
+    nt_dtype dtype; /* of x and y: NT_F32 or NT_BF16; maxima also NT_U8 or NT_I8, by oneDNN */
     nt_format fmt;  /* of x and y, not ANY */
 } nt_pool_desc;
 

@@ -31,6 +31,9 @@ nt_backend nt_device_backend(const nt_device *d);
 int nt_device_threads(const nt_device *d);
 /* Does this CPU (and backend) compute bf16 natively (AVX512_BF16 or AMX)? */
 bool nt_device_has_bf16(const nt_device *d);
+/* ... and sums of products of 8-bit codes (VNNI)? Without it x86 saturates pairs of products at 16
+ * bits, and codes are computed as the floats they stand for. */
+bool nt_device_has_int8(const nt_device *d);
 /* "oneDNN 2.6.3 avx512_core_bf16", for reports and the cache key of timings; borrowed. */
 const char *nt_device_text(const nt_device *d);
 /* "kernels: 12 timed, 40 remembered, in FILE" (and what went wrong with it), written to buf; NULL

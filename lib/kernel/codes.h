@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * codes.h - arithmetic on 8-bit codes, which stand for the numbers (code - zero point) scale.
+ *
+ * Rounding is to the nearest, halves to even; what no code stands for becomes the nearest that
+ * does, NaN the zero point.
+ */
+#ifndef NT_KERNEL_CODES_H
+#define NT_KERNEL_CODES_H
+
+#include "kernel/prim.h"
+
+/*
+ * What makes a convolution or dense layer one of codes: x is u8 or s8, the weights are s8, sums
+ * are exact in 32 bits, and
+ *
+ *     y[k] = post(scale[k] sum of (x - x_zero) w + bias[k])
+ *
+ * rounded and saturated where y is u8 or s8. So scale is x's scale times w's, over y's; bias
+ * is in steps of y, and includes its zero point. Padding counts as x_zero. A NT_POST_SUM adds
+ * sum_scale times the codes of type `sum` that y's memory holds before.
+ * The arrays are borrowed while a prim is made. NT_EUNSUPPORTED on a device without
+ * nt_device_has_int8, and for what oneDNN does not do.
+ */
+typedef struct nt_codes {
+    int64_t n; /* output channels */
+    const float *scale, *bias;
+    int32_t x_zero;
+    float sum_scale;
+    nt_dtype sum;
+} nt_codes;
+
+/* One scale and zero point for a whole tensor. */
+typedef struct nt_coding {
+    nt_dtype type; /* NT_U8 or NT_I8 */
+    float scale;
+    int32_t zero;
+} nt_coding;
+
+void nt_codes_range(float *lo, float *hi, nt_dtype t);
+/* y: codes of x */
+void nt_codes_quantize(void *y, const float *x, int64_t n, nt_coding c);
+/* y: what the codes x stand for */
+void nt_codes_dequantize(float *y, const void *x, int64_t n, nt_coding c);
+/* y: codes of the sum of what a and b stand for, kept within the codes [lo, hi]; y may be a or b */
+void nt_codes_add(void *y, nt_coding cy, const void *a, nt_coding ca, const void *b,
+                  nt_coding cb, int64_t n, float lo, float hi);
+
+#endif
