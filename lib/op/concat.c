@@ -9,6 +9,7 @@
 #include "op/op.h"
 #include "op/program.h"
 #include "op/range.h"
+#include "op/steps.h"
 #include "op/util.h"
 
 #include <inttypes.h>
@@ -131,7 +132,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_dtype dtype;
     int axis;
 
-    if (n->out[0]->dtype != NT_F32)
+    if (n->out[0]->dtype != NT_F32 && !nt_steps_is_byte(n->out[0]))
         return nt_lower_default(p, n, e);
     if (n->n_in > MAX_PARTS)
         return nt_fail(e, NT_EUNSUPPORTED, "%d inputs, want at most %d", n->n_in, MAX_PARTS);

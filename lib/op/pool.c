@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * MaxPool, AveragePool over 1 to 3 spatial dimensions, GlobalMaxPool, GlobalAveragePool over
- * any number. They run in the layout and type their input lies in; MaxPool's indices and
- * integers are found by the plain form. Taps in the padding count for nothing, but in the
+ * any number. They run in the layout and type their input lies in, maxima of bytes with channels
+ * last; MaxPool's indices and other integers are found by the plain form. Taps in the padding count for nothing, but in the
  * divisor of an average with count_include_pad.
  */
 #include "kernel/pool.h"
@@ -232,6 +232,35 @@ done:
     return s;
 }
 
+/* The maxima of codes; NT_EUNSUPPORTED where the backend has no such pool. */
+static nt_status lower_bytes(bool global, nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_tid x = -1, out = -1;
+    nt_prim *prim = NULL;
+    nt_status s = NT_OK;
+    nt_pool_desc d;
+    nt_desc y;
+
+    NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_NHWC, NT_UNDEFINED, &x, e));
+    NT_TRY(describe(&d, NT_POOL_MAX, global, n, nt_program_desc(p, x), e));
+    y = nt_program_desc_of(n->out[0], d.fmt, d.dtype);
+    NT_TRY(nt_pool_fwd_new(&prim, NULL, nt_program_device(p), &d, e));
+    NT_TRY(nt_program_temp(p, &y, &out, e));
+    s = nt_program_call(p, n, "pool", prim, &x, 1, &out, 1, e);
+    prim = NULL;
+    NT_TRY(s);
+    NT_TRY(nt_program_bind(p, n->out[0], out, e));
+done:
+    nt_prim_free(prim);
+    return s;
+}
+
+static bool is_pool_of_bytes(nt_pool_kind kind, const nt_program *p, const nt_node *n)
+{
+    return kind == NT_POOL_MAX && nt_steps_is_byte(n->in[0]) && n->in[0]->rank >= 3 &&
+           n->in[0]->rank <= 5 && !wants_indices(n) && !nt_program_training(p);
+}
+
 static nt_status lower_as(nt_pool_kind kind, bool global, nt_program *p, const nt_node *n,
                           nt_err *e)
 {
@@ -243,6 +272,10 @@ static nt_status lower_as(nt_pool_kind kind, bool global, nt_program *p, const n
     nt_pool_desc d;
     nt_desc y;
 
+    if (is_pool_of_bytes(kind, p, n)) {
+        s = lower_bytes(global, p, n, e);
+        return s == NT_EUNSUPPORTED ? nt_lower_default(p, n, e) : s;
+    }
     if (is_plain_only(n))
         return nt_lower_default(p, n, e);
     NT_TRY(nt_steps_activation(p, n->in[0], &x, e));

@@ -337,6 +337,96 @@ done:
     return s;
 }
 
+/* ---- the planned form of whole tensors in one scale: in whatever layout they lie */
+
+typedef struct row_ctx {
+    nt_qrow row;
+    int64_t n;
+} row_ctx;
+
+static nt_status run_quantize(void *ctx, void *const *arg, nt_err *e)
+{
+    const row_ctx *c = ctx;
+
+    (void)e;
+    nt_qrow_quantize(arg[1], arg[0], c->n, &c->row);
+    return NT_OK;
+}
+
+static nt_status run_dequantize(void *ctx, void *const *arg, nt_err *e)
+{
+    const row_ctx *c = ctx;
+
+    (void)e;
+    nt_qrow_dequantize(arg[1], arg[0], c->n, &c->row);
+    return NT_OK;
+}
+
+static bool is_whole(const nt_program *p, const nt_node *n, const nt_value *codes,
+                     const nt_value *x)
+{
+    return !nt_program_training(p) && nt_steps_is_byte(codes) && x->dtype == NT_F32 &&
+           block_of(n) == 0 && n->in[1]->data && nt_tensor_count(n->in[1]->data) == 1 &&
+           (!nt_has_in(n, 2) || (n->in[2]->data && nt_tensor_count(n->in[2]->data) == 1));
+}
+
+static nt_status lower_whole(nt_program *p, const nt_node *n, nt_dtype codes, nt_tid x, bool back,
+                             nt_err *e)
+{
+    row_ctx *c = nt_program_alloc(p, 1, sizeof *c);
+    nt_step_desc step = {.node = n, .what = back ? "dequantize" : "quantize", .ctx = c,
+                         .fn = back ? run_dequantize : run_quantize, .n_args = 2};
+    const nt_tensor whole = {.rank = 0}; /* one pair, whatever the shape */
+    nt_status s = NT_OK;
+    nt_tid y = -1;
+    nt_qparam q;
+    nt_desc d;
+
+    if (!c)
+        return nt_fail_nomem(e);
+    NT_TRY(nt_steps_unpadded(p, x, &x, e));
+    d = *nt_program_desc(p, x);
+    c->n = (int64_t)(nt_desc_bytes(&d) / nt_dtype_size(d.dtype));
+    NT_TRY(nt_qparam_init(&q, &whole, n->in[1]->data, nt_has_in(n, 2) ? n->in[2]->data : NULL, 0,
+                          0, e));
+    c->row = byte_row(&q, 0, 0, codes);
+    d.dtype = n->out[0]->dtype;
+    NT_TRY(nt_program_temp(p, &d, &y, e));
+    step.arg[0] = x;
+    step.arg[1] = y;
+    step.writes[1] = true;
+    NT_TRY(nt_program_step(p, &step, e));
+    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+done:
+    return s;
+}
+
+static nt_status lower_quantize(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_tid x = -1;
+
+    if (!is_whole(p, n, n->out[0], n->in[0]))
+        return nt_lower_default(p, n, e);
+    NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_ANY, NT_F32, &x, e));
+    NT_TRY(lower_whole(p, n, n->out[0]->dtype, x, false, e));
+done:
+    return s;
+}
+
+static nt_status lower_dequantize(nt_program *p, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_tid x = -1;
+
+    if (!is_whole(p, n, n->in[0], n->out[0]))
+        return nt_lower_default(p, n, e);
+    NT_TRY(nt_program_value(p, n->in[0], &x, e));
+    NT_TRY(lower_whole(p, n, n->in[0]->dtype, x, true, e));
+done:
+    return s;
+}
+
 /* ---- both: channels pass, and scales and zero points along an axis go with them */
 
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
@@ -417,6 +507,7 @@ static const nt_attr_spec dequantize_23[] = {AXIS, BLOCKS, {0}};
         .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .trainable = 1 << 0,          \
         .flags = NT_OPF_MAKES_CODES, .check = quantize_check,                                                               \
         .infer = quantize_infer, .eval = quantize_eval, .grad = quantize_grad,                 \
+        .lower = lower_quantize,                                                               \
         .couple = couple                                                                       \
     }
 #define DEQUANTIZE(from, to, specs)                                                            \
@@ -424,6 +515,7 @@ static const nt_attr_spec dequantize_23[] = {AXIS, BLOCKS, {0}};
         .name = "DequantizeLinear", .domain = "", .since = from, .until = to, .min_in = 2,     \
         .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .check = dequantize_check,    \
         .infer = dequantize_infer, .eval = dequantize_eval, .grad = dequantize_grad,           \
+        .lower = lower_dequantize,                                                             \
         .couple = couple                                                                       \
     }
 

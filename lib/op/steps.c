@@ -183,6 +183,24 @@ done:
     return s;
 }
 
+bool nt_steps_is_byte(const nt_value *v)
+{
+    return v->dtype == NT_U8 || v->dtype == NT_I8;
+}
+
+nt_status nt_steps_unpadded(nt_program *p, nt_tid t, nt_tid *out, nt_err *e)
+{
+    const nt_desc *d = nt_program_desc(p, t);
+    int64_t count = 1;
+
+    for (int i = 0; i < d->rank; i++)
+        count *= d->dims[i];
+    *out = t;
+    if (nt_desc_bytes(d) == (size_t)count * nt_dtype_size(d->dtype))
+        return NT_OK;
+    return nt_program_as(p, t, NT_FMT_NHWC, NT_UNDEFINED, out, e);
+}
+
 nt_status nt_eval_wants_f32(const nt_tensor *const *in, int n, nt_err *e)
 {
     for (int i = 0; i < n; i++)

@@ -31,6 +31,10 @@ bool nt_steps_is_float(const nt_value *v);
 /* The value as it lies when it is fp32 or bf16; float16 widened; NT_EUNSUPPORTED for others. */
 nt_status nt_steps_activation(nt_program *p, const nt_value *v, nt_tid *out,
                               nt_err *e) NT_MUST_CHECK;
+/* t in a layout without padding: as it lies, or else NHWC. For steps over memory that move 0. */
+nt_status nt_steps_unpadded(nt_program *p, nt_tid t, nt_tid *out, nt_err *e) NT_MUST_CHECK;
+/* Are the value's elements 8-bit integers? */
+bool nt_steps_is_byte(const nt_value *v);
 /* For eval facets that compute in float32 only: NT_EUNSUPPORTED when an input (NULLs skipped)
  * is of another type. */
 nt_status nt_eval_wants_f32(const nt_tensor *const *in, int n, nt_err *e) NT_MUST_CHECK;
