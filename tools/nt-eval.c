@@ -115,7 +115,7 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     nt_status s = NT_OK;
     nt_eval_opts eo = {.batch_size = c->batch_size,
                        .workers = c->threads > 1 ? (int)c->threads - 1 : 1,
-                       .compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32,
+                       .compute = nt_cli_compute(c),
                        .limit = (size_t)o->limit};
     nt_eval_result r = {0}, ref = {0};
     nt_metric metrics[NT_N_METRICS];

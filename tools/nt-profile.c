@@ -32,7 +32,7 @@ static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *
     nt_evaluator *v = NULL;
     nt_eval_result r = {0};
 
-    o.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    o.compute = nt_cli_compute(c);
     NT_TRY(nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e));
     NT_TRY(nt_evaluator_run(v, &r, e));
     p->eval_metric = r.value[metric];
@@ -80,7 +80,7 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
     cJSON *json = NULL;
 
     o->o.batch = c->batch_size ? c->batch_size : 1;
-    o->o.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    o->o.compute = nt_cli_compute(c);
     NT_TRY(nt_metric_find(&o->judge, o->metric, e));
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     if (c->data) {

@@ -113,7 +113,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_session_opts so = {.inputs = o->in.v, .n_inputs = o->in.n, .random = o->random,
                           .seed = (uint64_t)c->seed, .batch = c->batch_size};
 
-    so.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    so.compute = nt_cli_compute(c);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     NT_TRY(nt_dlrt_model_load(&m, c->input, nt_ops_table(), e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));

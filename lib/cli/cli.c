@@ -76,6 +76,14 @@ static void make_table(nt_cli *c, const nt_opt *opts)
     st->n = own + common_options(st->table + own, c);
 }
 
+nt_dtype nt_cli_compute(const nt_cli *c)
+{
+    static const nt_dtype types[] = {
+        [NT_PREC_AUTO] = NT_I8, [NT_PREC_FP32] = NT_F32, [NT_PREC_BF16] = NT_BF16};
+
+    return types[c->precision];
+}
+
 static void set_defaults(nt_cli *c)
 {
     c->input = "-";

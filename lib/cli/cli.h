@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/tensor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -97,6 +98,8 @@ void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv);
  * --progress, --threads, --device); values that name files (FILE, DIR, MODEL, SPEC, PATH in the
  * metavariable) go without their folders. nt_json_free it. NULL when memory ran out. */
 cJSON *nt_cli_record(const nt_cli *c);
+/* What an inference plan computes in: NT_I8 (exec/plan.h) where --precision is auto. */
+nt_dtype nt_cli_compute(const nt_cli *c);
 /* Refuses a model on a terminal: reading it from one, or (for_output) writing it to one: usage
  * error, exit 2. */
 void nt_cli_check_terminal(const nt_cli *c, bool for_output);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool is_kept(const nt_value *v, const char *const *keep)
+bool nt_fuse_is_kept(const nt_value *v, const char *const *keep)
 {
     for (; keep && *keep; keep++) {
         if (strcmp(*keep, v->name) == 0)
@@ -14,7 +14,7 @@ static bool is_kept(const nt_value *v, const char *const *keep)
 
 bool nt_fuse_may_vanish(const nt_value *v, const char *const *keep)
 {
-    return v->n_uses == 1 && !v->is_output && !v->pinned && !is_kept(v, keep);
+    return v->n_uses == 1 && !v->is_output && !v->pinned && !nt_fuse_is_kept(v, keep);
 }
 
 /* The only consumer of v, when v may vanish into it; NULL otherwise. */

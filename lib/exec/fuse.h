@@ -14,6 +14,8 @@
 nt_status nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, nt_err *e) NT_MUST_CHECK;
 /* Has v one use, and may a step without v do what its producer and this use do? */
 bool nt_fuse_may_vanish(const nt_value *v, const char *const *keep);
+/* Is v's name in `keep` (NULL terminated; NULL: none)? */
+bool nt_fuse_is_kept(const nt_value *v, const char *const *keep);
 /* Fills in p->fusion for a program in which every node stands for itself. */
 void nt_fuse_nothing(nt_program *p);
 

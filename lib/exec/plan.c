@@ -8,6 +8,7 @@
 #include "exec/fuse.h"
 #include "exec/idiom.h"
 #include "exec/idiom_norm.h"
+#include "exec/int8.h"
 #include "exec/place.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
@@ -91,6 +92,8 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
     }
     if (!p->o.no_fusion)
         NT_TRY(nt_norm_idioms(b->g, p->o.keep, e));
+    if (!p->o.training && !p->o.no_fusion && p->o.compute == NT_I8)
+        NT_TRY(nt_int8(b->g, p->dev, p->o.keep, e));
     NT_TRY(nt_pass_dead(b->g, NULL, e));
     for (int i = 0; i < b->g->n_values; i++) {
         const nt_value *v = b->g->values[i];
@@ -300,7 +303,7 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
     NT_TRY(prepare_graph(b, p, e));
     NT_TRY(nt_program_new(&b->prog, b->g, p->dev, e));
     b->prog->training = p->o.training;
-    b->prog->compute = p->o.compute ? p->o.compute : NT_F32;
+    b->prog->compute = p->o.compute == NT_BF16 ? NT_BF16 : NT_F32;
     nt_rng_init(&b->prog->rng, p->o.seed);
     if (p->o.training) {
         bind_live(b, p->o.params);

@@ -17,7 +17,8 @@ typedef struct nt_plan nt_plan;
 
 typedef struct nt_plan_opts {
     bool training;     /* batch statistics, dropout, and backward steps */
-    nt_dtype compute;  /* NT_F32 or NT_BF16 (0: NT_F32) */
+    nt_dtype compute;  /* NT_F32, NT_BF16, or NT_I8: what is quantized to 8 bits on its codes where
+                          the device can (int8.h), the rest in NT_F32. 0: NT_F32 */
     nt_params *params; /* live parameters, borrowed, by name; required for training; without
                           training they are read anew at nt_plan_refresh. NULL: the graph's
                           constants */

@@ -45,6 +45,7 @@ enum {
     NT_OPF_FOLDS = 1 << 6,   /* has no form to run in: loading takes it away, or refuses it */
     NT_OPF_ON_CODES = 1 << 7, /* computed on 8-bit codes where a whole network is quantized */
     NT_OPF_QUANTIZES = 1 << 9, /* a layer: its weight and its input may be held in few bits */
+    NT_OPF_INT8 = 1 << 11,     /* computed on 8-bit codes in this plan (coded.h) */
     NT_OPF_MAKES_CODES = 1 << 10 /* its integers carry gradients, as if they were not rounded */
 };
 
