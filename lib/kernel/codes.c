@@ -6,6 +6,11 @@
 #include <assert.h>
 #include <math.h>
 
+enum {
+    PARTS = 64,      /* of a row */
+    PARALLEL = 32768 /* elements from which a second thread pays */
+};
+
 void nt_codes_range(float *lo, float *hi, nt_dtype t)
 {
     assert(t == NT_U8 || t == NT_I8);
@@ -13,90 +18,50 @@ void nt_codes_range(float *lo, float *hi, nt_dtype t)
     *hi = t == NT_U8 ? 255 : 127;
 }
 
-/* The loops are written out for each type, so that they become vector instructions: clips are
- * comparisons that NaN fails, and a code is stored by its low 8 bits, whatever its sign. */
-
-CLONES static void quantize(uint8_t *y, const float *x, int64_t n, float scale, float zero,
-                            float lo, float hi)
-{
-#pragma omp parallel for schedule(static) if (n > 65536)
-    for (int64_t i = 0; i < n; i++) {
-        float v = rintf(x[i] / scale);
-
-        v = v >= lo - zero ? v : v < lo - zero ? lo - zero : 0;
-        v = v <= hi - zero ? v : hi - zero;
-        y[i] = (uint8_t)(int)(v + zero);
-    }
-}
-
-void nt_codes_quantize(void *y, const float *x, int64_t n, nt_coding c)
-{
-    float lo, hi;
-
-    nt_codes_range(&lo, &hi, c.type);
-    quantize(y, x, n, c.scale, (float)c.zero, lo, hi);
-}
-
-CLONES static void dequantize_u8(float *y, const uint8_t *x, int64_t n, float scale, int zero)
-{
-#pragma omp parallel for schedule(static) if (n > 65536)
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (float)(x[i] - zero) * scale;
-}
-
-CLONES static void dequantize_s8(float *y, const int8_t *x, int64_t n, float scale, int zero)
-{
-#pragma omp parallel for schedule(static) if (n > 65536)
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (float)(x[i] - zero) * scale;
-}
-
-void nt_codes_dequantize(float *y, const void *x, int64_t n, nt_coding c)
-{
-    if (c.type == NT_U8)
-        dequantize_u8(y, x, n, c.scale, c.zero);
-    else
-        dequantize_s8(y, x, n, c.scale, c.zero);
-}
-
-/* What a sum needs: y = clip(rint(fa a + fb b + shift)). */
+/* y = clip(rint(fa a + fb b + shift)); both signs are read through one expression, in which a flip
+ * of 0x80 extends the sign, and are stored by their low 8 bits. */
 typedef struct sum {
     float fa, fb, shift, lo, hi;
+    int flip_a, flip_b;
 } sum;
 
-#define ADD(name, ta, tb)                                                                      \
-    CLONES static void name(uint8_t *y, const ta *a, const tb *b, int64_t n, sum s)            \
-    {                                                                                          \
-        _Pragma("omp parallel for schedule(static) if (n > 65536)") for (int64_t i = 0; i < n; \
-                                                                         i++)                  \
-        {                                                                                      \
-            float v = rintf((float)a[i] * s.fa + (float)b[i] * s.fb + s.shift);                \
-                                                                                               \
-            v = v >= s.lo ? v : s.lo;                                                          \
-            v = v <= s.hi ? v : s.hi;                                                          \
-            y[i] = (uint8_t)(int)v;                                                            \
-        }                                                                                      \
-    }
+CLONES static void add(uint8_t *y, const uint8_t *a, const uint8_t *b, int64_t n, sum s)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float x = (float)((int)(a[i] ^ s.flip_a) - s.flip_a);
+        float r = (float)((int)(b[i] ^ s.flip_b) - s.flip_b);
+        float v = rintf(x * s.fa + r * s.fb + s.shift);
 
-ADD(add_u8_u8, uint8_t, uint8_t)
-ADD(add_u8_s8, uint8_t, int8_t)
-ADD(add_s8_s8, int8_t, int8_t)
-#undef ADD
+        v = v >= s.lo ? v : s.lo;
+        v = v <= s.hi ? v : s.hi;
+        y[i] = (uint8_t)(int)v;
+    }
+}
+
+/* Where part i of n elements begins. */
+static int64_t part(int64_t n, int i)
+{
+    return n / PARTS * i + (i == PARTS ? n % PARTS : 0);
+}
 
 void nt_codes_add(void *y, nt_coding cy, const void *a, nt_coding ca, const void *b,
                   nt_coding cb, int64_t n, float lo, float hi)
 {
     double fa = (double)ca.scale / cy.scale, fb = (double)cb.scale / cy.scale;
-    sum s = {(float)fa, (float)fb, (float)(cy.zero - fa * ca.zero - fb * cb.zero), lo, hi};
+    sum s = {(float)fa,
+             (float)fb,
+             (float)(cy.zero - fa * ca.zero - fb * cb.zero),
+             lo,
+             hi,
+             ca.type == NT_I8 ? 0x80 : 0,
+             cb.type == NT_I8 ? 0x80 : 0};
 
-    if (ca.type == NT_I8 && cb.type == NT_U8) {
-        nt_codes_add(y, cy, b, cb, a, ca, n, lo, hi);
-        return;
+#pragma omp parallel for schedule(static) if (n > PARALLEL)
+    for (int i = 0; i < PARTS; i++) {
+        int64_t at = part(n, i);
+
+        add((uint8_t *)y + at, (const uint8_t *)a + at, (const uint8_t *)b + at,
+            part(n, i + 1) - at, s);
     }
-    if (ca.type == NT_I8)
-        add_s8_s8(y, a, b, n, s);
-    else if (cb.type == NT_U8)
-        add_u8_u8(y, a, b, n, s);
-    else
-        add_u8_s8(y, a, b, n, s);
 }

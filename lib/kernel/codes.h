@@ -3,7 +3,7 @@
  * codes.h - arithmetic on 8-bit codes, which stand for the numbers (code - zero point) scale.
  *
  * Rounding is to the nearest, halves to even; what no code stands for becomes the nearest that
- * does, NaN the zero point.
+ * does.
  */
 #ifndef NT_KERNEL_CODES_H
 #define NT_KERNEL_CODES_H
@@ -37,12 +37,10 @@ typedef struct nt_coding {
     int32_t zero;
 } nt_coding;
 
+/* The least and the greatest code of NT_U8 or NT_I8. */
 void nt_codes_range(float *lo, float *hi, nt_dtype t);
-/* y: codes of x */
-void nt_codes_quantize(void *y, const float *x, int64_t n, nt_coding c);
-/* y: what the codes x stand for */
-void nt_codes_dequantize(float *y, const void *x, int64_t n, nt_coding c);
-/* y: codes of the sum of what a and b stand for, kept within the codes [lo, hi]; y may be a or b */
+/* y: codes of the sum of what a and b stand for, kept within the codes [lo, hi]; y may be a or b.
+ */
 void nt_codes_add(void *y, nt_coding cy, const void *a, nt_coding ca, const void *b,
                   nt_coding cb, int64_t n, float lo, float hi);
 
