@@ -88,6 +88,10 @@ typedef struct nt_op {
     /* As a post-operation of what produces its input (activations). NULL: never. */
     bool (*as_post)(const nt_node *n, nt_post *out);
 
+    /* Does this node hand on input 0 as it is, by its attributes and constants (a Pad by nothing)?
+     * NULL: NT_OPF_IDENTITY tells. */
+    bool (*does_nothing)(const nt_node *n);
+
     /* Which channels of its tensors stand or fall together (couple.h). NULL: all channels of
      * all its tensors are frozen, with this operator as the reason. */
     nt_status (*couple)(nt_coupling *c, const nt_node *n, nt_err *e);

@@ -252,6 +252,20 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     return pick ? nt_pick_lower_grad(p, n, pick, e) : nt_lower_grad_default(p, n, e);
 }
 
+static bool does_nothing(const nt_node *n)
+{
+    int rank = n->in[0]->rank;
+    pads p;
+
+    if (!args_known(n) || rank < 0 ||
+        read_pads(&p, n, nt_const_in(n, 1), nt_const_in(n, 3), rank, NULL) != NT_OK)
+        return false;
+    for (int i = 0; i < rank; i++)
+        if (p.lo[i] || p.hi[i])
+            return false;
+    return true;
+}
+
 /* Constant channels that are added may go as others do; for other modes and for cuts the axis
  * is left out, and so frozen. */
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
@@ -317,7 +331,7 @@ static const nt_attr_spec attrs_11[] = {{"mode", NT_ATTR_STRING, false}, {0}};
 #define PAD                                                                                    \
     .name = "Pad", .domain = "", .min_out = 1, .max_out = 1, .check = check, .infer = infer,   \
     .eval = eval, .grad = grad, .lower = lower, .lower_grad = lower_grad, .couple = couple,    \
-    .adapt = adapt
+    .does_nothing = does_nothing, .adapt = adapt
 
 const nt_op nt_op_pad[] = {
     {PAD, .since = 2, .until = 10, .min_in = 1, .max_in = 1, .attrs = attrs_2},

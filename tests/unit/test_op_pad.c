@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "net.h"
 #include "op_harness.h"
 
 NT_TEST(pads_by_hand)
@@ -76,6 +77,27 @@ NT_TEST(padded_channels_are_shifted_and_may_go)
 
     assert_tied(&o, "in0", 1, 1, "out0", 1, 2);
     op_coupled_release(&o);
+}
+
+/* How many nodes a pass that takes identities away finds. */
+static int identities(int n_pads, const int64_t *pads)
+{
+    net t = start(13);
+    nt_value *x = input(&t, "x", DIMS(-1, 3));
+    nt_node *n = NODE(&t, "Pad", "p", NODE(&t, "Relu", "r", x)->out[0], ints(&t, n_pads, pads));
+    int removed = -1;
+
+    complete(&t, NODE(&t, "Relu", "y", n->out[0])->out[0]);
+    assert_ok(nt_pass_identity(t.g, &removed, e));
+    finish(&t);
+    return removed;
+}
+
+NT_TEST(padding_by_nothing_is_an_identity)
+{
+    assert_int_equal(identities(4, (const int64_t[]){0, 0, 0, 0}), 1);
+    assert_int_equal(identities(4, (const int64_t[]){0, 0, 0, 1}), 0);
+    assert_int_equal(identities(4, (const int64_t[]){1, 0, -1, 0}), 0);
 }
 
 NT_TEST_MAIN
