@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/noise.h"
 #include "base/rng.h"
+#include "exec/batch.h"
 #include "exec/fuse.h"
 #include "exec/idiom.h"
 #include "exec/idiom_norm.h"
@@ -23,13 +24,22 @@ typedef struct port { /* a graph input, output, kept value or output gradient */
     void *own; /* memory of inputs and output gradients */
 } port;
 
+/* An argument of a step that reads an input. */
+typedef struct reading {
+    void **ptr;
+    int input;
+} reading;
+
 /* All that is made anew when the parameters have changed. */
 typedef struct body {
-    nt_graph *g;
+    nt_graph *g; /* of one part of the batch */
     nt_program *prog;
     nt_placement place;
     port *in, *out, *dout, *kept;
     int n_in, n_out, n_kept;
+    int64_t n_parts; /* that a batch runs in; 1: inputs and outputs are the program's own */
+    reading *reading;
+    int n_reading;
 } body;
 
 struct nt_plan {
@@ -53,6 +63,7 @@ static void body_release(body *b)
     free_ports(b->out, b->n_out);
     free_ports(b->dout, b->n_out);
     free_ports(b->kept, b->n_kept);
+    nt_free(b->reading);
     nt_placement_release(&b->place);
     nt_program_free(b->prog);
     nt_graph_free(b->g);
@@ -71,7 +82,8 @@ static void mark_live(nt_graph *g, const nt_params *params)
     }
 }
 
-static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
+static nt_status prepare_graph(body *b, const nt_plan *p, int64_t (*dims)[NT_MAX_RANK],
+                               nt_err *e)
 {
     nt_status s = NT_OK;
     bool own_weights = p->o.params && !p->o.training;
@@ -82,7 +94,7 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
         NT_TRY(nt_params_store(p->o.params, b->g, e));
     if (p->o.training)
         mark_live(b->g, p->o.params);
-    NT_TRY(nt_pass_bind_shapes(b->g, (const int64_t(*)[NT_MAX_RANK])p->dims, e));
+    NT_TRY(nt_pass_bind_shapes(b->g, (const int64_t(*)[NT_MAX_RANK])dims, e));
     if (!p->o.training)
         NT_TRY(nt_pass_widen(b->g, e));
     if (!p->o.training && !p->o.no_fusion) {
@@ -103,6 +115,65 @@ static nt_status prepare_graph(body *b, const nt_plan *p, nt_err *e)
                            v->name);
     }
 done:
+    return s;
+}
+
+/* ---- a batch in parts */
+
+/* The samples of a batch that the caller chose; 0: the inputs have no such common axis. */
+static int64_t open_batch(const nt_plan *p)
+{
+    int64_t n = p->src->n_inputs ? p->dims[0][0] : 0;
+
+    for (int i = 0; i < p->src->n_inputs; i++) {
+        const nt_value *v = p->src->inputs[i];
+
+        if (v->rank < 1 || v->dims[0].value >= 0 || p->dims[i][0] != n)
+            return 0;
+    }
+    return p->o.training || p->o.no_fusion || (p->o.keep && *p->o.keep) ? 0 : n;
+}
+
+/* Kernels want aligned tensors. */
+static bool inputs_divide(const nt_graph *part)
+{
+    for (int i = 0; i < part->n_inputs; i++) {
+        nt_desc d = nt_program_desc_of(part->inputs[i], NT_FMT_PLAIN, part->inputs[i]->dtype);
+
+        if (nt_desc_bytes(&d) % 64)
+            return false;
+    }
+    return true;
+}
+
+/* Puts the graph for a part of the batch in b->g's place where that pays and is the same. */
+static nt_status split_batch(body *b, const nt_plan *p, nt_err *e)
+{
+    int64_t n = open_batch(p), m = n > 1 ? nt_batch_part(b->g, n) : n;
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
+    nt_status s = NT_OK;
+    body part = {0};
+
+    b->n_parts = 1;
+    if (m == n)
+        return NT_OK;
+    dims = nt_alloc((size_t)p->src->n_inputs, sizeof *dims);
+    if (!dims)
+        return nt_fail_nomem(e);
+    memcpy(dims, p->dims, (size_t)p->src->n_inputs * sizeof *dims);
+    for (int i = 0; i < p->src->n_inputs; i++)
+        dims[i][0] = m;
+    s = prepare_graph(&part, p, dims, e);
+    if (s == NT_OK && nt_batch_splits(b->g, n, part.g, m) && inputs_divide(part.g)) {
+        nt_graph *whole = b->g;
+
+        b->g = part.g;
+        part.g = whole;
+        b->n_parts = n / m;
+    }
+    s = s == NT_ENOMEM ? s : NT_OK; /* the whole batch has its graph */
+    body_release(&part);
+    nt_free(dims);
     return s;
 }
 
@@ -159,14 +230,14 @@ static nt_status new_ports(port **out, int n, nt_err *e)
     return *out ? NT_OK : nt_fail_nomem(e);
 }
 
-/* A tensor with memory of its own, like the value but of type t. */
+/* A tensor with memory of its own, like the value (in every part) but of type t. */
 static nt_status own_port(body *b, port *q, const nt_value *v, nt_dtype t, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, t);
 
     q->name = v->name;
-    q->own = nt_calloc(1, nt_desc_bytes(&d));
+    q->own = nt_calloc((size_t)b->n_parts, nt_desc_bytes(&d));
     if (!q->own)
         return nt_fail_nomem(e);
     NT_TRY(nt_program_fixed(b->prog, &d, NT_PT_LIVE, q->own, &q->tid, e));
@@ -237,6 +308,52 @@ static void finish_ports(const nt_program *p, port *v, int n)
     }
 }
 
+/* Inputs and outputs of the whole batch: the program's are those of its first part. */
+static nt_status join_ports(body *b, nt_err *e)
+{
+    for (int i = 0; i < b->n_in; i++)
+        b->in[i].t.dims[0] *= b->n_parts;
+    for (int i = 0; i < b->n_out; i++) {
+        nt_tensor *t = &b->out[i].t;
+
+        t->dims[0] *= b->n_parts;
+        t->data = b->out[i].own = nt_calloc(nt_tensor_bytes(t), 1);
+        if (!t->data)
+            return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
+/* Each argument that is the memory of an input, to out unless NULL; how many. */
+static int list_readings(const body *b, reading *out)
+{
+    const nt_program *p = b->prog;
+    int n = 0;
+
+    for (int i = 0; i < p->n_step; i++) {
+        for (int a = 0; a < p->step[i].n_args; a++) {
+            for (int k = 0; k < b->n_in; k++) {
+                if (p->step[i].arg[a] < 0 || p->step[i].ptr[a] != b->in[k].own)
+                    continue;
+                if (out)
+                    out[n] = (reading){&p->step[i].ptr[a], k};
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
+static nt_status find_readings(body *b, nt_err *e)
+{
+    b->n_reading = list_readings(b, NULL);
+    b->reading = nt_alloc((size_t)b->n_reading, sizeof *b->reading);
+    if (!b->reading)
+        return nt_fail_nomem(e);
+    list_readings(b, b->reading);
+    return NT_OK;
+}
+
 /* ---- lowering */
 
 static nt_status lower_forward(body *b, const bool *absorbed, nt_err *e)
@@ -300,7 +417,8 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
     nt_status s = NT_OK;
     bool *absorbed = NULL;
 
-    NT_TRY(prepare_graph(b, p, e));
+    NT_TRY(prepare_graph(b, p, p->dims, e));
+    NT_TRY(split_batch(b, p, e));
     NT_TRY(nt_program_new(&b->prog, b->g, p->dev, e));
     b->prog->training = p->o.training;
     b->prog->compute = p->o.compute == NT_BF16 ? NT_BF16 : NT_F32;
@@ -327,6 +445,10 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
     finish_ports(b->prog, b->out, b->n_out);
     finish_ports(b->prog, b->dout, b->n_out);
     finish_ports(b->prog, b->kept, b->n_kept);
+    if (b->n_parts > 1) {
+        NT_TRY(join_ports(b, e));
+        NT_TRY(find_readings(b, e));
+    }
     NT_TRY(run_steps(b->prog, b->place.scratch, 0, b->prog->n_step, true, NULL, e));
 done:
     nt_free(absorbed);
@@ -449,9 +571,44 @@ void nt_plan_set_run(nt_plan *p, uint64_t run)
     nt_program_set_run(p->b.prog, run);
 }
 
+static void begin_part(body *b, int64_t part)
+{
+    for (int i = 0; i < b->n_reading; i++) {
+        const port *q = &b->in[b->reading[i].input];
+        size_t bytes = nt_tensor_bytes(&q->t) / (size_t)b->n_parts;
+
+        *b->reading[i].ptr = (char *)q->own + (size_t)part * bytes;
+    }
+}
+
+static void end_part(body *b, int64_t part)
+{
+    for (int i = 0; i < b->n_out; i++) {
+        const port *q = &b->out[i];
+        size_t bytes = nt_tensor_bytes(&q->t) / (size_t)b->n_parts;
+
+        memcpy((char *)q->own + (size_t)part * bytes, b->prog->t[q->tid].data, bytes);
+    }
+}
+
+static nt_status forward(body *b, double *ms, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int64_t i = 0; i < b->n_parts; i++) {
+        if (b->n_parts > 1)
+            begin_part(b, i);
+        NT_TRY(run_steps(b->prog, b->place.scratch, 0, b->prog->n_forward, false, ms, e));
+        if (b->n_parts > 1)
+            end_part(b, i);
+    }
+done:
+    return s;
+}
+
 nt_status nt_plan_forward(nt_plan *p, nt_err *e)
 {
-    return run_steps(p->b.prog, p->b.place.scratch, 0, p->b.prog->n_forward, false, NULL, e);
+    return forward(&p->b, NULL, e);
 }
 
 nt_status nt_plan_backward(nt_plan *p, nt_err *e)
@@ -462,7 +619,7 @@ nt_status nt_plan_backward(nt_plan *p, nt_err *e)
 
 nt_status nt_plan_forward_timed(nt_plan *p, double *ms, nt_err *e)
 {
-    return run_steps(p->b.prog, p->b.place.scratch, 0, p->b.prog->n_forward, false, ms, e);
+    return forward(&p->b, ms, e);
 }
 
 int nt_plan_n_steps(const nt_plan *p)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A model's message without the raw data of its initialisers. protobuf-c copies every field, and
- * so would hold nearly all of a large model once more; left out, these bytes are copied but once,
- * from the file into the tensors.
+ * A model's message without the raw data of its initialisers. protobuf-c copies every field,
+ * and so would hold nearly all of a large model once more; left out, these bytes are copied but
+ * once, from the file into the tensors.
  */
 #include "base/alloc.h"
 #include "base/str.h"
@@ -13,9 +13,8 @@
 #define BYTES_FIELD(number) ((number) << 3 | PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
 
 enum { GRAPH, INITIALISER, RAW_DATA };
-static const uint64_t way[] = {[GRAPH] = BYTES_FIELD(7),
-                               [INITIALISER] = BYTES_FIELD(5),
-                               [RAW_DATA] = BYTES_FIELD(9)};
+static const uint64_t way[] = {
+    [GRAPH] = BYTES_FIELD(7), [INITIALISER] = BYTES_FIELD(5), [RAW_DATA] = BYTES_FIELD(9)};
 
 static void put_varint(nt_str *out, uint64_t v)
 {

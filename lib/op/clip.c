@@ -121,7 +121,8 @@ static bool as_post(const nt_node *n, nt_post *out)
 #define CLIP                                                                                   \
     .name = "Clip", .domain = "", .min_in = 1, .min_out = 1, .max_out = 1,                     \
     .infer = nt_unary_infer, .eval = eval, .grad = grad, .lower = nt_unary_lower,              \
-    .lower_grad = nt_unary_lower_grad, .as_post = as_post, .couple = nt_couple_unary
+    .lower_grad = nt_unary_lower_grad, .as_post = as_post, .couple = nt_couple_unary,          \
+    .flags = NT_OPF_BY_SAMPLE
 
 const nt_op nt_op_clip[] = {
     {CLIP, .since = 6, .until = 10, .max_in = 1, .attrs = attrs_6},

@@ -204,7 +204,7 @@ static const nt_attr_spec attrs[] = {{"axis", NT_ATTR_INT, true}, {0}};
 
 const nt_op nt_op_concat[] = {
     {.name = "Concat",
-     .flags = NT_OPF_ON_CODES,
+     .flags = NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE,
      .domain = "",
      .since = 4,
      .min_in = 1,

@@ -58,6 +58,7 @@ const nt_op nt_op_flatten[] = {
      .grad = nt_view_grad,
      .lower = nt_view_lower,
      .lower_grad = nt_view_lower_grad,
-     .couple = nt_view_couple},
+     .couple = nt_view_couple,
+     .flags = NT_OPF_BY_SAMPLE},
     {0},
 };

@@ -368,6 +368,7 @@ static nt_status lower_grad_global_average(nt_program *p, const nt_node *n, nt_e
 const nt_op nt_op_pool[] = {
     {
         .name = "MaxPool",
+        .flags = NT_OPF_BY_SAMPLE,
         .domain = "",
         .since = 1,
         .min_in = 1,
@@ -385,7 +386,7 @@ const nt_op nt_op_pool[] = {
     },
     {
         .name = "AveragePool",
-        .flags = NT_OPF_ON_CODES,
+        .flags = NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE,
         .domain = "",
         .since = 7,
         .min_in = 1,
@@ -403,6 +404,7 @@ const nt_op nt_op_pool[] = {
     },
     {
         .name = "GlobalMaxPool",
+        .flags = NT_OPF_BY_SAMPLE,
         .domain = "",
         .since = 1,
         .min_in = 1,
@@ -418,7 +420,7 @@ const nt_op nt_op_pool[] = {
     },
     {
         .name = "GlobalAveragePool",
-        .flags = NT_OPF_ON_CODES,
+        .flags = NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE,
         .domain = "",
         .since = 1,
         .min_in = 1,

@@ -179,7 +179,8 @@ static const nt_attr_spec attrs_14[] = {{"allowzero", NT_ATTR_INT, false}, {0}};
 #define RESHAPE                                                                                \
     .name = "Reshape", .domain = "", .min_in = 2, .max_in = 2, .min_out = 1, .max_out = 1,     \
     .infer = infer, .eval = nt_view_eval, .grad = nt_view_grad, .lower = nt_view_lower,        \
-    .lower_grad = nt_view_lower_grad, .couple = couple, .adapt = adapt
+    .lower_grad = nt_view_lower_grad, .couple = couple, .adapt = adapt,                        \
+    .flags = NT_OPF_BY_SAMPLE
 
 const nt_op nt_op_reshape[] = {
     {RESHAPE, .since = 5, .until = 13},
