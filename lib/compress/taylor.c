@@ -2,11 +2,7 @@
 #include "compress/taylor.h"
 
 #include "base/alloc.h"
-#include "exec/plan.h"
-#include "train/batch_plan.h"
-#include "train/loss.h"
-
-#include <string.h>
+#include "compress/gradients.h"
 
 static nt_status new_sums(float ***out, const nt_channels *c, nt_err *e)
 {
@@ -30,33 +26,23 @@ void nt_taylor_free(float **t, const nt_channels *c)
     nt_free(t);
 }
 
-static nt_status one_batch(nt_batch_plan *bp, const nt_batch *b, uint64_t run, nt_err *e)
-{
-    nt_status s = NT_OK;
-    nt_plan *plan = NULL;
-    nt_tensor *dy;
+typedef struct sums {
+    float **t;
+    const nt_channels *c;
+} sums;
 
-    NT_TRY(nt_batch_plan_forward(bp, b->x, b->y, b->n, run, &plan, e));
-    dy = nt_plan_output_grad(plan, 0);
-    if (!dy)
-        NT_TRY(nt_fail(e, NT_EINVAL, "no weight has a part in the first output"));
-    memset(dy->data, 0, nt_tensor_bytes(dy));
-    (void)nt_loss_cross_entropy(dy->data, nt_plan_output(plan, 0)->data, b->y, b->n,
-                                nt_batch_plan_classes(bp), 0, 1);
-    NT_TRY(nt_plan_backward(plan, e));
-done:
-    return s;
-}
-
-static void accumulate(float **t, const nt_channels *c, const nt_params *p)
+static void accumulate(void *ctx, const nt_params *p, int64_t n)
 {
-    for (int i = 0; i < c->n_layers; i++) {
-        const nt_param *q = nt_params_find(p, c->layers[i].weight->name);
+    const sums *s = ctx;
+
+    (void)n;
+    for (int i = 0; i < s->c->n_layers; i++) {
+        const nt_param *q = nt_params_find(p, s->c->layers[i].weight->name);
 
         for (size_t k = 0; q && k < q->count; k++) {
             float v = p->w[q->offset + k] * p->g[q->offset + k];
 
-            t[i][k] += v * v;
+            s->t[i][k] += v * v;
         }
     }
 }
@@ -64,40 +50,17 @@ static void accumulate(float **t, const nt_channels *c, const nt_params *p)
 nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, nt_device *dev,
                         nt_split *split, const nt_taylor_opts *o, nt_err *e)
 {
+    nt_gradients_opts go = {.batch_size = o->batch_size, .batches = o->batches, .seed = o->seed,
+                            .compute = o->compute, .augment = true,
+                            .who = "criterion 'taylor'"};
+    sums sum = {.c = c};
     nt_status s = NT_OK;
-    nt_loader_opts lo = {.batch_size = o->batch_size, .shuffle = 1, .augment = true,
-                         .drop_last = true, .workers = 1, .seed = o->seed};
-    nt_plan_opts po = {.training = true, .compute = o->compute, .seed = o->seed};
-    nt_loader *l = NULL;
-    nt_params *p = NULL;
-    nt_batch_plan *bp = NULL;
-    const nt_batch *b = NULL;
-    float **t = NULL;
-    int64_t chw[3];
 
-    NT_TRY(new_sums(&t, c, e));
-    NT_TRY(nt_params_new(&p, g, e));
-    NT_TRY(nt_loader_new(&l, split, &lo, e));
-    nt_loader_shape(l, chw);
-    po.params = p;
-    NT_TRY(nt_batch_plan_new(&bp, g, dev, &po, o->batch_size, chw, e));
-    NT_TRY(nt_loader_start(l, 0, 0, e));
-    for (int64_t i = 0; i < o->batches; i++) {
-        NT_TRY(nt_loader_next(l, &b, e));
-        if (!b && i == 0)
-            NT_TRY(nt_fail(e, NT_EINVAL, "criterion 'taylor': the split has no %lld samples for "
-                                         "a batch", (long long)o->batch_size));
-        if (!b)
-            break;
-        NT_TRY(one_batch(bp, b, (uint64_t)i, e));
-        accumulate(t, c, p);
-    }
-    *out = t;
-    t = NULL;
+    NT_TRY(new_sums(&sum.t, c, e));
+    NT_TRY(nt_gradients_each(g, dev, split, &go, accumulate, &sum, e));
+    *out = sum.t;
+    sum.t = NULL;
 done:
-    nt_batch_plan_free(bp);
-    nt_loader_free(l);
-    nt_params_free(p);
-    nt_taylor_free(t, c);
+    nt_taylor_free(sum.t, c);
     return s;
 }
