@@ -302,9 +302,11 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     if (!nt_json_add_str(j, "method", !o->train ? "ptq" : o->learn_scales ? "lsq" : "qat"))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));
-    if (!split && !all_given(points))
+    if (!split && !o->seen && !all_given(points))
         NT_TRY(nt_fail(e, NT_EINVAL, "activations are quantized by data, and there are none"));
-    if (points->n && split)
+    if (o->seen)
+        NT_TRY(nt_qpoints_take_seen(points, o->seen, e));
+    else if (points->n && split)
         NT_TRY(calibrate(points, g, dev, split, o, e));
     choose_ranges(points, o);
     NT_TRY(record_points(tensors, points, e));
@@ -319,5 +321,21 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
 done:
     nt_qpoints_free(points);
     nt_json_free(j);
+    return s;
+}
+
+nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec, nt_device *dev,
+                         nt_split *split, const nt_ptq_opts *o, nt_err *e)
+{
+    nt_qpoints *q = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_qpoints_new(&q, spec, e));
+    if (q->n)
+        NT_TRY(calibrate(q, g, dev, split, o, e));
+    *out = q;
+    q = NULL;
+done:
+    nt_qpoints_free(q);
     return s;
 }

@@ -8,6 +8,7 @@
 #define NT_COMPRESS_PTQ_H
 
 #include "compress/observer.h"
+#include "compress/qpoint.h"
 #include "compress/qspec.h"
 #include "data/data.h"
 #include "kernel/prim.h"
@@ -22,6 +23,7 @@ typedef struct nt_ptq_opts {
     int64_t batch_size;     /* 0: 32 */
     size_t samples;         /* 0: all of the split */
     uint64_t seed;          /* which samples */
+    const nt_qpoints *seen; /* what nt_ptq_observe saw, instead of looking again; or NULL */
 } nt_ptq_opts;
 
 /*
@@ -32,5 +34,10 @@ typedef struct nt_ptq_opts {
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
                  nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
+
+/* What the activations that the spec (made of g) quantizes look like on the samples. The spec, and
+ * g, must outlive it; the bits do not matter. */
+nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec, nt_device *dev,
+                         nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -5,6 +5,8 @@
 #include "compress/qdq.h"
 #include "op/op.h"
 
+#include <string.h>
+
 static bool same_target(const nt_qtarget *a, const nt_qtarget *b)
 {
     return a->bits == b->bits && a->symmetric == b->symmetric && a->is_unsigned == b->is_unsigned &&
@@ -167,6 +169,30 @@ const nt_qpoint *nt_qpoints_input(const nt_qpoints *q, const nt_qlayer *l)
     int at = q->input_of[l - q->spec->layers];
 
     return at < 0 ? NULL : &q->p[at];
+}
+
+static const nt_qpoint *find_seen(const nt_qpoints *q, const nt_qpoint *want)
+{
+    for (int i = 0; i < q->n; i++)
+        if (strcmp(q->p[i].v->name, want->v->name) == 0 && (q->p[i].mean || !want->mean))
+            return &q->p[i];
+    return NULL;
+}
+
+nt_status nt_qpoints_take_seen(nt_qpoints *q, const nt_qpoints *from, nt_err *e)
+{
+    for (int i = 0; i < q->n; i++) {
+        nt_qpoint *p = &q->p[i];
+        const nt_qpoint *s = find_seen(from, p);
+
+        if (!s)
+            return nt_fail(e, NT_EINVAL, "value '%s' was not looked at", p->v->name);
+        *p->seen = *s->seen;
+        p->n_mean = s->n_mean;
+        if (p->mean)
+            memcpy(p->mean, s->mean, (size_t)p->channels * sizeof *p->mean);
+    }
+    return NT_OK;
 }
 
 /* ---- inserting */
