@@ -86,18 +86,23 @@ static bool read_bits(int *out, const char **at)
     return true;
 }
 
+bool nt_qspec_read_width(int *weight, int *input, const char **at)
+{
+    if (!read_bits(weight, at))
+        return false;
+    *input = *weight;
+    if (**at != '/')
+        return true;
+    ++*at;
+    return read_bits(input, at);
+}
+
 nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e)
 {
     const char *at = text;
     int w = 0, a = 0;
-    bool ok = read_bits(&w, &at);
 
-    a = w;
-    if (ok && *at == '/') {
-        at++;
-        ok = read_bits(&a, &at);
-    }
-    if (!ok || *at)
+    if (!nt_qspec_read_width(&w, &a, &at) || *at)
         return nt_fail(e, NT_EINVAL,
                        "bits '%s': want W or W/A, each 1 to 16, or 32 for floating point", text);
     for (int i = 0; i < q->n; i++) {

@@ -45,6 +45,8 @@ void nt_qspec_free(nt_qspec *q);
 /* "8", "4/8": bits of weights and of inputs; "w/32" leaves inputs in floating point. Weights of 8
  * bits for the first and the last layer when the weights have less than 8 and `ends`. */
 nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e) NT_MUST_CHECK;
+/* One of them, "8" or "4/8", at *at, which moves behind it; 32 gives 0. false: it is none. */
+bool nt_qspec_read_width(int *weight, int *input, const char **at);
 /* NT_EINVAL with the path of the key that is wrong, or the name that is no layer. */
 nt_status nt_qspec_config_list(nt_qspec *q, const cJSON *list, nt_err *e) NT_MUST_CHECK;
 /* Neutrino's rules quantize convolutions to 2 bits; layers that are not named stay. */
