@@ -2,7 +2,8 @@
 /* nt-quantize - post-training quantization, or the start of quantization-aware training. */
 #include "cli/cli.h"
 #include "compress/equalize.h"
-#include "compress/ptq.h"
+#include "compress/mixed.h"
+#include "compress/revert.h"
 #include "data/data.h"
 #include "graph/model.h"
 #include "graph/pass.h"
@@ -13,6 +14,7 @@
 #include "base/outfile.h"
 #include "base/str.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,11 +22,24 @@ enum { METHOD_PTQ, METHOD_QAT, METHOD_LSQ };
 
 typedef struct options {
     const char *bits, *plan, *save_plan;
-    int method, range, weights;
+    const char *mixed, *budget, *costs, *eval_split;
+    int method, range, weights, sensitivity;
     bool ends, keep_bn, no_bias, equalize;
     int64_t calibrate;
-    double percentile;
+    double percentile, delta;
 } options;
+
+/* What all of it works with, and what comes out. */
+typedef struct job {
+    nt_cli *c;
+    const options *o;
+    nt_device *dev;
+    nt_dataset *data;
+    nt_split *split, *eval;
+    nt_ptq_opts p;
+    cJSON *record, *plan;
+    cJSON *mixed, *log; /* how bits were chosen, and given back; NULL: they were not */
+} job;
 
 /* A config is an array (NNI's config_list), or an object with config_list or custom_compression. */
 static nt_status apply_config(nt_qspec *q, const cJSON *j, nt_err *e)
@@ -52,8 +67,6 @@ static nt_status choose(nt_qspec *q, const nt_cli *c, const options *o, nt_err *
     nt_status s = NT_OK;
     cJSON *j = NULL;
 
-    if ((o->bits != NULL) + (o->plan != NULL) + (c->config != NULL) > 1)
-        return nt_fail(e, NT_EINVAL, "--bits, --config and --plan exclude each other");
     if (!file)
         return nt_qspec_bits(q, o->bits ? o->bits : "8", o->ends, e);
     NT_TRY(nt_json_load(&j, file, e));
@@ -63,14 +76,12 @@ done:
     return s;
 }
 
-static nt_status save_plan(const char *path, const nt_qspec *q, nt_err *e)
+static nt_status save_plan(const char *path, const cJSON *plan, nt_err *e)
 {
-    cJSON *plan = nt_qspec_to_plan(q);
-    char *text = plan ? nt_json_text(plan) : NULL;
+    char *text = nt_json_text(plan);
     nt_status s = text ? nt_outfile_save(path, text, strlen(text), e) : nt_fail_nomem(e);
 
     nt_free(text);
-    nt_json_free(plan);
     return s;
 }
 
@@ -85,34 +96,98 @@ static nt_status keep_record(nt_model *m, const cJSON *record, nt_err *e)
     return s;
 }
 
-static nt_status quantize(cJSON **record, nt_model *m, const nt_cli *c, const options *o,
-                          const nt_qspec *q, nt_err *e)
+static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
 {
-    nt_ptq_opts p = {.method = (nt_range_method)o->range,
-                     .percentile = o->percentile,
-                     .weights_minmax = o->weights == 1,
-                     .correct_bias = !o->no_bias && c->data,
-                     .train = o->method != METHOD_PTQ,
-                     .learn_scales = o->method == METHOD_LSQ,
-                     .batch_size = c->batch_size,
-                     .samples = (size_t)o->calibrate,
-                     .seed = (uint64_t)c->seed};
     nt_status s = NT_OK;
-    nt_dataset *d = NULL;
-    nt_split *split = NULL;
-    nt_device *dev = NULL;
 
-    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    if (c->data) {
-        NT_TRY(nt_dataset_open(&d, c->data, e));
-        NT_TRY(nt_split_open(&split, d, c->split ? c->split : "train", e));
-    }
-    NT_TRY(nt_ptq(record, nt_model_graph(m), q, dev, split, &p, e));
-    NT_TRY(keep_record(m, *record, e));
+    *w = (job){.c = c, .o = o};
+    w->p = (nt_ptq_opts){.method = (nt_range_method)o->range,
+                         .percentile = o->percentile,
+                         .weights_minmax = o->weights == 1,
+                         .correct_bias = !o->no_bias && c->data,
+                         .train = o->method != METHOD_PTQ,
+                         .learn_scales = o->method == METHOD_LSQ,
+                         .batch_size = c->batch_size,
+                         .samples = (size_t)o->calibrate,
+                         .seed = (uint64_t)c->seed};
+    NT_TRY(nt_device_new(&w->dev, (int)c->threads, e));
+    if (!c->data)
+        return NT_OK;
+    NT_TRY(nt_dataset_open(&w->data, c->data, e));
+    NT_TRY(nt_split_open(&w->split, w->data, c->split ? c->split : "train", e));
+    if (!isnan(o->delta))
+        NT_TRY(nt_split_open(&w->eval, w->data, o->eval_split, e));
 done:
-    nt_split_free(split);
-    nt_dataset_free(d);
-    nt_device_free(dev);
+    return s;
+}
+
+static void close_job(job *w)
+{
+    nt_json_free(w->record);
+    nt_json_free(w->plan);
+    nt_json_free(w->mixed);
+    nt_json_free(w->log);
+    nt_split_free(w->eval);
+    nt_split_free(w->split);
+    nt_dataset_free(w->data);
+    nt_device_free(w->dev);
+}
+
+static void show_mixed(void *ctx, double fraction)
+{
+    nt_cli_progress(ctx, fraction, "sensitivity");
+}
+
+static nt_status choose_mixed(nt_qspec *q, job *w, const nt_graph *g, nt_err *e)
+{
+    const options *o = w->o;
+    nt_mixed_opts mo = {.widths = o->mixed, .budget = o->budget, .fisher = o->sensitivity == 1,
+                        .ends = o->ends, .progress = show_mixed, .ctx = w->c};
+    nt_mixed *m = NULL;
+    cJSON *costs = NULL;
+    nt_status s = NT_OK;
+
+    if (o->costs)
+        NT_TRY(nt_json_load(&costs, o->costs, e));
+    mo.costs = costs;
+    NT_TRY(nt_mixed_new(&m, g, w->dev, w->split, &mo, &w->p, e));
+    nt_mixed_apply(q, m);
+    w->mixed = nt_mixed_json(m);
+    if (!w->mixed)
+        NT_TRY(nt_fail_nomem(e));
+done:
+    nt_cli_progress_end(w->c);
+    nt_mixed_free(m);
+    nt_json_free(costs);
+    return s;
+}
+
+static void show_step(void *ctx, const char *layer, double drop)
+{
+    nt_cli_note(ctx, "drop %.3g: layer '%s' gets more bits", drop, layer);
+}
+
+static nt_status quantize(job *w, nt_model *m, nt_qspec *q, nt_err *e)
+{
+    nt_revert_opts ro = {.delta = w->o->delta, .metric = NT_METRIC_ACCURACY, .eval = w->eval,
+                         .how = {.batch_size = w->c->batch_size, .workers = 1},
+                         .progress = show_step, .ctx = w->c};
+    nt_graph *g = NULL;
+    nt_status s = NT_OK;
+
+    if (isnan(w->o->delta)) {
+        NT_TRY(nt_ptq(&w->record, nt_model_graph(m), q, w->dev, w->split, &w->p, e));
+    } else {
+        NT_TRY(nt_ptq_within(&w->record, &g, &w->log, nt_model_graph(m), q, w->dev, w->split,
+                             &w->p, &ro, e));
+    }
+    w->plan = nt_qspec_to_plan(q); /* while there is the graph it is of */
+    if (!w->plan)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(keep_record(m, w->record, e));
+done:
+    if (g)
+        nt_model_take_graph(m, g);
     return s;
 }
 
@@ -128,14 +203,78 @@ static int count_kind(const cJSON *tensors, const char *kind)
     return n;
 }
 
-static nt_status report(const nt_cli *c, const cJSON *record, nt_err *e)
+static void add_mixed(nt_str *text, const cJSON *mixed)
 {
-    const cJSON *tensors = cJSON_GetObjectItem(record, "tensors");
-    char text[96];
+    const cJSON *front = cJSON_GetObjectItem(mixed, "front"), *at;
 
-    snprintf(text, sizeof text, "%d weights and %d activations quantized\n",
-             count_kind(tensors, "weight"), count_kind(tensors, "activation"));
-    return nt_cli_report(c, record, text, e);
+    at = cJSON_GetArrayItem(front, cJSON_GetObjectItem(mixed, "chosen")->valueint);
+    nt_str_addf(text, "%.10g %s of %.10g, %s %.4g, one of %d efficient choices\n",
+                cJSON_GetObjectItem(at, "cost")->valuedouble,
+                cJSON_GetObjectItem(mixed, "unit")->valuestring,
+                cJSON_GetObjectItem(mixed, "budget")->valuedouble,
+                cJSON_GetObjectItem(mixed, "measure")->valuestring,
+                cJSON_GetObjectItem(at, "loss")->valuedouble, cJSON_GetArraySize(front));
+}
+
+static void add_log(nt_str *text, const cJSON *log)
+{
+    const cJSON *step;
+
+    cJSON_ArrayForEach(step, cJSON_GetObjectItem(log, "steps"))
+    {
+        nt_str_addf(text, "%s: %s became %s, as the drop was %.4g\n",
+                    cJSON_GetObjectItem(step, "layer")->valuestring,
+                    cJSON_GetObjectItem(step, "from")->valuestring,
+                    cJSON_GetObjectItem(step, "to")->valuestring,
+                    cJSON_GetObjectItem(step, "drop")->valuedouble);
+    }
+    nt_str_addf(text, "%s %.6g, reference %.6g, drop %.4g\n",
+                cJSON_GetObjectItem(log, "metric")->valuestring,
+                cJSON_GetObjectItem(log, "value")->valuedouble,
+                cJSON_GetObjectItem(log, "reference")->valuedouble,
+                cJSON_GetObjectItem(log, "drop")->valuedouble);
+}
+
+/* quant.json, and besides "mixed" and "revert" where there is such a thing. */
+static nt_status report(job *w, nt_err *e)
+{
+    const cJSON *tensors = cJSON_GetObjectItem(w->record, "tensors");
+    nt_str text = {0};
+    nt_status s = NT_OK;
+
+    nt_str_addf(&text, "%d weights and %d activations quantized\n",
+                count_kind(tensors, "weight"), count_kind(tensors, "activation"));
+    if (w->mixed)
+        add_mixed(&text, w->mixed);
+    if (w->log)
+        add_log(&text, w->log);
+    if (w->mixed && !cJSON_AddItemReferenceToObject(w->record, "mixed", w->mixed))
+        NT_TRY(nt_fail_nomem(e));
+    if (w->log && !cJSON_AddItemReferenceToObject(w->record, "revert", w->log))
+        NT_TRY(nt_fail_nomem(e));
+    if (text.failed)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(w->c, w->record, text.p, e));
+done:
+    nt_str_release(&text);
+    return s;
+}
+
+static nt_status check_options(const nt_cli *c, const options *o, nt_err *e)
+{
+    if ((o->bits != NULL) + (o->plan != NULL) + (c->config != NULL) + (o->mixed != NULL) > 1)
+        return nt_fail(e, NT_EINVAL, "--bits, --mixed, --config and --plan exclude each other");
+    if (!o->mixed != !o->budget)
+        return nt_fail(e, NT_EINVAL, "--mixed and --budget belong together");
+    if (o->costs && !o->mixed)
+        return nt_fail(e, NT_EINVAL, "--costs belongs to --mixed");
+    if (o->mixed && !c->data)
+        return nt_fail(e, NT_EINVAL, "--mixed needs --data");
+    if (!isnan(o->delta) && !c->data)
+        return nt_fail(e, NT_EINVAL, "--delta needs --data");
+    if (!isnan(o->delta) && o->method != METHOD_PTQ)
+        return nt_fail(e, NT_EINVAL, "--delta is for --method ptq: training comes first");
+    return NT_OK;
 }
 
 static nt_status run(nt_cli *c, const options *o, nt_err *e)
@@ -143,23 +282,25 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_qspec *q = NULL;
-    cJSON *record = NULL;
+    job w = {0};
 
+    NT_TRY(check_options(c, o, e));
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     if (!o->keep_bn)
         NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, NULL, e));
     if (o->equalize)
         NT_TRY(nt_equalize(nt_model_graph(m), NULL, e));
     NT_TRY(nt_qspec_new(&q, nt_model_graph(m), e));
-    NT_TRY(choose(q, c, o, e));
-    NT_TRY(quantize(&record, m, c, o, q, e));
+    NT_TRY(open_job(&w, c, o, e));
+    NT_TRY(o->mixed ? choose_mixed(q, &w, nt_model_graph(m), e) : choose(q, c, o, e));
+    NT_TRY(quantize(&w, m, q, e));
     if (o->save_plan)
-        NT_TRY(save_plan(o->save_plan, q, e));
+        NT_TRY(save_plan(o->save_plan, w.plan, e));
     NT_TRY(nt_model_add_history(m, nt_cli_record(c), e));
     NT_TRY(nt_model_save(m, c->output, e));
-    NT_TRY(report(c, record, e));
+    NT_TRY(report(&w, e));
 done:
-    nt_json_free(record);
+    close_job(&w);
     nt_qspec_free(q);
     nt_model_free(m);
     return s;
@@ -168,15 +309,26 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-quantize",
-                .synopsis = "[--bits W[/A] | --config FILE | --plan FILE] [--data SPEC] [-o FILE] "
-                            "[MODEL]",
+                .synopsis = "[--bits W[/A] | --mixed W[/A],... --budget KIND=N | --config FILE | "
+                            "--plan FILE] [--delta D] [--data SPEC] [-o FILE] [MODEL]",
                 .about = "Makes weights and activations integers of few bits.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    options o = {.calibrate = 512, .percentile = 99.99, .range = NT_RANGE_MSE, .weights = 0};
+    options o = {.calibrate = 512, .percentile = 99.99, .range = NT_RANGE_MSE, .weights = 0,
+                 .delta = NAN, .eval_split = "test"};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "bits", &o.bits, "W[/A]",
                    "bits of weights and of activations, 1 to 16; 32: floating point (8)"),
+        NT_OPT_STR(0, "mixed", &o.mixed, "W[/A],...",
+                   "bits to choose from layer by layer, to lose least within --budget"),
+        NT_OPT_STR(0, "budget", &o.budget, "KIND=N",
+                   "of --mixed: bits=N of a weight on average, bytes=N, bops=N or ms=N"),
+        NT_OPT_STR(0, "costs", &o.costs, "FILE", "of --budget ms=N: each layer's times, as JSON"),
+        NT_OPT_ENUM(0, "sensitivity", &o.sensitivity, "kl|fisher",
+                    "what --mixed goes by: divergence of the outputs, or squared gradients"),
+        NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
+                      "give bits back until accuracy drops by at most D per cent"),
+        NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),
         NT_OPT_ENUM(0, "method", &o.method, "ptq|qat|lsq",
                     "quantize at once, or prepare the model for nt-finetune; lsq: scales train, too"),
         NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,
@@ -185,7 +337,7 @@ int main(int argc, char **argv)
         NT_OPT_DOUBLE(0, "percentile", &o.percentile, "P", 50, 100,
                       "of --range percentile (99.99)"),
         NT_OPT_ENUM(0, "weight-range", &o.weights, "mse|minmax", "range of a weight"),
-        NT_OPT_BOOL(0, "keep-ends", &o.ends, "with --bits: first and last layer at 8 bits"),
+        NT_OPT_BOOL(0, "keep-ends", &o.ends, "with --bits or --mixed: first and last layer at 8 bits"),
         NT_OPT_BOOL(0, "no-bias-correction", &o.no_bias,
                     "leave biases as they are; else they take up what rounding does to the mean"),
         NT_OPT_BOOL(0, "equalize", &o.equalize,
