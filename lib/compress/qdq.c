@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "graph/pass.h"
+#include "graph/pass_fuse_bn.h"
 #include "op/qparam.h"
 
 #include <math.h>
@@ -407,6 +408,8 @@ nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
     }
     if (moved)
         NT_TRY(nt_graph_bind(g, g->ops, e));
+    if (n)
+        NT_TRY(nt_pass_fuse_bn(g, NULL, NULL, e));
     if (n || moved)
         NT_TRY(nt_pass_dead(g, NULL, e));
     if (n_frozen)

@@ -41,7 +41,8 @@ nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t, const 
                         const int64_t *codes, bool train, nt_err *e) NT_MUST_CHECK;
 
 /* What training left as floats behind QuantizeLinear becomes integers, and activations are clipped
- * before they are quantized; *n_frozen: the weights, may be NULL. */
+ * before they are quantized, and batch normalisations after such weights are folded into their
+ * scales; *n_frozen: the weights, may be NULL. */
 nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e) NT_MUST_CHECK;
 
 /* v, as those consumers see it that `takes` says yes to, is quantized; *y is what they see now

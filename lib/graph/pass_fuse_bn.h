@@ -8,7 +8,8 @@
 /*
  * W' = W g / sqrt(var + eps) per output channel, b' = (b - mean) g / sqrt(var + eps) + beta, where
  * the BatchNormalization's parameters are constant, it follows a Conv, ConvTranspose (one group)
- * or Gemm with a constant weight, and the value between has no other use and is neither a graph
+ * or Gemm with a constant weight, or one of 8-bit codes around 0 with a scale for each output behind
+ * a DequantizeLinear (then the scales and signs change), and the value between has no other use and is neither a graph
  * output nor in `keep` (NULL terminated; NULL: none). Weights that other nodes share are copied.
  * The BatchNormalization's output value keeps its name where it is a graph output or in `keep`.
  * *n_fused may be NULL.

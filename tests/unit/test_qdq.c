@@ -427,4 +427,42 @@ NT_TEST(inputs_read_outputs_that_are_quantized)
     finish(&t);
 }
 
+/* ---- normalisations after trained weights */
+
+static nt_value *numbers(net *t, const float *v)
+{
+    nt_value *w = weight(t, NULL, DIMS(4));
+
+    memcpy(w->data->data, v, 4 * sizeof *v);
+    return w;
+}
+
+NT_TEST(a_normalisation_goes_into_the_scales_and_signs_of_frozen_weights)
+{
+    static const float gamma[] = {1, -2, 0, 0.5F}, beta[] = {0.5F, 1, 0.25F, -1};
+    static const float mean[] = {0.1F, -0.2F, 0.3F, 0}, var[] = {1, 2, 3, 0.5F};
+    nt_qtarget q = {.bits = 5, .symmetric = true, .per_channel = true};
+    net t = start(17);
+    nt_value *x = conv(&t, "c", input(&t, "x", DIMS(1, 3, 4, 4)), 3, 4, 1);
+    nt_graph *frozen = NULL;
+    nt_node *c = x->producer, *n;
+    nt_qpairs p = {0};
+
+    randomise(&t);
+    n = NODE(&t, "BatchNormalization", "bn", x, numbers(&t, gamma), numbers(&t, beta),
+             numbers(&t, mean), numbers(&t, var));
+    complete(&t, NODE(&t, "Add", "y", n->out[0], n->out[0])->out[0]);
+    assert_ok(nt_qscale_weight(&p, nt_layer_weight(c)->data, 0, &q, true, e));
+    assert_ok(nt_qdq_weight(t.g, c, &q, &p, NULL, true, e));
+    nt_qpairs_release(&p);
+    rebind(&t);
+    assert_ok(nt_graph_dup(&frozen, t.g, true, e));
+    assert_ok(nt_qdq_freeze(frozen, NULL, e));
+    assert_int_equal(count_nodes(frozen, "BatchNormalization"), 0);
+    assert_int_equal(count_nodes(frozen, "QuantizeLinear"), 0);
+    assert_true(apart(frozen, t.g) < 1e-5);
+    nt_graph_free(frozen);
+    finish(&t);
+}
+
 NT_TEST_MAIN
