@@ -87,12 +87,19 @@ done:
 
 /* ---- the table */
 
+static bool names(const cJSON *layer, const layer_size *l, int index)
+{
+    return cJSON_IsNumber(layer) ? layer->valuedouble == index
+                                 : cJSON_IsString(layer) &&
+                                       nt_layer_matches(layer->valuestring, l->name, index);
+}
+
 static nt_status check_row(const nt_bitcost *b, const cJSON *row, const char *where, nt_err *e)
 {
     static const char *const keys[] = {"layer", "bits", "time_ms", NULL};
     static const char *const kinds[] = {"weight", "input", NULL};
     const cJSON *bits = cJSON_GetObjectItemCaseSensitive(row, "bits");
-    const char *layer = NULL;
+    const cJSON *layer = cJSON_GetObjectItemCaseSensitive(row, "layer");
     double ms = NAN;
     bool known = false;
     nt_status s = NT_OK;
@@ -107,10 +114,9 @@ static nt_status check_row(const nt_bitcost *b, const cJSON *row, const char *wh
 
         NT_TRY(nt_json_get_i64(&n, bits, kinds[k], 1, 32, where, e));
     }
-    NT_TRY(nt_json_get_str(&layer, row, "layer", where, e));
     NT_TRY(nt_json_get_double(&ms, row, "time_ms", 0, 1e12, where, e));
-    for (int i = 0; layer && i < b->n; i++)
-        known = known || nt_layer_matches(layer, b->layers[i].name, i);
+    for (int i = 0; i < b->n; i++)
+        known = known || names(layer, &b->layers[i], i);
     if (!known)
         return nt_fail(e, NT_EINVAL, "%s.layer: there is no such layer", where);
     if (isnan(ms))
@@ -153,9 +159,9 @@ static double time_of(const nt_bitcost *b, int index, nt_qwidth w)
     cJSON_ArrayForEach(row, b->table)
     {
         const cJSON *bits = cJSON_GetObjectItemCaseSensitive(row, "bits");
-        const char *layer = cJSON_GetObjectItemCaseSensitive(row, "layer")->valuestring;
+        const cJSON *layer = cJSON_GetObjectItemCaseSensitive(row, "layer");
 
-        if (nt_layer_matches(layer, b->layers[index].name, index) &&
+        if (names(layer, &b->layers[index], index) &&
             fits(bits, "weight", w.weight) && fits(bits, "input", w.input))
             ms = cJSON_GetObjectItemCaseSensitive(row, "time_ms")->valuedouble;
     }

@@ -141,3 +141,73 @@ J
     refuses 1 "quant_start_step 5" nt-quantize --method qat --config c.json a.nt -o q.nt
     nt-quantize -q --config c.json a.nt -o q.nt
 }
+
+bytes_of()
+{
+    nt-profile --threads 1 --runs 1 --json "$1" | awk '/"model_size_bytes"/ { print $2 + 0 }'
+}
+
+@test "bits by layer keep the budget, and come again from the plan" {
+    nt-finetune -q --data idx:data --steps 60 --lr 0.05 --momentum 0.9 --threads 1 a.nt -o t.nt
+    nt-quantize -q --bits 3/8 --data idx:data t.nt -o uniform.nt
+    nt-quantize --mixed 8/8,4/8,3/8,2/8 --budget bits=3 --data idx:data t.nt -o m.nt \
+        --save-plan p.json --report r.json >out
+    [ "$(bytes_of m.nt)" -le "$(bytes_of uniform.nt)" ]
+    grep -q "$(bytes_of m.nt) bytes of $(bytes_of uniform.nt), kl " out
+    grep -q '"front"' r.json
+    grep -q '"why": "kl ' p.json
+    nt-quantize -q --plan p.json --data idx:data t.nt -o again.nt
+    cmp <(members m.nt) <(members again.nt)
+    nt-quantize -q --mixed 8/8,4/8,3/8,2/8 --budget bits=3 --data idx:data t.nt -o same.nt \
+        --save-plan p.json
+    cmp <(members m.nt) <(members same.nt)
+    for budget in bops=1e6 "bytes=$(bytes_of uniform.nt)"; do
+        nt-quantize -q --mixed 8/8,2/2 --budget "$budget" --sensitivity fisher --data idx:data t.nt -o f.nt
+    done
+    nt-quantize -q --method qat --mixed 8/8,4/8 --budget bits=6 --data idx:data t.nt -o qat.nt
+}
+
+@test "times come from a table" {
+    cat >costs.json <<'J'
+[{"layer": "*", "bits": {"weight": 8}, "time_ms": 1}, {"layer": "fc1", "bits": {"weight": 4}, "time_ms": 0.5}]
+J
+    nt-quantize -q --mixed 8/8,4/8 --budget ms=2.5 --costs costs.json --data idx:data a.nt \
+        -o q.nt --save-plan p.json
+    grep -A3 '"fc1"' p.json | grep -q '"weight": 4'
+    grep -A3 '"fc2"' p.json | grep -q '"weight": 8'
+    refuses 2 "take at least 2.5" nt-quantize --mixed 8/8,4/8 --budget ms=2 --costs costs.json \
+        --data idx:data a.nt -o r.nt
+    echo '[{"layer": "fc9", "time_ms": 1}]' >bad.json
+    refuses 2 "costs[0].layer: there is no such layer" nt-quantize --mixed 8,4 --budget ms=2 \
+        --costs bad.json --data idx:data a.nt -o r.nt
+    refuses 2 "belong together" nt-quantize --mixed 8,4 --budget ms=2 --data idx:data a.nt -o r.nt
+    [ ! -e r.nt ]
+}
+
+@test "bits are given back until the accuracy is near enough" {
+    nt-finetune -q --data idx:data --steps 60 --lr 0.05 --momentum 0.9 --threads 1 a.nt -o t.nt
+    nt-quantize --bits 1 --delta 1 --data idx:data t.nt -o q.nt --save-plan p.json --report r.json >out
+    grep -q ' became 2/2, as the drop was ' out
+    awk '/^accuracy/ { exit !($NF <= 1) }' out
+    grep -q '"revert"' r.json
+    tar xOf q.nt quant.json | not grep -q revert
+    drop=$(nt-eval q.nt --data idx:data --compare t.nt | awk '$1 == "accuracy_drop" { print $2 }')
+    awk -v d="$drop" 'BEGIN { exit !(d <= 1) }'
+    nt-quantize -q --plan p.json --data idx:data t.nt -o again.nt
+    cmp <(members q.nt) <(members again.nt)
+}
+
+@test "options that do not belong together are refused" {
+    refuses 2 "belong together" nt-quantize --mixed 8,4 --data idx:data a.nt -o q.nt
+    refuses 2 "belong together" nt-quantize --budget bits=4 --data idx:data a.nt -o q.nt
+    refuses 2 "exclude each other" nt-quantize --mixed 8,4 --budget bits=4 --bits 4 a.nt -o q.nt
+    refuses 2 "--mixed needs --data" nt-quantize --mixed 8,4 --budget bits=4 a.nt -o q.nt
+    refuses 2 "--delta needs --data" nt-quantize --delta 1 a.nt -o q.nt
+    refuses 2 "--delta is for --method ptq" nt-quantize --delta 1 --method qat --data idx:data a.nt -o q.nt
+    refuses 2 "widths '8;4'" nt-quantize --mixed '8;4' --budget bits=4 --data idx:data a.nt -o q.nt
+    refuses 2 "budget 'size=4'" nt-quantize --mixed 8,4 --budget size=4 --data idx:data a.nt -o q.nt
+    refuses 2 "take at least" nt-quantize --mixed 8,4 --budget bits=3 --data idx:data a.nt -o q.nt
+    refuses 2 "delta" nt-quantize --delta -1 --data idx:data a.nt -o q.nt
+    refuses 2 "split 'nowhere'" nt-quantize --delta 1 --eval-split nowhere --data idx:data a.nt -o q.nt
+    [ ! -e q.nt ]
+}
