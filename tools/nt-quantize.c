@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { METHOD_PTQ, METHOD_QAT, METHOD_LSQ };
+enum { METHOD_PTQ, METHOD_ADAROUND, METHOD_GPTQ, METHOD_QAT, METHOD_LSQ };
 
 typedef struct options {
     const char *bits, *plan, *save_plan;
@@ -105,7 +105,10 @@ static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
                          .percentile = o->percentile,
                          .weights_minmax = o->weights == 1,
                          .correct_bias = !o->no_bias && c->data,
-                         .train = o->method != METHOD_PTQ,
+                         .rounding = o->method == METHOD_ADAROUND ? NT_ROUND_ADAROUND
+                                     : o->method == METHOD_GPTQ   ? NT_ROUND_GPTQ
+                                                                  : NT_ROUND_NEAREST,
+                         .train = o->method == METHOD_QAT || o->method == METHOD_LSQ,
                          .learn_scales = o->method == METHOD_LSQ,
                          .batch_size = c->batch_size,
                          .samples = (size_t)o->calibrate,
@@ -143,14 +146,16 @@ static nt_status choose_mixed(nt_qspec *q, job *w, const nt_graph *g, nt_err *e)
     const options *o = w->o;
     nt_mixed_opts mo = {.widths = o->mixed, .budget = o->budget, .fisher = o->sensitivity == 1,
                         .ends = o->ends, .progress = show_mixed, .ctx = w->c};
+    nt_ptq_opts nearest = w->p; /* so many times over, rounding is not learned */
     nt_mixed *m = NULL;
     cJSON *costs = NULL;
     nt_status s = NT_OK;
 
+    nearest.rounding = NT_ROUND_NEAREST;
     if (o->costs)
         NT_TRY(nt_json_load(&costs, o->costs, e));
     mo.costs = costs;
-    NT_TRY(nt_mixed_new(&m, g, w->dev, w->split, &mo, &w->p, e));
+    NT_TRY(nt_mixed_new(&m, g, w->dev, w->split, &mo, &nearest, e));
     nt_mixed_apply(q, m);
     w->mixed = nt_mixed_json(m);
     if (!w->mixed)
@@ -272,8 +277,8 @@ static nt_status check_options(const nt_cli *c, const options *o, nt_err *e)
         return nt_fail(e, NT_EINVAL, "--mixed needs --data");
     if (!isnan(o->delta) && !c->data)
         return nt_fail(e, NT_EINVAL, "--delta needs --data");
-    if (!isnan(o->delta) && o->method != METHOD_PTQ)
-        return nt_fail(e, NT_EINVAL, "--delta is for --method ptq: training comes first");
+    if (!isnan(o->delta) && (o->method == METHOD_QAT || o->method == METHOD_LSQ))
+        return nt_fail(e, NT_EINVAL, "--delta is not for --method qat and lsq: training comes first");
     return NT_OK;
 }
 
@@ -329,8 +334,9 @@ int main(int argc, char **argv)
         NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
                       "give bits back until accuracy drops by at most D per cent"),
         NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),
-        NT_OPT_ENUM(0, "method", &o.method, "ptq|qat|lsq",
-                    "quantize at once, or prepare the model for nt-finetune; lsq: scales train, too"),
+        NT_OPT_ENUM(0, "method", &o.method, "ptq|adaround|gptq|qat|lsq",
+                    "quantize at once, adaround and gptq with rounding learned from the data; or "
+                    "prepare the model for nt-finetune, lsq: scales train, too"),
         NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,
                    "samples to find activation ranges with (512)"),
         NT_OPT_ENUM(0, "range", &o.range, NT_RANGE_METHODS, "range of an activation (mse)"),

@@ -3,11 +3,12 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "compress/qdq.h"
+#include "compress/adaround.h"
+#include "compress/calib.h"
+#include "compress/gptq.h"
 #include "compress/qpoint.h"
 #include "compress/qscale.h"
 #include "graph/pass.h"
-#include "train/batch_plan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,63 +37,29 @@ static void add_means(nt_qpoint *p, const nt_tensor *t)
     p->n_mean += (double)(v.outer * v.inner);
 }
 
-static nt_status look(nt_qpoints *q, const nt_plan *plan, nt_err *e)
+static nt_status look(void *ctx, const nt_plan *plan, nt_err *e)
 {
+    nt_qpoints *q = ctx;
+    nt_status s = NT_OK;
+
     for (int i = 0; i < q->n; i++) {
         nt_qpoint *p = &q->p[i];
-        const nt_tensor *t = nt_plan_kept(plan, p->v->name);
+        const nt_tensor *t;
 
-        if (!t)
-            return nt_fail(e, NT_EUNSUPPORTED, "value '%s' cannot be looked at", p->v->name);
+        NT_TRY(nt_calib_value(&t, plan, p->v->name, e));
         nt_observer_see(p->seen, t->data, nt_tensor_count(t));
         if (p->mean && t->rank >= 2 && t->dims[1] == p->channels)
             add_means(p, t);
-    }
-    return NT_OK;
-}
-
-static nt_status run_batches(nt_qpoints *q, nt_batch_plan *bp, nt_loader *l, nt_err *e)
-{
-    nt_status s = NT_OK;
-    const nt_batch *b = NULL;
-    nt_plan *plan = NULL;
-
-    NT_TRY(nt_loader_start(l, 0, 0, e));
-    for (uint64_t run = 0;; run++) {
-        NT_TRY(nt_loader_next(l, &b, e));
-        if (!b)
-            break;
-        NT_TRY(nt_batch_plan_forward(bp, b->x, NULL, b->n, run, &plan, e));
-        if (!plan)
-            return nt_fail(e, NT_EUNSUPPORTED,
-                           "calibration needs a network whose shapes do not depend on the data");
-        NT_TRY(look(q, plan, e));
     }
 done:
     return s;
 }
 
-static nt_status calibrate(nt_qpoints *q, const nt_graph *g, nt_device *dev, nt_split *split,
-                           const nt_ptq_opts *o, nt_err *e)
+static nt_status calibrate(nt_qpoints *q, const nt_graph *g, const nt_calib *c, nt_err *e)
 {
-    nt_loader_opts lo = {.batch_size = o->batch_size ? o->batch_size : 32, .shuffle = 1,
-                         .workers = 1, .seed = o->seed, .limit = o->samples};
     const char **names = point_names(q);
-    nt_plan_opts po = {.keep = names};
-    nt_batch_plan *bp = NULL;
-    nt_loader *l = NULL;
-    nt_status s = NT_OK;
-    int64_t chw[3];
+    nt_status s = names ? nt_calib_run(c, g, names, look, q, e) : nt_fail_nomem(e);
 
-    if (!names)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_loader_new(&l, split, &lo, e));
-    nt_loader_shape(l, chw);
-    NT_TRY(nt_batch_plan_new(&bp, g, dev, &po, lo.batch_size, chw, e));
-    NT_TRY(run_batches(q, bp, l, e));
-done:
-    nt_batch_plan_free(bp);
-    nt_loader_free(l);
     nt_free(names);
     return s;
 }
@@ -119,6 +86,84 @@ static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
         for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
             p->mean[k] /= p->n_mean;
     }
+}
+
+/* ---- moments */
+
+static bool can_take_bias(const nt_qlayer *l)
+{
+    const nt_node *n = l->node;
+    bool conv = strcmp(n->op_type, "Conv") == 0;
+    bool gemm = strcmp(n->op_type, "Gemm") == 0 && nt_node_float(n, "alpha", 1) == 1 &&
+                nt_node_float(n, "beta", 1) == 1 && nt_node_int(n, "transA", 0) == 0;
+    const nt_value *b = n->n_in > 2 ? n->in[2] : NULL;
+
+    return (conv || gemm) && (!b || (b->data && b->data->dtype == NT_F32 && b->n_uses == 1));
+}
+
+/* By layer of the spec; those with d 0 are rounded to nearest. */
+typedef struct moments {
+    nt_moment *m;
+    const nt_qspec *spec;
+    const nt_qpoints *points;
+} moments;
+
+static bool learns_rounding(const nt_qlayer *l)
+{
+    return l->weight.bits > 1 && nt_moment_suits(l->node);
+}
+
+static nt_status see_inputs(void *ctx, const nt_plan *plan, nt_err *e)
+{
+    const moments *all = ctx;
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < all->spec->n; i++) {
+        const nt_qlayer *l = &all->spec->layers[i];
+        const nt_qpoint *p = nt_qpoints_input(all->points, l);
+        const nt_tensor *x;
+
+        if (all->m[i].d == 0)
+            continue;
+        NT_TRY(nt_calib_value(&x, plan, l->node->in[0]->name, e));
+        NT_TRY(nt_moment_see(&all->m[i], x, p ? &p->pair : NULL,
+                             p ? nt_qtarget_codes(&p->t) : (nt_codes){0}, e));
+    }
+done:
+    return s;
+}
+
+static nt_status find_moments(moments *all, const nt_graph *g, const nt_calib *c,
+                              const nt_ptq_opts *o, nt_err *e)
+{
+    const nt_qspec *spec = all->spec;
+    const char **names = nt_calloc((size_t)spec->n + 1, sizeof *names);
+    nt_status s = NT_OK;
+    int n = 0;
+
+    all->m = nt_calloc((size_t)spec->n + 1, sizeof *all->m);
+    if (!names || !all->m)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < spec->n; i++)
+        if (learns_rounding(&spec->layers[i])) {
+            NT_TRY(nt_moment_init(&all->m[i], spec->layers[i].node, e));
+            names[n++] = spec->layers[i].node->in[0]->name;
+        }
+    if (n)
+        NT_TRY(nt_calib_run(c, g, names, see_inputs, all, e));
+    for (int i = 0; i < spec->n; i++)
+        if (all->m[i].d)
+            nt_moment_finish(&all->m[i], o->correct_bias && can_take_bias(&spec->layers[i]));
+done:
+    nt_free(names);
+    return s;
+}
+
+static void moments_release(moments *all)
+{
+    for (int i = 0; all->m && i < all->spec->n; i++)
+        nt_moment_release(&all->m[i]);
+    nt_free(all->m);
 }
 
 /* ---- biases */
@@ -162,36 +207,18 @@ done:
     return s;
 }
 
-static bool can_correct(const nt_qlayer *l, const nt_qpoint *p)
+/* err: what rounding changes the mean of each output by. */
+static nt_status correct_bias(nt_graph *g, const nt_qlayer *l, const double *err, int64_t n,
+                              nt_err *e)
 {
-    const nt_node *n = l->node;
-    bool conv = strcmp(n->op_type, "Conv") == 0;
-    bool gemm = strcmp(n->op_type, "Gemm") == 0 && nt_node_float(n, "alpha", 1) == 1 &&
-                nt_node_float(n, "beta", 1) == 1 && nt_node_int(n, "transA", 0) == 0;
-    const nt_value *b = n->n_in > 2 ? n->in[2] : NULL;
-
-    return p && p->mean && p->n_mean > 0 && (conv || gemm) &&
-           (!b || (b->data && b->data->dtype == NT_F32 && b->n_uses == 1));
-}
-
-static nt_status correct_bias(nt_graph *g, const nt_qlayer *l, const nt_qpairs *q,
-                              const nt_qpoint *p, nt_err *e)
-{
-    const nt_tensor *w = nt_layer_weight(l->node)->data;
-    int64_t n = w->dims[q->axis];
-    double *err = nt_calloc((size_t)n, sizeof *err);
     nt_status s = NT_OK;
     nt_value *b = NULL;
 
-    if (!err)
-        NT_TRY(nt_fail_nomem(e));
-    mean_errors(err, l, w, q, p->mean);
     NT_TRY(bias_of(&b, g, l, n, e));
     if (nt_tensor_count(b->data) == n)
         for (int64_t k = 0; k < n; k++)
             ((float *)b->data->data)[k] -= (float)err[k];
 done:
-    nt_free(err);
     return s;
 }
 
@@ -252,42 +279,98 @@ done:
 
 /* ---- the whole */
 
-static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l,
-                                 const nt_qpoints *points, const nt_ptq_opts *o, nt_err *e)
+/* A layer's weight on its way. */
+typedef struct weight {
+    const nt_qlayer *l;
+    nt_qpairs q;
+    int64_t n;      /* outputs */
+    int64_t *codes; /* NULL: to nearest */
+    double *err;    /* [n], of the outputs' means; NULL: not known */
+} weight;
+
+static void weight_release(weight *w)
 {
-    const nt_value *w = nt_layer_weight(l->node);
-    const nt_qpoint *p = nt_qpoints_input(points, l);
-    nt_qpairs q = {0};
+    nt_qpairs_release(&w->q);
+    nt_free(w->codes);
+    nt_free(w->err);
+}
+
+static nt_status learn_rounding(weight *w, const nt_moment *m, nt_ptq_rounding how, nt_err *e)
+{
+    size_t n = (size_t)nt_tensor_count(nt_layer_weight(w->l->node)->data);
+    nt_rounding r = {0};
     nt_status s = NT_OK;
 
-    NT_TRY(nt_qscale_weight(&q, w->data, nt_qdq_weight_axis(l->node), &l->weight,
-                            !o->weights_minmax, e));
-    NT_TRY(record_tensor(tensors, w->name, "weight", l->name, &l->weight, &q, NULL, e));
-    if (o->correct_bias && !o->train && can_correct(l, p))
-        NT_TRY(correct_bias(g, l, &q, p, e));
-    NT_TRY(nt_qdq_weight(g, l->node, &l->weight, &q, NULL, o->train, e));
+    w->codes = nt_alloc(n, sizeof *w->codes);
+    if (!w->codes)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_rounding_init(&r, m, &w->l->weight, &w->q, e));
+    NT_TRY(how == NT_ROUND_GPTQ ? nt_gptq(&r, e) : nt_adaround(&r, e));
+    nt_rounding_codes(w->codes, &r);
+    for (int64_t k = 0; k < w->n; k++)
+        w->err[k] = nt_rounding_mean_error(&r, k);
 done:
-    nt_qpairs_release(&q);
+    nt_rounding_release(&r);
     return s;
 }
 
-static nt_status quantize_weights(cJSON *tensors, nt_graph *g, const nt_qspec *spec,
-                                  const nt_qpoints *points, const nt_ptq_opts *o, nt_err *e)
+static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l,
+                                 const moments *all, const nt_ptq_opts *o, nt_err *e)
+{
+    const nt_value *v = nt_layer_weight(l->node);
+    const nt_qpoint *p = nt_qpoints_input(all->points, l);
+    const nt_moment *m = all->m ? &all->m[l - all->spec->layers] : NULL;
+    bool has_means = p && p->mean && p->n_mean > 0, learned = m && m->d > 0;
+    weight w = {.l = l, .n = v->data->dims[nt_qdq_weight_axis(l->node)]};
+    nt_status s = NT_OK;
+
+    w.err = nt_calloc((size_t)w.n, sizeof *w.err);
+    if (!w.err)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_qscale_weight(&w.q, v->data, nt_qdq_weight_axis(l->node), &l->weight,
+                            !o->weights_minmax, e));
+    NT_TRY(record_tensor(tensors, v->name, "weight", l->name, &l->weight, &w.q, NULL, e));
+    if (learned)
+        NT_TRY(learn_rounding(&w, m, o->rounding, e));
+    if (o->correct_bias && !o->train && can_take_bias(l) && (learned || has_means)) {
+        if (!learned)
+            mean_errors(w.err, l, v->data, &w.q, p->mean);
+        NT_TRY(correct_bias(g, l, w.err, w.n, e));
+    }
+    NT_TRY(nt_qdq_weight(g, l->node, &l->weight, &w.q, w.codes, o->train, e));
+done:
+    weight_release(&w);
+    return s;
+}
+
+static nt_status quantize_weights(cJSON *tensors, nt_graph *g, const moments *all,
+                                  const nt_ptq_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    for (int i = 0; i < spec->n; i++)
-        if (spec->layers[i].weight.bits)
-            NT_TRY(quantize_weight(tensors, g, &spec->layers[i], points, o, e));
+    for (int i = 0; i < all->spec->n; i++)
+        if (all->spec->layers[i].weight.bits)
+            NT_TRY(quantize_weight(tensors, g, &all->spec->layers[i], all, o, e));
 done:
     return s;
+}
+
+static const char *method_name(const nt_ptq_opts *o)
+{
+    static const char *const rounding[] = {"ptq", "adaround", "gptq"};
+
+    if (o->train)
+        return o->learn_scales ? "lsq" : "qat";
+    return rounding[o->rounding];
 }
 
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
                  nt_split *split, const nt_ptq_opts *o, nt_err *e)
 {
     cJSON *j = cJSON_CreateObject(), *tensors = j ? nt_json_add_array(j, "tensors") : NULL;
+    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed};
     nt_qpoints *points = NULL;
+    moments all = {.spec = spec};
     nt_status s = NT_OK;
 
     *record = NULL;
@@ -299,26 +382,33 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
                            "layer '%s': quant_start_step %" PRId64
                            ": training that begins without quantization is not supported",
                            spec->layers[i].name, spec->layers[i].start_step));
-    if (!nt_json_add_str(j, "method", !o->train ? "ptq" : o->learn_scales ? "lsq" : "qat"))
+    if (!nt_json_add_str(j, "method", method_name(o)))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));
     if (!split && !o->seen && !all_given(points))
         NT_TRY(nt_fail(e, NT_EINVAL, "activations are quantized by data, and there are none"));
+    all.points = points;
     if (o->seen)
         NT_TRY(nt_qpoints_take_seen(points, o->seen, e));
     else if (points->n && split)
-        NT_TRY(calibrate(points, g, dev, split, o, e));
+        NT_TRY(calibrate(points, g, &c, e));
     choose_ranges(points, o);
+    if (o->rounding != NT_ROUND_NEAREST && !o->train) {
+        if (!split)
+            NT_TRY(nt_fail(e, NT_EINVAL, "rounding is learned from data, and there are none"));
+        NT_TRY(find_moments(&all, g, &c, o, e));
+    }
     NT_TRY(record_points(tensors, points, e));
     NT_TRY(nt_qpoints_insert(points, g, e));
     /* Weights come last: what asks for what is read off constant weights. */
-    NT_TRY(quantize_weights(tensors, g, spec, points, o, e));
+    NT_TRY(quantize_weights(tensors, g, &all, o, e));
     NT_TRY(nt_graph_bind(g, g->ops, e));
     NT_TRY(nt_pass_infer(g, e));
     NT_TRY(nt_pass_dead(g, NULL, e));
     *record = j;
     j = NULL;
 done:
+    moments_release(&all);
     nt_qpoints_free(points);
     nt_json_free(j);
     return s;
@@ -327,12 +417,13 @@ done:
 nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec, nt_device *dev,
                          nt_split *split, const nt_ptq_opts *o, nt_err *e)
 {
+    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed};
     nt_qpoints *q = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_qpoints_new(&q, spec, e));
     if (q->n)
-        NT_TRY(calibrate(q, g, dev, split, o, e));
+        NT_TRY(calibrate(q, g, &c, e));
     *out = q;
     q = NULL;
 done:

@@ -13,11 +13,18 @@
 #include "data/data.h"
 #include "kernel/prim.h"
 
+typedef enum nt_ptq_rounding {
+    NT_ROUND_NEAREST,
+    NT_ROUND_ADAROUND, /* adaround.h */
+    NT_ROUND_GPTQ      /* gptq.h */
+} nt_ptq_rounding;
+
 typedef struct nt_ptq_opts {
     nt_range_method method; /* of activations */
     double percentile;      /* of NT_RANGE_PERCENTILE */
     bool weights_minmax;    /* scales of weights from the extremes, not of least error */
     bool correct_bias;      /* Nagel et al. 2019, arXiv:1906.04721, section 4.2, from data */
+    nt_ptq_rounding rounding; /* of weights of 2 bits and more that moment.h suits; without train */
     bool train;             /* weights stay floats, behind QuantizeLinear and DequantizeLinear */
     bool learn_scales;      /* with train: for train/lsq.h */
     int64_t batch_size;     /* 0: 32 */
@@ -29,7 +36,7 @@ typedef struct nt_ptq_opts {
 /*
  * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g) says.
  * split: may be NULL where only weights are quantized and biases are not corrected. *record
- * becomes what quant.json says: {"method": "ptq", "qat" or "lsq", "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis",
+ * becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "qat" or "lsq", "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis",
  * "scale", "zero_point", "min", "max"}]}.
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,

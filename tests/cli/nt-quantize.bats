@@ -30,6 +30,19 @@ loss()
     [ ! -e r.nt ]
 }
 
+@test "rounding is learned from data, the same each time, and scales stay" {
+    nt-quantize --bits 3/8 --data idx:data a.nt -o q.nt
+    for m in adaround gptq; do
+        nt-quantize --bits 3/8 --method $m --data idx:data a.nt -o $m.nt
+        nt-quantize --bits 3/8 --method $m --data idx:data a.nt -o again.nt
+        cmp $m.nt again.nt
+        not cmp -s $m.nt q.nt
+        cmp <(tar xOf q.nt quant.json | grep -v method) \
+            <(tar xOf $m.nt quant.json | grep -v method)
+    done
+    refuses 2 "there are none" nt-quantize --bits 4/32 --method gptq a.nt -o r.nt
+}
+
 @test "a config_list gives layers their bits" {
     cat >c.json <<'J'
 [{"quant_types": ["weight"], "quant_bits": 8, "op_names": ["fc1"]},

@@ -149,6 +149,31 @@ NT_TEST(corrected_biases_take_up_the_mean_error)
     tear_down(&u);
 }
 
+NT_TEST(learned_rounding_gives_nearer_outputs_than_to_nearest)
+{
+    static const char *const names[] = {"ptq", "adaround", "gptq"};
+    static const nt_ptq_rounding how[] = {NT_ROUND_NEAREST, NT_ROUND_ADAROUND, NT_ROUND_GPTQ};
+    setup u = set_up();
+    net plain = dense_net();
+    double rms[3];
+
+    for (int i = 0; i < 3; i++) {
+        net t = dense_net();
+        nt_ptq_opts o = {.correct_bias = true, .rounding = how[i]};
+        cJSON *record = quantize(&u, &t, "3/8", o);
+
+        assert_string_equal(cJSON_GetObjectItem(record, "method")->valuestring,
+                            names[i]);
+        rms[i] = compare(&u, plain.g, t.g).rms;
+        cJSON_Delete(record);
+        finish(&t);
+    }
+    assert_true(rms[1] < 0.9 * rms[0]);
+    assert_true(rms[2] < 0.9 * rms[0]);
+    finish(&plain);
+    tear_down(&u);
+}
+
 static bool is_coded(const nt_value *v)
 {
     return v->producer && strcmp(v->producer->op_type, "DequantizeLinear") == 0;
