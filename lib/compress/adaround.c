@@ -7,19 +7,20 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 1000, WARM = 200 };
+enum { STEPS = 1000, WARM = 200, ROWS = 32 /* learned together */ };
 
 static const float rate = 0.01F, push = 0.5F; /* push: lambda, of H with a mean diagonal of 1 */
 static const float stretch = 1.2F, below = 0.1F;
 
-/* Rows of one group, [n][d]. */
+/* Some rows of one group, [n][d]: they know nothing of others, so that threads take whole blocks. */
 typedef struct block {
     const float *h, *w;
     int64_t n, d;
     float unit; /* 1 / mean of H's diagonal */
-    nt_codes codes;
+    nt_codes range;
     float *v, *m1, *m2; /* V and Adam's moments */
     float *err, *slope; /* e, and H e */
+    int64_t *codes;     /* [d] */
 } block;
 
 static float sigmoid(float v)
@@ -34,7 +35,7 @@ static float soft(float v)
 
 static float bounded(const block *b, float q)
 {
-    return fminf(fmaxf(q, (float)b->codes.lo), (float)b->codes.hi);
+    return fminf(fmaxf(q, (float)b->range.lo), (float)b->range.hi);
 }
 
 static void start(block *b)
@@ -56,7 +57,6 @@ static void find_slopes(const block *b)
 {
     blas_matrix e = {b->err, b->d, false}, h = {b->h, b->d, false};
 
-#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < b->n * b->d; i++)
         b->err[i] = bounded(b, floorf(b->w[i]) + soft(b->v[i])) - b->w[i];
     blas_gemm(b->n, b->d, b->d, b->unit, e, h, 0, b->slope, b->d);
@@ -81,7 +81,6 @@ static void adam(const block *b, int t, float beta)
 {
     float c1 = 1 - powf(0.9F, (float)t), c2 = 1 - powf(0.999F, (float)t);
 
-#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < b->n * b->d; i++) {
         float g = gradient(b, i, beta);
 
@@ -101,45 +100,60 @@ static void learn(const block *b)
     }
 }
 
-/* Row k of r, row i of the block: the codes that were learned, if they are the better ones. */
-static void settle(nt_rounding *r, int64_t k, const block *b, int64_t i, int64_t *codes)
+/* Row i of the block, k of r: the codes that were learned, if they are the better ones. */
+static void settle(nt_rounding *r, int64_t k, const block *b, int64_t i)
 {
     int64_t *q = r->q + k * r->d;
 
     for (int64_t j = 0; j < r->d; j++) {
         float up = soft(b->v[i * b->d + j]) >= 0.5F;
 
-        codes[j] = (int64_t)bounded(b, floorf(b->w[i * b->d + j]) + up);
+        b->codes[j] = (int64_t)bounded(b, floorf(b->w[i * b->d + j]) + up);
     }
-    if (nt_rounding_error(r, k, codes) < nt_rounding_error(r, k, q))
-        memcpy(q, codes, (size_t)r->d * sizeof *q);
+    if (nt_rounding_error(r, k, b->codes) < nt_rounding_error(r, k, q))
+        memcpy(q, b->codes, (size_t)r->d * sizeof *q);
+}
+
+static bool block_room(block *b, int64_t n, int64_t d)
+{
+    size_t size = (size_t)(n * d);
+
+    b->v = nt_alloc(5 * size, sizeof *b->v);
+    b->codes = nt_alloc((size_t)d, sizeof *b->codes);
+    b->m1 = b->v ? b->v + size : NULL;
+    b->m2 = b->v ? b->v + 2 * size : NULL;
+    b->err = b->v ? b->v + 3 * size : NULL;
+    b->slope = b->v ? b->v + 4 * size : NULL;
+    return b->v && b->codes;
+}
+
+/* Block number i of group g; false: out of memory. */
+static bool learn_block(nt_rounding *r, int64_t g, int64_t i)
+{
+    int64_t of_group = r->k / r->m->groups, first = i * ROWS, k = g * of_group + first;
+    int64_t n = of_group - first < ROWS ? of_group - first : ROWS;
+    block b = {.h = nt_rounding_h(r, k), .w = r->w + k * r->d, .n = n, .d = r->d,
+               .range = nt_qtarget_codes(&r->t)};
+    bool ok = block_room(&b, n, r->d);
+
+    if (ok) {
+        start(&b);
+        learn(&b);
+        for (int64_t j = 0; j < n; j++)
+            settle(r, k + j, &b, j);
+    }
+    nt_free(b.v);
+    nt_free(b.codes);
+    return ok;
 }
 
 nt_status nt_adaround(nt_rounding *r, nt_err *e)
 {
-    block b = {.n = r->k / r->m->groups, .d = r->d, .codes = nt_qtarget_codes(&r->t)};
-    size_t n = (size_t)(b.n * b.d);
-    float *room = nt_alloc(5 * n, sizeof *room);
-    int64_t *codes = nt_alloc((size_t)r->d, sizeof *codes);
-    nt_status s = NT_OK;
+    int64_t per_group = (r->k / r->m->groups + ROWS - 1) / ROWS, n = per_group * r->m->groups;
+    bool ok = true;
 
-    if (!room || !codes)
-        NT_TRY(nt_fail_nomem(e));
-    b.v = room;
-    b.m1 = room + n;
-    b.m2 = room + 2 * n;
-    b.err = room + 3 * n;
-    b.slope = room + 4 * n;
-    for (int64_t k = 0; k < r->k; k += b.n) {
-        b.h = nt_rounding_h(r, k);
-        b.w = r->w + k * r->d;
-        start(&b);
-        learn(&b);
-        for (int64_t i = 0; i < b.n; i++)
-            settle(r, k + i, &b, i, codes);
-    }
-done:
-    nt_free(room);
-    nt_free(codes);
-    return s;
+#pragma omp parallel for schedule(dynamic) reduction(&& : ok)
+    for (int64_t i = 0; i < n; i++)
+        ok = learn_block(r, i / per_group, i % per_group) && ok;
+    return ok ? NT_OK : nt_fail_nomem(e);
 }

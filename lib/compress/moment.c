@@ -12,7 +12,8 @@
 enum {
     WINDOWS = 256,  /* of an image */
     COLUMNS = 1024, /* that are multiplied at once */
-    SHRINK = 10
+    SHRINK = 10,
+    PARALLEL = 32768 /* elements from which a second thread pays */
 };
 
 static bool is_kind(const nt_node *n, const char *kind)
@@ -149,7 +150,7 @@ static void add_batch(nt_moment *m, const batch *b)
 
 static void round_all(float *y, const float *x, int64_t n, nt_qpair p, nt_codes c)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > PARALLEL)
     for (int64_t i = 0; i < n; i++)
         y[i] = (float)(nt_quantize_one(x[i] / p.scale, p.zero, c.lo, c.hi) - p.zero) * p.scale;
 }
