@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MaxPool commutes with dequantizing because that grows with the code (scales are positive), the
- * others because they look at no element.
+ * MaxPool commutes with quantizing and dequantizing because both grow with what they are given
+ * (scales are positive), the others because they look at no element.
  */
 #include "exec/int8_move.h"
 
@@ -90,6 +90,54 @@ static bool undoes(nt_coded *x, const nt_node *n)
            nt_coding_same(&x->c, &to) && !n->out[0]->is_output && !n->out[0]->pinned;
 }
 
+/* Is what a mover made of numbers that nobody else uses quantized by n, and nothing else done with
+ * it? */
+static bool quantizes_moved(const nt_node *n, const char *const *keep)
+{
+    const nt_node *m = n->in[0]->producer;
+    nt_coding to;
+
+    if (!nt_coding_of_quantize(&to, n) || !nt_fuse_may_vanish(n->in[0], keep) || !m ||
+        !is_mover(m) || m->n_in > MAX_MOVED)
+        return false;
+    for (int i = 0; i < n_moved(m); i++)
+        if (!m->in[i]->producer || !nt_fuse_may_vanish(m->in[i], keep))
+            return false;
+    return true;
+}
+
+/* The numbers are quantized, in front of the mover, and then moved. *at: the first node that is
+ * new. */
+static nt_status quantize_first(nt_graph *g, nt_node *n, int *at, nt_err *e)
+{
+    nt_node *m = n->in[0]->producer, *moved = NULL;
+    nt_value *in[MAX_MOVED], *y = NULL;
+    nt_status s = NT_OK;
+
+    *at = m->id;
+    for (int i = 0; i < m->n_in; i++) {
+        nt_value *from[3] = {m->in[i], n->in[1], n->n_in > 2 ? n->in[2] : NULL};
+        nt_node *q = NULL;
+
+        in[i] = m->in[i];
+        if (i >= n_moved(m))
+            continue;
+        NT_TRY(add_like(&in[i], g, m->in[i], n->out[0]->dtype, e));
+        NT_TRY(nt_graph_insert_node(&q, g, m, n->op_type, n->name, from, n->n_in, &in[i], 1, e));
+        NT_TRY(nt_node_copy_attrs(g, q, n, e));
+        q->op = n->op;
+    }
+    NT_TRY(add_like(&y, g, n->out[0], n->out[0]->dtype, e));
+    NT_TRY(nt_graph_insert_node(&moved, g, m, m->op_type, m->name, in, m->n_in, &y, 1, e));
+    NT_TRY(nt_node_copy_attrs(g, moved, m, e));
+    moved->op = m->op;
+    NT_TRY(nt_graph_replace_value(g, n->out[0], y, e));
+    nt_graph_remove_node(g, n);
+    nt_graph_remove_node(g, m);
+done:
+    return s;
+}
+
 nt_status nt_int8_move(nt_graph *g, const char *const *keep, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -101,8 +149,13 @@ nt_status nt_int8_move(nt_graph *g, const char *const *keep, nt_err *e)
         if (moves_codes(&x, n, keep)) {
             NT_TRY(move(g, n, &x, e));
             i += 2; /* what was inserted before it */
-        } else if (undoes(&x, n) && !nt_fuse_is_kept(n->out[0], keep)) {
+        } else if (nt_fuse_is_kept(n->out[0], keep)) {
+            continue;
+        } else if (undoes(&x, n)) {
             NT_TRY(nt_graph_replace_value(g, n->out[0], x.codes, e));
+        } else if (quantizes_moved(n, keep)) {
+            NT_TRY(quantize_first(g, n, &i, e));
+            i--; /* again from there: it may meet another mover */
         }
     }
 done:

@@ -375,6 +375,28 @@ NT_TEST(pools_views_and_joins_of_one_scale_stay_in_codes)
     check_net(&t, both(&t, y, (nt_coding){NT_U8, 0.2f, 128}), 0.4, 3, 4);
 }
 
+/* As nt-quantize writes it: what a layer takes is quantized, and nothing else. */
+NT_TEST(what_is_pooled_joined_and_then_quantized_is_quantized_first)
+{
+    const int64_t two[] = {2, 2};
+    net t = start(13);
+    nt_rng rng;
+    nt_value *x = input(&t, "x", DIMS(1, 3, 16, 16)), *a, *b, *y;
+    nt_node *n;
+
+    nt_rng_init(&rng, 14);
+    x = both(&t, x, U8);
+    a = NODE(&t, "Relu", NULL, coded_conv(&t, x, (shape){3, 8, 1, 3, 1, 16}, &rng))->out[0];
+    b = coded_conv(&t, x, (shape){3, 4, 1, 1, 1, 16}, &rng);
+    n = NODE(&t, "Concat", NULL, a, b);
+    assert_ok(nt_node_set_int(t.g, n, "axis", 1, e));
+    n = NODE(&t, "MaxPool", NULL, n->out[0]);
+    assert_ok(nt_node_set_ints(t.g, n, "kernel_shape", two, 2, e));
+    y = both(&t, n->out[0], OUT_ZERO);
+    /* quantize; 2 convolutions, concat, pool; dequantize */
+    check_net(&t, y, (double)OUT_ZERO.scale, 2, 4);
+}
+
 NT_TEST(what_others_use_is_dequantized_once)
 {
     net t = start(13);
