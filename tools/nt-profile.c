@@ -68,6 +68,15 @@ done:
     return s;
 }
 
+/* Of a quantized model: how much of it is computed so. */
+static void note_int8(const nt_cli *c, const nt_profile *p, const nt_device *dev)
+{
+    if (!p || !p->quantized || nt_cli_compute(c) != NT_I8)
+        return;
+    nt_cli_note(c, "int8: %d of %d quantized layers%s", p->int8, p->quantized,
+                nt_device_has_int8(dev) ? "" : ", since there is no VNNI here: the others in fp32");
+}
+
 static nt_status run(nt_cli *c, options *o, nt_err *e)
 {
     char tuning[512];
@@ -99,6 +108,7 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
 done:
     nt_json_free(json);
     nt_str_release(&text);
+    note_int8(c, p, dev);
     nt_profile_free(p);
     nt_profile_free(q);
     nt_split_free(split);

@@ -188,6 +188,25 @@ done:
     return s;
 }
 
+/* What each layer's steps compute in. */
+static void find_precisions(nt_profile *p, const nt_graph *g, nt_staged *net, nt_dtype compute)
+{
+    for (int i = 0; i < nt_staged_n_steps(net); i++) {
+        const nt_node *n = nt_staged_step(net, i).node;
+        nt_layer_profile *l = n ? find_layer(p, g, n) : NULL;
+
+        if (l)
+            l->precision = n->op->flags & NT_OPF_INT8 ? "int8" : compute == NT_BF16 ? "bf16" : "fp32";
+    }
+    for (int i = 0; i < p->n_layers; i++) {
+        const nt_layer_profile *l = &p->layers[i];
+        bool quantized = l->macs && l->bits <= 8;
+
+        p->quantized += quantized;
+        p->int8 += quantized && l->precision && strcmp(l->precision, "int8") == 0;
+    }
+}
+
 static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
                          const nt_profile_opts *o, nt_err *e)
 {
@@ -204,6 +223,8 @@ static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
     NT_TRY(nt_staged_new(&net, g, dev, &po, e));
     nt_staged_fill_noise(net, 0);
     NT_TRY(time_runs(p, net, o, e));
+    if (!nt_dlrt_model_file(g))
+        find_precisions(p, g, net, o->compute);
     if (o->layers && !nt_dlrt_model_file(g))
         NT_TRY(time_layers(p, g, net, e));
     p->peak_memory_bytes = (int64_t)(nt_staged_arena_bytes(net) + nt_staged_const_bytes(net));

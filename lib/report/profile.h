@@ -10,7 +10,7 @@
 
 typedef struct nt_profile_opts {
     int64_t batch;    /* 0: 1 */
-    nt_dtype compute; /* 0: NT_F32 */
+    nt_dtype compute; /* as in plan.h; 0: NT_F32 */
     int warmup, runs; /* 0: 5 and enough runs for half a second, 11 to 101 */
     bool layers;      /* time each layer too */
 } nt_profile_opts;
@@ -20,7 +20,9 @@ typedef struct nt_layer_profile {
     const char *op;
     char weight[64], output[64]; /* shapes */
     int64_t params, macs, activation_bytes;
-    int bits;
+    int bits;               /* of the weight as it is stored */
+    const char *precision;  /* "int8", "fp32" or "bf16": what it is computed in; NULL where it has
+                               no step of its own */
     double sparsity; /* share of zeros in the weight; 0 without one */
     double time_ms;  /* NAN where the layer has no step of its own */
 } nt_layer_profile;
@@ -36,6 +38,7 @@ typedef struct nt_profile {
     char backend[128];
     nt_layer_profile *layers;
     int n_layers;
+    int quantized, int8; /* layers with weights of 8 bits or fewer; those computed in int8 */
 } nt_profile;
 
 /*

@@ -70,6 +70,12 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 /* ---- JSON */
 
+static bool add_precision(cJSON *o, const char *precision)
+{
+    return precision ? nt_json_add_str(o, "precision", precision)
+                     : cJSON_AddNullToObject(o, "precision") != NULL;
+}
+
 static bool add_layer(cJSON *a, const nt_layer_profile *l)
 {
     cJSON *o = cJSON_CreateObject();
@@ -81,7 +87,7 @@ static bool add_layer(cJSON *a, const nt_layer_profile *l)
            nt_json_add_str(o, "output_shape", l->output) &&
            nt_json_add_i64(o, "activation_bytes", l->activation_bytes) &&
            nt_json_add_i64(o, "params", l->params) && nt_json_add_i64(o, "macs", l->macs) &&
-           nt_json_add_i64(o, "bits", l->bits) &&
+           nt_json_add_i64(o, "bits", l->bits) && add_precision(o, l->precision) &&
            nt_json_add_double(o, "sparsity", l->sparsity) &&
            nt_json_add_double(o, "execution_time_ms", l->time_ms);
 }
@@ -174,7 +180,8 @@ static void summary(nt_table *t, const nt_profile *p, const nt_profile *other)
 static void layer_rows(nt_table *t, const nt_profile *p)
 {
     static const char *const head[] = {"Layer", "Op", "Weight", "Output", "Activation (B)",
-                                       "Params", "MACs", "Bits", "Zeros", "Time (ms)"};
+                                       "Params", "MACs", "Bits", "Precision", "Zeros",
+                                       "Time (ms)"};
 
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         nt_table_cell(t, "%s", head[i]);
@@ -190,6 +197,7 @@ static void layer_rows(nt_table *t, const nt_profile *p)
         nt_table_cell(t, "%lld", (long long)l->params);
         nt_table_cell(t, "%lld", (long long)l->macs);
         nt_table_cell(t, "%d", l->bits);
+        nt_table_cell(t, "%s", l->precision ? l->precision : "-");
         nt_table_cell(t, "%.1f%%", 100 * l->sparsity);
         if (isnan(l->time_ms))
             nt_table_cell(t, "-");
@@ -216,7 +224,7 @@ nt_status nt_profile_text(nt_str *out, const nt_profile *p, const char *name,
     for (int i = 0; i < p->n_layers; i++)
         timed = timed || !isnan(p->layers[i].time_ms);
     if (ok && timed) {
-        layers = nt_table_new("llllrrrrrr");
+        layers = nt_table_new("llllrrrrlrr");
         layer_rows(layers, p);
         nt_str_add(out, "\n");
         ok = nt_table_write(layers, out);

@@ -224,3 +224,17 @@ J
     refuses 2 "split 'nowhere'" nt-quantize --delta 1 --eval-split nowhere --data idx:data a.nt -o q.nt
     [ ! -e q.nt ]
 }
+
+@test "a quantized model is computed in int8 where that can be, and in floats on request" {
+    nt-quantize -q --data idx:data a.nt -o q.nt
+    nt-profile -v --layers --threads 1 --runs 1 q.nt >table 2>notes
+    if grep -q "no VNNI" notes; then
+        not grep -q int8 table
+    else
+        grep -q int8 table
+    fi
+    nt-profile -v --layers --precision fp32 --threads 1 --runs 1 q.nt >table 2>notes
+    not grep -q int8 table notes
+    nt-run -q --random --batch-size 3 --precision fp32 -o floats q.nt
+    nt-run -q --random --batch-size 3 --expect floats/*.npy --rtol 0.1 --atol 0.05 q.nt
+}
