@@ -184,7 +184,7 @@ CLONES static void pull_clip(float *restrict dx, const uint8_t *restrict q,
     for (int64_t i = 0; i < n; i++) {
         int v = code_at(q, i, flip);
 
-        dx[i] = (v >= lo) & (v <= hi) ? dy[i] : 0;
+        dx[i] = ((v >= lo) & (v <= hi)) ? dy[i] : 0;
     }
 }
 
