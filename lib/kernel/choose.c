@@ -127,6 +127,8 @@ static void make_key(nt_str *t, const nt_device *dev, const nt_conv_desc *d, nt_
     add_extents(t, "to", d->hi, d->sp);
     add_layout(t, d->src_fmt, d->src_like);
     add_layout(t, d->dst_fmt, d->dst_like);
+    if (d->prefer != NT_FMT_PLAIN)
+        nt_str_addf(t, " rather %s", nt_format_name(d->prefer));
     nt_str_add(t, d->bias ? " bias" : "");
     for (int i = 0; i < d->n_post; i++)
         nt_str_addf(t, " post%d", (int)d->post[i].kind);

@@ -28,6 +28,8 @@ typedef struct nt_conv_desc {
     nt_format src_fmt, dst_fmt;   /* NT_FMT_ANY: the kernel chooses */
     nt_format src_like, dst_like; /* how the neighbours lie, for kernels to which any layout is
                                      as good; NT_FMT_PLAIN: not known */
+    nt_format prefer; /* tried first where a format is left open and the kernel is generated for
+                         it; NT_FMT_PLAIN: none */
     nt_algo algo;
     const nt_codes *codes; /* NULL: floats. Else src, dst and the weights to pack are codes (dst
                               may be NT_F32), `bias` is not looked at, and run's bias is NULL */

@@ -16,6 +16,7 @@ typedef struct pass {
     dnn_op op;
     bool src_any, dst_any, depthwise;
     nt_format src_fmt, dst_fmt; /* chosen */
+    nt_format prefer;
     dnnl_primitive_desc_t pd;
 } pass;
 
@@ -80,6 +81,7 @@ static void init_pass(pass *p, nt_device *dev, const nt_conv_desc *d, dnnl_prop_
     p->dst_any = d->dst_fmt == NT_FMT_ANY;
     p->src_fmt = d->src_fmt;
     p->dst_fmt = d->dst_fmt;
+    p->prefer = d->prefer;
 }
 
 /* Generated for this kind of convolution: depthwise ones have kernels of their own, beside
@@ -118,14 +120,35 @@ static nt_status force(pass *p, nt_format f, nt_err *e)
     return dnn_pd_new(&p->pd, p->dev, &o, e);
 }
 
+/* Takes the caller's favourite. A picture of few channels is not blown up to a block. */
+static bool force_preferred(pass *p, nt_err *e)
+{
+    bool src_any = p->src_any, made;
+
+    if (p->prefer == NT_FMT_PLAIN || (!p->src_any && !p->dst_any))
+        return false;
+    p->src_any = src_any && p->op.src.dims[1] >= nt_format_block(p->prefer);
+    made = force(p, p->prefer, e) == NT_OK && read_formats(p) && is_fast(p);
+    p->src_any = src_any;
+    if (!made) {
+        dnn_pd_free(p->pd);
+        p->pd = NULL;
+    }
+    return made;
+}
+
 /* Makes p->pd and says which layouts it has. */
 static nt_status choose(pass *p, nt_err *e)
 {
     static const nt_format candidate[] = {NT_FMT_NHWC, NT_FMT_C16, NT_FMT_PLAIN};
     dnnl_primitive_desc_t slow = NULL;
-    nt_status s = dnn_pd_new(&p->pd, p->dev, &p->op, e);
-    bool ours = s == NT_OK && read_formats(p);
+    nt_status s;
+    bool ours;
 
+    if (force_preferred(p, e))
+        return NT_OK;
+    s = dnn_pd_new(&p->pd, p->dev, &p->op, e);
+    ours = s == NT_OK && read_formats(p);
     if ((ours && is_fast(p)) || (!p->src_any && !p->dst_any))
         return s;
     if (ours) {

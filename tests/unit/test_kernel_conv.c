@@ -350,6 +350,7 @@ NT_TEST(convolutions_agree_with_plain_loops_in_the_kernels_own_layout)
 
             check_all_passes(dev, shapes[i].name, &d, true);
             d.bias = false;
+            d.prefer = NT_FMT_C16;
             check_all_passes(dev, shapes[i].name, &d, true);
         }
         nt_device_free(dev);
