@@ -22,7 +22,7 @@
 typedef struct nt_sensitivity nt_sensitivity;
 
 /* Reads o->samples of the split (all where that is 0), and looks at activations once. g is borrowed
- * and stays as it is. */
+ * and stays as it is. Weights are rounded to nearest, whatever o says. */
 nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device *dev,
                              nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_sensitivity_free(nt_sensitivity *s);
