@@ -216,7 +216,7 @@ J
     refuses 2 "exclude each other" nt-quantize --mixed 8,4 --budget bits=4 --bits 4 a.nt -o q.nt
     refuses 2 "--mixed needs --data" nt-quantize --mixed 8,4 --budget bits=4 a.nt -o q.nt
     refuses 2 "--delta needs --data" nt-quantize --delta 1 a.nt -o q.nt
-    refuses 2 "--delta and --method qat: training comes first" nt-quantize --delta 1 --method qat --data idx:data a.nt -o q.nt
+    refuses 2 "training comes first" nt-quantize --delta 1 --method qat --data idx:data a.nt -o q.nt
     refuses 2 "widths '8;4'" nt-quantize --mixed '8;4' --budget bits=4 --data idx:data a.nt -o q.nt
     refuses 2 "budget 'size=4'" nt-quantize --mixed 8,4 --budget size=4 --data idx:data a.nt -o q.nt
     refuses 2 "take at least" nt-quantize --mixed 8,4 --budget bits=3 --data idx:data a.nt -o q.nt
