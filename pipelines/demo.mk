@@ -1,5 +1,6 @@
 # The main job on real data: a trained network goes in, a smaller one that keeps its promise comes
-# out.   make -f pipelines/demo.mk OUT=build/demo DELTA=1
+# out.   make -f pipelines/demo.mk OUT=build/demo DELTA=1 TIME=420
+# TIME: no step begins that would not end within so many seconds.
 SHELL := /bin/bash
 .SHELLFLAGS := -e -o pipefail -c
 
@@ -8,9 +9,10 @@ MODELS ?= $(dir $(lastword $(MAKEFILE_LIST)))../share/models
 MODEL ?= $(MODELS)/fashion-vgg.nt
 DATA ?= $(MODELS)/fashion-mnist.json
 DELTA ?= 1
+TIME ?= 420
 
 demo:
 	mkdir -p $(OUT)
-	nt-optimize --model $(MODEL) --data $(DATA) --delta $(DELTA) --job-dir $(OUT)
+	nt-optimize --model $(MODEL) --data $(DATA) --delta $(DELTA) --time $(TIME) --job-dir $(OUT)
 
 .PHONY: demo
