@@ -82,6 +82,17 @@ static void mark_live(nt_graph *g, const nt_params *params)
     }
 }
 
+/* What is to be looked at keeps its name where a node that changes nothing is taken out. */
+static void pin_kept(nt_graph *g, const char *const *keep)
+{
+    for (; keep && *keep; keep++) {
+        nt_value *v = nt_graph_find_value(g, *keep);
+
+        if (v && v->producer)
+            v->pinned = true;
+    }
+}
+
 static nt_status prepare_graph(body *b, const nt_plan *p, int64_t (*dims)[NT_MAX_RANK],
                                nt_err *e)
 {
@@ -90,6 +101,7 @@ static nt_status prepare_graph(body *b, const nt_plan *p, int64_t (*dims)[NT_MAX
 
     NT_TRY(nt_graph_dup(&b->g, p->src, !own_weights, e));
     NT_TRY(nt_graph_bind(b->g, p->src->ops, e));
+    pin_kept(b->g, p->o.keep);
     if (own_weights)
         NT_TRY(nt_params_store(p->o.params, b->g, e));
     if (p->o.training)
