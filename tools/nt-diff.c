@@ -13,7 +13,8 @@ typedef struct options {
     int64_t limit;
 } options;
 
-#define PART_DB 60 /* a thousandth of the signal: float rounding stays well above, 8 bits do not */
+#define PART_DB                                                                                \
+    60 /* a thousandth of the signal: float rounding stays well above, 8 bits do not */
 
 static nt_status load(nt_model **m, const char *path, nt_err *e)
 {
@@ -50,7 +51,8 @@ done:
 
 static nt_status run(const nt_cli *c, const options *o, nt_err *e)
 {
-    nt_diff_opts d_o = {.limit = (size_t)o->limit, .batch = c->batch_size,
+    nt_diff_opts d_o = {.limit = (size_t)o->limit,
+                        .batch = c->batch_size,
                         .seed = (uint64_t)c->seed,
                         .compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32,
                         .min_sqnr_db = isnan(o->min_sqnr) ? PART_DB : o->min_sqnr};
@@ -70,8 +72,8 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
     }
     NT_TRY(report(c, d, e));
     if (!isnan(o->min_sqnr) && d->n_missed)
-        NT_TRY(nt_fail(e, NT_EMISSED, "%d of %d outputs %s below %g dB", d->n_missed, d->n_outputs,
-                       d->n_missed == 1 ? "is" : "are", o->min_sqnr));
+        NT_TRY(nt_fail(e, NT_EMISSED, "%d of %d outputs %s below %g dB", d->n_missed,
+                       d->n_outputs, d->n_missed == 1 ? "is" : "are", o->min_sqnr));
 done:
     nt_diff_free(d);
     nt_device_free(dev);
@@ -84,12 +86,12 @@ done:
 
 int main(int argc, char **argv)
 {
-    nt_cli c = {.tool = "nt-diff",
-                .synopsis = "[--data SPEC] [--split NAME] [--min-sqnr DB] REFERENCE MODEL",
-                .about = "Runs two models on the same inputs, data or random numbers, and shows "
-                         "where they part.",
-                .takes = NT_CLI_INPUTS | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE |
-                         NT_CLI_REPORT};
+    nt_cli c = {
+        .tool = "nt-diff",
+        .synopsis = "[--data SPEC] [--split NAME] [--min-sqnr DB] REFERENCE MODEL",
+        .about = "Runs two models on the same inputs, data or random numbers, and shows "
+                 "where they part.",
+        .takes = NT_CLI_INPUTS | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
     options o = {.min_sqnr = NAN, .limit = 256};
     const nt_opt opts[] = {
         NT_OPT_DOUBLE(0, "min-sqnr", &o.min_sqnr, "DB", -1000, 1000,

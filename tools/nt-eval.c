@@ -250,12 +250,12 @@ static void check_usage(const nt_cli *c, const options *o)
 
 int main(int argc, char **argv)
 {
-    nt_cli c = {
-        .tool = "nt-eval",
-        .synopsis = "--data SPEC [--split NAME] [--metric NAME,...] [--compare REF] [MODEL]",
-        .about = "Measures a model on a split (default: test), in fp32 unless asked "
-                 "otherwise; intervals hold at 95 %.",
-        .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
+    nt_cli c = {.tool = "nt-eval",
+                .synopsis =
+                    "--data SPEC [--split NAME] [--metric NAME,...] [--compare REF] [MODEL]",
+                .about = "Measures a model on a split (default: test), in fp32 unless asked "
+                         "otherwise; intervals hold at 95 %.",
+                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
     options o = {.metrics = "accuracy"};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "metric", &o.metrics, "NAME,...",

@@ -33,8 +33,8 @@ static nt_status read_formats(options *o, nt_err *e)
         else if (n == 4 && strncmp(p, "dlrt", 4) == 0)
             o->dlrt = true;
         else
-            return nt_fail(e, NT_EINVAL, "-f: format '%.*s' is not supported (onnx, dlrt)", (int)n,
-                           p);
+            return nt_fail(e, NT_EINVAL, "-f: format '%.*s' is not supported (onnx, dlrt)",
+                           (int)n, p);
         p += n + (p[n] == ',');
     }
     return o->onnx || o->dlrt ? NT_OK
@@ -76,7 +76,8 @@ static nt_status save(const nt_cli *c, const options *o, nt_model *m, const char
     if (o->verify)
         NT_TRY(nt_verify_onnx(path, nt_model_graph(m), nt_ops_table(), x, e));
     nt_cli_note(c, "%s: %s", path,
-                x->dynamic ? "open batch" : "the batch is fixed at 1 (--dynamic leaves it open)");
+                x->dynamic ? "open batch"
+                           : "the batch is fixed at 1 (--dynamic leaves it open)");
 done:
     return s;
 }
@@ -171,7 +172,8 @@ static nt_status run(const nt_cli *c, options *o, nt_err *e)
 
     NT_TRY(read_formats(o, e));
     if (o->dlrt && (o->precision == 1 || o->dynamic))
-        NT_TRY(nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
+        NT_TRY(
+            nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
     if (o->dir && c->output_given)
         NT_TRY(nt_fail(e, NT_EINVAL, "-d and -o exclude each other"));
     if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
@@ -192,11 +194,15 @@ int main(int argc, char **argv)
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
-        NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas: onnx, dlrt"),
+        NT_OPT_STR('f', "format", &o.format, "LIST",
+                   "formats, separated by commas: onnx, dlrt"),
         NT_OPT_STR('d', "dir", &o.dir, "DIR", "write a set of files into this folder"),
-        NT_OPT_STR(0, "name", &o.name, "NAME", "first part of the files' names with -d (model)"),
-        NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16", "type of weights and computation"),
-        NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW", "fixed input size; with -d repeatable"),
+        NT_OPT_STR(0, "name", &o.name, "NAME",
+                   "first part of the files' names with -d (model)"),
+        NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16",
+                    "type of weights and computation"),
+        NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",
+                    "fixed input size; with -d repeatable"),
         NT_OPT_BOOL(0, "dynamic", &o.dynamic, "symbolic batch, and size where the net allows"),
         NT_OPT_BOOL(0, "verify", &o.verify, "run the written file and compare (exit 3)"),
         NT_OPT_END,

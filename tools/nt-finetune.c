@@ -358,8 +358,15 @@ int main(int argc, char **argv)
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
     job j = {.c = &c,
-             .o = {.lr = NAN, .momentum = NAN, .weight_decay = NAN, .warmup = NAN,
-                   .smoothing = NAN, .temperature = NAN, .distill = NAN, .ema = NAN, .clip = NAN}};
+             .o = {.lr = NAN,
+                   .momentum = NAN,
+                   .weight_decay = NAN,
+                   .warmup = NAN,
+                   .smoothing = NAN,
+                   .temperature = NAN,
+                   .distill = NAN,
+                   .ema = NAN,
+                   .clip = NAN}};
     options *o = &j.o;
     const nt_opt opts[] = {
         NT_OPT_I64(0, "epochs", &o->epochs, "N", 1, COUNT, "train for N epochs (default 1)"),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-profile - the metrics of one model, its layers, or two models side by side. */
 #include "cli/cli.h"
-#include "export/dlrt_read.h"
 #include "data/data.h"
+#include "export/dlrt_read.h"
 #include "op/op.h"
 #include "report/profile.h"
 #include "train/eval.h"
@@ -74,7 +74,8 @@ static void note_int8(const nt_cli *c, const nt_profile *p, const nt_device *dev
     if (!p || !p->quantized || nt_cli_compute(c) != NT_I8)
         return;
     nt_cli_note(c, "int8: %d of %d quantized layers%s", p->int8, p->quantized,
-                nt_device_has_int8(dev) ? "" : ", since there is no VNNI here: the others in fp32");
+                nt_device_has_int8(dev) ? ""
+                                        : ", since there is no VNNI here: the others in fp32");
 }
 
 static nt_status run(nt_cli *c, options *o, nt_err *e)
@@ -131,7 +132,8 @@ int main(int argc, char **argv)
         NT_OPT_BOOL(0, "layers", &o.o.layers, "add the table of layers with their times"),
         NT_OPT_STR(0, "compare", &o.compare, "MODEL", "a second model, and the ratios to it"),
         NT_OPT_STR(0, "metric", &o.metric, "NAME", "evaluation metric with --data (accuracy)"),
-        NT_OPT_I64(0, "runs", &runs, "N", 1, 1001, "timed runs (as many as half a second holds)"),
+        NT_OPT_I64(0, "runs", &runs, "N", 1, 1001,
+                   "timed runs (as many as half a second holds)"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

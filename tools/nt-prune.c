@@ -26,7 +26,8 @@ typedef struct options {
     int64_t batches;
 } options;
 
-/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}; --size alone allows everything. */
+/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}; --size alone allows
+ * everything. */
 static nt_status make_rules(cJSON **out, const nt_cli *c, const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -123,7 +124,8 @@ done:
     return s;
 }
 
-static nt_status save_plan(const char *path, const nt_channels *c, const bool *removed, nt_err *e)
+static nt_status save_plan(const char *path, const nt_channels *c, const bool *removed,
+                           nt_err *e)
 {
     nt_status s = NT_OK;
     cJSON *plan = nt_planfile_new(c, removed);
@@ -162,7 +164,9 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     cJSON *rules = NULL, *plan = NULL;
     float **taylor = NULL;
     bool *gone = NULL;
-    nt_prune_opts p = {.global = o->scope == 1, .size = o->size, .macs_weight = o->macs_weight,
+    nt_prune_opts p = {.global = o->scope == 1,
+                       .size = o->size,
+                       .macs_weight = o->macs_weight,
                        .round = 1 << o->round};
 
     gone = nt_calloc((size_t)ch->n_channels + 1, sizeof *gone);
@@ -182,8 +186,8 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     p.rules = rules;
     p.plan = plan;
     p.gone = gone;
-    p.importance = (nt_importance_opts){.criterion = (nt_criterion)o->criterion,
-                                        .seed = (uint64_t)c->seed, .taylor = taylor};
+    p.importance = (nt_importance_opts){
+        .criterion = (nt_criterion)o->criterion, .seed = (uint64_t)c->seed, .taylor = taylor};
     NT_TRY(nt_prune_select(removed, ch, &p, e));
 done:
     nt_taylor_free(taylor, ch);
@@ -236,7 +240,8 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-prune",
-                .synopsis = "[-s S | --size SHARE | --config FILE | --plan FILE] [-o FILE] [MODEL]",
+                .synopsis =
+                    "[-s S | --size SHARE | --config FILE | --plan FILE] [-o FILE] [MODEL]",
                 .about = "Chooses channels to prune and writes their masks.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
@@ -254,7 +259,8 @@ int main(int argc, char **argv)
         NT_OPT_ENUM(0, "scope", &o.scope, "local|global",
                     "the share holds in each layer, or over all"),
         NT_OPT_STR(0, "plan", &o.plan, "FILE", "what to keep of each layer, as JSON"),
-        NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE", "write what was chosen as such a plan"),
+        NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE",
+                   "write what was chosen as such a plan"),
         NT_OPT_BOOL(0, "shrink", &o.shrink, "remove the channels at once, as nt-shrink does"),
         NT_OPT_STR(0, "export-masks", &o.masks_dir, "DIR", "write the masks as .npy files too"),
         NT_OPT_I64(0, "batches", &o.batches, "N", 1, 1 << 20, "batches for 'taylor' (8)"),

@@ -41,7 +41,8 @@ typedef struct job {
     cJSON *mixed, *log; /* how bits were chosen, and given back; NULL: they were not */
 } job;
 
-/* A config is an array (NNI's config_list), or an object with config_list or custom_compression. */
+/* A config is an array (NNI's config_list), or an object with config_list or
+ * custom_compression. */
 static nt_status apply_config(nt_qspec *q, const cJSON *j, nt_err *e)
 {
     static const char *const keys[] = {"config_list", "custom_compression", NULL};
@@ -89,8 +90,9 @@ static nt_status save_plan(const char *path, const cJSON *plan, nt_err *e)
 static nt_status keep_record(nt_model *m, const cJSON *record, nt_err *e)
 {
     char *text = nt_json_text(record);
-    nt_status s = text ? nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e)
-                       : nt_fail_nomem(e);
+    nt_status s = text
+                      ? nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e)
+                      : nt_fail_nomem(e);
 
     nt_free(text);
     return s;
@@ -144,8 +146,12 @@ static void show_mixed(void *ctx, double fraction)
 static nt_status choose_mixed(nt_qspec *q, job *w, const nt_graph *g, nt_err *e)
 {
     const options *o = w->o;
-    nt_mixed_opts mo = {.widths = o->mixed, .budget = o->budget, .fisher = o->sensitivity == 1,
-                        .ends = o->ends, .progress = show_mixed, .ctx = w->c};
+    nt_mixed_opts mo = {.widths = o->mixed,
+                        .budget = o->budget,
+                        .fisher = o->sensitivity == 1,
+                        .ends = o->ends,
+                        .progress = show_mixed,
+                        .ctx = w->c};
     nt_ptq_opts nearest = w->p; /* so many times over, rounding is not learned */
     nt_mixed *m = NULL;
     cJSON *costs = NULL;
@@ -174,9 +180,12 @@ static void show_step(void *ctx, const char *layer, double drop)
 
 static nt_status quantize(job *w, nt_model *m, nt_qspec *q, nt_err *e)
 {
-    nt_revert_opts ro = {.delta = w->o->delta, .metric = NT_METRIC_ACCURACY, .eval = w->eval,
+    nt_revert_opts ro = {.delta = w->o->delta,
+                         .metric = NT_METRIC_ACCURACY,
+                         .eval = w->eval,
                          .how = {.batch_size = w->c->batch_size, .workers = 1},
-                         .progress = show_step, .ctx = w->c};
+                         .progress = show_step,
+                         .ctx = w->c};
     nt_graph *g = NULL;
     nt_status s = NT_OK;
 
@@ -278,7 +287,8 @@ static nt_status check_options(const nt_cli *c, const options *o, nt_err *e)
     if (!isnan(o->delta) && !c->data)
         return nt_fail(e, NT_EINVAL, "--delta needs --data");
     if (!isnan(o->delta) && (o->method == METHOD_QAT || o->method == METHOD_LSQ))
-        return nt_fail(e, NT_EINVAL, "--delta is not for --method qat and lsq: training comes first");
+        return nt_fail(e, NT_EINVAL,
+                       "--delta is not for --method qat and lsq: training comes first");
     return NT_OK;
 }
 
@@ -314,13 +324,18 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-quantize",
-                .synopsis = "[--bits W[/A] | --mixed W[/A],... --budget KIND=N | --config FILE | "
-                            "--plan FILE] [--delta D] [--data SPEC] [-o FILE] [MODEL]",
+                .synopsis =
+                    "[--bits W[/A] | --mixed W[/A],... --budget KIND=N | --config FILE | "
+                    "--plan FILE] [--delta D] [--data SPEC] [-o FILE] [MODEL]",
                 .about = "Makes weights and activations integers of few bits.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    options o = {.calibrate = 512, .percentile = 99.99, .range = NT_RANGE_MSE, .weights = 0,
-                 .delta = NAN, .eval_split = "test"};
+    options o = {.calibrate = 512,
+                 .percentile = 99.99,
+                 .range = NT_RANGE_MSE,
+                 .weights = 0,
+                 .delta = NAN,
+                 .eval_split = "test"};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "bits", &o.bits, "W[/A]",
                    "bits of weights and of activations, 1 to 16; 32: floating point (8)"),
@@ -328,29 +343,34 @@ int main(int argc, char **argv)
                    "bits to choose from layer by layer, to lose least within --budget"),
         NT_OPT_STR(0, "budget", &o.budget, "KIND=N",
                    "of --mixed: bits=N of a weight on average, bytes=N, bops=N or ms=N"),
-        NT_OPT_STR(0, "costs", &o.costs, "FILE", "of --budget ms=N: each layer's times, as JSON"),
+        NT_OPT_STR(0, "costs", &o.costs, "FILE",
+                   "of --budget ms=N: each layer's times, as JSON"),
         NT_OPT_ENUM(0, "sensitivity", &o.sensitivity, "kl|fisher",
                     "what --mixed goes by: divergence of the outputs, or squared gradients"),
         NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
                       "give bits back until accuracy drops by at most D per cent"),
         NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),
-        NT_OPT_ENUM(0, "method", &o.method, "ptq|adaround|gptq|qat|lsq",
-                    "quantize at once, adaround and gptq with rounding learned from the data; or "
-                    "prepare the model for nt-finetune, lsq: scales train, too"),
+        NT_OPT_ENUM(
+            0, "method", &o.method, "ptq|adaround|gptq|qat|lsq",
+            "quantize at once, adaround and gptq with rounding learned from the data; or "
+            "prepare the model for nt-finetune, lsq: scales train, too"),
         NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,
                    "samples to find activation ranges with (512)"),
         NT_OPT_ENUM(0, "range", &o.range, NT_RANGE_METHODS, "range of an activation (mse)"),
         NT_OPT_DOUBLE(0, "percentile", &o.percentile, "P", 50, 100,
                       "of --range percentile (99.99)"),
         NT_OPT_ENUM(0, "weight-range", &o.weights, "mse|minmax", "range of a weight"),
-        NT_OPT_BOOL(0, "keep-ends", &o.ends, "with --bits or --mixed: first and last layer at 8 bits"),
-        NT_OPT_BOOL(0, "no-bias-correction", &o.no_bias,
-                    "leave biases as they are; else they take up what rounding does to the mean"),
+        NT_OPT_BOOL(0, "keep-ends", &o.ends,
+                    "with --bits or --mixed: first and last layer at 8 bits"),
+        NT_OPT_BOOL(
+            0, "no-bias-correction", &o.no_bias,
+            "leave biases as they are; else they take up what rounding does to the mean"),
         NT_OPT_BOOL(0, "equalize", &o.equalize,
                     "first scale channels between convolutions to one size"),
         NT_OPT_BOOL(0, "keep-bn", &o.keep_bn, "do not fold batch normalisation first"),
         NT_OPT_STR(0, "plan", &o.plan, "FILE", "bits of each layer, as JSON"),
-        NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE", "write what was chosen as such a plan"),
+        NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE",
+                   "write what was chosen as such a plan"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

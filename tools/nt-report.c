@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-report",
                 .synopsis = "[-o FILE] JOBDIR",
-                .about = "Writes the folder of a finished job as one page of HTML with pictures.",
+                .about =
+                    "Writes the folder of a finished job as one page of HTML with pictures.",
                 .takes = NT_CLI_INPUTS | NT_CLI_OUTPUT};
     const nt_opt opts[] = {NT_OPT_END};
     nt_err e = {{0}};

@@ -110,8 +110,11 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_device *dev = NULL;
     nt_model *m = NULL;
     nt_session *r = NULL;
-    nt_session_opts so = {.inputs = o->in.v, .n_inputs = o->in.n, .random = o->random,
-                          .seed = (uint64_t)c->seed, .batch = c->batch_size};
+    nt_session_opts so = {.inputs = o->in.v,
+                          .n_inputs = o->in.n,
+                          .random = o->random,
+                          .seed = (uint64_t)c->seed,
+                          .batch = c->batch_size};
 
     so.compute = nt_cli_compute(c);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
@@ -132,9 +135,9 @@ int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-run",
                 .synopsis = "[-i [NAME=]FILE]... [--expect [NAME=]FILE]... [-o DIR] [MODEL]",
-                .about = "Runs a model on given tensors (.npy, .npz, .pb) and compares its outputs.",
-                .takes = NT_CLI_INPUT | NT_CLI_COMPUTE | NT_CLI_REPORT |
-                         NT_CLI_SEED};
+                .about =
+                    "Runs a model on given tensors (.npy, .npz, .pb) and compares its outputs.",
+                .takes = NT_CLI_INPUT | NT_CLI_COMPUTE | NT_CLI_REPORT | NT_CLI_SEED};
     options o = {.rtol = 1e-3, .atol = 1e-5};
     const nt_opt opts[] = {
         NT_OPT_LIST('i', "in", &o.in, "FILE", "[NAME=]FILE: tensor for an input, in order"),
@@ -144,7 +147,8 @@ int main(int argc, char **argv)
         NT_OPT_DOUBLE(0, "atol", &o.atol, "A", 0, 1e9, "absolute tolerance (1e-5)"),
         NT_OPT_I64(0, "time", &o.time, "N", 1, 100000, "time N runs after warm-up"),
         NT_OPT_BOOL(0, "random", &o.random, "seeded random numbers for inputs not given"),
-        NT_OPT_I64(0, "batch-size", &c.batch_size, "N", 1, 1 << 20, "batch of random inputs (1)"),
+        NT_OPT_I64(0, "batch-size", &c.batch_size, "N", 1, 1 << 20,
+                   "batch of random inputs (1)"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

@@ -63,7 +63,8 @@ static bool total(size_t *bytes, size_t count, size_t size)
 static void ask_for_huge_pages(void *p, size_t bytes)
 {
     if (bytes >= LARGE)
-        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* no more than a wish */
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE,
+                      MADV_HUGEPAGE); /* no more than a wish */
 }
 
 /* Whole pages are given back: they come anew, as zeros, when and if they are used. p is that of

@@ -29,7 +29,8 @@ bool nt_i64_add(int64_t *out, int64_t a, int64_t b);
 /* Tests make memory fail: with the environment variable NT_ALLOC_FAIL=n the n-th allocation
  * (from 1) of the process fails, once; read at the first allocation. */
 
-/* The same from inside a unit test: the n-th allocation from now fails, once; 0 takes it back. */
+/* The same from inside a unit test: the n-th allocation from now fails, once; 0 takes it back.
+ */
 void nt_alloc_fail_at(long n);
 
 #endif

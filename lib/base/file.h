@@ -11,8 +11,8 @@
 /* All bytes of a file, or of standard input for "-"; one NUL follows that is not counted.
  * More than `max` bytes is NT_EFORMAT. nt_free(*out). The message holds no path: the caller
  * puts it in front. */
-nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max,
+                       nt_err *e) NT_MUST_CHECK;
 /* dir/name; nt_free. NULL when memory ran out. */
 char *nt_path_join(const char *dir, const char *name);
 /* Is `name` relative, without "..", so that it stays inside its folder? */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h - cJSON with our errors: bounded nesting, paths in messages, numbers that round-trip. */
+/* json.h - cJSON with our errors: bounded nesting, paths in messages, numbers that round-trip.
+ */
 #ifndef NT_BASE_JSON_H
 #define NT_BASE_JSON_H
 
@@ -21,18 +22,19 @@ char *nt_json_text(const cJSON *j);
 /* Readers of one key of an object. `where` is the path so far ("fine_tuner.loop_params").
  * A missing key leaves *out alone and is NT_OK; a wrong type or range is NT_EINVAL with the
  * key's path and the allowed values. */
-nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, double lo, double hi,
-                             const char *where, nt_err *e) NT_MUST_CHECK;
-nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64_t lo, int64_t hi,
-                          const char *where, nt_err *e) NT_MUST_CHECK;
+nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, double lo,
+                             double hi, const char *where, nt_err *e) NT_MUST_CHECK;
+nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64_t lo,
+                          int64_t hi, const char *where, nt_err *e) NT_MUST_CHECK;
 nt_status nt_json_get_bool(bool *out, const cJSON *obj, const char *key, const char *where,
                            nt_err *e) NT_MUST_CHECK;
 /* Borrowed from obj. */
-nt_status nt_json_get_str(const char **out, const cJSON *obj, const char *key, const char *where,
-                          nt_err *e) NT_MUST_CHECK;
+nt_status nt_json_get_str(const char **out, const cJSON *obj, const char *key,
+                          const char *where, nt_err *e) NT_MUST_CHECK;
 /* One of a NULL-terminated list; *out is its index. */
-nt_status nt_json_get_enum(int *out, const cJSON *obj, const char *key, const char *const *names,
-                           const char *where, nt_err *e) NT_MUST_CHECK;
+nt_status nt_json_get_enum(int *out, const cJSON *obj, const char *key,
+                           const char *const *names, const char *where,
+                           nt_err *e) NT_MUST_CHECK;
 /* Every key of obj must be in the NULL-terminated list: else NT_EINVAL "where.key: unknown key
  * (did you mean 'x'?)". */
 nt_status nt_json_check_keys(const cJSON *obj, const char *const *known, const char *where,

@@ -20,7 +20,8 @@ nt_status nt_outfile_commit(nt_outfile *f, nt_err *e) NT_MUST_CHECK;
 /* Throws the temporary away and frees f; accepts NULL. */
 void nt_outfile_abandon(nt_outfile *f);
 /* All of the above in one. */
-nt_status nt_outfile_save(const char *path, const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
+nt_status nt_outfile_save(const char *path, const void *bytes, size_t n,
+                          nt_err *e) NT_MUST_CHECK;
 /* Removes every live temporary; async-signal-safe, for the handler in cli/. */
 void nt_outfile_unlink_all(void);
 

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 /* Start from {0}. Always NUL terminated once something was added. After a lack of memory
- * `failed` stays set and further additions do nothing, so that it is checked once, at the end. */
+ * `failed` stays set and further additions do nothing, so that it is checked once, at the end.
+ */
 typedef struct nt_str {
     char *p;
     size_t n, cap;
@@ -39,7 +40,8 @@ void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi);
  * "block[0]" finds the layer of that name. */
 bool nt_glob_match(const char *pattern, const char *text);
 
-/* The candidate closest to `want` by edit distance if it is close enough to be meant, else NULL. */
+/* The candidate closest to `want` by edit distance if it is close enough to be meant, else
+ * NULL. */
 const char *nt_nearest(const char *want, const char *const *candidates, size_t n);
 
 #endif

@@ -79,8 +79,8 @@ double nt_tensor_get(const nt_tensor *t, int64_t i);
 int64_t nt_tensor_get_i64(const nt_tensor *t, int64_t i);
 void nt_tensor_set(nt_tensor *t, int64_t i, double v);
 void nt_tensor_set_i64(nt_tensor *t, int64_t i, int64_t v);
-/* Of integer types (and bool), in two's complement: sign- or zero-extended on the way out, and on
- * the way in the bits that have no place are dropped; a bool is v != 0. */
+/* Of integer types (and bool), in two's complement: sign- or zero-extended on the way out, and
+ * on the way in the bits that have no place are dropped; a bool is v != 0. */
 uint64_t nt_tensor_get_bits(const nt_tensor *t, int64_t i);
 void nt_tensor_set_bits(nt_tensor *t, int64_t i, uint64_t v);
 

@@ -68,7 +68,7 @@ typedef struct nt_cli {
     const char *about;    /* one sentence for --help */
     unsigned takes;       /* NT_CLI_* */
     /* filled in by nt_cli_parse */
-    const char *input;   /* "-" by default */
+    const char *input; /* "-" by default */
     bool input_given;
     nt_strlist operands; /* NT_CLI_INPUTS */
     const char *output;  /* "-" by default; NULL where -o was not given and not taken */

@@ -12,7 +12,8 @@ enum { STEPS = 1000, WARM = 200, ROWS = 32 /* learned together */ };
 static const float rate = 0.01F, push = 0.5F; /* push: lambda, of H with a mean diagonal of 1 */
 static const float stretch = 1.2F, below = 0.1F;
 
-/* Some rows of one group, [n][d]: they know nothing of others, so that threads take whole blocks. */
+/* Some rows of one group, [n][d]: they know nothing of others, so that threads take whole
+ * blocks. */
 typedef struct block {
     const float *h, *w;
     int64_t n, d;
@@ -132,7 +133,10 @@ static bool learn_block(nt_rounding *r, int64_t g, int64_t i)
 {
     int64_t of_group = r->k / r->m->groups, first = i * ROWS, k = g * of_group + first;
     int64_t n = of_group - first < ROWS ? of_group - first : ROWS;
-    block b = {.h = nt_rounding_h(r, k), .w = r->w + k * r->d, .n = n, .d = r->d,
+    block b = {.h = nt_rounding_h(r, k),
+               .w = r->w + k * r->d,
+               .n = n,
+               .d = r->d,
                .range = nt_qtarget_codes(&r->t)};
     bool ok = block_room(&b, n, r->d);
 

@@ -89,9 +89,9 @@ done:
 
 static bool names(const cJSON *layer, const layer_size *l, int index)
 {
-    return cJSON_IsNumber(layer) ? layer->valuedouble == index
-                                 : cJSON_IsString(layer) &&
-                                       nt_layer_matches(layer->valuestring, l->name, index);
+    return cJSON_IsNumber(layer)
+               ? layer->valuedouble == index
+               : cJSON_IsString(layer) && nt_layer_matches(layer->valuestring, l->name, index);
 }
 
 static nt_status check_row(const nt_bitcost *b, const cJSON *row, const char *where, nt_err *e)
@@ -161,8 +161,8 @@ static double time_of(const nt_bitcost *b, int index, nt_qwidth w)
         const cJSON *bits = cJSON_GetObjectItemCaseSensitive(row, "bits");
         const cJSON *layer = cJSON_GetObjectItemCaseSensitive(row, "layer");
 
-        if (names(layer, &b->layers[index], index) &&
-            fits(bits, "weight", w.weight) && fits(bits, "input", w.input))
+        if (names(layer, &b->layers[index], index) && fits(bits, "weight", w.weight) &&
+            fits(bits, "input", w.input))
             ms = cJSON_GetObjectItemCaseSensitive(row, "time_ms")->valuedouble;
     }
     return ms;

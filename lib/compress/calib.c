@@ -5,7 +5,8 @@
 
 typedef nt_status (*visit_fn)(void *ctx, const nt_plan *plan, nt_err *e);
 
-static nt_status run_batches(nt_batch_plan *bp, nt_loader *l, visit_fn visit, void *ctx, nt_err *e)
+static nt_status run_batches(nt_batch_plan *bp, nt_loader *l, visit_fn visit, void *ctx,
+                             nt_err *e)
 {
     nt_status s = NT_OK;
     const nt_batch *b = NULL;
@@ -18,8 +19,9 @@ static nt_status run_batches(nt_batch_plan *bp, nt_loader *l, visit_fn visit, vo
             break;
         NT_TRY(nt_batch_plan_forward(bp, b->x, NULL, b->n, run, &plan, e));
         if (!plan)
-            return nt_fail(e, NT_EUNSUPPORTED,
-                           "calibration needs a network whose shapes do not depend on the data");
+            return nt_fail(
+                e, NT_EUNSUPPORTED,
+                "calibration needs a network whose shapes do not depend on the data");
         NT_TRY(visit(ctx, plan, e));
     }
 done:
@@ -29,8 +31,11 @@ done:
 nt_status nt_calib_run(const nt_calib *c, const nt_graph *g, const char *const *names,
                        visit_fn visit, void *ctx, nt_err *e)
 {
-    nt_loader_opts lo = {.batch_size = c->batch_size ? c->batch_size : 32, .shuffle = 1,
-                         .workers = 1, .seed = c->seed, .limit = c->samples};
+    nt_loader_opts lo = {.batch_size = c->batch_size ? c->batch_size : 32,
+                         .shuffle = 1,
+                         .workers = 1,
+                         .seed = c->seed,
+                         .limit = c->samples};
     nt_plan_opts po = {.keep = names};
     nt_batch_plan *bp = NULL;
     nt_loader *l = NULL;
@@ -47,9 +52,9 @@ done:
     return s;
 }
 
-nt_status nt_calib_value(const nt_tensor **out, const nt_plan *plan, const char *name, nt_err *e)
+nt_status nt_calib_value(const nt_tensor **out, const nt_plan *plan, const char *name,
+                         nt_err *e)
 {
     *out = nt_plan_kept(plan, name);
-    return *out ? NT_OK
-                : nt_fail(e, NT_EUNSUPPORTED, "value '%s' cannot be looked at", name);
+    return *out ? NT_OK : nt_fail(e, NT_EUNSUPPORTED, "value '%s' cannot be looked at", name);
 }

@@ -15,8 +15,8 @@ typedef struct nt_calib {
 } nt_calib;
 
 /*
- * Runs g on the samples, the same ones each time; after each batch visit() finds the values called
- * `names` (NULL terminated) in the plan, by nt_plan_kept.
+ * Runs g on the samples, the same ones each time; after each batch visit() finds the values
+ * called `names` (NULL terminated) in the plan, by nt_plan_kept.
  */
 nt_status nt_calib_run(const nt_calib *c, const nt_graph *g, const char *const *names,
                        nt_status (*visit)(void *ctx, const nt_plan *plan, nt_err *e), void *ctx,

@@ -16,12 +16,12 @@ typedef struct nt_channel_layer {
     const nt_node *node;
     nt_value *weight;
     char name[128];
-    int axis;     /* of the weight, along its outputs */
-    int64_t n;    /* outputs */
-    int *channel; /* [n], index into channels; -1: not removable (see why) */
+    int axis;        /* of the weight, along its outputs */
+    int64_t n;       /* outputs */
+    int *channel;    /* [n], index into channels; -1: not removable (see why) */
     const char *why; /* reason of the first output that must stay, or NULL; begins with
                         "layer 'x': " where another layer is the reason */
-    int set;      /* index into sets; -1 when nothing can go */
+    int set;         /* index into sets; -1 when nothing can go */
 } nt_channel_layer;
 
 typedef struct nt_channel {
@@ -30,7 +30,7 @@ typedef struct nt_channel {
 } nt_channel;
 
 typedef struct nt_channel_set {
-    int *layer;  /* indices of its layers */
+    int *layer; /* indices of its layers */
     int n_layers;
     int *channel; /* indices of its channels, in order */
     int n_channels;

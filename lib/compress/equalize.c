@@ -35,7 +35,8 @@ static nt_node *reader(const nt_node *n)
 
     if (v->n_uses == 1 && !v->is_output && is_kind(v->uses[0].node, "Relu"))
         v = v->uses[0].node->out[0];
-    if (v->n_uses != 1 || v->is_output || v->uses[0].index != 0 || !is_own_conv(v->uses[0].node))
+    if (v->n_uses != 1 || v->is_output || v->uses[0].index != 0 ||
+        !is_own_conv(v->uses[0].node))
         return NULL;
     return v->uses[0].node;
 }
@@ -54,7 +55,8 @@ static void note(float *largest, float x)
     *largest = fmaxf(*largest, fabsf(x));
 }
 
-/* s [channels]; 1 where a side is all zeros. Says whether a channel moves by more than 1 in 1000. */
+/* s [channels]; 1 where a side is all zeros. Says whether a channel moves by more than 1 in
+ * 1000. */
 static bool find_factors(float *s, float *reads, const pair *p)
 {
     const nt_tensor *a = p->first->in[1]->data, *b = p->second->in[1]->data;

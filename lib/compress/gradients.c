@@ -31,8 +31,12 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                             nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_loader_opts lo = {.batch_size = o->batch_size, .shuffle = 1, .augment = o->augment,
-                         .drop_last = true, .workers = 1, .seed = o->seed};
+    nt_loader_opts lo = {.batch_size = o->batch_size,
+                         .shuffle = 1,
+                         .augment = o->augment,
+                         .drop_last = true,
+                         .workers = 1,
+                         .seed = o->seed};
     nt_plan_opts po = {.training = true, .compute = o->compute, .seed = o->seed};
     nt_loader *l = NULL;
     nt_params *p = NULL;

@@ -15,8 +15,8 @@ typedef struct nt_gradients_opts {
     const char *who; /* asks, for messages */
 } nt_gradients_opts;
 
-/* Calls see after each batch of n samples with the gradients (p->g) of its mean cross-entropy, with
- * batch statistics as in training. NT_EINVAL where the split has not even one batch. */
+/* Calls see after each batch of n samples with the gradients (p->g) of its mean cross-entropy,
+ * with batch statistics as in training. NT_EINVAL where the split has not even one batch. */
 nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                             const nt_gradients_opts *o,
                             void (*see)(void *ctx, const nt_params *p, int64_t n), void *ctx,

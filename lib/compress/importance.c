@@ -134,8 +134,9 @@ static nt_status layer_scores(double *out, const nt_channel_layer *l, int index,
     if (o->criterion == NT_CRIT_FPGM)
         fpgm(out, &s);
     for (int64_t k = 0; k < l->n && o->criterion != NT_CRIT_FPGM; k++)
-        out[k] = taylor ? sum_plain(&s, k) : o->criterion == NT_CRIT_L1 ? sum_abs(&s, k)
-                                                                        : norm2(&s, k);
+        out[k] = taylor                       ? sum_plain(&s, k)
+                 : o->criterion == NT_CRIT_L1 ? sum_abs(&s, k)
+                                              : norm2(&s, k);
     nt_free(w);
     return NT_OK;
 }

@@ -9,7 +9,8 @@
 
 enum { MAX_STATES = 1 << 24 };
 
-/* An efficient point of the first groups: which one of the groups before it extends, and how. */
+/* An efficient point of the first groups: which one of the groups before it extends, and how.
+ */
 typedef struct state {
     double cost, loss;
     uint32_t from;

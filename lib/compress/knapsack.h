@@ -6,8 +6,8 @@
  * when no other way costs no more and loses no more. The efficient points of g + 1 groups are
  * found among those of g, each extended by every choice (Nemhauser & Ullmann 1969, Management
  * Science 15(9), 494-505): nothing is rounded, no budget is needed beforehand, and the best for
- * any budget is one of them. There may be exponentially many; of networks with 50 layers and 5 bit
- * widths there are some ten thousand.
+ * any budget is one of them. There may be exponentially many; of networks with 50 layers and 5
+ * bit widths there are some ten thousand.
  */
 #ifndef NT_COMPRESS_KNAPSACK_H
 #define NT_COMPRESS_KNAPSACK_H

@@ -44,9 +44,11 @@ static nt_status read_widths(nt_mixed *m, const char *text, nt_err *e)
             break;
     }
     if (!ok || *at)
-        return nt_fail(e, NT_EINVAL,
-                       "widths '%s': want W or W/A, each 1 to 16, or 32 for floating point, up to "
-                       "%d of them between commas", text, MAX_WIDTHS);
+        return nt_fail(
+            e, NT_EINVAL,
+            "widths '%s': want W or W/A, each 1 to 16, or 32 for floating point, up to "
+            "%d of them between commas",
+            text, MAX_WIDTHS);
     return NT_OK;
 }
 
@@ -56,8 +58,10 @@ static nt_status read_budget(nt_mixed *m, double *bits, const char *text, nt_err
     static const struct {
         const char *word, *unit;
         nt_bitcost_kind kind;
-    } kinds[] = {{"bits=", "bytes", NT_BITCOST_BYTES}, {"bytes=", "bytes", NT_BITCOST_BYTES},
-                 {"bops=", "bops", NT_BITCOST_BOPS}, {"ms=", "ms", NT_BITCOST_MS}};
+    } kinds[] = {{"bits=", "bytes", NT_BITCOST_BYTES},
+                 {"bytes=", "bytes", NT_BITCOST_BYTES},
+                 {"bops=", "bops", NT_BITCOST_BOPS},
+                 {"ms=", "ms", NT_BITCOST_MS}};
 
     *bits = NAN;
     for (int i = 0; i < 4; i++) {
@@ -117,7 +121,8 @@ static double known_loss(const nt_mixed *m, int index, int k)
     return NAN;
 }
 
-static nt_status find_losses(nt_mixed *m, nt_sensitivity *sens, const nt_mixed_opts *o, nt_err *e)
+static nt_status find_losses(nt_mixed *m, nt_sensitivity *sens, const nt_mixed_opts *o,
+                             nt_err *e)
 {
     nt_status s = NT_OK;
 
@@ -169,7 +174,8 @@ static nt_status choose(nt_mixed *m, nt_err *e)
     NT_TRY(nt_kfront_new(&m->front, m->c, m->q->n_weighted, m->n_widths, e));
     m->chosen = nt_kfront_best(m->front, m->budget - m->rest);
     if (m->chosen < 0)
-        NT_TRY(nt_fail(e, NT_EINVAL, "the budget is %.10g %s, but these widths take at least %.10g",
+        NT_TRY(nt_fail(e, NT_EINVAL,
+                       "the budget is %.10g %s, but these widths take at least %.10g",
                        m->budget, m->unit, m->rest + nt_kfront_at(m->front, 0).cost));
     nt_kfront_choices(m->take, m->front, m->chosen);
 done:
@@ -331,9 +337,10 @@ cJSON *nt_mixed_json(const nt_mixed *m)
 {
     cJSON *j = cJSON_CreateObject();
     bool ok = j && nt_json_add_str(j, "measure", m->fisher ? "fisher" : "kl") &&
-              nt_json_add_str(j, "unit", m->unit) && nt_json_add_double(j, "budget", m->budget) &&
-              add_widths(j, m) && add_layers(j, m) && nt_json_add_double(j, "rest", m->rest) &&
-              add_front(j, m) && nt_json_add_i64(j, "chosen", m->chosen);
+              nt_json_add_str(j, "unit", m->unit) &&
+              nt_json_add_double(j, "budget", m->budget) && add_widths(j, m) &&
+              add_layers(j, m) && nt_json_add_double(j, "rest", m->rest) && add_front(j, m) &&
+              nt_json_add_i64(j, "chosen", m->chosen);
 
     if (ok)
         return j;

@@ -24,19 +24,19 @@ typedef struct nt_mixed_opts {
 
 typedef struct nt_mixed nt_mixed;
 
-/* NT_EINVAL where an option is wrong, or no widths are within the budget. p: how layers are quantized
- * while they are judged. */
+/* NT_EINVAL where an option is wrong, or no widths are within the budget. p: how layers are
+ * quantized while they are judged. */
 nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, nt_device *dev, nt_split *split,
                        const nt_mixed_opts *o, const nt_ptq_opts *p, nt_err *e) NT_MUST_CHECK;
 void nt_mixed_free(nt_mixed *m);
-/* What was chosen, to a spec of the same graph that says nothing yet. Additions and the like get
- * 8 bits where one of the widths has an input of at most 8. */
+/* What was chosen, to a spec of the same graph that says nothing yet. Additions and the like
+ * get 8 bits where one of the widths has an input of at most 8. */
 void nt_mixed_apply(nt_qspec *q, const nt_mixed *m);
 /*
  * {"measure": "kl", "unit": "bytes", "budget": B, "widths": ["8/8", ...], "layers": [{"layer",
  * "loss": [by width], "cost": [by width; null: cannot be had]}], "rest": R, "front": [{"cost",
- * "loss", "choice": "0210..."}], "chosen": I}: a choice is a digit for each layer, the index of its width
- * (0-9, a-f), and its cost is R and the layers'. NULL when memory ran out.
+ * "loss", "choice": "0210..."}], "chosen": I}: a choice is a digit for each layer, the index of
+ * its width (0-9, a-f), and its cost is R and the layers'. NULL when memory ran out.
  */
 cJSON *nt_mixed_json(const nt_mixed *m);
 

@@ -75,11 +75,17 @@ static nt_status batch_of(batch *b, const nt_moment *m, const nt_tensor *x, nt_e
     nt_status s = NT_OK;
     nt_window win;
 
-    *b = (batch){.x = x->data, .images = nt_tensor_count(x) / m->d, .channels = m->d, .windows = 1};
+    *b = (batch){
+        .x = x->data, .images = nt_tensor_count(x) / m->d, .channels = m->d, .windows = 1};
     if (!is_kind(m->layer, "Conv")) {
-        b->taps = (nt_taps){.in = {1, 1, 1}, .out = {1, 1, 1}, .ker = {1, 1, 1},
-                            .stride = {1, 1, 1}, .dil = {1, 1, 1},
-                            .n_in = 1, .n_out = 1, .n_ker = 1};
+        b->taps = (nt_taps){.in = {1, 1, 1},
+                            .out = {1, 1, 1},
+                            .ker = {1, 1, 1},
+                            .stride = {1, 1, 1},
+                            .dil = {1, 1, 1},
+                            .n_in = 1,
+                            .n_out = 1,
+                            .n_ker = 1};
         return NT_OK;
     }
     b->images = x->dims[0];
@@ -155,8 +161,8 @@ static void round_all(float *y, const float *x, int64_t n, nt_qpair p, nt_codes 
         y[i] = (float)(nt_quantize_one(x[i] / p.scale, p.zero, c.lo, c.hi) - p.zero) * p.scale;
 }
 
-nt_status nt_moment_see(nt_moment *m, const nt_tensor *x, const nt_qpair *rounded, nt_codes codes,
-                        nt_err *e)
+nt_status nt_moment_see(nt_moment *m, const nt_tensor *x, const nt_qpair *rounded,
+                        nt_codes codes, nt_err *e)
 {
     int64_t n = nt_tensor_count(x);
     nt_status s = NT_OK;

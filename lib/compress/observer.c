@@ -238,7 +238,8 @@ static nt_range cut(const nt_observer *o, nt_range all, double percentile)
     return r;
 }
 
-nt_range nt_observer_range(const nt_observer *o, nt_range_method m, nt_codes c, double percentile)
+nt_range nt_observer_range(const nt_observer *o, nt_range_method m, nt_codes c,
+                           double percentile)
 {
     nt_range all = {fminf(o->min, 0), fmaxf(o->max, 0)};
 

@@ -18,7 +18,7 @@
 #define NT_OBSERVER_BINS 4096
 
 typedef struct nt_observer {
-    int exponent;  /* bin i holds [i - BINS/2, i + 1 - BINS/2) 2^exponent */
+    int exponent; /* bin i holds [i - BINS/2, i + 1 - BINS/2) 2^exponent */
     uint64_t bin[NT_OBSERVER_BINS];
     uint64_t count; /* values, those that are not finite left out */
     float min, max;

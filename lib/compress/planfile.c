@@ -16,9 +16,9 @@ static bool is_whole(const cJSON *v, double lo)
 
 nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
 {
-    static const char *const keys[] = {"layer",       "keep",         "rank",
-                                       "bits",        "quant_dtype",  "quant_scheme",
-                                       "quant_start_step", "range",   "why", NULL};
+    static const char *const keys[] = {
+        "layer", "keep", "rank", "bits", "quant_dtype", "quant_scheme", "quant_start_step",
+        "range", "why",  NULL};
     nt_status s = NT_OK;
     const cJSON *o;
     char where[32];
@@ -84,9 +84,8 @@ nt_status nt_planfile_check_names(const cJSON *plan, const nt_channels *c, nt_er
         return nt_fail_nomem(e);
     for (int i = 0; i < c->n_layers; i++)
         all[i] = c->layers[i].name;
-    cJSON_ArrayForEach(o, plan)
-        if (!is_of_bits_alone(o))
-            NT_TRY(check_name(cJSON_GetObjectItemCaseSensitive(o, "layer"), all, c->n_layers, e));
+    cJSON_ArrayForEach(o, plan) if (!is_of_bits_alone(o))
+        NT_TRY(check_name(cJSON_GetObjectItemCaseSensitive(o, "layer"), all, c->n_layers, e));
 done:
     nt_free(all);
     return s;

@@ -16,7 +16,8 @@
 nt_status nt_planfile_check(const cJSON *plan, nt_err *e) NT_MUST_CHECK;
 /* Every layer of the plan must be one of c's, but where only bits are said: NT_EINVAL with the
  * nearest name. */
-nt_status nt_planfile_check_names(const cJSON *plan, const nt_channels *c, nt_err *e) NT_MUST_CHECK;
+nt_status nt_planfile_check_names(const cJSON *plan, const nt_channels *c,
+                                  nt_err *e) NT_MUST_CHECK;
 /* How many outputs of this layer are to stay; -1 when the plan says nothing. */
 int64_t nt_planfile_keep(const cJSON *plan, const char *layer_name, int index);
 /* All layers with what is kept of them; NULL when memory ran out. */

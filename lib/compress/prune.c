@@ -19,7 +19,8 @@ static const nt_channel_layer *layer_of(const nt_channels *c, const nt_value *w)
 }
 
 /* Is this member zero when its channel is pruned? Filters along their outputs, and the biases,
- * scales and shifts beside them (a number per channel: [C] or [1,C,1,1]); not the weights that read the channel. */
+ * scales and shifts beside them (a number per channel: [C] or [1,C,1,1]); not the weights that
+ * read the channel. */
 static bool is_masked(const nt_channels *c, const nt_member *m)
 {
     const nt_channel_layer *l = layer_of(c, m->span.v);
@@ -68,7 +69,8 @@ void nt_prune_zero_masked(nt_model *m)
     const nt_graph *g = nt_model_graph(m);
 
     for (int i = 0; i < g->n_values; i++) {
-        const nt_tensor *mask = g->values[i]->data ? nt_model_mask(m, g->values[i]->name) : NULL;
+        const nt_tensor *mask =
+            g->values[i]->data ? nt_model_mask(m, g->values[i]->name) : NULL;
 
         if (mask)
             zero_masked(g->values[i], mask);
@@ -76,8 +78,8 @@ void nt_prune_zero_masked(nt_model *m)
 }
 
 /* Masks as they are built, by value id. */
-static nt_status mark_channel(nt_tensor **mask, const nt_model *m, const nt_channels *c, int cls,
-                              nt_err *e)
+static nt_status mark_channel(nt_tensor **mask, const nt_model *m, const nt_channels *c,
+                              int cls, nt_err *e)
 {
     nt_status s = NT_OK;
     size_t n = nt_coupling_members(c->coupling, cls, NULL, 0);
@@ -220,7 +222,8 @@ cJSON *nt_prune_report(const nt_channels *c, const bool *removed)
         frozen += l->set < 0 ? n : 0;
     }
     ok = ok && nt_json_add_i64(o, "channels", all) && nt_json_add_i64(o, "kept", kept) &&
-         nt_json_add_double(o, "frozen_parameters", params ? (double)frozen / (double)params : 0);
+         nt_json_add_double(o, "frozen_parameters",
+                            params ? (double)frozen / (double)params : 0);
     if (ok)
         return o;
     nt_json_free(o);
@@ -235,7 +238,8 @@ nt_status nt_prune_text(nt_str *out, const nt_channels *c, const bool *removed, 
         all += c->layers[i].n;
         kept += nt_channels_kept(&c->layers[i], removed);
     }
-    nt_str_addf(out, "%lld of %lld channels removed\n", (long long)(all - kept), (long long)all);
+    nt_str_addf(out, "%lld of %lld channels removed\n", (long long)(all - kept),
+                (long long)all);
     for (int i = 0; i < c->n_layers; i++) {
         if (c->layers[i].set < 0)
             nt_str_addf(out, "frozen: %s (%s)\n", c->layers[i].name, c->layers[i].why);

@@ -6,13 +6,13 @@
  * keeps at least one output. Locally s holds for each set: the smallest sparsity that the rules
  * give its layers (a layer no rule names keeps its set whole). Globally s is the share of all
  * the channels that one rule names, ranked by score over the set's mean score, and no set loses
- * more than max_sparsity_per_layer (not said: NT_PRUNE_GLOBAL_MAX, or 1 where the share is above
- * that); the bounds of all the rules that meet in a set hold. An entry with total_sparsity is
- * always ranked globally. With a size (budget.h) the rules only say which sets may be cut, and
- * bound them by max_sparsity_per_layer.
+ * more than max_sparsity_per_layer (not said: NT_PRUNE_GLOBAL_MAX, or 1 where the share is
+ * above that); the bounds of all the rules that meet in a set hold. An entry with
+ * total_sparsity is always ranked globally. With a size (budget.h) the rules only say which
+ * sets may be cut, and bound them by max_sparsity_per_layer.
  *
- * Channels that earlier masks took count as removed, and go first: pruning to 0.5 twice is pruning
- * to 0.5, and no layer is ever emptied.
+ * Channels that earlier masks took count as removed, and go first: pruning to 0.5 twice is
+ * pruning to 0.5, and no layer is ever emptied.
  */
 #ifndef NT_COMPRESS_PRUNE_H
 #define NT_COMPRESS_PRUNE_H
@@ -36,10 +36,11 @@ typedef struct nt_prune_opts {
 } nt_prune_opts;
 
 /*
- * NT_EINVAL where op_names name what is no layer (the nearest name is given), or name, neither by
- * a glob nor to exclude it, a layer of which nothing can go, as that of a graph output.
+ * NT_EINVAL where op_names name what is no layer (the nearest name is given), or name, neither
+ * by a glob nor to exclude it, a layer of which nothing can go, as that of a graph output.
  */
-nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules, nt_err *e) NT_MUST_CHECK;
+nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules,
+                               nt_err *e) NT_MUST_CHECK;
 /*
  * What of checked rules matches no layer of this network, and so does nothing: appends
  * "config_list[0]: no layer is a 'Gemm'", or, where op_types and op_names only miss each other,
@@ -54,13 +55,13 @@ nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_op
  * Masks in the model: the filters, biases, and BN scales and shifts of the removed channels are
  * zeroed, masks/PARAMETER.npy and masks.json say so. Earlier masks stay in force.
  */
-nt_status nt_prune_apply(nt_model *m, const nt_channels *c, const bool *removed, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_prune_apply(nt_model *m, const nt_channels *c, const bool *removed,
+                         nt_err *e) NT_MUST_CHECK;
 /* Zeroes what the model's masks cover. */
 void nt_prune_zero_masked(nt_model *m);
 /* "2400 of 5800 channels removed", and a line per frozen layer with its reason. */
-nt_status nt_prune_text(nt_str *out, const nt_channels *c, const bool *removed, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_prune_text(nt_str *out, const nt_channels *c, const bool *removed,
+                        nt_err *e) NT_MUST_CHECK;
 /* {"layers": [{layer, op, channels, kept, sparsity, frozen}], "channels", "kept", ...}. NULL
  * when memory ran out. */
 cJSON *nt_prune_report(const nt_channels *c, const bool *removed);

@@ -259,7 +259,8 @@ static nt_status record_tensor(cJSON *tensors, const char *tensor, const char *k
          (q->n == 1 || nt_json_add_i64(entry, "axis", q->axis)) &&
          add_numbers(entry, "scale", q->pair, q->n, true) &&
          add_numbers(entry, "zero_point", q->pair, q->n, false) &&
-         (!r || (nt_json_add_double(entry, "min", r->lo) && nt_json_add_double(entry, "max", r->hi)));
+         (!r ||
+          (nt_json_add_double(entry, "min", r->lo) && nt_json_add_double(entry, "max", r->hi)));
     return ok ? NT_OK : nt_fail_nomem(e);
 }
 
@@ -414,8 +415,8 @@ done:
     return s;
 }
 
-nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec, nt_device *dev,
-                         nt_split *split, const nt_ptq_opts *o, nt_err *e)
+nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec,
+                         nt_device *dev, nt_split *split, const nt_ptq_opts *o, nt_err *e)
 {
     nt_calib c = {dev, split, o->batch_size, o->samples, o->seed};
     nt_qpoints *q = NULL;

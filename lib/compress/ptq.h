@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ptq.h - post-training quantization: ranges from calibration data, scales of least error, biases
- * corrected for what rounding does to the mean; and the same start for quantization-aware
- * training.
+ * ptq.h - post-training quantization: ranges from calibration data, scales of least error,
+ * biases corrected for what rounding does to the mean; and the same start for
+ * quantization-aware training.
  */
 #ifndef NT_COMPRESS_PTQ_H
 #define NT_COMPRESS_PTQ_H
@@ -24,27 +24,30 @@ typedef struct nt_ptq_opts {
     double percentile;      /* of NT_RANGE_PERCENTILE */
     bool weights_minmax;    /* scales of weights from the extremes, not of least error */
     bool correct_bias;      /* Nagel et al. 2019, arXiv:1906.04721, section 4.2, from data */
-    nt_ptq_rounding rounding; /* of weights of 2 bits and more that moment.h suits; without train */
-    bool train;             /* weights stay floats, behind QuantizeLinear and DequantizeLinear */
-    bool learn_scales;      /* with train: for train/lsq.h */
-    int64_t batch_size;     /* 0: 32 */
-    size_t samples;         /* 0: all of the split */
-    uint64_t seed;          /* which samples */
+    nt_ptq_rounding
+        rounding;       /* of weights of 2 bits and more that moment.h suits; without train */
+    bool train;         /* weights stay floats, behind QuantizeLinear and DequantizeLinear */
+    bool learn_scales;  /* with train: for train/lsq.h */
+    int64_t batch_size; /* 0: 32 */
+    size_t samples;     /* 0: all of the split */
+    uint64_t seed;      /* which samples */
     const nt_qpoints *seen; /* what nt_ptq_observe saw, instead of looking again; or NULL */
 } nt_ptq_opts;
 
 /*
- * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g) says.
- * split: may be NULL where only weights are quantized and biases are not corrected. *record
- * becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "qat" or "lsq", "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis",
- * "scale", "zero_point", "min", "max"}]}.
+ * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g)
+ * says. split: may be NULL where only weights are quantized and biases are not corrected.
+ * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "qat" or "lsq",
+ * "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale", "zero_point",
+ * "min", "max"}]}.
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
                  nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 
-/* What the activations that the spec (made of g) quantizes look like on the samples. The spec, and
- * g, must outlive it; the bits do not matter. */
-nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec, nt_device *dev,
-                         nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
+/* What the activations that the spec (made of g) quantizes look like on the samples. The spec,
+ * and g, must outlive it; the bits do not matter. */
+nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec,
+                         nt_device *dev, nt_split *split, const nt_ptq_opts *o,
+                         nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -205,7 +205,8 @@ static nt_status to_codes(nt_value **out, nt_graph *g, nt_node *layer, nt_value 
 
     if (t->bits == 1)
         return nt_fail(e, NT_EUNSUPPORTED, "weights of 1 bit cannot be trained");
-    NT_TRY(add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis, w->name, e));
+    NT_TRY(
+        add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis, w->name, e));
     *out = q;
     if (!fills_type(t))
         NT_TRY(add_clip(out, g, layer, q, w->name, (double)c.lo, (double)c.hi, e));
@@ -213,8 +214,8 @@ done:
     return s;
 }
 
-nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t, const nt_qpairs *pairs,
-                        const int64_t *codes, bool train, nt_err *e)
+nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t,
+                        const nt_qpairs *pairs, const int64_t *codes, bool train, nt_err *e)
 {
     nt_value *w = nt_layer_weight(layer), *two[2] = {NULL, NULL}, *q = NULL, *y = NULL;
     int index = w == layer->in[0] ? 0 : 1, axis = pairs->n > 1 ? pairs->axis : -1;
@@ -261,9 +262,9 @@ done:
     return s;
 }
 
-nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qtarget *t, nt_qpair pair,
-                            bool (*takes)(const nt_use *, const void *), const void *ctx,
-                            nt_err *e)
+nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qtarget *t,
+                            nt_qpair pair, bool (*takes)(const nt_use *, const void *),
+                            const void *ctx, nt_err *e)
 {
     const nt_node *before = first_use(v, takes, ctx), *first = NULL;
     nt_value *two[2] = {NULL, NULL}, *x = v, *q = NULL;
@@ -351,8 +352,8 @@ static nt_node *clipped_activation(const nt_node *clip)
     nt_node *q = is_kind(clip, "Clip") && clip->n_in == 3 ? clip->in[0]->producer : NULL;
 
     return is_kind(q, "QuantizeLinear") && q->n_in == 3 && !q->in[0]->data && q->in[1]->data &&
-                   q->in[2]->data && nt_tensor_count(q->in[1]->data) == 1 && clip->in[1]->data &&
-                   clip->in[2]->data
+                   q->in[2]->data && nt_tensor_count(q->in[1]->data) == 1 &&
+                   clip->in[1]->data && clip->in[2]->data
                ? q
                : NULL;
 }

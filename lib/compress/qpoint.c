@@ -9,8 +9,8 @@
 
 static bool same_target(const nt_qtarget *a, const nt_qtarget *b)
 {
-    return a->bits == b->bits && a->symmetric == b->symmetric && a->is_unsigned == b->is_unsigned &&
-           a->lo == b->lo && a->hi == b->hi;
+    return a->bits == b->bits && a->symmetric == b->symmetric &&
+           a->is_unsigned == b->is_unsigned && a->lo == b->lo && a->hi == b->hi;
 }
 
 /* ---- who asks */

@@ -32,8 +32,8 @@ nt_status nt_qpoints_new(nt_qpoints **out, const nt_qspec *spec, nt_err *e) NT_M
 void nt_qpoints_free(nt_qpoints *q);
 /* What the input of this layer of the spec looks like; NULL where nobody asked. */
 const nt_qpoint *nt_qpoints_input(const nt_qpoints *q, const nt_qlayer *l);
-/* Copies what `from` has seen of the values of the same names, before ranges are chosen: NT_EINVAL
- * names one that it has not. */
+/* Copies what `from` has seen of the values of the same names, before ranges are chosen:
+ * NT_EINVAL names one that it has not. */
 nt_status nt_qpoints_take_seen(nt_qpoints *q, const nt_qpoints *from, nt_err *e) NT_MUST_CHECK;
 /* QuantizeLinear and DequantizeLinear at all points, by their pairs. To be called
  * while the layers' weights are constants. */

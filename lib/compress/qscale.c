@@ -80,8 +80,7 @@ static row gather(float *x, const nt_tensor *w, nt_axis_view v, int64_t k)
     const float *from = w->data;
 
     for (int64_t o = 0; o < v.outer; o++)
-        memcpy(x + o * v.inner, from + (o * v.n + k) * v.inner,
-               (size_t)v.inner * sizeof *x);
+        memcpy(x + o * v.inner, from + (o * v.n + k) * v.inner, (size_t)v.inner * sizeof *x);
     return (row){x, v.outer * v.inner};
 }
 

@@ -67,7 +67,8 @@ nt_qtarget nt_qtarget_input(int bits)
 
 nt_qtarget nt_qspec_input(const nt_qspec *q, const nt_qlayer *l)
 {
-    if (l->index >= 0 || l->input.bits || !l->node->op || !(l->node->op->flags & NT_OPF_ON_CODES))
+    if (l->index >= 0 || l->input.bits || !l->node->op ||
+        !(l->node->op->flags & NT_OPF_ON_CODES))
         return l->input;
     return nt_qtarget_input(q->other_bits);
 }
@@ -104,7 +105,8 @@ nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e)
 
     if (!nt_qspec_read_width(&w, &a, &at) || *at)
         return nt_fail(e, NT_EINVAL,
-                       "bits '%s': want W or W/A, each 1 to 16, or 32 for floating point", text);
+                       "bits '%s': want W or W/A, each 1 to 16, or 32 for floating point",
+                       text);
     for (int i = 0; i < q->n; i++) {
         int k = q->layers[i].index;
         bool end = ends && (k == 0 || k == q->n_weighted - 1);
@@ -154,8 +156,8 @@ static nt_status check_types(const cJSON *types, const char *where, nt_err *e)
     const cJSON *v;
 
     if (!cJSON_IsArray(types) || cJSON_GetArraySize(types) == 0)
-        return nt_fail(e, NT_EINVAL, "%s.quant_types: an array of weight, input, output is wanted",
-                       where);
+        return nt_fail(e, NT_EINVAL,
+                       "%s.quant_types: an array of weight, input, output is wanted", where);
     cJSON_ArrayForEach(v, types)
     {
         bool known = false;
@@ -175,8 +177,9 @@ static nt_status check_bits(const cJSON *entry, const char *kind, const char *wh
 
     if (!cJSON_IsNumber(v) || v->valuedouble != floor(v->valuedouble) || v->valuedouble < 1 ||
         v->valuedouble > MAX_BITS)
-        return nt_fail(e, NT_EINVAL, "%s.quant_bits: a whole number from 1 to %d for '%s' is wanted",
-                       where, MAX_BITS, kind);
+        return nt_fail(e, NT_EINVAL,
+                       "%s.quant_bits: a whole number from 1 to %d for '%s' is wanted", where,
+                       MAX_BITS, kind);
     return NT_OK;
 }
 
@@ -192,7 +195,8 @@ static nt_status check_word(const cJSON *entry, const char *key, const char *kin
     for (int i = 0; words[i]; i++) {
         if (cJSON_IsString(v) && strcmp(v->valuestring, words[i]) == 0)
             return NT_OK;
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+                 words[i]);
     }
     return nt_fail(e, NT_EINVAL, "%s.%s: one of %s is wanted", where, key, list);
 }
@@ -201,7 +205,8 @@ static const char *const dtypes[] = {"int", "uint", NULL};
 static const char *const schemes[] = {"per_tensor_affine", "per_tensor_symmetric",
                                       "per_channel_affine", "per_channel_symmetric", NULL};
 
-nt_status nt_qspec_check_words(const cJSON *entry, const char *kind, const char *where, nt_err *e)
+nt_status nt_qspec_check_words(const cJSON *entry, const char *kind, const char *where,
+                               nt_err *e)
 {
     nt_status s = NT_OK;
 
@@ -348,13 +353,15 @@ static nt_status check_skip(const nt_qspec *q, const cJSON *skip, const char *wh
     if (!skip || cJSON_IsNull(skip))
         return NT_OK;
     if (!cJSON_IsArray(skip))
-        return nt_fail(e, NT_EINVAL, "%s.skip_layers: an array of layer numbers is wanted", where);
+        return nt_fail(e, NT_EINVAL, "%s.skip_layers: an array of layer numbers is wanted",
+                       where);
     cJSON_ArrayForEach(v, skip)
     {
         if (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble >= q->n_weighted ||
             v->valuedouble != floor(v->valuedouble))
-            return nt_fail(e, NT_EINVAL, "%s.skip_layers: layer numbers from 0 to %d are wanted",
-                           where, q->n_weighted - 1);
+            return nt_fail(e, NT_EINVAL,
+                           "%s.skip_layers: layer numbers from 0 to %d are wanted", where,
+                           q->n_weighted - 1);
     }
     return NT_OK;
 }
@@ -376,7 +383,8 @@ static nt_status by_rules(nt_qspec *q, const cJSON *args, const char *where, nt_
         nt_qlayer *l = &q->layers[i];
 
         if (l->index >= 0 && is_conv(l) && (conv11 || !is_pointwise(l)) &&
-            (group || nt_node_int(l->node, "group", 1) == 1) && l->index >= (int)(ratio * q->n_weighted) &&
+            (group || nt_node_int(l->node, "group", 1) == 1) &&
+            l->index >= (int)(ratio * q->n_weighted) &&
             !skips(item(args, "skip_layers"), l->index))
             set_custom(l, CUSTOM_BITS);
     }
@@ -402,7 +410,8 @@ static nt_status by_name(nt_qspec *q, const cJSON *layers, const char *where, nt
         NT_TRY(nt_json_check_keys(v, keys, path, e));
         NT_TRY(nt_json_get_i64(&bits, v, "precision", 1, 32, path, e));
         if (bits == 0 || (bits > MAX_BITS && bits != 32))
-            return nt_fail(e, NT_EINVAL, "%s.precision: 1 to %d or 32 is wanted", path, MAX_BITS);
+            return nt_fail(e, NT_EINVAL, "%s.precision: 1 to %d or 32 is wanted", path,
+                           MAX_BITS);
         for (int i = 0; i < q->n; i++)
             if (q->layers[i].index >= 0 &&
                 nt_layer_matches(v->string, q->layers[i].name, q->layers[i].index)) {
@@ -420,8 +429,8 @@ nt_status nt_qspec_custom(nt_qspec *q, const cJSON *custom, nt_err *e)
 {
     static const char *const keys[] = {"quantization_args", "quant_args", "layers", NULL};
     const cJSON *args = item(custom, "quantization_args"), *layers = item(custom, "layers");
-    const char *where = args ? "custom_compression.quantization_args"
-                             : "custom_compression.quant_args";
+    const char *where =
+        args ? "custom_compression.quantization_args" : "custom_compression.quant_args";
 
     args = args ? args : item(custom, "quant_args");
     if (nt_json_check_keys(custom, keys, "custom_compression", e) != NT_OK)
@@ -432,5 +441,6 @@ nt_status nt_qspec_custom(nt_qspec *q, const cJSON *custom, nt_err *e)
     if (!cJSON_IsObject(args ? args : layers))
         return nt_fail(e, NT_EINVAL, "%s: an object is wanted",
                        args ? where : "custom_compression.layers");
-    return args ? by_rules(q, args, where, e) : by_name(q, layers, "custom_compression.layers", e);
+    return args ? by_rules(q, args, where, e)
+                : by_name(q, layers, "custom_compression.layers", e);
 }

@@ -3,8 +3,9 @@
  * qspec.h - which layers are quantized, and how finely.
  *
  * A layer is one with a constant weight (Conv, ConvTranspose, Gemm, MatMul), numbered and named
- * as everywhere; a config_list may also name other nodes (ReLU6) for their outputs. What it gets comes from --bits W/A, from NNI's config_list (quant_types,
- * quant_bits, quant_dtype, quant_scheme), from Neutrino's custom_compression, or from a plan file
+ * as everywhere; a config_list may also name other nodes (ReLU6) for their outputs. What it
+ * gets comes from --bits W/A, from NNI's config_list (quant_types, quant_bits, quant_dtype,
+ * quant_scheme), from Neutrino's custom_compression, or from a plan file
  * ("bits": {"weight": 4, "input": 8, "output": 8}).
  */
 #ifndef NT_COMPRESS_QSPEC_H
@@ -42,8 +43,8 @@ typedef struct nt_qspec {
 nt_status nt_qspec_new(nt_qspec **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 void nt_qspec_free(nt_qspec *q);
 
-/* "8", "4/8": bits of weights and of inputs; "w/32" leaves inputs in floating point. Weights of 8
- * bits for the first and the last layer when the weights have less than 8 and `ends`. */
+/* "8", "4/8": bits of weights and of inputs; "w/32" leaves inputs in floating point. Weights of
+ * 8 bits for the first and the last layer when the weights have less than 8 and `ends`. */
 nt_status nt_qspec_bits(nt_qspec *q, const char *text, bool ends, nt_err *e) NT_MUST_CHECK;
 /* One of them, "8" or "4/8", at *at, which moves behind it; 32 gives 0. false: it is none. */
 bool nt_qspec_read_width(int *weight, int *input, const char **at);
@@ -60,7 +61,8 @@ cJSON *nt_qspec_to_plan(const nt_qspec *q);
 /* The usual target of a weight (symmetric, by channel), of an activation (affine, unsigned). */
 nt_qtarget nt_qtarget_weight(int bits);
 nt_qtarget nt_qtarget_input(int bits);
-/* What the inputs of a layer are quantized to: for one without a weight other_bits counts, too. */
+/* What the inputs of a layer are quantized to: for one without a weight other_bits counts, too.
+ */
 nt_qtarget nt_qspec_input(const nt_qspec *q, const nt_qlayer *l);
 
 #endif

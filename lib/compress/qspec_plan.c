@@ -15,8 +15,8 @@ static const cJSON *item(const cJSON *o, const char *key)
 /* ---- reading */
 
 /* "range": {"input": [lo, hi]} */
-static nt_status read_range(nt_qtarget *t, const cJSON *entry, const char *kind, const char *where,
-                            nt_err *e)
+static nt_status read_range(nt_qtarget *t, const cJSON *entry, const char *kind,
+                            const char *where, nt_err *e)
 {
     const cJSON *r = item(item(entry, "range"), kind), *lo = cJSON_GetArrayItem(r, 0),
                 *hi = cJSON_GetArrayItem(r, 1);
@@ -24,11 +24,13 @@ static nt_status read_range(nt_qtarget *t, const cJSON *entry, const char *kind,
     if (!r)
         return NT_OK;
     if (!t->bits || t->per_channel)
-        return nt_fail(e, NT_EINVAL, "%s.range.%s: only activations that are quantized have one",
-                       where, kind);
+        return nt_fail(e, NT_EINVAL,
+                       "%s.range.%s: only activations that are quantized have one", where,
+                       kind);
     if (cJSON_GetArraySize(r) != 2 || !cJSON_IsNumber(lo) || !cJSON_IsNumber(hi) ||
         !(lo->valuedouble <= 0 && hi->valuedouble >= 0 && lo->valuedouble < hi->valuedouble))
-        return nt_fail(e, NT_EINVAL, "%s.range.%s: [low, high] around 0 is wanted", where, kind);
+        return nt_fail(e, NT_EINVAL, "%s.range.%s: [low, high] around 0 is wanted", where,
+                       kind);
     t->lo = (float)lo->valuedouble;
     t->hi = (float)hi->valuedouble;
     return NT_OK;

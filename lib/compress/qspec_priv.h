@@ -12,8 +12,8 @@
 extern const char *const nt_qkinds[];
 nt_qtarget *nt_qlayer_target(nt_qlayer *l, int kind);
 
-/* quant_dtype and quant_scheme of an object, one word or one by kind: NT_EINVAL for another word
- * than those there are. */
+/* quant_dtype and quant_scheme of an object, one word or one by kind: NT_EINVAL for another
+ * word than those there are. */
 nt_status nt_qspec_check_words(const cJSON *entry, const char *kind, const char *where,
                                nt_err *e) NT_MUST_CHECK;
 /* What these make of `bits`. A word's default depends on the kind: weights are symmetric by

@@ -38,7 +38,8 @@ done:
 }
 
 /* The spec for a copy of its graph, whose nodes are in the same order. */
-static nt_status spec_of_copy(nt_qspec **out, const nt_qspec *q, const nt_graph *copy, nt_err *e)
+static nt_status spec_of_copy(nt_qspec **out, const nt_qspec *q, const nt_graph *copy,
+                              nt_err *e)
 {
     nt_status s = NT_OK;
 
@@ -112,8 +113,8 @@ static void width_text(char *buf, size_t n, const nt_qlayer *l)
              l->input.bits ? l->input.bits : 32);
 }
 
-static nt_status add_step(run *t, const char *layer, const char *from, const char *to, double drop,
-                          nt_err *e)
+static nt_status add_step(run *t, const char *layer, const char *from, const char *to,
+                          double drop, nt_err *e)
 {
     cJSON *o = cJSON_CreateObject();
 
@@ -181,7 +182,8 @@ static nt_status give_back(run *t, double drop, nt_err *e)
     NT_TRY(find_losses(t, e));
     l = worst(t);
     if (!l && t->cleared)
-        NT_TRY(nt_fail(e, NT_EMISSED, "nothing is quantized any more, and the drop is %.3g", drop));
+        NT_TRY(nt_fail(e, NT_EMISSED, "nothing is quantized any more, and the drop is %.3g",
+                       drop));
     if (!l) {
         clear_rest(t->spec);
         t->cleared = true;

@@ -11,12 +11,18 @@
 
 /* ONNX's operators by PyTorch's module names. */
 static const char *const aliases[][2] = {
-    {"Conv1d", "Conv"},          {"Conv2d", "Conv"},
-    {"Conv3d", "Conv"},          {"ConvTranspose1d", "ConvTranspose"},
-    {"ConvTranspose2d", "ConvTranspose"}, {"ConvTranspose3d", "ConvTranspose"},
-    {"Linear", "Gemm"},          {"Linear", "MatMul"},
-    {"ReLU", "Relu"},            {"ReLU6", "Clip"},
-    {"MaxPool2d", "MaxPool"},    {"AvgPool2d", "AveragePool"},
+    {"Conv1d", "Conv"},
+    {"Conv2d", "Conv"},
+    {"Conv3d", "Conv"},
+    {"ConvTranspose1d", "ConvTranspose"},
+    {"ConvTranspose2d", "ConvTranspose"},
+    {"ConvTranspose3d", "ConvTranspose"},
+    {"Linear", "Gemm"},
+    {"Linear", "MatMul"},
+    {"ReLU", "Relu"},
+    {"ReLU6", "Clip"},
+    {"MaxPool2d", "MaxPool"},
+    {"AvgPool2d", "AveragePool"},
     {"BatchNorm2d", "BatchNormalization"},
     {"DeformConv2d", "DeformConv"},
 };
@@ -37,7 +43,8 @@ static bool is_index(const cJSON *v)
     return cJSON_IsNumber(v) && i >= 0 && i <= INT32_MAX && i == floor(i);
 }
 
-static nt_status check_strings(const cJSON *entry, const char *key, const char *where, nt_err *e)
+static nt_status check_strings(const cJSON *entry, const char *key, const char *where,
+                               nt_err *e)
 {
     const cJSON *a = item(entry, key), *v;
 
@@ -118,8 +125,8 @@ done:
     return s;
 }
 
-static nt_status check_share(const cJSON *entry, const char *key, const char *where, bool one_too,
-                             nt_err *e)
+static nt_status check_share(const cJSON *entry, const char *key, const char *where,
+                             bool one_too, nt_err *e)
 {
     const cJSON *v = item(entry, key);
 
@@ -134,9 +141,14 @@ static nt_status check_share(const cJSON *entry, const char *key, const char *wh
 
 static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
 {
-    static const char *const keys[] = {"op_types", "op_names", "exclude", "sparsity",
-                                       "sparsity_per_layer", "total_sparsity",
-                                       "max_sparsity_per_layer", NULL};
+    static const char *const keys[] = {"op_types",
+                                       "op_names",
+                                       "exclude",
+                                       "sparsity",
+                                       "sparsity_per_layer",
+                                       "total_sparsity",
+                                       "max_sparsity_per_layer",
+                                       NULL};
     nt_status s = NT_OK;
     bool exclude = false;
     int n;
@@ -151,14 +163,17 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
     n = (item(entry, "sparsity") != NULL) + (item(entry, "sparsity_per_layer") != NULL) +
         (item(entry, "total_sparsity") != NULL);
     if (n != !exclude)
-        return nt_fail(e, NT_EINVAL, exclude ? "%s: 'exclude' and a sparsity exclude each other"
-                                             : "%s: one sparsity is wanted, or 'exclude'", where);
+        return nt_fail(e, NT_EINVAL,
+                       exclude ? "%s: 'exclude' and a sparsity exclude each other"
+                               : "%s: one sparsity is wanted, or 'exclude'",
+                       where);
 done:
     return s;
 }
 
 nt_status nt_rules_check_each(const cJSON *list,
-                              nt_status (*check)(const cJSON *entry, const char *where, nt_err *e),
+                              nt_status (*check)(const cJSON *entry, const char *where,
+                                                 nt_err *e),
                               nt_err *e)
 {
     nt_status s = NT_OK;
@@ -204,12 +219,14 @@ static bool name_matches(const cJSON *want, const char *layer, int index)
     return nt_layer_matches(want->valuestring, layer, index);
 }
 
-bool nt_rules_entry_matches(const cJSON *entry, const char *layer, const char *op_type, int index)
+bool nt_rules_entry_matches(const cJSON *entry, const char *layer, const char *op_type,
+                            int index)
 {
     const cJSON *types = item(entry, "op_types"), *names = item(entry, "op_names"), *v;
     bool type_ok = !types, name_ok = !names;
 
-    cJSON_ArrayForEach(v, types) type_ok = type_ok || nt_rules_type_matches(v->valuestring, op_type);
+    cJSON_ArrayForEach(v, types) type_ok =
+        type_ok || nt_rules_type_matches(v->valuestring, op_type);
     cJSON_ArrayForEach(v, names) name_ok = name_ok || name_matches(v, layer, index);
     return type_ok && name_ok;
 }
@@ -231,8 +248,9 @@ nt_rule nt_rules_find(const cJSON *list, const char *layer, const char *op_type,
     {
         if (nt_rules_entry_matches(entry, layer, op_type, index)) {
             r.total = item(entry, "total_sparsity") != NULL;
-            r.sparsity = number(entry, "sparsity", number(entry, "sparsity_per_layer",
-                                                          number(entry, "total_sparsity", NAN)));
+            r.sparsity = number(
+                entry, "sparsity",
+                number(entry, "sparsity_per_layer", number(entry, "total_sparsity", NAN)));
             r.max_per_layer = number(entry, "max_sparsity_per_layer", NAN);
             r.entry = cJSON_IsTrue(item(entry, "exclude")) ? -1 : i;
             if (r.entry < 0)
@@ -243,8 +261,8 @@ nt_rule nt_rules_find(const cJSON *list, const char *layer, const char *op_type,
     return r;
 }
 
-nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names, int n_numbered,
-                               int n, nt_err *e)
+nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names,
+                               int n_numbered, int n, nt_err *e)
 {
     const cJSON *entry, *v;
 

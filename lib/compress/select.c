@@ -18,10 +18,10 @@ typedef struct ranked {
 typedef struct selection {
     const nt_channels *c;
     bool *removed;
-    int64_t *left;   /* per layer: outputs that are still there */
-    int *taken;      /* per set */
-    int64_t *most;   /* per set: bound of a global ranking */
-    double *score;   /* per channel */
+    int64_t *left; /* per layer: outputs that are still there */
+    int *taken;    /* per set */
+    int64_t *most; /* per set: bound of a global ranking */
+    double *score; /* per channel */
     ranked *order;
 } selection;
 
@@ -172,8 +172,8 @@ static void select_entry(selection *s, const cJSON *rules, int entry)
 static void select_global(selection *s, const cJSON *rules, bool all)
 {
     for (int i = 0; i < cJSON_GetArraySize(rules); i++) {
-        if (all || cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(rules, i),
-                                                    "total_sparsity"))
+        if (all ||
+            cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(rules, i), "total_sparsity"))
             select_entry(s, rules, i);
     }
 }
@@ -182,8 +182,7 @@ static void select_global(selection *s, const cJSON *rules, bool all)
 
 static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
 {
-    nt_prune_budget b = {.size = o->size, .macs_weight = o->macs_weight,
-                         .round = o->round};
+    nt_prune_budget b = {.size = o->size, .macs_weight = o->macs_weight, .round = o->round};
     double *max = nt_calloc((size_t)s->c->n_sets + 1, sizeof *max);
     nt_status st;
 
@@ -210,8 +209,8 @@ static nt_status read_plan(int64_t *keep, const nt_channels *c, const cJSON *pla
 
         keep[i] = nt_planfile_keep(plan, l->name, i);
         if (keep[i] > l->n)
-            return nt_fail(e, NT_EINVAL, "plan: layer '%s' has only %lld outputs to keep", l->name,
-                           (long long)l->n);
+            return nt_fail(e, NT_EINVAL, "plan: layer '%s' has only %lld outputs to keep",
+                           l->name, (long long)l->n);
         if (keep[i] >= 0 && keep[i] < l->n && l->set < 0)
             return nt_fail(e, NT_EINVAL, "plan: layer '%s' cannot be pruned: %s", l->name,
                            l->why ? l->why : "it has no channels");
@@ -220,7 +219,8 @@ static nt_status read_plan(int64_t *keep, const nt_channels *c, const cJSON *pla
 }
 
 /* Does the plan want the channel gone: has a layer of its set enough outputs without it? */
-static bool is_wanted(const selection *s, const nt_channel_set *set, const int64_t *keep, int ch)
+static bool is_wanted(const selection *s, const nt_channel_set *set, const int64_t *keep,
+                      int ch)
 {
     for (int i = 0; i < set->n_layers; i++) {
         int l = set->layer[i];
@@ -350,7 +350,8 @@ nt_status nt_prune_idle_rules(nt_str *out, const nt_channels *c, const cJSON *ru
     return out->failed ? nt_fail_nomem(e) : NT_OK;
 }
 
-nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o, nt_err *e)
+nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o,
+                          nt_err *e)
 {
     nt_status s = NT_OK;
     size_t n = (size_t)c->n_channels + 1;

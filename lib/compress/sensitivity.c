@@ -58,7 +58,10 @@ done:
 
 static nt_status read_samples(nt_sensitivity *m, nt_err *e)
 {
-    nt_loader_opts lo = {.batch_size = m->batch, .shuffle = 1, .workers = 1, .seed = m->o.seed,
+    nt_loader_opts lo = {.batch_size = m->batch,
+                         .shuffle = 1,
+                         .workers = 1,
+                         .seed = m->o.seed,
                          .limit = m->o.samples};
     nt_loader *l = NULL;
     nt_status s = NT_OK;
@@ -202,7 +205,8 @@ nt_status nt_sensitivity_kl(double *out, nt_sensitivity *m, const nt_qlayer *l, 
     NT_TRY(answers(&y, m, g, e));
     *out = nt_loss_distill(NULL, y, m->y, m->n, m->classes, 1, 1);
     if (!isfinite(*out))
-        NT_TRY(nt_fail(e, NT_EFORMAT, "layer '%s': the network's outputs are not finite", l->name));
+        NT_TRY(nt_fail(e, NT_EFORMAT, "layer '%s': the network's outputs are not finite",
+                       l->name));
     *out = *out > 0 ? *out : 0; /* rounding may leave it a hair below */
 done:
     nt_free(y);
@@ -237,7 +241,8 @@ static void add_squares(void *ctx, const nt_params *p, int64_t n)
 static nt_status find_fisher(nt_sensitivity *m, nt_err *e)
 {
     fisher_sums f = {.m = m};
-    nt_gradients_opts go = {.batch_size = m->n < m->batch ? m->n : m->batch, .seed = m->o.seed,
+    nt_gradients_opts go = {.batch_size = m->n < m->batch ? m->n : m->batch,
+                            .seed = m->o.seed,
                             .who = "the Fisher information"};
     nt_status s = NT_OK;
 

@@ -4,15 +4,15 @@
  *
  * Two measures, in nats for each sample:
  *
- *   kl      mean over the samples of KL(softmax(y) || softmax(y')), y the network's logits, y' those
- *           with this layer's weight and input quantized (and its bias corrected)
- *   fisher  1/2 sum_i F_i (w_i - Q(w_i))^2, F_i the mean squared gradient of a sample's
- *           cross-entropy, taken as B times the square of a batch's of B (Dong et al. 2019,
- *           arXiv:1905.03696, rank by the same second-order term). It sees weights alone, and
- *           takes two passes over the samples whatever is asked.
+ *   kl      mean over the samples of KL(softmax(y) || softmax(y')), y the network's logits, y'
+ * those with this layer's weight and input quantized (and its bias corrected) fisher  1/2 sum_i
+ * F_i (w_i - Q(w_i))^2, F_i the mean squared gradient of a sample's cross-entropy, taken as B
+ * times the square of a batch's of B (Dong et al. 2019, arXiv:1905.03696, rank by the same
+ * second-order term). It sees weights alone, and takes two passes over the samples whatever is
+ * asked.
  *
- * Both estimate one thing: near y the divergence is the quadratic form of the Fisher information.
- * What is added up over layers takes their errors for independent.
+ * Both estimate one thing: near y the divergence is the quadratic form of the Fisher
+ * information. What is added up over layers takes their errors for independent.
  */
 #ifndef NT_COMPRESS_SENSITIVITY_H
 #define NT_COMPRESS_SENSITIVITY_H
@@ -21,8 +21,8 @@
 
 typedef struct nt_sensitivity nt_sensitivity;
 
-/* Reads o->samples of the split (all where that is 0), and looks at activations once. g is borrowed
- * and stays as it is. Weights are rounded to nearest, whatever o says. */
+/* Reads o->samples of the split (all where that is 0), and looks at activations once. g is
+ * borrowed and stays as it is. Weights are rounded to nearest, whatever o says. */
 nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device *dev,
                              nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_sensitivity_free(nt_sensitivity *s);

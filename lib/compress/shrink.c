@@ -47,7 +47,8 @@ void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m)
 
 /* ---- cutting */
 
-static nt_tensor *cut_axis(const nt_tensor *t, int axis, const int64_t *idx, int64_t n, nt_err *e)
+static nt_tensor *cut_axis(const nt_tensor *t, int axis, const int64_t *idx, int64_t n,
+                           nt_err *e)
 {
     nt_axis_view v = nt_tensor_axis(t, axis);
     size_t inner = nt_dtype_size(t->dtype) * (size_t)v.inner;
@@ -132,8 +133,8 @@ static int64_t count_weights(const nt_graph *g)
 }
 
 /* Which channels of m's graph go, and the constants that they held are moved. */
-static nt_status find_removed(nt_channels **c, bool **removed, nt_model *m, int64_t *kept_constant,
-                              nt_err *e)
+static nt_status find_removed(nt_channels **c, bool **removed, nt_model *m,
+                              int64_t *kept_constant, nt_err *e)
 {
     nt_graph *g = nt_model_graph(m);
     nt_status s = NT_OK;

@@ -11,15 +11,16 @@ bool nt_shrink_is_masked(const nt_tensor *mask, int axis, int64_t k);
 /*
  * Which channels the model's masks remove: those whose every output slice is masked in all its
  * layers. removed [c->n_channels]. A mask that removes a channel's filter in one layer of a set
- * and not in another removes nothing, and a layer that masks would empty keeps its first output.
+ * and not in another removes nothing, and a layer that masks would empty keeps its first
+ * output.
  */
 void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m);
 /*
  * Cuts every constant along the axes of removed channels, lets the operators follow, infers
  * anew and drops the masks. g is the graph c was made of; c is of no use afterwards.
  */
-nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed,
+                          nt_err *e) NT_MUST_CHECK;
 
 typedef struct nt_shrink_stats {
     int64_t removed, channels; /* channels gone, channels that could go */
@@ -29,15 +30,15 @@ typedef struct nt_shrink_stats {
 } nt_shrink_stats;
 
 /*
- * All of it on a model, whose masked weights are made zero first. Masks from elsewhere that cover filters only leave channels that are
- * constant (what BatchNormalization makes of zero): their effect is moved into the biases of the
- * layers that read them, where that is exact.
+ * All of it on a model, whose masked weights are made zero first. Masks from elsewhere that
+ * cover filters only leave channels that are constant (what BatchNormalization makes of zero):
+ * their effect is moved into the biases of the layers that read them, where that is exact.
  */
 nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e) NT_MUST_CHECK;
 
-/* Which indices of each value of m's graph nt_shrink would leave (nt_kept_indices), to compare the
- * two by. m is of no other use afterwards: nothing is cut, but the constants have moved. Free
- * with nt_kept_free. */
+/* Which indices of each value of m's graph nt_shrink would leave (nt_kept_indices), to compare
+ * the two by. m is of no other use afterwards: nothing is cut, but the constants have moved.
+ * Free with nt_kept_free. */
 nt_status nt_shrink_what_stays(nt_kept **out, nt_model *m, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -50,8 +50,11 @@ static void accumulate(void *ctx, const nt_params *p, int64_t n)
 nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, nt_device *dev,
                         nt_split *split, const nt_taylor_opts *o, nt_err *e)
 {
-    nt_gradients_opts go = {.batch_size = o->batch_size, .batches = o->batches, .seed = o->seed,
-                            .compute = o->compute, .augment = true,
+    nt_gradients_opts go = {.batch_size = o->batch_size,
+                            .batches = o->batches,
+                            .seed = o->seed,
+                            .compute = o->compute,
+                            .augment = true,
                             .who = "criterion 'taylor'"};
     sums sum = {.c = c};
     nt_status s = NT_OK;

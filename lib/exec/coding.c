@@ -105,8 +105,7 @@ nt_status nt_coding_settle(nt_graph *g, nt_err *e)
     for (int i = 0; i < g->n_nodes; i++) {
         const nt_node *n = g->nodes[i];
 
-        if (is_settled(n) &&
-            (!nt_node_is(n, "DequantizeLinear") || is_bias(n->out[0])))
+        if (is_settled(n) && (!nt_node_is(n, "DequantizeLinear") || is_bias(n->out[0])))
             NT_TRY(compute(g, n, e));
     }
 done:

@@ -11,7 +11,8 @@
  * value between has one use, is no graph output and not in `keep`. In training only
  * normalisations take in one Relu.
  */
-nt_status nt_fuse(nt_program *p, bool *absorbed, const char *const *keep, nt_err *e) NT_MUST_CHECK;
+nt_status nt_fuse(nt_program *p, bool *absorbed, const char *const *keep,
+                  nt_err *e) NT_MUST_CHECK;
 /* Has v one use, and may a step without v do what its producer and this use do? */
 bool nt_fuse_may_vanish(const nt_value *v, const char *const *keep);
 /* Is v's name in `keep` (NULL terminated; NULL: none)? */

@@ -24,7 +24,7 @@
 typedef struct layer {
     const nt_node *root;
     bool conv;
-    nt_coded x, r; /* input, and what is added (codes NULL: none) */
+    nt_coded x, r;                        /* input, and what is added (codes NULL: none) */
     const nt_value *w, *w_scale, *w_zero; /* constants; w_zero may be NULL */
     int64_t w_axis;                       /* that the scales run along */
     int axis;                             /* of w: output channels */
@@ -163,8 +163,8 @@ static void from_floats_to_codes(layer *l)
     l->hi = l->hi / l->y.scale + l->y.zero;
 }
 
-/* Down to QuantizeLinear. Where that is not reached the layer ends in floats, at its root or bias,
- * and the planner's ordinary fusion goes on from there. */
+/* Down to QuantizeLinear. Where that is not reached the layer ends in floats, at its root or
+ * bias, and the planner's ordinary fusion goes on from there. */
 static void follow(layer *l, const char *const *keep)
 {
     nt_value *v = l->end;
@@ -203,10 +203,22 @@ static bool find_qlinear(layer *l, const nt_node *n)
     if ((!l->conv && !nt_node_is(n, "QLinearMatMul")) || n->in[0]->data || !n->in[3]->data ||
         !n->in[4]->data || !n->in[5]->data)
         return false;
-    *l = (layer){.root = n, .conv = l->conv, .x = {n->in[0], {0}}, .w = n->in[3],
-                 .w_scale = n->in[4], .w_zero = n->in[5], .w_axis = !l->conv, .axis = !l->conv,
-                 .b = n->n_in > 8 ? n->in[8] : NULL, .b_in_sums = true, .alpha = 1, .beta = 1,
-                 .end = n->out[0], .coded = true, .lo = -INFINITY, .hi = INFINITY};
+    *l = (layer){.root = n,
+                 .conv = l->conv,
+                 .x = {n->in[0], {0}},
+                 .w = n->in[3],
+                 .w_scale = n->in[4],
+                 .w_zero = n->in[5],
+                 .w_axis = !l->conv,
+                 .axis = !l->conv,
+                 .b = n->n_in > 8 ? n->in[8] : NULL,
+                 .b_in_sums = true,
+                 .alpha = 1,
+                 .beta = 1,
+                 .end = n->out[0],
+                 .coded = true,
+                 .lo = -INFINITY,
+                 .hi = INFINITY};
     return nt_coding_read(&l->x.c, n->in[0]->dtype, n->in[1], n->in[2]) &&
            nt_coding_read(&l->y, n->out[0]->dtype, n->in[6], n->in[7]) &&
            (!l->b || is_row(l->b, channels(l))) &&
@@ -445,8 +457,8 @@ static bool find_sum(sum *f, const nt_node *n, const char *const *keep)
     const nt_node *next;
     nt_value *v;
 
-    if (!nt_node_is(n, "Add") || !nt_coded_of(&f->a, n->in[0]) || !nt_coded_of(&f->b, n->in[1]) ||
-        !same_shape(n->in[0], n->in[1]))
+    if (!nt_node_is(n, "Add") || !nt_coded_of(&f->a, n->in[0]) ||
+        !nt_coded_of(&f->b, n->in[1]) || !same_shape(n->in[0], n->in[1]))
         return false;
     f->lo = -INFINITY;
     f->hi = INFINITY;

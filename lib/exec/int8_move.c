@@ -90,8 +90,8 @@ static bool undoes(nt_coded *x, const nt_node *n)
            nt_coding_same(&x->c, &to) && !n->out[0]->is_output && !n->out[0]->pinned;
 }
 
-/* Is what a mover made of numbers that nobody else uses quantized by n, and nothing else done with
- * it? */
+/* Is what a mover made of numbers that nobody else uses quantized by n, and nothing else done
+ * with it? */
 static bool quantizes_moved(const nt_node *n, const char *const *keep)
 {
     const nt_node *m = n->in[0]->producer;
@@ -123,7 +123,8 @@ static nt_status quantize_first(nt_graph *g, nt_node *n, int *at, nt_err *e)
         if (i >= n_moved(m))
             continue;
         NT_TRY(add_like(&in[i], g, m->in[i], n->out[0]->dtype, e));
-        NT_TRY(nt_graph_insert_node(&q, g, m, n->op_type, n->name, from, n->n_in, &in[i], 1, e));
+        NT_TRY(
+            nt_graph_insert_node(&q, g, m, n->op_type, n->name, from, n->n_in, &in[i], 1, e));
         NT_TRY(nt_node_copy_attrs(g, q, n, e));
         q->op = n->op;
     }

@@ -15,9 +15,9 @@ typedef struct nt_param {
     const char *name;     /* borrowed from the graph's value */
     size_t offset, count; /* in floats: in w and g, or in state */
     bool is_state;
-    bool is_norm; /* scale or shift of a normalisation */
+    bool is_norm;  /* scale or shift of a normalisation */
     bool is_scale; /* of quantization, learned */
-    bool is_bias; /* rank 1 and neither of these */
+    bool is_bias;  /* rank 1 and neither of these */
 } nt_param;
 
 typedef struct nt_params {

@@ -125,8 +125,13 @@ static nt_status insert_copy(nt_program *p, int at, nt_tid from, nt_tid to, nt_e
 {
     nt_status s = NT_OK;
     size_t *bytes = nt_program_alloc(p, 1, sizeof *bytes);
-    nt_step_desc d = {.node = p->step[at].node, .what = "copy", .fn = run_copy, .ctx = bytes,
-                      .arg = {from, to}, .writes = {false, true}, .n_args = 2};
+    nt_step_desc d = {.node = p->step[at].node,
+                      .what = "copy",
+                      .fn = run_copy,
+                      .ctx = bytes,
+                      .arg = {from, to},
+                      .writes = {false, true},
+                      .n_args = 2};
     nt_pstep st;
 
     if (!bytes)
@@ -135,8 +140,7 @@ static nt_status insert_copy(nt_program *p, int at, nt_tid from, nt_tid to, nt_e
     NT_TRY(nt_program_step(p, &d, e));
     st = p->step[p->n_step - 1];
     st.backward = p->step[at].backward;
-    memmove(&p->step[at + 1], &p->step[at],
-            (size_t)(p->n_step - 1 - at) * sizeof *p->step);
+    memmove(&p->step[at + 1], &p->step[at], (size_t)(p->n_step - 1 - at) * sizeof *p->step);
     p->step[at] = st;
     if (at < p->n_forward)
         p->n_forward++;

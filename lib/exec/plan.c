@@ -207,7 +207,8 @@ static void bind_live(body *b, const nt_params *params)
 
 static bool is_float(const nt_value *v)
 {
-    return v->dtype == NT_F32 || v->dtype == NT_F16 || v->dtype == NT_BF16 || v->dtype == NT_F64;
+    return v->dtype == NT_F32 || v->dtype == NT_F16 || v->dtype == NT_BF16 ||
+           v->dtype == NT_F64;
 }
 
 /* Integers carry a gradient where they are codes, and where they come from such codes. */
@@ -421,8 +422,8 @@ done:
     return s;
 }
 
-static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once, double *ms,
-                           nt_err *e);
+static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once,
+                           double *ms, nt_err *e);
 
 static nt_status build(body *b, const nt_plan *p, nt_err *e)
 {
@@ -554,8 +555,8 @@ const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name)
 }
 
 /* The steps of [from, to) that run once, or those that do not. */
-static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once, double *ms,
-                           nt_err *e)
+static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once,
+                           double *ms, nt_err *e)
 {
     nt_status s = NT_OK;
     double t0 = ms ? nt_clock_ms() : 0;
@@ -643,9 +644,11 @@ nt_step_info nt_plan_step(const nt_plan *p, int i)
 {
     const nt_pstep *st = &p->b.prog->step[i];
 
-    return (nt_step_info){.node = st->node, .what = st->what,
+    return (nt_step_info){.node = st->node,
+                          .what = st->what,
                           .impl = st->prim ? nt_prim_impl(st->prim) : "plain",
-                          .backward = st->backward, .once = st->once};
+                          .backward = st->backward,
+                          .once = st->once};
 }
 
 size_t nt_plan_arena_bytes(const nt_plan *p)

@@ -17,8 +17,8 @@ typedef struct nt_plan nt_plan;
 
 typedef struct nt_plan_opts {
     bool training;     /* batch statistics, dropout, and backward steps */
-    nt_dtype compute;  /* NT_F32, NT_BF16, or NT_I8: what is quantized to 8 bits on its codes where
-                          the device can (int8.h), the rest in NT_F32. 0: NT_F32 */
+    nt_dtype compute;  /* NT_F32, NT_BF16, or NT_I8: what is quantized to 8 bits on its codes
+                          where  the device can (int8.h), the rest in NT_F32. 0: NT_F32 */
     nt_params *params; /* live parameters, borrowed, by name; required for training; without
                           training they are read anew at nt_plan_refresh. NULL: the graph's
                           constants */
@@ -26,8 +26,8 @@ typedef struct nt_plan_opts {
                                            symbolic first axis, all else must be known */
     const char *const *keep; /* names of inner values to be readable after a run (fusion stops
                                 at them); NULL terminated; may be NULL */
-    uint64_t seed;     /* of dropout */
-    bool no_fusion;    /* one step per node, so that every value is there: for comparisons */
+    uint64_t seed;           /* of dropout */
+    bool no_fusion; /* one step per node, so that every value is there: for comparisons */
 } nt_plan_opts;
 
 /* The graph must be bound; it is not changed, and must outlive the plan. */
@@ -47,14 +47,15 @@ nt_tensor *nt_plan_output_grad(nt_plan *p, int i);
 /* A value named in opts.keep, PLAIN, of its own type; NULL if unknown. */
 const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name);
 
-/* What dropout draws in the next run is decided by opts.seed and this number alone (the update, in
- * training), so that a resumed training goes on as one that never stopped. */
+/* What dropout draws in the next run is decided by opts.seed and this number alone (the update,
+ * in training), so that a resumed training goes on as one that never stopped. */
 void nt_plan_set_run(nt_plan *p, uint64_t run);
 nt_status nt_plan_forward(nt_plan *p, nt_err *e) NT_MUST_CHECK;
 /* Overwrites the gradients in params->g. */
 nt_status nt_plan_backward(nt_plan *p, nt_err *e) NT_MUST_CHECK;
 /* The parameters have changed: folds and packs anew what was made once. Tensors that were got
- * before are void, and the inputs have to be filled in again. On failure the plan is as it was. */
+ * before are void, and the inputs have to be filled in again. On failure the plan is as it was.
+ */
 nt_status nt_plan_refresh(nt_plan *p, nt_err *e) NT_MUST_CHECK;
 
 /* What the plan consists of, for tables. */

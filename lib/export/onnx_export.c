@@ -129,7 +129,8 @@ nt_status nt_onnx_export_save(const char *path, const nt_graph *g, const nt_onnx
     NT_TRY(nt_onnx_export_graph(&c, g, o, e));
     NT_TRY(nt_onnx_write(&bytes, &n, &ext, &ext_n, c, e));
     if (ext)
-        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "the model is past 2 GiB: one ONNX file can't hold it"));
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
+                       "the model is past 2 GiB: one ONNX file can't hold it"));
     NT_TRY(nt_outfile_save(path, bytes, n, e));
 done:
     nt_free(bytes);

@@ -6,9 +6,9 @@
 #include "graph/graph.h"
 
 typedef struct nt_onnx_export {
-    bool fp16;      /* constants and computation in float16; inputs and outputs stay float32 */
-    bool dynamic;   /* symbolic batch, and height and width where the network takes any */
-    int64_t h, w;   /* fixed: another resolution than the model's own; 0: its own */
+    bool fp16;    /* constants and computation in float16; inputs and outputs stay float32 */
+    bool dynamic; /* symbolic batch, and height and width where the network takes any */
+    int64_t h, w; /* fixed: another resolution than the model's own; 0: its own */
 } nt_onnx_export;
 
 /* A changed copy of g. Fixed means batch 1. NT_EINVAL where the network cannot take h x w. */
@@ -17,8 +17,8 @@ nt_status nt_onnx_export_graph(nt_graph **out, const nt_graph *g, const nt_onnx_
 /* The same, written to a file ("-": standard output). Past 2 GiB NT_EUNSUPPORTED. */
 nt_status nt_onnx_export_save(const char *path, const nt_graph *g, const nt_onnx_export *o,
                               nt_err *e) NT_MUST_CHECK;
-/* The name in the job folder: "STEMfp32_dynamic_shape.onnx", "STEM32x32fp32.onnx". nt_free; NULL
- * when memory ran out. */
+/* The name in the job folder: "STEMfp32_dynamic_shape.onnx", "STEM32x32fp32.onnx". nt_free;
+ * NULL when memory ran out. */
 char *nt_onnx_export_name(const char *stem, const nt_graph *g, const nt_onnx_export *o);
 
 #endif

@@ -11,8 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Steps in integers and in floats round differently where a value lies half way between two codes;
- * what follows amplifies it the more, the fewer codes there are. */
+/* Steps in integers and in floats round differently where a value lies half way between two
+ * codes; what follows amplifies it the more, the fewer codes there are. */
 #define NT_VERIFY_DLRT 5e-2
 
 static nt_status read_back(nt_graph **out, const char *path, const nt_graph_ops *ops, nt_err *e)
@@ -59,8 +59,8 @@ static double relative_error(const nt_tensor *a, const nt_tensor *b)
     return b2 > 0 ? sqrt(d2 / b2) : sqrt(d2);
 }
 
-static nt_status compare(const nt_staged *a, const nt_staged *b, const nt_graph *g, double limit,
-                         nt_err *e)
+static nt_status compare(const nt_staged *a, const nt_staged *b, const nt_graph *g,
+                         double limit, nt_err *e)
 {
     for (int i = 0; i < g->n_outputs; i++) {
         const nt_tensor *x = nt_staged_output(a, i), *y = nt_staged_output(b, i);
@@ -94,7 +94,8 @@ static nt_status verify(const nt_graph *file, const nt_graph *g, const nt_onnx_e
     plain.fp16 = false;
     set_resolution(dims, g, x);
     if (file->n_inputs != g->n_inputs || file->n_outputs != g->n_outputs)
-        NT_TRY(nt_fail(e, NT_EMISSED, "the written file has %d inputs and %d outputs, not %d and %d",
+        NT_TRY(nt_fail(e, NT_EMISSED,
+                       "the written file has %d inputs and %d outputs, not %d and %d",
                        file->n_inputs, file->n_outputs, g->n_inputs, g->n_outputs));
     NT_TRY(nt_onnx_export_graph(&ref, g, &plain, e));
     NT_TRY(nt_device_new(&dev, 1, e));

@@ -150,8 +150,8 @@ typedef struct nt_graph_ops {
                       nt_err *e);
     /* Identity-like at inference (Identity, Dropout): output 0 equals input 0. */
     bool (*is_identity)(const nt_node *n);
-    /* Are the outputs' extents found only by computing them (NonZero)? Then this makes them, also
-     * those left out may stay NULL, and eval is not asked. NULL: no operator is such. */
+    /* Are the outputs' extents found only by computing them (NonZero)? Then this makes them,
+     * also those left out may stay NULL, and eval is not asked. NULL: no operator is such. */
     bool (*is_made)(const nt_node *n);
     nt_status (*make)(const nt_node *n, const nt_tensor *const *in, nt_tensor **out, nt_err *e);
 } nt_graph_ops;
@@ -255,8 +255,9 @@ char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node)
 nt_value *nt_layer_weight(const nt_node *node);
 /* The constant that v is, or is made of by quantization, transposition or a cast; else NULL. */
 const nt_value *nt_value_source(const nt_value *v);
-/* The same as nt_layer_weight, or the constant that a quantized layer's weight is made of: the integers before
- * DequantizeLinear, the floats before QuantizeLinear in quantization-aware training. */
+/* The same as nt_layer_weight, or the constant that a quantized layer's weight is made of: the
+ * integers before DequantizeLinear, the floats before QuantizeLinear in quantization-aware
+ * training. */
 const nt_value *nt_layer_stored_weight(const nt_node *node);
 /* Is `node` one of the layers that hold trainable weights of a convolution or dense layer? */
 bool nt_layer_is_prunable(const nt_node *node);

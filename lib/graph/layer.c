@@ -37,8 +37,8 @@ bool nt_layer_is_prunable(const nt_node *n)
 
 const nt_value *nt_value_source(const nt_value *v)
 {
-    static const char *const through[] = {"DequantizeLinear", "QuantizeLinear", "Clip",
-                                          "Transpose", "Identity", "Cast", NULL};
+    static const char *const through[] = {
+        "DequantizeLinear", "QuantizeLinear", "Clip", "Transpose", "Identity", "Cast", NULL};
 
     while (v && v->producer && v->producer->n_in > 0 && is_one_of(v->producer, through))
         v = v->producer->in[0];

@@ -6,8 +6,8 @@
 #include "graph/graph.h"
 
 typedef struct nt_load_event {
-    const char *what; /* "inlined": a call of a local function, an If or Loop; "unused": nothing needs it;
-                         "folded": into a constant, with all that led to it */
+    const char *what; /* "inlined": a call of a local function, an If or Loop; "unused": nothing
+                         needs it; "folded": into a constant, with all that led to it */
     const char *node; /* as messages call it */
     const char *op;   /* its operator, or "domain:name" of the function */
 } nt_load_event;

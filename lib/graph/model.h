@@ -19,7 +19,8 @@ typedef struct nt_model nt_model;
 /* path as above. ops: nt_ops_table() of the layer op. The message names the path. */
 nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *ops,
                         nt_err *e) NT_MUST_CHECK;
-/* The same without a digest, which takes a quarter of the time: for what is run and not saved. */
+/* The same without a digest, which takes a quarter of the time: for what is run and not saved.
+ */
 nt_status nt_model_load_to_run(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_err *e) NT_MUST_CHECK;
 /* As nt_model_load; what becomes of the file's nodes is written down in log. */
@@ -29,8 +30,8 @@ nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_
  * checked, the members' SHA-256 are not. */
 nt_status nt_model_look(nt_model **out, const char *path, const nt_graph_ops *ops,
                         nt_err *e) NT_MUST_CHECK;
-/* A model as it stands in the file, whatever is in it: bound to no operators, nothing inferred or
- * folded. To be looked at. */
+/* A model as it stands in the file, whatever is in it: bound to no operators, nothing inferred
+ * or folded. To be looked at. */
 nt_status nt_model_peek(nt_model **out, const char *path, nt_err *e) NT_MUST_CHECK;
 /* Wraps a graph (taken, also on failure) that is bound to `ops`, inferred. */
 nt_status nt_model_from_graph(nt_model **out, nt_graph *g, nt_err *e) NT_MUST_CHECK;
@@ -67,7 +68,8 @@ nt_status nt_model_forget_scales(nt_model *m, nt_err *e) NT_MUST_CHECK;
  * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in
  * the archive; these read and write them. In member names all but letters, digits and "._:-" is
  * written %XX. Saving leaves out masks of parameters that the graph no longer has.
- * nt_mask_member: NULL when memory ran out. nt_model_mask: NULL where the parameter has none; borrowed.
+ * nt_mask_member: NULL when memory ran out. nt_model_mask: NULL where the parameter has none;
+ * borrowed.
  */
 char *nt_mask_member(const char *parameter); /* "masks/conv1.weight.npy"; nt_free */
 const nt_tensor *nt_model_mask(const nt_model *m, const char *parameter);

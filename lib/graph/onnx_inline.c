@@ -236,7 +236,8 @@ static nt_status check_outputs(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_er
 }
 
 /* For who wants to know what became of the node. */
-static nt_status note_call(nt_graph *g, const char *label, const Onnx__NodeProto *call, nt_err *e)
+static nt_status note_call(nt_graph *g, const char *label, const Onnx__NodeProto *call,
+                           nt_err *e)
 {
     char key[512];
     nt_prop *p = g->calls;

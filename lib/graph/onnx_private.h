@@ -96,7 +96,7 @@ typedef struct nt_onnx_scope {
     const char *label; /* in front of the names inside; NULL: they stay as they are */
     nt_map *names;     /* local name -> value */
     int depth;
-    bool open;         /* a subgraph */
+    bool open; /* a subgraph */
 } nt_onnx_scope;
 
 typedef struct nt_onnx_reader {

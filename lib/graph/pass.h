@@ -6,10 +6,10 @@
 #include "graph/graph.h"
 
 /* Types and shapes of all values, in order. Values that carry declared shapes keep what
- * inference doesn't know; another type or rank than the computed one is NT_EFORMAT naming the node,
- * another extent gives way. What inference knows
- * in full is no longer held against the file, so that surgery may change it. Constant inputs
- * (shape arithmetic) are seen through the values' data. */
+ * inference doesn't know; another type or rank than the computed one is NT_EFORMAT naming the
+ * node, another extent gives way. What inference knows in full is no longer held against the
+ * file, so that surgery may change it. Constant inputs (shape arithmetic) are seen through the
+ * values' data. */
 nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* What nodes make has no shape any more, declared or inferred: before inferring anew after the
  * inputs' or weights' extents have changed. */
@@ -29,8 +29,8 @@ nt_status nt_pass_fold(nt_graph *g, size_t max_bytes, int *n_folded, nt_err *e) 
  * becomes constant, and targets of Reshape become constants with 0 and -1. nt_pass_fold then
  * knows more, nt_pass_dead takes the arithmetic away. *n_settled may be NULL. */
 nt_status nt_pass_settle(nt_graph *g, int *n_settled, nt_err *e) NT_MUST_CHECK;
-/* An If whose condition is constant becomes its branch, a Loop whose number of rounds is, as many
- * bodies. To be followed by folding, and folding by this, until *n_expanded stays 0. */
+/* An If whose condition is constant becomes its branch, a Loop whose number of rounds is, as
+ * many bodies. To be followed by folding, and folding by this, until *n_expanded stays 0. */
 nt_status nt_pass_control(nt_graph *g, int *n_expanded, nt_err *e) NT_MUST_CHECK;
 /* NT_EUNSUPPORTED names an If or Loop that no shapes of the inputs would make such. */
 nt_status nt_pass_check_control(const nt_graph *g, nt_err *e) NT_MUST_CHECK;
@@ -38,8 +38,8 @@ nt_status nt_pass_check_control(const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
 /* Removes Identity and inference-time Dropout, where no graph output needs it for its name. */
 nt_status nt_pass_identity(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;
-/* A channel shuffle of Reshape, Transpose and Reshape becomes one Gather of the permuted channels,
- * which structured pruning can take any channel from. *n_replaced may be NULL. */
+/* A channel shuffle of Reshape, Transpose and Reshape becomes one Gather of the permuted
+ * channels, which structured pruning can take any channel from. *n_replaced may be NULL. */
 nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK;
 /*
  * Makes the graph's shapes concrete: dimension k of input i becomes dims[i][k] (0: it stays as
@@ -50,9 +50,9 @@ nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK
  */
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
                               nt_err *e) NT_MUST_CHECK;
-/* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and outputs,
- * which are cast. Shapes and types must be known, and are not to be inferred anew: attributes
- * still name the old types. */
+/* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and
+ * outputs, which are cast. Shapes and types must be known, and are not to be inferred anew:
+ * attributes still name the old types. */
 nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Every input's extents for a batch of n: n where the first is open, and -1 where another one
  * is. One row per input; nt_free. NULL when memory ran out. */

@@ -80,8 +80,8 @@ static bool is_coded(const target *t)
         nt_node_int(n, "block_size", 0) || t->groups != 1)
         return false;
     k = n->in[0]->data->dims[t->axis];
-    return (axis < 0 ? axis + n->in[0]->rank : axis) == t->axis &&
-           n->in[1]->data->rank == 1 && n->in[1]->data->dims[0] == k &&
+    return (axis < 0 ? axis + n->in[0]->rank : axis) == t->axis && n->in[1]->data->rank == 1 &&
+           n->in[1]->data->dims[0] == k &&
            (n->n_in < 3 || !n->in[2] || (n->in[2]->data && all_zero(n->in[2]->data)));
 }
 
@@ -188,8 +188,8 @@ static bool has_lowest(const nt_tensor *codes, nt_axis_view v, const float *scal
     return false;
 }
 
-/* Scales stay positive: codes change their sign instead; outputs that become constant have codes
- * of 0. */
+/* Scales stay positive: codes change their sign instead; outputs that become constant have
+ * codes of 0. */
 static nt_status fold_codes(nt_graph *g, const target *t, const float *scale, nt_err *e)
 {
     nt_axis_view v = nt_tensor_axis(t->w->data, t->axis);

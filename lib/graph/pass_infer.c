@@ -31,8 +31,8 @@ static bool is_complete(const nt_value *v)
     return true;
 }
 
-/* Fills in what inference does not know of v. Extents that contradict give way to the computed ones:
- * PyTorch's exporter writes wrong ones for poolings with ceil_mode. */
+/* Fills in what inference does not know of v. Extents that contradict give way to the computed
+ * ones: PyTorch's exporter writes wrong ones for poolings with ceil_mode. */
 static nt_status merge(nt_value *v, const nt_value *was, const nt_node *n, nt_err *e)
 {
     bool complete = is_complete(v);

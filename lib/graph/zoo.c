@@ -16,10 +16,10 @@
 typedef struct builder {
     nt_graph *g;
     nt_rng rng;
-    nt_value *x;        /* what the next layer reads */
-    int64_t c, h, w;    /* its shape; h = w = 0 once it is flat */
+    nt_value *x;     /* what the next layer reads */
+    int64_t c, h, w; /* its shape; h = w = 0 once it is flat */
     int64_t classes;
-    int64_t number;     /* stands for '#' */
+    int64_t number; /* stands for '#' */
     int depth, layers;
 } builder;
 
@@ -55,8 +55,8 @@ done:
     return s;
 }
 
-static nt_status get(int64_t *out, const cJSON *layer, const char *key, int64_t dflt, int64_t lo,
-                     nt_err *e)
+static nt_status get(int64_t *out, const cJSON *layer, const char *key, int64_t dflt,
+                     int64_t lo, nt_err *e)
 {
     *out = dflt;
     return nt_json_get_i64(out, layer, key, lo, 1 << 20, "layers", e);
@@ -215,7 +215,8 @@ done:
     return s;
 }
 
-static nt_status pool(builder *b, const cJSON *layer, const char *key, const char *op, nt_err *e)
+static nt_status pool(builder *b, const cJSON *layer, const char *key, const char *op,
+                      nt_err *e)
 {
     nt_status s = NT_OK;
     int64_t kernel, stride, pad;
@@ -299,8 +300,8 @@ done:
     return s;
 }
 
-static const char *const conv_keys[] = {"conv", "out", "kernel", "stride", "pad", "groups",
-                                        "bias", NULL};
+static const char *const conv_keys[] = {"conv", "out",    "kernel", "stride",
+                                        "pad",  "groups", "bias",   NULL};
 static const char *const bn_keys[] = {"bn", NULL};
 static const char *const linear_keys[] = {"linear", "out", NULL};
 static const char *const max_pool_keys[] = {"max_pool", "stride", "pad", NULL};

@@ -18,8 +18,8 @@ void nt_codes_range(float *lo, float *hi, nt_dtype t)
     *hi = t == NT_U8 ? 255 : 127;
 }
 
-/* y = clip(rint(fa a + fb b + shift)); both signs are read through one expression, in which a flip
- * of 0x80 extends the sign, and are stored by their low 8 bits. */
+/* y = clip(rint(fa a + fb b + shift)); both signs are read through one expression, in which a
+ * flip of 0x80 extends the sign, and are stored by their low 8 bits. */
 typedef struct sum {
     float fa, fb, shift, lo, hi;
     int flip_a, flip_b;

@@ -39,7 +39,8 @@ typedef struct nt_coding {
 
 /* The least and the greatest code of NT_U8 or NT_I8. */
 void nt_codes_range(float *lo, float *hi, nt_dtype t);
-/* y: codes of the sum of what a and b stand for, kept within the codes [lo, hi]; y may be a or b.
+/* y: codes of the sum of what a and b stand for, kept within the codes [lo, hi]; y may be a or
+ * b.
  */
 void nt_codes_add(void *y, nt_coding cy, const void *a, nt_coding ca, const void *b,
                   nt_coding cb, int64_t n, float lo, float hi);

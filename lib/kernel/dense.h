@@ -16,7 +16,8 @@ typedef struct nt_dense_desc {
     bool bias;         /* fp32 [n] */
     nt_post post[NT_POST_MAX];
     int n_post;
-    const nt_codes *codes; /* as in conv.h; x_zero 0: where nothing is padded, the bias has it */
+    const nt_codes
+        *codes; /* as in conv.h; x_zero 0: where nothing is padded, the bias has it */
 } nt_dense_desc;
 
 typedef struct nt_dense {
@@ -50,7 +51,7 @@ typedef struct nt_matmul_desc {
     float alpha;
 } nt_matmul_desc;
 
-nt_status nt_matmul_new(nt_prim **out, nt_device *dev, const nt_matmul_desc *d, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_matmul_new(nt_prim **out, nt_device *dev, const nt_matmul_desc *d,
+                        nt_err *e) NT_MUST_CHECK;
 
 #endif

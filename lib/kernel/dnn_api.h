@@ -48,7 +48,7 @@ typedef struct dnn_op {
     int axis;       /* of a softmax */
     nt_post post[NT_POST_MAX];
     int n_post;
-    float scale; /* linear post-operation before all others; 0: none */
+    float scale;           /* linear post-operation before all others; 0: none */
     const nt_codes *codes; /* NULL: floats */
     int scale_mask;        /* of codes: the weights' axes that output channels run along */
 } dnn_op;

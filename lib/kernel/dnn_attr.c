@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Attributes of oneDNN's primitives: post-operations, and the scales and zero points of codes.
- * Beside dnn_api.c the other place where 2.6 and 3.x meet. 2.6 multiplies the sum with its bias by
- * factors known when the primitive is made; 3.x multiplies the sum alone, then adds the bias, and
- * gets factors and zero points as arguments of each run.
+ * Beside dnn_api.c the other place where 2.6 and 3.x meet. 2.6 multiplies the sum with its bias
+ * by factors known when the primitive is made; 3.x multiplies the sum alone, then adds the
+ * bias, and gets factors and zero points as arguments of each run.
  */
 #include "kernel/dnn_attr.h"
 
@@ -20,10 +20,12 @@ static dnnl_status_t append_sum(dnnl_post_ops_t o, float scale, dnnl_data_type_t
     return dnnl_post_ops_append_sum(o, scale, 0, t);
 }
 
-/* The factor of each channel as one of the weights, whose axis of output channels the op names. */
+/* The factor of each channel as one of the weights, whose axis of output channels the op names.
+ */
 static dnnl_status_t set_codes(dnnl_primitive_attr_t attr, const dnn_op *op)
 {
-    dnnl_status_t st = dnnl_primitive_attr_set_scales_mask(attr, DNNL_ARG_WEIGHTS, op->scale_mask);
+    dnnl_status_t st =
+        dnnl_primitive_attr_set_scales_mask(attr, DNNL_ARG_WEIGHTS, op->scale_mask);
 
     if (!st && op->codes->x_zero)
         st = dnnl_primitive_attr_set_zero_points_mask(attr, DNNL_ARG_SRC, 0);
@@ -41,7 +43,8 @@ int dnn_codes_fixed(dnn_fixed *out, const nt_codes *c)
 
     out[n++] = (dnn_fixed){DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, dnn_md_row(c->n), c->scale};
     if (c->x_zero) {
-        out[n] = (dnn_fixed){DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, dnn_md_row(1), &c->x_zero};
+        out[n] =
+            (dnn_fixed){DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, dnn_md_row(1), &c->x_zero};
         out[n++].md.type = dnnl_s32;
     }
     return n;
@@ -171,7 +174,8 @@ static bool comes_twice(const dnn_op *op)
     for (int i = 1; i < op->n_post; i++)
         for (int j = 0; j < i; j++)
             if (op->post[i].kind == op->post[j].kind &&
-                (op->post[i].alpha != op->post[j].alpha || op->post[i].beta != op->post[j].beta))
+                (op->post[i].alpha != op->post[j].alpha ||
+                 op->post[i].beta != op->post[j].beta))
                 return true;
     return false;
 }

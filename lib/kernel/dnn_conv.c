@@ -180,8 +180,7 @@ static nt_status choose(pass *p, nt_err *e)
 
 static nt_status coded_new(nt_conv_fwd *c, pass *p, nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
 
     return dnn_coded_prim_new(&c->run, p->dev, p->pd, &p->op, 3, args, e);
 }

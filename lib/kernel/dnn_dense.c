@@ -52,8 +52,7 @@ done:
 /* As a matrix product, of which oneDNN's fast kernels know codes in both versions. */
 static nt_status coded_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d, nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
     dnn_md plain = matrix(d->k, d->n, NT_I8, d->w_kn ? dnnl_ab : dnnl_ba);
     dnn_op o = {.kind = dnnl_matmul, .n_post = d->n_post, .codes = d->codes, .scale_mask = 2};
     dnnl_primitive_desc_t pd = NULL;

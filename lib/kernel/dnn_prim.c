@@ -155,7 +155,7 @@ typedef struct dnn_prim {
     int *from;             /* the caller's argument of each, or one of those below */
     void **handle;         /* what each holds now */
     void *held[N_HELD];    /* constants of codes */
-    bool idle;             /* the result has no elements, which oneDNN does not like to compute */
+    bool idle; /* the result has no elements, which oneDNN does not like to compute */
 } dnn_prim;
 
 static nt_status run(nt_prim *base, void *const *arg, void *scratch, nt_err *e)

@@ -5,8 +5,8 @@
 
 #include "kernel/prim.h"
 
-/* y = post(x) with any nt_post_kind but SUM. args: x, y (may be x). fp32 and bf16; the padding of
- * blocked formats stays zero. */
+/* y = post(x) with any nt_post_kind but SUM. args: x, y (may be x). fp32 and bf16; the padding
+ * of blocked formats stays zero. */
 nt_status nt_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
                          nt_err *e) NT_MUST_CHECK;
 /* dx = dy post'(x). args: x, dy, dx (may be dy). */
@@ -30,8 +30,8 @@ nt_status nt_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, cons
                         const nt_desc *b, const nt_desc *y, nt_err *e) NT_MUST_CHECK;
 
 /* y = sum of n tensors of one description. args: x0 .. x(n-1), y (may be x0). n <= 8 */
-nt_status nt_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x,
+                     nt_err *e) NT_MUST_CHECK;
 
 /* Copies between formats and types (round to nearest even). args: x, y */
 nt_status nt_reorder_new(nt_prim **out, nt_device *dev, const nt_desc *x, const nt_desc *y,

@@ -24,7 +24,7 @@ typedef struct nt_pool_desc {
 nt_status nt_pool_fwd_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev,
                           const nt_pool_desc *d, nt_err *e) NT_MUST_CHECK;
 /* args: dy, workspace, dx (overwritten) */
-nt_status nt_pool_bwd_new(nt_prim **out, nt_device *dev, const nt_pool_desc *d, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_pool_bwd_new(nt_prim **out, nt_device *dev, const nt_pool_desc *d,
+                          nt_err *e) NT_MUST_CHECK;
 
 #endif

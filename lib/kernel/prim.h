@@ -2,10 +2,10 @@
 /*
  * prim.h - prepared kernel calls.
  *
- * Every kernel of this layer is made once, at plan time (nt_conv_fwd_new, ...), for fixed shapes,
- * types and formats, and then run any number of times with nothing but pointers. Making may fail
- * (NT_EUNSUPPORTED: this backend or algorithm cannot do it; try another); running does not
- * allocate and does not decide.
+ * Every kernel of this layer is made once, at plan time (nt_conv_fwd_new, ...), for fixed
+ * shapes, types and formats, and then run any number of times with nothing but pointers. Making
+ * may fail (NT_EUNSUPPORTED: this backend or algorithm cannot do it; try another); running does
+ * not allocate and does not decide.
  */
 #ifndef NT_KERNEL_PRIM_H
 #define NT_KERNEL_PRIM_H
@@ -19,33 +19,40 @@
 
 typedef enum nt_backend { NT_BACKEND_ONEDNN, NT_BACKEND_OPENBLAS } nt_backend;
 
-/* Engine, stream and thread count; one per process is enough, and all prims of one device run on
- * one caller's thread at a time. */
+/* Engine, stream and thread count; one per process is enough, and all prims of one device run
+ * on one caller's thread at a time. */
 typedef struct nt_device nt_device;
 
 /* NT_BACKEND=onednn|openblas in the environment forces one; a backend that is not built in is
- * NT_EUNSUPPORTED. NT_TUNE and NT_CACHE: see choose.h. Sets the OpenMP and OpenBLAS thread counts. */
+ * NT_EUNSUPPORTED. NT_TUNE and NT_CACHE: see choose.h. Sets the OpenMP and OpenBLAS thread
+ * counts. */
 nt_status nt_device_new(nt_device **out, int threads, nt_err *e) NT_MUST_CHECK;
 void nt_device_free(nt_device *d);
 nt_backend nt_device_backend(const nt_device *d);
 int nt_device_threads(const nt_device *d);
 /* Does this CPU (and backend) compute bf16 natively (AVX512_BF16 or AMX)? */
 bool nt_device_has_bf16(const nt_device *d);
-/* ... and sums of products of 8-bit codes (VNNI)? Without it x86 saturates pairs of products at 16
- * bits, and codes are computed as the floats they stand for. */
+/* ... and sums of products of 8-bit codes (VNNI)? Without it x86 saturates pairs of products at
+ * 16 bits, and codes are computed as the floats they stand for. */
 bool nt_device_has_int8(const nt_device *d);
 /* "oneDNN 2.6.3 avx512_core_bf16", for reports and the cache key of timings; borrowed. */
 const char *nt_device_text(const nt_device *d);
-/* "kernels: 12 timed, 40 remembered, in FILE" (and what went wrong with it), written to buf; NULL
- * without tuning or device. */
+/* "kernels: 12 timed, 40 remembered, in FILE" (and what went wrong with it), written to buf;
+ * NULL without tuning or device. */
 const char *nt_device_tuning(const nt_device *d, char *buf, size_t n);
 
 /*
  * How a logical [n][c][spatial...] tensor lies in memory. PLAIN is row-major. NHWC has channels
- * last. C8 and C16 are oneDNN's nChw8c and nChw16c (channels padded up to the block with zeros).
- * Tensors of rank below 3 are always PLAIN. ANY lets the kernel choose.
+ * last. C8 and C16 are oneDNN's nChw8c and nChw16c (channels padded up to the block with
+ * zeros). Tensors of rank below 3 are always PLAIN. ANY lets the kernel choose.
  */
-typedef enum nt_format { NT_FMT_PLAIN, NT_FMT_NHWC, NT_FMT_C8, NT_FMT_C16, NT_FMT_ANY } nt_format;
+typedef enum nt_format {
+    NT_FMT_PLAIN,
+    NT_FMT_NHWC,
+    NT_FMT_C8,
+    NT_FMT_C16,
+    NT_FMT_ANY
+} nt_format;
 
 typedef struct nt_desc {
     nt_dtype dtype; /* NT_F32, NT_BF16 (and for reorder NT_F16, NT_I8, NT_U8, NT_I32) */
@@ -61,18 +68,18 @@ const char *nt_format_name(nt_format f);
 
 /* What follows a kernel in place, in order. */
 typedef enum nt_post_kind {
-    NT_POST_RELU,     /* x > 0 ? x : alpha x */
-    NT_POST_CLIP,     /* min(max(x, alpha), beta) */
+    NT_POST_RELU, /* x > 0 ? x : alpha x */
+    NT_POST_CLIP, /* min(max(x, alpha), beta) */
     NT_POST_SIGMOID,
     NT_POST_TANH,
     NT_POST_HARDSIGMOID, /* min(max(alpha x + beta, 0), 1) */
     NT_POST_HARDSWISH,   /* x min(max(x/6 + 1/2, 0), 1) */
-    NT_POST_SWISH,    /* x sigmoid(alpha x) */
-    NT_POST_GELU,     /* erf form */
+    NT_POST_SWISH,       /* x sigmoid(alpha x) */
+    NT_POST_GELU,        /* erf form */
     NT_POST_GELU_TANH,
-    NT_POST_ELU,      /* x > 0 ? x : alpha (exp(x) - 1) */
-    NT_POST_MISH,     /* x tanh(log(1 + exp(x))) */
-    NT_POST_SUM       /* + what the destination holds (it must be initialised) */
+    NT_POST_ELU,  /* x > 0 ? x : alpha (exp(x) - 1) */
+    NT_POST_MISH, /* x tanh(log(1 + exp(x))) */
+    NT_POST_SUM   /* + what the destination holds (it must be initialised) */
 } nt_post_kind;
 
 typedef struct nt_post {

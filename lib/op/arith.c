@@ -198,8 +198,7 @@ static nt_status sum_lower(nt_program *p, const nt_node *n, nt_err *e)
 const nt_op nt_op_arith[] = {
     {ARITH("Add", &add, NT_BIN_ADD, nt_binary_one, nt_binary_one),
      .flags = NT_OPF_SUM | NT_OPF_FIXED_SCALARS | NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE,
-     .trainable = 3,
-     .lower_grad = add_lower_grad},
+     .trainable = 3, .lower_grad = add_lower_grad},
     {ARITH("Sub", &sub, NT_BIN_SUB, nt_binary_one, minus_one), .flags = NT_OPF_BY_SAMPLE},
     {ARITH("Mul", &mul, NT_BIN_MUL, second, first),
      .flags = NT_OPF_FIXED_SCALARS | NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE, .trainable = 3,

@@ -21,7 +21,8 @@ static nt_codes codes_of(const nt_node *n)
                       .sum = nt_has_in(n, R) ? n->in[R]->dtype : n->out[0]->dtype};
 }
 
-/* The node's own post-operations: the sum with r, and a clip where it is more than saturation. */
+/* The node's own post-operations: the sum with r, and a clip where it is more than saturation.
+ */
 static int own_posts(nt_post *post, const nt_node *n)
 {
     float lo, hi, type_lo, type_hi;
@@ -137,7 +138,8 @@ static bool is_conv(const nt_node *n)
     return n->op == &nt_op_coded_conv[0] || n->op == &nt_op_coded_conv[1];
 }
 
-static nt_status make(kernel *k, nt_device *dev, const nt_node *n, const nt_fusion *f, nt_err *e)
+static nt_status make(kernel *k, nt_device *dev, const nt_node *n, const nt_fusion *f,
+                      nt_err *e)
 {
     nt_status s = NT_OK;
     nt_conv_fwd c = {0};
@@ -201,7 +203,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     NT_TRY(nt_program_temp(p, &dst, &y, e));
     taken = k.run;
     k.run = NULL;
-    NT_TRY(nt_steps_call(p, n, is_conv(n) ? "conv int8" : "dense int8", taken, in, y, residual, e));
+    NT_TRY(nt_steps_call(p, n, is_conv(n) ? "conv int8" : "dense int8", taken, in, y, residual,
+                         e));
     NT_TRY(nt_steps_finish(p, n, k.n_fused, y, e));
 done:
     release(&k);

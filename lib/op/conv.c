@@ -172,9 +172,10 @@ static bool is_depthwise(const nt_node *n, int64_t *channels)
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e);
 
 /*
- * oneDNN 2.6 computes depthwise convolutions in fp32 faster in blocks of 16 channels than channels
- * last, which is its own choice (Zen 4: up to 1.5 times), and the others as fast. A network where
- * these channels come in whole blocks lies so throughout: half-way reorders would cost more.
+ * oneDNN 2.6 computes depthwise convolutions in fp32 faster in blocks of 16 channels than
+ * channels last, which is its own choice (Zen 4: up to 1.5 times), and the others as fast. A
+ * network where these channels come in whole blocks lies so throughout: half-way reorders would
+ * cost more.
  */
 static nt_format preferred(nt_program *p)
 {

@@ -11,8 +11,8 @@
  *
  * Three rules make this sound whatever an operator says:
  *
- * 1. An axis that a node's couple() neither tied nor froze nor freed is frozen: the node needs it
- *    whole (spatial axes of a convolution, the axis of a sum).
+ * 1. An axis that a node's couple() neither tied nor froze nor freed is frozen: the node needs
+ * it whole (spatial axes of a convolution, the axis of a sum).
  * 2. The batch axis (0 of every value that depends on a graph input) is never tied, nor is an
  *    axis of unknown extent; what would be tied to them is frozen.
  * 3. Every cut must be a cut of single axes, or a Reshape could not follow it. A joint span is
@@ -57,8 +57,8 @@ nt_status nt_couple_operand(nt_coupling *c, const nt_value *x, const nt_value *y
 nt_status nt_couple_unary(nt_coupling *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* The couple facet of operators that look at their inputs' shapes at most. */
 nt_status nt_couple_nothing(nt_coupling *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
-/* Makes the classes of a whole graph by asking every node's operator. The graph must be inferred;
- * the batch may be a symbol, and what else is unknown stays whole. */
+/* Makes the classes of a whole graph by asking every node's operator. The graph must be
+ * inferred; the batch may be a symbol, and what else is unknown stays whole. */
 nt_status nt_coupling_new(nt_coupling **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 void nt_coupling_free(nt_coupling *c);
 

@@ -25,8 +25,7 @@ nt_status nt_filters_check_bias(const nt_node *n, int64_t outputs, const char *w
 
     if (!b || b->rank < 0 || n->in[1]->rank < 0)
         return NT_OK;
-    if (b->rank != 1 ||
-        (b->dims[0].value >= 0 && outputs >= 0 && b->dims[0].value != outputs))
+    if (b->rank != 1 || (b->dims[0].value >= 0 && outputs >= 0 && b->dims[0].value != outputs))
         return nt_fail(e, NT_EFORMAT, "bias does not have one entry for each %s", what);
     return NT_OK;
 }

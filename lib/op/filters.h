@@ -14,7 +14,8 @@ extern const nt_attr_spec nt_filters_attrs[];
 
 /* Input 2, NULL where it is left out. */
 const nt_value *nt_filters_bias(const nt_node *n);
-/* One entry of the bias for each of `outputs` (unknown where below 0), which messages call `what`.
+/* One entry of the bias for each of `outputs` (unknown where below 0), which messages call
+ * `what`.
  */
 nt_status nt_filters_check_bias(const nt_node *n, int64_t outputs, const char *what,
                                 nt_err *e) NT_MUST_CHECK;

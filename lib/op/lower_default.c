@@ -172,8 +172,8 @@ nt_status nt_lower_grad_default(nt_program *p, const nt_node *n, nt_err *e)
     bool any;
 
     if (!n->op->grad)
-        return nt_fail(e, NT_EUNSUPPORTED, "node '%s': operator '%s' cannot be trained", n->name,
-                       n->op_type);
+        return nt_fail(e, NT_EUNSUPPORTED, "node '%s': operator '%s' cannot be trained",
+                       n->name, n->op_type);
     NT_TRY(new_ctx(p, n, &c, e));
     d.ctx = c;
     NT_TRY(read_inputs(p, c, &d, e));

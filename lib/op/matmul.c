@@ -245,8 +245,8 @@ const nt_op nt_op_matmul[] = {
         .max_in = 2,
         .min_out = 1,
         .max_out = 1,
-        .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_BIAS | NT_OPF_QUANTIZES |
-                 NT_OPF_BY_SAMPLE,
+        .flags =
+            NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_BIAS | NT_OPF_QUANTIZES | NT_OPF_BY_SAMPLE,
         .trainable = 1 << 0 | 1 << 1,
         .infer = infer,
         .cost = cost,

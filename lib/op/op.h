@@ -3,10 +3,9 @@
  * op.h - one operator, one file, one constant table with all its facets. (Operators that differ
  * in a formula share a file: activation.c, compare.c.)
  *
- * lib/op/conv.c ends in `const nt_op nt_op_conv[] = {{...}, {0}};` (an entry per range of opsets,
- * then one without a name) and registry.c has one line for it.
- * No switch over operators stands anywhere else: whoever needs to know something about a node
- * asks its table.
+ * lib/op/conv.c ends in `const nt_op nt_op_conv[] = {{...}, {0}};` (an entry per range of
+ * opsets, then one without a name) and registry.c has one line for it. No switch over operators
+ * stands anywhere else: whoever needs to know something about a node asks its table.
  */
 #ifndef NT_OP_OP_H
 #define NT_OP_OP_H
@@ -34,33 +33,34 @@ typedef struct nt_op_cost {
 } nt_op_cost;
 
 enum {
-    NT_OPF_IDENTITY = 1 << 0,  /* output 0 equals input 0 at inference */
-    NT_OPF_FUSES = 1 << 1,     /* lower() honours nt_program_fusion (post-operations) */
-    NT_OPF_RESIDUAL = 1 << 2,  /* ... and a residual sum among them */
-    NT_OPF_BIAS = 1 << 8, /* ... and a row that is added, if input 1 is a constant matrix */
+    NT_OPF_IDENTITY = 1 << 0, /* output 0 equals input 0 at inference */
+    NT_OPF_FUSES = 1 << 1,    /* lower() honours nt_program_fusion (post-operations) */
+    NT_OPF_RESIDUAL = 1 << 2, /* ... and a residual sum among them */
+    NT_OPF_BIAS = 1 << 8,     /* ... and a row that is added, if input 1 is a constant matrix */
     NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3, /* forward and backward with one following Relu */
-    NT_OPF_SUM = 1 << 4, /* Add: the sum of two inputs, a residual connection when shapes agree */
+    NT_OPF_SUM =
+        1 << 4, /* Add: the sum of two inputs, a residual connection when shapes agree */
     NT_OPF_FIXED_SCALARS = 1 << 5, /* trainable inputs of one element are arithmetic (the 3 of
                                       x + 3), not parameters */
-    NT_OPF_FOLDS = 1 << 6,   /* has no form to run in: loading takes it away, or refuses it */
-    NT_OPF_ON_CODES = 1 << 7, /* computed on 8-bit codes where a whole network is quantized */
+    NT_OPF_FOLDS = 1 << 6,     /* has no form to run in: loading takes it away, or refuses it */
+    NT_OPF_ON_CODES = 1 << 7,  /* computed on 8-bit codes where a whole network is quantized */
     NT_OPF_QUANTIZES = 1 << 9, /* a layer: its weight and its input may be held in few bits */
     NT_OPF_INT8 = 1 << 11,     /* computed on 8-bit codes in this plan (coded.h) */
-    NT_OPF_BY_SAMPLE = 1 << 12, /* where axis 0 of inputs and outputs is the batch, a sample of the
-                                   outputs comes of that sample of the inputs alone */
+    NT_OPF_BY_SAMPLE = 1 << 12,  /* where axis 0 of inputs and outputs is the batch, a sample of
+                                    the  outputs comes of that sample of the inputs alone */
     NT_OPF_MAKES_CODES = 1 << 10 /* its integers carry gradients, as if they were not rounded */
 };
 
 typedef struct nt_op {
     const char *name;
-    const char *domain;    /* "" for ai.onnx */
-    int since, until;      /* opsets this entry implements, both included; until 0: newest */
-    int min_in, max_in;    /* max -1: any number */
+    const char *domain; /* "" for ai.onnx */
+    int since, until;   /* opsets this entry implements, both included; until 0: newest */
+    int min_in, max_in; /* max -1: any number */
     int min_out, max_out;
     const nt_attr_spec *attrs; /* ends with a NULL name; NULL: none */
     unsigned flags;
-    unsigned trainable;    /* bit i: input i is a parameter when it is a float32 constant */
-    unsigned state;        /* bit i: input i is a statistic that training updates (BN) */
+    unsigned trainable; /* bit i: input i is a parameter when it is a float32 constant */
+    unsigned state;     /* bit i: input i is a statistic that training updates (BN) */
 
     /* Refuses at load what the operator cannot do ("node 'x': Pad: mode 'wrap' is not
      * supported"; the caller adds "node 'x': Op: "). Types and ranks of inputs may still be
@@ -90,8 +90,8 @@ typedef struct nt_op {
     /* As a post-operation of what produces its input (activations). NULL: never. */
     bool (*as_post)(const nt_node *n, nt_post *out);
 
-    /* Does this node hand on input 0 as it is, by its attributes and constants (a Pad by nothing)?
-     * NULL: NT_OPF_IDENTITY tells. */
+    /* Does this node hand on input 0 as it is, by its attributes and constants (a Pad by
+     * nothing)? NULL: NT_OPF_IDENTITY tells. */
     bool (*does_nothing)(const nt_node *n);
 
     /* Which channels of its tensors stand or fall together (couple.h). NULL: all channels of

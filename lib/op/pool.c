@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * MaxPool, AveragePool over 1 to 3 spatial dimensions, GlobalMaxPool, GlobalAveragePool over
- * any number. They run in the layout and type their input lies in, maxima of bytes with channels
- * last; MaxPool's indices and other integers are found by the plain form. Taps in the padding count for nothing, but in the
- * divisor of an average with count_include_pad.
+ * any number. They run in the layout and type their input lies in, maxima of bytes with
+ * channels last; MaxPool's indices and other integers are found by the plain form. Taps in the
+ * padding count for nothing, but in the divisor of an average with count_include_pad.
  */
 #include "kernel/pool.h"
 

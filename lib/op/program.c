@@ -187,7 +187,8 @@ done:
 nt_status nt_program_state(nt_program *p, const nt_value *v, nt_tid *out, nt_err *e)
 {
     if (!p->live[v->id].w)
-        return nt_fail(e, NT_EUNSUPPORTED, "'%s' is no running statistic of this model", v->name);
+        return nt_fail(e, NT_EUNSUPPORTED, "'%s' is no running statistic of this model",
+                       v->name);
     return nt_program_value(p, v, out, e);
 }
 
@@ -269,8 +270,14 @@ nt_status nt_program_step(nt_program *p, const nt_step_desc *d, nt_err *e)
 {
     nt_status s = NT_OK;
     size_t n = (size_t)d->n_args;
-    nt_pstep st = {.node = d->node, .what = d->what, .prim = d->prim, .fn = d->fn, .ctx = d->ctx,
-                   .free_ctx = d->free_ctx, .n_args = d->n_args, .impure = d->impure,
+    nt_pstep st = {.node = d->node,
+                   .what = d->what,
+                   .prim = d->prim,
+                   .fn = d->fn,
+                   .ctx = d->ctx,
+                   .free_ctx = d->free_ctx,
+                   .n_args = d->n_args,
+                   .impure = d->impure,
                    .backward = p->backward};
 
     NT_TRY(grow((void **)&p->step, &p->cap_step, p->n_step, sizeof *p->step, e));
@@ -306,7 +313,8 @@ nt_status nt_program_call(nt_program *p, const nt_node *node, const char *what, 
 nt_status nt_program_inplace(nt_program *p, nt_tid w, nt_tid r, bool must, nt_err *e)
 {
     if (p->t[w].bytes > p->t[p->t[r].root].bytes)
-        return must ? nt_fail(e, NT_EINVAL, "in-place result is larger than its operand") : NT_OK;
+        return must ? nt_fail(e, NT_EINVAL, "in-place result is larger than its operand")
+                    : NT_OK;
     p->t[w].inplace = r;
     p->t[w].must = must;
     return NT_OK;

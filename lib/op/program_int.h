@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program_int.h - the inside of a program, for program.c and for the planner (layer exec), which
- * makes, orders, places and runs it. Operators see only program.h.
+ * program_int.h - the inside of a program, for program.c and for the planner (layer exec),
+ * which makes, orders, places and runs it. Operators see only program.h.
  */
 #ifndef NT_OP_PROGRAM_INT_H
 #define NT_OP_PROGRAM_INT_H
@@ -11,7 +11,7 @@
 #include "op/program.h"
 
 typedef enum nt_ptensor_kind {
-    NT_PT_TEMP,  /* placed in the arena (or, when written by a step that runs once, by itself) */
+    NT_PT_TEMP, /* placed in the arena (or, when written by a step that runs once, by itself) */
     NT_PT_CONST, /* fixed data that no step writes */
     NT_PT_LIVE   /* fixed address, contents change: inputs, parameters, gradients, state */
 } nt_ptensor_kind;
@@ -82,17 +82,17 @@ struct nt_program {
     int n_step, cap_step;
     int n_forward; /* steps before the backward pass */
 
-    nt_tid *value;      /* by value id */
-    nt_live *live;      /* by value id; all NULL without live parameters */
-    bool *needs_grad;   /* by value id */
+    nt_tid *value;       /* by value id */
+    nt_live *live;       /* by value id; all NULL without live parameters */
+    bool *needs_grad;    /* by value id */
     nt_contrib *contrib; /* by value id */
-    nt_fusion *fusion;  /* by node id */
+    nt_fusion *fusion;   /* by node id */
     nt_node_saved *saved;
     int n_saved, cap_saved;
 };
 
-nt_status nt_program_new(nt_program **out, const nt_graph *g, nt_device *dev, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_program_new(nt_program **out, const nt_graph *g, nt_device *dev,
+                         nt_err *e) NT_MUST_CHECK;
 void nt_program_free(nt_program *p);
 /* A tensor with an address of its own. */
 nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind, void *data,
@@ -100,8 +100,8 @@ nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind
 /* Sums parameters' contributions into their places; after the last lower_grad. */
 nt_status nt_program_finish_grads(nt_program *p, nt_err *e) NT_MUST_CHECK;
 
-/* Puts every random stream where it is before run number `run`, so that what a run draws does not
- * depend on the runs before it. */
+/* Puts every random stream where it is before run number `run`, so that what a run draws does
+ * not depend on the runs before it. */
 void nt_program_set_run(nt_program *p, uint64_t run);
 
 #endif

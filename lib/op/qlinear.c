@@ -143,7 +143,8 @@ static void conv_plane(int32_t *sum, const int32_t *x, const int32_t *w, const i
 
             for (int64_t o = 0; k && o < t->n_out; o++)
                 if (at[r * t->n_out + o] >= 0)
-                    sum[o] = (int32_t)((uint32_t)sum[o] + k * (uint32_t)x[at[r * t->n_out + o]]);
+                    sum[o] =
+                        (int32_t)((uint32_t)sum[o] + k * (uint32_t)x[at[r * t->n_out + o]]);
         }
 }
 
@@ -244,8 +245,9 @@ static nt_status qlinear_conv_eval(const nt_node *n, const nt_tensor *const *in,
 
         int_conv_run(&c, i / c.filters, i % c.filters);
         for (int64_t o = 0; o < c.taps.n_out; o++, at++)
-            nt_tensor_set_i64(out[0], at,
-                              requantized(&r, (int32_t)((uint32_t)c.sum[o] + b), 0, i % c.filters));
+            nt_tensor_set_i64(
+                out[0], at,
+                requantized(&r, (int32_t)((uint32_t)c.sum[o] + b), 0, i % c.filters));
     }
 done:
     int_conv_release(&c);
@@ -285,7 +287,8 @@ static void qlinear_conv_cost(const nt_node *n, nt_op_cost *c)
     conv_cost(n, &qlinear_conv, c);
 }
 
-/* ---- matrix products: zero points and scales may go with the rows of A and the columns of B */
+/* ---- matrix products: zero points and scales may go with the rows of A and the columns of B
+ */
 
 typedef struct int_matmul {
     int32_t *a, *b;

@@ -12,9 +12,9 @@
 
 typedef struct nt_qparam {
     enum { NT_QPARAM_WHOLE, NT_QPARAM_AXIS, NT_QPARAM_BLOCKS } mode;
-    nt_axis_view view; /* of the quantized tensor around the axis; whole: one row */
-    int64_t block;     /* indices of the axis that share a row of scales */
-    int64_t blocks;    /* extent of the scales along the axis */
+    nt_axis_view view;             /* of the quantized tensor around the axis; whole: one row */
+    int64_t block;                 /* indices of the axis that share a row of scales */
+    int64_t blocks;                /* extent of the scales along the axis */
     const nt_tensor *scale, *zero; /* zero: NULL is 0 */
 } nt_qparam;
 

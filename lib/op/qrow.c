@@ -54,7 +54,8 @@ void nt_qrow_quantize(void *q, const float *x, int64_t n, const nt_qrow *r)
         quantize((uint8_t *)q + part(n, i), x + part(n, i), part(n, i + 1) - part(n, i), *r);
 }
 
-CLONES static void dequantize(float *restrict y, const uint8_t *restrict q, int64_t n, nt_qrow r)
+CLONES static void dequantize(float *restrict y, const uint8_t *restrict q, int64_t n,
+                              nt_qrow r)
 {
     int flip = flip_of(&r), zero = r.zero;
     float scale = r.scale;
@@ -68,8 +69,8 @@ void nt_qrow_dequantize(float *y, const void *q, int64_t n, const nt_qrow *r)
 {
 #pragma omp parallel for if (n > PARALLEL)
     for (int i = 0; i < PARTS; i++)
-        dequantize(y + part(n, i), (const uint8_t *)q + part(n, i),
-                   part(n, i + 1) - part(n, i), *r);
+        dequantize(y + part(n, i), (const uint8_t *)q + part(n, i), part(n, i + 1) - part(n, i),
+                   *r);
 }
 
 CLONES static void clip(uint8_t *y, const uint8_t *q, int64_t n, nt_qrow r)
@@ -168,8 +169,8 @@ double nt_qrow_pull_dequantize(float *dx, const void *q, const float *dy, int64_
         for (int64_t at = part(n, i), end = part(n, i + 1); at < end; at += BLOCK) {
             int m = end - at < BLOCK ? (int)(end - at) : BLOCK;
 
-            sum[i] += pull_dequantize(dx ? dx + at : unused, (const uint8_t *)q + at, dy + at, m,
-                                      *r);
+            sum[i] +=
+                pull_dequantize(dx ? dx + at : unused, (const uint8_t *)q + at, dy + at, m, *r);
         }
     }
     return total(sum);

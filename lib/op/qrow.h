@@ -3,8 +3,8 @@
  * qrow.h - rows of numbers and their 8-bit codes with one scale and zero point, forwards and
  * backwards: what training through rounding spends its time on.
  *
- * Codes are bytes, of u8 or (is_signed) of i8. Sums are combined in an order that does not depend
- * on the number of threads.
+ * Codes are bytes, of u8 or (is_signed) of i8. Sums are combined in an order that does not
+ * depend on the number of threads.
  */
 #ifndef NT_OP_QROW_H
 #define NT_OP_QROW_H

@@ -2,9 +2,9 @@
 /*
  * QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear.
  *
- * The gradient of QuantizeLinear is the straight-through estimator: rounding counts as the identity,
- * saturation as a constant. Chained with DequantizeLinear's, the gradient by a scale that both
- * share is that of LSQ (Esser et al. 2020, arXiv:1902.08153).
+ * The gradient of QuantizeLinear is the straight-through estimator: rounding counts as the
+ * identity, saturation as a constant. Chained with DequantizeLinear's, the gradient by a scale
+ * that both share is that of LSQ (Esser et al. 2020, arXiv:1902.08153).
  */
 #include "op/couple.h"
 #include "op/op.h"
@@ -140,9 +140,10 @@ static void quantize_row(nt_tensor *y, const nt_tensor *x, const nt_qparam *q, i
     for (int64_t i = 0; i < q->view.inner; i++) {
         int64_t p = nt_qparam_at(q, o, k, i);
 
-        nt_tensor_set_i64(y, at + i,
-                          nt_quantize_one((float)nt_tensor_get(x, at + i) / nt_qparam_scale(q, p),
-                                          nt_qparam_zero(q, p), r.lo, r.hi));
+        nt_tensor_set_i64(
+            y, at + i,
+            nt_quantize_one((float)nt_tensor_get(x, at + i) / nt_qparam_scale(q, p),
+                            nt_qparam_zero(q, p), r.lo, r.hi));
     }
 }
 
@@ -178,8 +179,8 @@ static void quantize_pull(const nt_qparam *q, int64_t at, int64_t p, float x, fl
 }
 
 static void quantize_pull_row(const nt_qparam *q, int64_t o, int64_t k,
-                              const nt_tensor *const in[2], const nt_tensor *dout,
-                              code_range r, nt_tensor *const *din)
+                              const nt_tensor *const in[2], const nt_tensor *dout, code_range r,
+                              nt_tensor *const *din)
 {
     const float *dy = dout->data;
     int64_t at = row_start(q, o, k);
@@ -195,8 +196,8 @@ static void quantize_pull_row(const nt_qparam *q, int64_t o, int64_t k,
         return;
     }
     for (int64_t i = 0; i < q->view.inner; i++, at++)
-        quantize_pull(q, at, nt_qparam_at(q, o, k, i), (float)nt_tensor_get(in[0], at), dy[at], r,
-                      din);
+        quantize_pull(q, at, nt_qparam_at(q, o, k, i), (float)nt_tensor_get(in[0], at), dy[at],
+                      r, din);
 }
 
 static void clear(nt_tensor *t)
@@ -370,12 +371,15 @@ static bool is_whole(const nt_program *p, const nt_node *n, const nt_value *code
            (!nt_has_in(n, 2) || (n->in[2]->data && nt_tensor_count(n->in[2]->data) == 1));
 }
 
-static nt_status lower_whole(nt_program *p, const nt_node *n, nt_dtype codes, nt_tid x, bool back,
-                             nt_err *e)
+static nt_status lower_whole(nt_program *p, const nt_node *n, nt_dtype codes, nt_tid x,
+                             bool back, nt_err *e)
 {
     row_ctx *c = nt_program_alloc(p, 1, sizeof *c);
-    nt_step_desc step = {.node = n, .what = back ? "dequantize" : "quantize", .ctx = c,
-                         .fn = back ? run_dequantize : run_quantize, .n_args = 2};
+    nt_step_desc step = {.node = n,
+                         .what = back ? "dequantize" : "quantize",
+                         .ctx = c,
+                         .fn = back ? run_dequantize : run_quantize,
+                         .n_args = 2};
     const nt_tensor whole = {.rank = 0}; /* one pair, whatever the shape */
     nt_status s = NT_OK;
     nt_tid y = -1;
@@ -387,8 +391,8 @@ static nt_status lower_whole(nt_program *p, const nt_node *n, nt_dtype codes, nt
     NT_TRY(nt_steps_unpadded(p, x, &x, e));
     d = *nt_program_desc(p, x);
     c->n = (int64_t)(nt_desc_bytes(&d) / nt_dtype_size(d.dtype));
-    NT_TRY(nt_qparam_init(&q, &whole, n->in[1]->data, nt_has_in(n, 2) ? n->in[2]->data : NULL, 0,
-                          0, e));
+    NT_TRY(nt_qparam_init(&q, &whole, n->in[1]->data, nt_has_in(n, 2) ? n->in[2]->data : NULL,
+                          0, 0, e));
     c->row = byte_row(&q, 0, 0, codes);
     d.dtype = n->out[0]->dtype;
     NT_TRY(nt_program_temp(p, &d, &y, e));
@@ -477,8 +481,9 @@ static nt_status dynamic_eval(const nt_node *n, const nt_tensor *const *in,
     *(float *)out[1]->data = scale;
     *(uint8_t *)out[2]->data = scale > 0 ? (uint8_t)nt_quantize_one(-lo / scale, 0, 0, 255) : 0;
     if (scale > 0)
-        nt_qrow_quantize(out[0]->data, in[0]->data, count,
-                         &(nt_qrow){.scale = scale, .zero = *(uint8_t *)out[2]->data, .hi = 255});
+        nt_qrow_quantize(
+            out[0]->data, in[0]->data, count,
+            &(nt_qrow){.scale = scale, .zero = *(uint8_t *)out[2]->data, .hi = 255});
     else
         memset(out[0]->data, 0, (size_t)count);
 done:
@@ -489,10 +494,12 @@ done:
 
 /* What each opset brought: 13 axis, 19 saturate (of 8-bit floats) and float16, 21 blocks and
  * 4-bit codes, 23 precision. */
+/* clang-format off */
 #define AXIS {"axis", NT_ATTR_INT, false}
 #define SATURATE {"saturate", NT_ATTR_INT, false}
 #define BLOCKS {"block_size", NT_ATTR_INT, false}, {"output_dtype", NT_ATTR_INT, false}
 #define PRECISION {"precision", NT_ATTR_INT, false}
+/* clang-format on */
 
 static const nt_attr_spec attrs_13[] = {AXIS, {0}};
 static const nt_attr_spec attrs_19[] = {AXIS, SATURATE, {0}};
@@ -505,9 +512,8 @@ static const nt_attr_spec dequantize_23[] = {AXIS, BLOCKS, {0}};
     {                                                                                          \
         .name = "QuantizeLinear", .domain = "", .since = from, .until = to, .min_in = 2,       \
         .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .trainable = 1 << 0,          \
-        .flags = NT_OPF_MAKES_CODES, .check = quantize_check,                                                               \
-        .infer = quantize_infer, .eval = quantize_eval, .grad = quantize_grad,                 \
-        .lower = lower_quantize,                                                               \
+        .flags = NT_OPF_MAKES_CODES, .check = quantize_check, .infer = quantize_infer,         \
+        .eval = quantize_eval, .grad = quantize_grad, .lower = lower_quantize,                 \
         .couple = couple                                                                       \
     }
 #define DEQUANTIZE(from, to, specs)                                                            \
@@ -515,8 +521,7 @@ static const nt_attr_spec dequantize_23[] = {AXIS, BLOCKS, {0}};
         .name = "DequantizeLinear", .domain = "", .since = from, .until = to, .min_in = 2,     \
         .max_in = 3, .min_out = 1, .max_out = 1, .attrs = specs, .check = dequantize_check,    \
         .infer = dequantize_infer, .eval = dequantize_eval, .grad = dequantize_grad,           \
-        .lower = lower_dequantize,                                                             \
-        .couple = couple                                                                       \
+        .lower = lower_dequantize, .couple = couple                                            \
     }
 
 const nt_op nt_op_quantize[] = {

@@ -280,8 +280,7 @@ bool nt_op_is_param_value(const nt_value *v)
 
 static bool is_identity(const nt_node *n)
 {
-    return n->op->flags & NT_OPF_IDENTITY ||
-           (n->op->does_nothing && n->op->does_nothing(n));
+    return n->op->flags & NT_OPF_IDENTITY || (n->op->does_nothing && n->op->does_nothing(n));
 }
 
 static bool is_made(const nt_node *n)

@@ -31,7 +31,8 @@ bool nt_steps_is_float(const nt_value *v);
 /* The value as it lies when it is fp32 or bf16; float16 widened; NT_EUNSUPPORTED for others. */
 nt_status nt_steps_activation(nt_program *p, const nt_value *v, nt_tid *out,
                               nt_err *e) NT_MUST_CHECK;
-/* t in a layout without padding: as it lies, or else NHWC. For steps over memory that move 0. */
+/* t in a layout without padding: as it lies, or else NHWC. For steps over memory that move 0.
+ */
 nt_status nt_steps_unpadded(nt_program *p, nt_tid t, nt_tid *out, nt_err *e) NT_MUST_CHECK;
 /* Are the value's elements 8-bit integers? */
 bool nt_steps_is_byte(const nt_value *v);

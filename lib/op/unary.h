@@ -54,7 +54,7 @@ typedef struct nt_unary {
     .name = onnx, .domain = "", .since = version, .min_in = 1, .max_in = 1, .min_out = 1,      \
     .max_out = 1, .attrs = specs, .infer = nt_unary_infer, .eval = nt_unary_eval,              \
     .grad = nt_unary_grad, .lower = nt_unary_lower, .lower_grad = nt_unary_lower_grad,         \
-    .couple = nt_couple_unary, .flags = NT_OPF_BY_SAMPLE, .data = &(const nt_unary)                                       \
+    .couple = nt_couple_unary, .flags = NT_OPF_BY_SAMPLE, .data = &(const nt_unary)            \
     {                                                                                          \
         .value = id##_value, .slope = id##_slope, __VA_ARGS__                                  \
     }

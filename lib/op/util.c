@@ -148,7 +148,8 @@ bool nt_has_in(const nt_node *n, int i)
     return i < n->n_in && n->in[i];
 }
 
-/* A parameter behind a DequantizeLinear, which reads integers or, in training, rounded floats. */
+/* A parameter behind a DequantizeLinear, which reads integers or, in training, rounded floats.
+ */
 static const nt_value *coded_param(const nt_node *n, int i)
 {
     const nt_value *v = n->in[i];

@@ -102,8 +102,8 @@ void nt_walk_init(nt_walk *w, int rank, const int64_t *dims, int n,
 bool nt_walk_more(const nt_walk *w);
 void nt_walk_next(nt_walk *w);
 
-/* A tensor as two boxes: the axes that stay make the outer one, those that go (a flag per axis) the
- * inner one; with the strides of the tensor's elements, for nt_walk_init. */
+/* A tensor as two boxes: the axes that stay make the outer one, those that go (a flag per axis)
+ * the inner one; with the strides of the tensor's elements, for nt_walk_init. */
 typedef struct nt_boxes {
     int n_out, n_in;
     int64_t out[NT_MAX_RANK], in[NT_MAX_RANK];

@@ -84,7 +84,8 @@ done:
     return s;
 }
 
-/* Every window starts inside the input: out = ceil(in / stride), whatever that takes in pads. */
+/* Every window starts inside the input: out = ceil(in / stride), whatever that takes in pads.
+ */
 static int64_t out_same(nt_window *w, int i, int64_t in, int64_t reach)
 {
     int64_t out = (in + w->stride[i] - 1) / w->stride[i];
@@ -97,15 +98,15 @@ static int64_t out_same(nt_window *w, int i, int64_t in, int64_t reach)
     return out;
 }
 
-static nt_status out_explicit(const nt_window *w, int i, int64_t in, int64_t reach, int64_t *out,
-                              nt_err *e)
+static nt_status out_explicit(const nt_window *w, int i, int64_t in, int64_t reach,
+                              int64_t *out, nt_err *e)
 {
     int64_t room = in + w->lo[i] + w->hi[i] - reach;
 
     if (room < 0)
         return nt_fail(e, NT_EFORMAT,
-                       "a window of %" PRId64 " does not fit into %" PRId64 " with pads %" PRId64
-                       " and %" PRId64,
+                       "a window of %" PRId64 " does not fit into %" PRId64
+                       " with pads %" PRId64 " and %" PRId64,
                        reach, in, w->lo[i], w->hi[i]);
     *out = (w->ceil ? room + w->stride[i] - 1 : room) / w->stride[i] + 1;
     if (w->ceil && (*out - 1) * w->stride[i] >= in + w->lo[i])

@@ -213,8 +213,8 @@ static void write_front(nt_str *out, const nt_chart *c, const frame *f)
 static void write_shape(nt_str *out, const char *kind, double x, double y, double r)
 {
     if (strcmp(kind, "train") == 0)
-        nt_str_addf(out, "<path d=\"M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz\"/>", x, y - 1.3 * r,
-                    1.3 * r, 1.3 * r, -1.3 * r, 1.3 * r, -1.3 * r, -1.3 * r);
+        nt_str_addf(out, "<path d=\"M%.1f %.1fl%.1f %.1fl%.1f %.1fl%.1f %.1fz\"/>", x,
+                    y - 1.3 * r, 1.3 * r, 1.3 * r, -1.3 * r, 1.3 * r, -1.3 * r, -1.3 * r);
     else if (strcmp(kind, "cut") == 0)
         nt_str_addf(out, "<path d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"/>", x, y - 1.2 * r, 1.2 * r,
                     2.1 * r, -2.4 * r);
@@ -245,8 +245,8 @@ void nt_chart_write(nt_str *out, const nt_chart *c)
 {
     frame f = frame_of(c);
 
-    nt_str_addf(out, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>", WIDTH,
-                HEIGHT);
+    nt_str_addf(out, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>",
+                WIDTH, HEIGHT);
     nt_markup_text(out, c->title);
     nt_str_add(out, "</title>\n");
     write_x_scale(out, &f);

@@ -2,9 +2,9 @@
 /*
  * chart.h - a trade-off as an inline SVG picture.
  *
- * Across, on a logarithmic scale, what a model costs as a share of the reference; upwards what it
- * is worth. Classes, for the page's style sheet: axis, grid, tick, target, front; of a point its
- * kind, and ok, best and off (outside of the picture, drawn at its edge) where they hold.
+ * Across, on a logarithmic scale, what a model costs as a share of the reference; upwards what
+ * it is worth. Classes, for the page's style sheet: axis, grid, tick, target, front; of a point
+ * its kind, and ok, best and off (outside of the picture, drawn at its edge) where they hold.
  */
 #ifndef NT_REPORT_CHART_H
 #define NT_REPORT_CHART_H

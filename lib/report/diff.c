@@ -90,7 +90,8 @@ static const nt_value *counterpart(const run *r, const nt_value *v)
 {
     int i = output_index(r->side[REF].g, v);
 
-    return i >= 0 ? r->side[MODEL].g->outputs[i] : nt_graph_find_value(r->side[MODEL].g, v->name);
+    return i >= 0 ? r->side[MODEL].g->outputs[i]
+                  : nt_graph_find_value(r->side[MODEL].g, v->name);
 }
 
 static nt_status find_pairs(run *r, nt_err *e)
@@ -120,7 +121,8 @@ static nt_status copy_masks(nt_model *to, const nt_model *from, const nt_graph *
     nt_status s = NT_OK;
 
     for (int i = 0; i < g->n_values; i++) {
-        const nt_tensor *mask = g->values[i]->data ? nt_model_mask(from, g->values[i]->name) : NULL;
+        const nt_tensor *mask =
+            g->values[i]->data ? nt_model_mask(from, g->values[i]->name) : NULL;
         nt_tensor *copy = NULL;
 
         if (!mask)
@@ -150,10 +152,11 @@ done:
 /* Which `want` indices of this axis the masks leave; NULL where they leave another number. */
 static const int64_t *left_of(const side *d, const nt_value *v, int axis, int64_t want)
 {
-    const nt_value *w = d->kept ? nt_graph_find_value(nt_model_graph(d->shrunk), v->name) : NULL;
+    const nt_value *w =
+        d->kept ? nt_graph_find_value(nt_model_graph(d->shrunk), v->name) : NULL;
     int64_t n = 0;
-    const int64_t *idx = w && axis < w->rank ? nt_kept_indices(d->kept, (nt_span){w, axis, 1}, &n)
-                                             : NULL;
+    const int64_t *idx =
+        w && axis < w->rank ? nt_kept_indices(d->kept, (nt_span){w, axis, 1}, &n) : NULL;
 
     return n == want ? idx : NULL;
 }
@@ -297,8 +300,9 @@ static nt_status check_models(const nt_graph *a, const nt_graph *b, nt_err *e)
     char want[128], got[128];
 
     if (a->n_inputs != b->n_inputs || a->n_outputs != b->n_outputs)
-        return nt_fail(e, NT_EINVAL, "%d inputs and %d outputs, but the reference has %d and %d",
-                       b->n_inputs, b->n_outputs, a->n_inputs, a->n_outputs);
+        return nt_fail(e, NT_EINVAL,
+                       "%d inputs and %d outputs, but the reference has %d and %d", b->n_inputs,
+                       b->n_outputs, a->n_inputs, a->n_outputs);
     for (int i = 0; i < a->n_inputs; i++) {
         const nt_value *v = a->inputs[i], *w = b->inputs[i];
         bool ok = v->dtype == w->dtype && v->rank == w->rank && v->rank >= 0;
@@ -327,14 +331,15 @@ static nt_status list_names(side *d, const run *r, int which, nt_err *e)
 }
 
 /* Both nets for inputs of these extents. */
-static nt_status set_shapes(run *r, nt_device *dev, const int64_t (*dims)[NT_MAX_RANK], nt_err *e)
+static nt_status set_shapes(run *r, nt_device *dev, const int64_t (*dims)[NT_MAX_RANK],
+                            nt_err *e)
 {
     nt_status s = NT_OK;
 
     for (int k = 0; k < 2; k++) {
         side *d = &r->side[k];
-        nt_plan_opts po = {.compute = r->o->compute, .dims = dims, .keep = d->keep,
-                           .no_fusion = true};
+        nt_plan_opts po = {
+            .compute = r->o->compute, .dims = dims, .keep = d->keep, .no_fusion = true};
 
         NT_TRY(d->net ? nt_staged_shape(d->net, dims, e)
                       : nt_staged_new(&d->net, d->g, dev, &po, e));
@@ -414,8 +419,8 @@ done:
 
 static nt_status run_data(run *r, nt_device *dev, nt_err *e)
 {
-    nt_loader_opts lo = {.batch_size = r->o->batch ? r->o->batch : 32, .workers = 1,
-                         .limit = r->o->limit};
+    nt_loader_opts lo = {
+        .batch_size = r->o->batch ? r->o->batch : 32, .workers = 1, .limit = r->o->limit};
     const nt_batch *b = NULL;
     nt_loader *l = NULL;
     nt_status s = NT_OK;
@@ -506,8 +511,10 @@ static void release(run *r)
 nt_status nt_diff_new(nt_diff **out, nt_model *ref, nt_model *model, nt_device *dev,
                       const nt_diff_opts *o, nt_err *e)
 {
-    run r = {.side = {{.m = ref, .g = nt_model_graph(ref)}, {.m = model, .g = nt_model_graph(model)}},
-             .o = o, .d = nt_calloc(1, sizeof *r.d)};
+    run r = {.side = {{.m = ref, .g = nt_model_graph(ref)},
+                      {.m = model, .g = nt_model_graph(model)}},
+             .o = o,
+             .d = nt_calloc(1, sizeof *r.d)};
     nt_status s = NT_OK;
 
     *out = NULL;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diff.h - where two models part: both run on the same inputs, and each tensor that both have is
- * compared.
+ * diff.h - where two models part: both run on the same inputs, and each tensor that both have
+ * is compared.
  *
  * Tensors are the same by name, graph outputs by order. Two things are seen through: a batch
- * normalisation that one model has folded into the layer before it (its output is what that layer
- * gives there), and channels that the other model's masks remove (the rest is compared). What is
- * quantized is compared before it is rounded, so that a layer shows the errors that reach it and
- * its own weights'; its rounding shows in the layers after it.
+ * normalisation that one model has folded into the layer before it (its output is what that
+ * layer gives there), and channels that the other model's masks remove (the rest is compared).
+ * What is quantized is compared before it is rounded, so that a layer shows the errors that
+ * reach it and its own weights'; its rounding shows in the layers after it.
  *
  * Over all elements r of the reference and x of the model, d = x - r:
  *
@@ -54,7 +54,7 @@ typedef struct nt_diff {
     const nt_diff_row *first; /* below min_sqnr_db; NULL: none */
     double min_sqnr_db;
     int n_outputs, n_missed; /* those below it */
-    size_t samples, agreed; /* top 1 of the first output */
+    size_t samples, agreed;  /* top 1 of the first output */
     bool has_top1;
 } nt_diff;
 
@@ -64,8 +64,8 @@ nt_status nt_diff_new(nt_diff **out, nt_model *ref, nt_model *model, nt_device *
                       const nt_diff_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_diff_free(nt_diff *d);
 
-/* {"samples", "tensors": [...], "not_compared": [...], "first", "min_sqnr_db", "top1_agreement",
- * "top1_confidence"}; NULL when memory ran out. */
+/* {"samples", "tensors": [...], "not_compared": [...], "first", "min_sqnr_db",
+ * "top1_agreement", "top1_confidence"}; NULL when memory ran out. */
 cJSON *nt_diff_json(const nt_diff *d);
 nt_status nt_diff_text(nt_str *out, const nt_diff *d, nt_err *e) NT_MUST_CHECK;
 

@@ -27,7 +27,8 @@ static cJSON *add_item(cJSON *a, const nt_diff_row *r)
         return NULL;
     }
     return nt_json_add_str(o, "tensor", r->tensor) && nt_json_add_str(o, "layer", r->layer) &&
-                   nt_json_add_str(o, "op", r->op) && nt_json_add_bool(o, "output", r->is_output)
+                   nt_json_add_str(o, "op", r->op) &&
+                   nt_json_add_bool(o, "output", r->is_output)
                ? o
                : NULL;
 }
@@ -118,8 +119,9 @@ static void add_row(nt_table *t, const nt_diff_row *r)
 
 nt_status nt_diff_text(nt_str *out, const nt_diff *d, nt_err *e)
 {
-    static const char *const head[] = {"Tensor",   "Op",      "Shape",  "Max abs", "Mean abs",
-                                       "Relative", "SQNR dB", "Cosine", "Steps max/mean"};
+    static const char *const head[] = {"Tensor",  "Op",       "Shape",
+                                       "Max abs", "Mean abs", "Relative",
+                                       "SQNR dB", "Cosine",   "Steps max/mean"};
     nt_table *t = nt_table_new("lllrrrrrr");
     nt_interval i = agreement_interval(d);
     bool ok = t != NULL;
@@ -134,7 +136,8 @@ nt_status nt_diff_text(nt_str *out, const nt_diff *d, nt_err *e)
         nt_str_addf(out, "first_below_%g_db %s (layer %s)\n", d->min_sqnr_db, d->first->tensor,
                     d->first->layer);
     if (d->has_top1)
-        nt_str_addf(out, "top1_agreement %.6g\ntop1_agreement_low %.6g\ntop1_agreement_high %.6g\n",
+        nt_str_addf(out,
+                    "top1_agreement %.6g\ntop1_agreement_low %.6g\ntop1_agreement_high %.6g\n",
                     agreement(d), i.lo, i.hi);
     nt_str_addf(out, "samples %zu\n", d->samples);
     return ok && !out->failed ? NT_OK : nt_fail_nomem(e);

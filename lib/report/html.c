@@ -60,7 +60,7 @@ static char *count(char *buf, double v)
 typedef struct page {
     nt_str *out;
     const cJSON *metrics, *settings, *ref, *candidates;
-    const cJSON *was, *is; /* profiles of the reference and of the result */
+    const cJSON *was, *is;  /* profiles of the reference and of the result */
     const char *key, *best; /* metric; id of the best candidate, "reference" */
 } page;
 
@@ -133,10 +133,12 @@ static void write_tiles(page *p)
 
 static void write_verdict(page *p)
 {
-    const char *search = text(p->metrics, "search_split"), *judge = text(p->metrics, "eval_split");
+    const char *search = text(p->metrics, "search_split"),
+               *judge = text(p->metrics, "eval_split");
 
     if (is_dry(p)) {
-        nt_str_add(p->out, "<p class=\"miss\">A dry run: one step of each stage, no result.</p>\n");
+        nt_str_add(p->out,
+                   "<p class=\"miss\">A dry run: one step of each stage, no result.</p>\n");
         return;
     }
     if (!found_any(p)) {
@@ -160,7 +162,8 @@ static void write_head(page *p)
     nt_str_add(p->out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                        "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Job ");
     nt_markup_text(p->out, text(p->metrics, "job"));
-    nt_str_add(p->out, "</title>\n<style>\n" NT_HTML_STYLE "</style>\n</head>\n<body>\n<h1>Job ");
+    nt_str_add(p->out,
+               "</title>\n<style>\n" NT_HTML_STYLE "</style>\n</head>\n<body>\n<h1>Job ");
     nt_markup_text(p->out, text(p->metrics, "job"));
     nt_str_add(p->out, "</h1>\n");
     write_verdict(p);
@@ -228,8 +231,9 @@ static char *about(const page *p, const cJSON *c)
     char size[SHORT], macs[SHORT], ms[SHORT];
     bool reference = c == p->ref;
 
-    return nt_strfmt("%s%s%s: %s %.4g; %s, %s MACs, %s", reference ? "reference" : text(c, "id"),
-                     reference ? "" : ", ", text(c, "move"), p->key, number(c, "eval_metric"),
+    return nt_strfmt("%s%s%s: %s %.4g; %s, %s MACs, %s",
+                     reference ? "reference" : text(c, "id"), reference ? "" : ", ",
+                     text(c, "move"), p->key, number(c, "eval_metric"),
                      bytes(size, number(c, "model_size_bytes")), count(macs, number(c, "macs")),
                      milliseconds(ms, number(c, "execution_time_ms")));
 }
@@ -245,7 +249,8 @@ static nt_chart_point point_of(page *p, const cJSON *c, const char *cost)
                             .y = number(c, "eval_metric"),
                             .kind = reference ? "reference" : text(c, "move"),
                             .ok = reference || cJSON_IsTrue(item(c, "within_delta")),
-                            .best = strcmp(reference ? "reference" : text(c, "id"), p->best) == 0,
+                            .best =
+                                strcmp(reference ? "reference" : text(c, "id"), p->best) == 0,
                             .about = text_of};
 }
 
@@ -271,15 +276,15 @@ static void write_key(nt_str *out)
                                           {"prune", "pruned, trained briefly"},
                                           {"train", "trained on"},
                                           {"cut", "one layer cut"}};
-    static const char *const shapes[] = {
-        "<rect x=\"4\" y=\"4\" width=\"9\" height=\"9\"/>", "<circle cx=\"8\" cy=\"8\" r=\"5\"/>",
-        "<path d=\"M8 2l6 6l-6 6l-6-6z\"/>", "<path d=\"M8 2l6 11h-12z\"/>"};
+    static const char *const shapes[] = {"<rect x=\"4\" y=\"4\" width=\"9\" height=\"9\"/>",
+                                         "<circle cx=\"8\" cy=\"8\" r=\"5\"/>",
+                                         "<path d=\"M8 2l6 6l-6 6l-6-6z\"/>",
+                                         "<path d=\"M8 2l6 11h-12z\"/>"};
 
     nt_str_add(out, "<figcaption class=\"key\">Full: within delta. Ringed: the result.\n");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        nt_str_addf(out,
-                    "<svg viewBox=\"0 0 16 16\"><g class=\"%s ok\">%s</g></svg> %s\n", keys[i][0],
-                    shapes[i], keys[i][1]);
+        nt_str_addf(out, "<svg viewBox=\"0 0 16 16\"><g class=\"%s ok\">%s</g></svg> %s\n",
+                    keys[i][0], shapes[i], keys[i][1]);
     nt_str_add(out, "</figcaption>\n");
 }
 
@@ -298,8 +303,8 @@ static void write_trade_off(page *p, const char *cost, const char *title, const 
         goto done;
     }
     points[c.n++] = point_of(p, p->ref, cost);
-    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(item(v, "measured")))
-        points[c.n++] = point_of(p, v, cost);
+    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(item(v, "measured"))) points[c.n++] =
+        point_of(p, v, cost);
     snprintf(target, sizeof target, "target %.4g", c.target);
     c.points = points;
     c.y_title = y_title;
@@ -330,7 +335,8 @@ static const cJSON *find_layer(const cJSON *profile, const char *name)
 {
     const cJSON *l;
 
-    cJSON_ArrayForEach(l, item(profile, "layers")) if (strcmp(text(l, "name"), name) == 0) return l;
+    cJSON_ArrayForEach(l, item(profile, "layers")) if (strcmp(text(l, "name"), name) ==
+                                                       0) return l;
     return NULL;
 }
 
@@ -352,7 +358,8 @@ static double length(double v, double most)
 /* A bar upon a bar, and both numbers; is NULL: the layer is gone. */
 static void write_change(page *p, const cJSON *was, const cJSON *is, const char *key)
 {
-    double most = most_of(p->was, key), before = number(was, key), after = is ? number(is, key) : 0;
+    double most = most_of(p->was, key), before = number(was, key),
+           after = is ? number(is, key) : 0;
     char a[SHORT], b[SHORT];
 
     nt_str_addf(p->out,
@@ -383,10 +390,11 @@ static void write_layers(page *p)
 {
     const cJSON *l;
 
-    nt_str_add(p->out, "<h2>Layers</h2>\n<div class=\"wide\"><table>\n<tr><th>layer</th><th></th>"
-                       "<th>weight before</th><th>after</th><th>parameters</th>"
-                       "<th class=\"n\">before</th><th class=\"n\">after</th><th>MACs</th>"
-                       "<th class=\"n\">before</th><th class=\"n\">after</th></tr>\n");
+    nt_str_add(p->out,
+               "<h2>Layers</h2>\n<div class=\"wide\"><table>\n<tr><th>layer</th><th></th>"
+               "<th>weight before</th><th>after</th><th>parameters</th>"
+               "<th class=\"n\">before</th><th class=\"n\">after</th><th>MACs</th>"
+               "<th class=\"n\">before</th><th class=\"n\">after</th></tr>\n");
     cJSON_ArrayForEach(l, item(p->was, "layers")) if (number(l, "params") > 0)
         write_layer(p, l, find_layer(p->is, text(l, "name")));
     nt_str_add(p->out, "</table></div>\n");
@@ -414,7 +422,10 @@ static void write_candidate(page *p, const cJSON *c, int step)
     bool best = strcmp(text(c, "id"), p->best) == 0, ok = cJSON_IsTrue(item(c, "within_delta"));
 
     nt_str_addf(p->out, "<tr class=\"%s\"><td class=\"n\">%d</td><td>",
-                best ? "best" : ok ? "met" : "unmet", step);
+                best ? "best"
+                : ok ? "met"
+                     : "unmet",
+                step);
     nt_markup_text(p->out, text(c, "id"));
     nt_str_add(p->out, "</td><td>");
     nt_markup_text(p->out, text(c, "parent"));
@@ -435,18 +446,21 @@ static void write_search(page *p)
     const cJSON *c;
     int step = 0;
 
-    nt_str_add(p->out, "<h2>The search</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">step"
-                       "</th><th>candidate</th><th>made from</th><th>how</th><th class=\"n\">");
+    nt_str_add(p->out,
+               "<h2>The search</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">step"
+               "</th><th>candidate</th><th>made from</th><th>how</th><th class=\"n\">");
     nt_markup_text(p->out, p->key);
-    nt_str_add(p->out, "</th><th class=\"n\">drop</th><th>within delta</th><th class=\"n\">size</th>"
-                       "<th class=\"n\">MACs</th><th class=\"n\">time</th><th class=\"n\">took</th>"
-                       "</tr>\n");
+    nt_str_add(p->out,
+               "</th><th class=\"n\">drop</th><th>within delta</th><th class=\"n\">size</th>"
+               "<th class=\"n\">MACs</th><th class=\"n\">time</th><th class=\"n\">took</th>"
+               "</tr>\n");
     cJSON_ArrayForEach(c, p->candidates) if (cJSON_IsTrue(item(c, "measured")))
         write_candidate(p, c, ++step);
     nt_str_add(p->out, "</table></div>\n<p>Metric and drop are those on '");
     nt_markup_text(p->out, text(p->metrics, "search_split"));
-    nt_str_addf(p->out, "'; a size is the share of the reference's parameters that was aimed at. "
-                        "%.0f s in all.</p>\n",
+    nt_str_addf(p->out,
+                "'; a size is the share of the reference's parameters that was aimed at. "
+                "%.0f s in all.</p>\n",
                 number(p->metrics, "elapsed_s"));
 }
 
@@ -458,8 +472,9 @@ static nt_status write_origin(page *p, const char *history, nt_err *e)
         return nt_fail_nomem(e);
     nt_str_add(p->out, "<h2>How the result is made</h2>\n<pre>");
     nt_markup_text(p->out, history);
-    nt_str_add(p->out, "</pre>\n<p>In the job's folder <code>make clean all</code> makes it again."
-                       "</p>\n<details><summary>The job, with its defaults</summary>\n<pre>");
+    nt_str_add(p->out,
+               "</pre>\n<p>In the job's folder <code>make clean all</code> makes it again."
+               "</p>\n<details><summary>The job, with its defaults</summary>\n<pre>");
     nt_markup_text(p->out, settings);
     nt_str_add(p->out, "</pre></details>\n</body>\n</html>\n");
     nt_free(settings);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html.h - a compression job as one page that needs nothing else: no scripts, no fonts, no files
- * beside it, nothing from a network. Pictures are inline SVG.
+ * html.h - a compression job as one page that needs nothing else: no scripts, no fonts, no
+ * files beside it, nothing from a network. Pictures are inline SVG.
  *
- * The page has the result against what was promised, the trade-off of all candidates, the layers
- * before and after, the steps of the search, and the commands that rebuild the result. It holds
- * nothing that metrics.json, job.json and the result do not say: the same job gives the same page.
+ * The page has the result against what was promised, the trade-off of all candidates, the
+ * layers before and after, the steps of the search, and the commands that rebuild the result.
+ * It holds nothing that metrics.json, job.json and the result do not say: the same job gives
+ * the same page.
  */
 #ifndef NT_REPORT_HTML_H
 #define NT_REPORT_HTML_H

@@ -16,7 +16,8 @@
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"           \
     "th,td{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);text-align:left}" \
     "\nth{font-weight:600;color:var(--dim);font-size:.85rem}td.n,th.n{text-align:right}\n"     \
-    "td.n,th{white-space:nowrap}tr.best{font-weight:600}tr.unmet td{color:var(--dim)}.wide{overflow-x:auto}\n"            \
+    "td.n,th{white-space:nowrap}tr.best{font-weight:600}tr.unmet "                             \
+    "td{color:var(--dim)}.wide{overflow-x:auto}\n"                                             \
     ".tiles{display:flex;flex-wrap:wrap;gap:.7rem;margin:1.2rem 0}\n"                          \
     ".tiles div{background:var(--box);border-radius:.5rem;padding:.6rem 1rem;flex:1 1 8rem}\n" \
     ".tiles b{display:block;font-size:1.5rem}.tiles span{color:var(--dim);font-size:.85rem}\n" \

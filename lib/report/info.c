@@ -39,9 +39,9 @@ static bool add_layers(cJSON *o, const nt_graph *g)
             !nt_json_add_str(j, "name", nt_layer_name(name, sizeof name, g, n)) ||
             !nt_json_add_str(j, "op", n->op_type))
             return false;
-        if (w && !nt_json_add_str(j, "weight_shape",
-                                  nt_shape_text(shape, sizeof shape, w->data->rank,
-                                                w->data->dims)))
+        if (w &&
+            !nt_json_add_str(j, "weight_shape",
+                             nt_shape_text(shape, sizeof shape, w->data->rank, w->data->dims)))
             return false;
         if (n->n_out && n->out[0] &&
             !nt_json_add_str(j, "output_shape",
@@ -64,7 +64,8 @@ static bool add_members(cJSON *o, const nt_archive *ar)
 
 static const cJSON *history_of(nt_model *m)
 {
-    return cJSON_GetObjectItemCaseSensitive(nt_archive_manifest(nt_model_archive(m)), "history");
+    return cJSON_GetObjectItemCaseSensitive(nt_archive_manifest(nt_model_archive(m)),
+                                            "history");
 }
 
 cJSON *nt_info_json(nt_model *m)
@@ -72,16 +73,15 @@ cJSON *nt_info_json(nt_model *m)
     cJSON *o = cJSON_CreateObject();
     const nt_graph *g = nt_model_graph(m);
     const cJSON *h = history_of(m);
-    bool ok = o && nt_json_add_str(o, "digest", nt_model_digest(m)) &&
-              nt_json_add_i64(o, "file_size_bytes", (int64_t)nt_model_file_size(m)) &&
-              nt_json_add_str(o, "task", nt_model_task(m)) &&
-              nt_json_add_i64(o, "opset", g->opset) &&
-              nt_json_add_i64(o, "ir_version", g->ir_version) &&
-              add_values(o, "inputs", g->inputs, g->n_inputs) &&
-              add_values(o, "outputs", g->outputs, g->n_outputs) && add_layers(o, g) &&
-              add_members(o, nt_model_archive(m)) &&
-              cJSON_AddItemToObject(o, "history",
-                                    h ? cJSON_Duplicate(h, true) : cJSON_CreateArray());
+    bool ok =
+        o && nt_json_add_str(o, "digest", nt_model_digest(m)) &&
+        nt_json_add_i64(o, "file_size_bytes", (int64_t)nt_model_file_size(m)) &&
+        nt_json_add_str(o, "task", nt_model_task(m)) && nt_json_add_i64(o, "opset", g->opset) &&
+        nt_json_add_i64(o, "ir_version", g->ir_version) &&
+        add_values(o, "inputs", g->inputs, g->n_inputs) &&
+        add_values(o, "outputs", g->outputs, g->n_outputs) && add_layers(o, g) &&
+        add_members(o, nt_model_archive(m)) &&
+        cJSON_AddItemToObject(o, "history", h ? cJSON_Duplicate(h, true) : cJSON_CreateArray());
 
     if (ok)
         return o;
@@ -117,11 +117,11 @@ static bool text_layers(nt_str *out, const nt_graph *g)
         nt_table_cell(t, "%d", i);
         nt_table_cell(t, "%s", nt_layer_name(name, sizeof name, g, n));
         nt_table_cell(t, "%s", n->op_type);
-        nt_table_cell(t, "%s", w ? nt_shape_text(shape, sizeof shape, w->data->rank, w->data->dims)
-                                 : "");
-        nt_table_cell(t, "%s", n->n_out && n->out[0]
-                                   ? nt_value_shape_text(shape, sizeof shape, n->out[0])
-                                   : "");
+        nt_table_cell(
+            t, "%s", w ? nt_shape_text(shape, sizeof shape, w->data->rank, w->data->dims) : "");
+        nt_table_cell(
+            t, "%s",
+            n->n_out && n->out[0] ? nt_value_shape_text(shape, sizeof shape, n->out[0]) : "");
     }
     ok = nt_table_write(t, out);
     nt_table_free(t);

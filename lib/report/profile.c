@@ -46,8 +46,7 @@ static int64_t count_nonzero(const nt_tensor *t)
 static bool is_coded(const nt_value *v)
 {
     for (int i = 0; v->data && i < v->n_uses; i++)
-        if (v->uses[i].index == 0 &&
-            strcmp(v->uses[i].node->op_type, "DequantizeLinear") == 0)
+        if (v->uses[i].index == 0 && strcmp(v->uses[i].node->op_type, "DequantizeLinear") == 0)
             return true;
     return false;
 }
@@ -103,8 +102,7 @@ static void weight_of(nt_layer_profile *l, const cJSON *quant, const nt_node *n)
     l->bits = all ? bits_of(quant, w) : 32;
 }
 
-static nt_status count_layers(nt_profile *p, const cJSON *quant, const nt_graph *g,
-                              nt_err *e)
+static nt_status count_layers(nt_profile *p, const cJSON *quant, const nt_graph *g, nt_err *e)
 {
     p->layers = nt_calloc((size_t)g->n_nodes + 1, sizeof *p->layers);
     if (!p->layers)
@@ -196,7 +194,9 @@ static void find_precisions(nt_profile *p, const nt_graph *g, nt_staged *net, nt
         nt_layer_profile *l = n ? find_layer(p, g, n) : NULL;
 
         if (l)
-            l->precision = n->op->flags & NT_OPF_INT8 ? "int8" : compute == NT_BF16 ? "bf16" : "fp32";
+            l->precision = n->op->flags & NT_OPF_INT8 ? "int8"
+                           : compute == NT_BF16       ? "bf16"
+                                                      : "fp32";
     }
     for (int i = 0; i < p->n_layers; i++) {
         const nt_layer_profile *l = &p->layers[i];
@@ -234,8 +234,8 @@ done:
     return s;
 }
 
-nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt_profile_opts *o,
-                         nt_err *e)
+nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev,
+                         const nt_profile_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_profile *p = nt_calloc(1, sizeof *p);

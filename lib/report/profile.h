@@ -20,11 +20,11 @@ typedef struct nt_layer_profile {
     const char *op;
     char weight[64], output[64]; /* shapes */
     int64_t params, macs, activation_bytes;
-    int bits;               /* of the weight as it is stored */
-    const char *precision;  /* "int8", "fp32" or "bf16": what it is computed in; NULL where it has
-                               no step of its own */
-    double sparsity; /* share of zeros in the weight; 0 without one */
-    double time_ms;  /* NAN where the layer has no step of its own */
+    int bits;              /* of the weight as it is stored */
+    const char *precision; /* "int8", "fp32" or "bf16": what it is computed in; NULL where it
+                              has no step of its own */
+    double sparsity;       /* share of zeros in the weight; 0 without one */
+    double time_ms;        /* NAN where the layer has no step of its own */
 } nt_layer_profile;
 
 typedef struct nt_profile {
@@ -44,10 +44,11 @@ typedef struct nt_profile {
 /*
  * Counts and measures. macs and params are for one sample, at the graph's own shapes; symbolic
  * extents but the first must be known. memory_footprint is parameters plus every layer's output
- * (Neutrino's definition); peak_memory what the plan holds: arena, constants and packed weights.
+ * (Neutrino's definition); peak_memory what the plan holds: arena, constants and packed
+ * weights.
  */
-nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev, const nt_profile_opts *o,
-                         nt_err *e) NT_MUST_CHECK;
+nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev,
+                         const nt_profile_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_profile_free(nt_profile *p);
 
 /* The JSON of CONTRACT.md; with `other` also {"other": ..., "ratio": ...} where a ratio is

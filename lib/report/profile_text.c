@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A profile as JSON and as the tables that people read: the rows and their order are listed once,
- * for both. */
+/* A profile as JSON and as the tables that people read: the rows and their order are listed
+ * once, for both. */
 #include "report/profile.h"
 #include "report/table.h"
 
@@ -108,7 +108,8 @@ static cJSON *one(const nt_profile *p)
     if (ok && !isnan(p->eval_metric)) {
         ok = nt_json_add_double(o, "eval_metric", p->eval_metric) &&
              nt_json_add_str(o, "eval_key", p->eval_key) &&
-             (isnan(p->eval_low) || add_interval(o, "eval_confidence", p->eval_low, p->eval_high));
+             (isnan(p->eval_low) ||
+              add_interval(o, "eval_confidence", p->eval_low, p->eval_high));
     }
     for (int i = 0; ok && i < N_ROWS; i++) {
         double v = rows[i].get(p);
@@ -117,7 +118,8 @@ static cJSON *one(const nt_profile *p)
                                              : nt_json_add_double(o, rows[i].key, v);
     }
     ok = ok && add_interval(o, "execution_time_spread_ms", p->time_min_ms, p->time_max_ms) &&
-         nt_json_add_i64(o, "batch_size", p->batch) && nt_json_add_str(o, "backend", p->backend);
+         nt_json_add_i64(o, "batch_size", p->batch) &&
+         nt_json_add_str(o, "backend", p->backend);
     layers = ok ? nt_json_add_array(o, "layers") : NULL;
     ok = layers != NULL;
     for (int i = 0; ok && i < p->n_layers; i++)
@@ -179,9 +181,9 @@ static void summary(nt_table *t, const nt_profile *p, const nt_profile *other)
 
 static void layer_rows(nt_table *t, const nt_profile *p)
 {
-    static const char *const head[] = {"Layer", "Op", "Weight", "Output", "Activation (B)",
-                                       "Params", "MACs", "Bits", "Precision", "Zeros",
-                                       "Time (ms)"};
+    static const char *const head[] = {"Layer",          "Op",     "Weight",   "Output",
+                                       "Activation (B)", "Params", "MACs",     "Bits",
+                                       "Precision",      "Zeros",  "Time (ms)"};
 
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         nt_table_cell(t, "%s", head[i]);

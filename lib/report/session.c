@@ -37,8 +37,8 @@ static int find_output(const nt_graph *g, const char *name)
     return -1;
 }
 
-/* Splits "[NAME=]FILE"; the name is written to buf, "" without one. With a slash in it NAME must be
- * one that `find` knows, or all is a path. */
+/* Splits "[NAME=]FILE"; the name is written to buf, "" without one. With a slash in it NAME
+ * must be one that `find` knows, or all is a path. */
 static const char *split_spec(char *buf, size_t n, const char *spec, const nt_graph *g,
                               int (*find)(const nt_graph *, const char *))
 {
@@ -147,7 +147,8 @@ static nt_status read_inputs(nt_session *r, const nt_session_opts *o, nt_err *e)
         if (r->g->inputs[i]->type_raw)
             return nt_fail(e, NT_EUNSUPPORTED,
                            "input '%s' is no tensor: sequences, maps and optionals are not "
-                           "supported", r->g->inputs[i]->name);
+                           "supported",
+                           r->g->inputs[i]->name);
     }
     for (size_t i = 0; i < o->n_inputs; i++) {
         s = load_input(r, o->inputs[i], e);
@@ -260,8 +261,9 @@ nt_status nt_session_describe(const nt_session *r, nt_str *out, nt_err *e)
             sum += v;
         }
         nt_str_addf(out, "%s %s %s min %.6g max %.6g mean %.6g\n", r->g->outputs[i]->name,
-                    nt_dtype_name(t->dtype), nt_shape_text(shape, sizeof shape, t->rank, t->dims),
-                    lo, hi, n ? sum / (double)n : 0);
+                    nt_dtype_name(t->dtype),
+                    nt_shape_text(shape, sizeof shape, t->rank, t->dims), lo, hi,
+                    n ? sum / (double)n : 0);
     }
     return out->failed ? nt_fail_nomem(e) : NT_OK;
 }

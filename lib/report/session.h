@@ -13,14 +13,14 @@ typedef struct nt_session nt_session;
 typedef struct nt_session_opts {
     const char **inputs; /* "[NAME=]FILE"; without NAME in the graph's order */
     size_t n_inputs;
-    bool random;    /* inputs not given: standard normal numbers (integers: 0), else an error */
+    bool random; /* inputs not given: standard normal numbers (integers: 0), else an error */
     uint64_t seed;
-    int64_t batch;  /* of random inputs, 0: 1 */
+    int64_t batch; /* of random inputs, 0: 1 */
     nt_dtype compute;
 } nt_session_opts;
 
-/* Reads the inputs and makes a plan for their shapes. NT_EINVAL for an unknown name or a shape or
- * type that does not fit. */
+/* Reads the inputs and makes a plan for their shapes. NT_EINVAL for an unknown name or a shape
+ * or type that does not fit. */
 nt_status nt_session_new(nt_session **out, const nt_graph *g, nt_device *dev,
                          const nt_session_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_session_free(nt_session *r);

@@ -11,7 +11,7 @@ typedef struct nt_timing {
 } nt_timing;
 
 /* After `warmup` runs. runs 0: as many as half a second holds, 11 to 101. */
-nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs, nt_err *e)
-    NT_MUST_CHECK;
+nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs,
+                            nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -10,7 +10,7 @@
 #define RECOVERY                                                                               \
     1.5 /* how much more than before a long training may gain, and be worth trying */
 #define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
-#define CUT_SHARE 8  /* a cut takes one of so many outputs */
+#define CUT_SHARE 8    /* a cut takes one of so many outputs */
 
 const char *nt_move_name(nt_move m)
 {

@@ -16,9 +16,9 @@
 
 #define MAX_COUNT 1000000000
 
-const char *const nt_job_tools[] = {"nt-import",  "nt-prune",    "nt-shrink",
-                                    "nt-fuse-bn", "nt-finetune", "nt-eval",
-                                    "nt-export",  "nt-profile",  "nt-report", NULL};
+const char *const nt_job_tools[] = {"nt-import",   "nt-prune", "nt-shrink", "nt-fuse-bn",
+                                    "nt-finetune", "nt-eval",  "nt-export", "nt-profile",
+                                    "nt-report",   NULL};
 
 static cJSON *item(const cJSON *j, const char *key)
 {

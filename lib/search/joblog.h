@@ -13,8 +13,9 @@ typedef struct nt_joblog {
     void *ctx;
 } nt_joblog;
 
-/* Opens DIR/job.log to append and locks it: one job at a time works in a folder. The lock goes with
- * the descriptor, so that a make that outlives a killed nt-optimize holds it until it has ended. */
+/* Opens DIR/job.log to append and locks it: one job at a time works in a folder. The lock goes
+ * with the descriptor, so that a make that outlives a killed nt-optimize holds it until it has
+ * ended. */
 nt_status nt_joblog_open(nt_joblog *l, const char *dir, nt_err *e) NT_MUST_CHECK;
 void nt_joblog_close(nt_joblog *l);
 /* "2026-11-22 02:21:54 - INFO: text". What cannot be written to the file is not reported: the

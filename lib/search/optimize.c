@@ -60,8 +60,8 @@ static char *path_in(const run *r, const char *name)
 
 /* ---- who we are */
 
-/* Do the rules name layers of the model? nt-prune would say so, but only after the reference has
- * been measured. */
+/* Do the rules name layers of the model? nt-prune would say so, but only after the reference
+ * has been measured. */
 static nt_status check_rules(const nt_job *job, nt_err *e)
 {
     nt_status s = NT_OK;

@@ -26,8 +26,8 @@ static void become_make(const nt_runner *r, char *const *argv)
     _exit(127);
 }
 
-/* In the child, where the system can (Linux): stays as make's parent, to stop the whole group when
- * nt-optimize dies, be it of a signal that nobody can catch. */
+/* In the child, where the system can (Linux): stays as make's parent, to stop the whole group
+ * when nt-optimize dies, be it of a signal that nobody can catch. */
 static void watch_over_make(const nt_runner *r, char *const *argv, pid_t parent)
 {
 #ifdef PR_SET_PDEATHSIG

@@ -160,9 +160,8 @@ static bool add_candidate(cJSON *list, const nt_search *s, int i)
            (c->move != NT_MOVE_CUT ||
             (nt_json_add_str(o, "layer", c->layer) && nt_json_add_i64(o, "keep", c->keep))) &&
            nt_json_add_bool(o, "measured", c->measured) &&
-           (!c->measured ||
-            (add_measure(o, &c->m) &&
-             nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i))));
+           (!c->measured || (add_measure(o, &c->m) &&
+                             nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i))));
 }
 
 cJSON *nt_search_json(const nt_search *s)
@@ -208,8 +207,8 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
         NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));
     if (c->parent >= 0 && q->v[c->parent].m.params == 0)
-        NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s', of which '%s' is made, has no 'params'",
-                       parent, id));
+        NT_TRY(nt_fail(e, NT_EFORMAT,
+                       "candidates: '%s', of which '%s' is made, has no 'params'", parent, id));
     snprintf(c->id, sizeof c->id, "%s", id);
     snprintf(c->layer, sizeof c->layer, "%s", layer);
     q->n++;

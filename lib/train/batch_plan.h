@@ -23,8 +23,8 @@ int64_t nt_batch_plan_classes(const nt_batch_plan *b);
 /* The parameters have changed: every plan is refreshed before its next run. */
 void nt_batch_plan_touch(nt_batch_plan *b);
 /* Copies x [n][c][h][w] in and runs, as run number `run` (nt_plan_set_run); *plan is the one
- * that ran (borrowed), NULL where it took several (staged.h). Labels, when given, are checked to
- * be in [0, classes). */
+ * that ran (borrowed), NULL where it took several (staged.h). Labels, when given, are checked
+ * to be in [0, classes). */
 nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t *y, int64_t n,
                                 uint64_t run, nt_plan **plan, nt_err *e) NT_MUST_CHECK;
 /* The first output of the last run. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* quant_data.h - forty pictures of 6 x 6, a network for them, and a device: include it first. */
+/* quant_data.h - forty pictures of 6 x 6, a network for them, and a device: include it first.
+ */
 #ifndef NT_TESTS_UNIT_QUANT_DATA_H
 #define NT_TESTS_UNIT_QUANT_DATA_H
 

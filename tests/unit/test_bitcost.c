@@ -77,11 +77,13 @@ NT_TEST(times_come_from_a_table_and_what_is_not_there_cannot_be_had)
     cJSON *table = NULL;
     nt_bitcost *b = NULL;
 
-    assert_ok(with_table(&b, "[{\"layer\": \"*\", \"bits\": {\"weight\": 4}, \"time_ms\": 2},"
-                             " {\"layer\": \"fc\", \"bits\": {\"weight\": 4, \"input\": 8},"
-                             " \"time_ms\": 3}, {\"layer\": 1, \"time_ms\": 7},"
-                             " {\"layer\": \"a\", \"bits\": {\"weight\": 8, \"input\": 32},"
-                             " \"time_ms\": 9}]", &table, e));
+    assert_ok(with_table(&b,
+                         "[{\"layer\": \"*\", \"bits\": {\"weight\": 4}, \"time_ms\": 2},"
+                         " {\"layer\": \"fc\", \"bits\": {\"weight\": 4, \"input\": 8},"
+                         " \"time_ms\": 3}, {\"layer\": 1, \"time_ms\": 7},"
+                         " {\"layer\": \"a\", \"bits\": {\"weight\": 8, \"input\": 32},"
+                         " \"time_ms\": 9}]",
+                         &table, e));
     assert_float_equal(cost(b, 0, 4, 8), 2, 0);
     assert_float_equal(cost(b, 0, 8, 0), 9, 0);
     assert_float_equal(cost(b, 1, 4, 8), 3, 0);

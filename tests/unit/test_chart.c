@@ -29,16 +29,25 @@ NT_TEST(ticks_are_round_and_not_too_many)
 
 /* The reference at (1, 90), and some candidates. */
 static const nt_chart_point points[] = {
-    {1, 90, "reference", true, false, "R"}, {0.5, 91, "prune", true, false, "A"},
-    {0.25, 89.5, "train", true, true, "B"}, {0.4, 80, "prune", false, false, "C"},
-    {0.3, 89, "cut", true, false, "D"},     {0, 90, "prune", true, false, "no cost"},
+    {1, 90, "reference", true, false, "R"},
+    {0.5, 91, "prune", true, false, "A"},
+    {0.25, 89.5, "train", true, true, "B"},
+    {0.4, 80, "prune", false, false, "C"},
+    {0.3, 89, "cut", true, false, "D"},
+    {0, 90, "prune", true, false, "no cost"},
     {0.1, NAN, "prune", true, false, "no metric"},
 };
 
 static nt_chart chart(double from, double to)
 {
-    return (nt_chart){.title = "T<", .x_title = "x", .y_title = "y", .target_title = "target",
-                      .y_from = from, .y_to = to, .target = 89, .points = points,
+    return (nt_chart){.title = "T<",
+                      .x_title = "x",
+                      .y_title = "y",
+                      .target_title = "target",
+                      .y_from = from,
+                      .y_to = to,
+                      .target = 89,
+                      .points = points,
                       .n = sizeof points / sizeof *points};
 }
 

@@ -255,7 +255,8 @@ NT_TEST(a_condition_that_the_data_decide_is_refused)
     nt_graph_free(h);
 }
 
-/* If nothing is found, Cos, else Relu, of x as it is outside: which it is a later stage knows. */
+/* If nothing is found, Cos, else Relu, of x as it is outside: which it is a later stage knows.
+ */
 NT_TEST(a_condition_may_ask_for_shapes_that_the_data_decide)
 {
     const float some[] = {-1, 2}, none[] = {0, 0};

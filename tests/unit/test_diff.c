@@ -105,7 +105,6 @@ NT_TEST(equal_models_are_equal_and_infinities_count)
     nt_model_free(b);
 }
 
-
 static const char *const bn_layers =
     "{\"conv\": \"a\", \"out\": 4, \"pad\": 1}, {\"bn\": \"an\"}, \"relu\", \"flatten\", "
     "{\"linear\": \"fc\", \"out\": \"classes\"}";
@@ -216,7 +215,8 @@ NT_TEST(the_report_says_what_was_not_compared)
     j = nt_diff_json(d);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "tensors")), 1);
     assert_string_equal(
-        cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(j, "not_compared"), 0), "why")
+        cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(j, "not_compared"), 0),
+                            "why")
             ->valuestring,
         "because");
     assert_string_equal(cJSON_GetObjectItem(j, "first")->valuestring, "y");

@@ -70,9 +70,11 @@ NT_TEST(a_record_is_a_command_with_what_was_not_said_left_out)
     nt_model *m = net();
     nt_str t = {0};
 
-    add_history(m, "{\"tool\": \"nt-zoo\", \"version\": \"1.2\", \"options\": {}, \"seed\": 7}");
-    add_history(m, "{\"tool\": \"nt-prune\", \"version\": \"1.3\", \"options\": {\"sparsity\": 0.5,"
-                   " \"shrink\": true, \"config\": \"r.json\"}, \"seed\": 0}");
+    add_history(m,
+                "{\"tool\": \"nt-zoo\", \"version\": \"1.2\", \"options\": {}, \"seed\": 7}");
+    add_history(
+        m, "{\"tool\": \"nt-prune\", \"version\": \"1.3\", \"options\": {\"sparsity\": 0.5,"
+           " \"shrink\": true, \"config\": \"r.json\"}, \"seed\": 0}");
     add_history(m, "{}");
     assert_ok(nt_info_history(&t, m, e));
     assert_string_equal(t.p, "history  nt-zoo --seed 7  (version 1.2)\n"

@@ -77,7 +77,8 @@ typedef struct shape {
 static nt_value *coded_conv(net *t, nt_value *x, shape s, nt_rng *rng)
 {
     const int64_t dims[] = {s.k, s.c / s.group, s.r, s.r};
-    const int64_t pads[] = {s.r / 2, s.r / 2, s.r / 2, s.r / 2}, strides[] = {s.stride, s.stride};
+    const int64_t pads[] = {s.r / 2, s.r / 2, s.r / 2, s.r / 2},
+                  strides[] = {s.stride, s.stride};
     nt_node *n = NODE(t, "Conv", NULL, x, coded_weight(t, 4, dims, 0, rng),
                       constant(t, NT_F32, 1, &s.k, rng, -0.5, 0.5));
 
@@ -134,8 +135,8 @@ static result run_net(const nt_graph *g, nt_dtype compute)
     return r;
 }
 
-/* Both ways, which may differ by `step`; `coded` steps on codes where the device can, and `floats`
- * others. The network goes. */
+/* Both ways, which may differ by `step`; `coded` steps on codes where the device can, and
+ * `floats` others. The network goes. */
 static void check_net(net *t, nt_value *out, double step, int coded, int floats)
 {
     bool int8 = has_int8();
@@ -342,7 +343,8 @@ NT_TEST(a_product_with_a_batch_of_rows_is_computed_on_codes)
     nt_value *x = input(&t, "x", DIMS(2, 5, 12)), *y;
 
     nt_rng_init(&rng, 9);
-    y = NODE(&t, "MatMul", NULL, both(&t, x, U8_ZERO), coded_weight(&t, 2, (int64_t[]){12, 8}, 1, &rng))
+    y = NODE(&t, "MatMul", NULL, both(&t, x, U8_ZERO),
+             coded_weight(&t, 2, (int64_t[]){12, 8}, 1, &rng))
             ->out[0];
     check_net(&t, y, 1e-4, 1, 1);
 }

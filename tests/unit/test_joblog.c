@@ -55,8 +55,9 @@ NT_TEST(who_got_no_input_is_not_to_blame_if_somebody_else_is)
 {
     assert_why("", "nt-finetune: standard input: not a model archive\nnt-shrink: no masks\n",
                "nt-shrink: no masks");
-    assert_why("", "nt-finetune: standard input: not a model archive\n"
-                   "nt-eval: standard input: nothing\n",
+    assert_why("",
+               "nt-finetune: standard input: not a model archive\n"
+               "nt-eval: standard input: nothing\n",
                "nt-finetune: standard input: not a model archive");
 }
 

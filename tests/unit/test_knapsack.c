@@ -26,7 +26,8 @@ static problem draw(nt_rng *r)
     for (int i = 0; i < p.groups * p.choices; i++) {
         bool first = i % p.choices == 0;
 
-        p.c[i].cost = !first && nt_rng_below(r, 8) == 0 ? INFINITY : (double)nt_rng_below(r, 12);
+        p.c[i].cost =
+            !first && nt_rng_below(r, 8) == 0 ? INFINITY : (double)nt_rng_below(r, 12);
         p.c[i].loss = (double)nt_rng_below(r, 12);
     }
     return p;
@@ -111,7 +112,8 @@ NT_TEST(the_front_is_what_nothing_dominates)
         assert_true(nt_kfront_count(f) > 0);
         for (int i = 0; i < nt_kfront_count(f); i++) {
             assert_adds_up(&p, f, i);
-            assert_float_equal(nt_kfront_at(f, i).loss, least_loss(&p, nt_kfront_at(f, i).cost), 0);
+            assert_float_equal(nt_kfront_at(f, i).loss, least_loss(&p, nt_kfront_at(f, i).cost),
+                               0);
             if (i == 0)
                 continue;
             assert_true(nt_kfront_at(f, i - 1).cost < nt_kfront_at(f, i).cost);

@@ -95,13 +95,14 @@ static void assert_best(fixture *f, nt_mixed_opts o)
 
 NT_TEST(no_combination_within_the_budget_loses_less)
 {
-    static const char *const budgets[] = {"bits=2", "bits=3", "bits=4.5", "bits=8", "bytes=500",
-                                          "bops=60000", "bops=1e9"};
+    static const char *const budgets[] = {"bits=2",    "bits=3",     "bits=4.5", "bits=8",
+                                          "bytes=500", "bops=60000", "bops=1e9"};
     fixture f = open_fixture();
 
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++)
         for (int fisher = 0; fisher < 2; fisher++)
-            assert_best(&f, (nt_mixed_opts){.widths = "8/8,4/8,2/4", .budget = budgets[i],
+            assert_best(&f, (nt_mixed_opts){.widths = "8/8,4/8,2/4",
+                                            .budget = budgets[i],
                                             .fisher = fisher == 1});
     close_fixture(&f);
 }
@@ -137,8 +138,8 @@ NT_TEST(ends_are_not_rounded_to_less_than_8_bits)
     nt_mixed *m = NULL;
 
     assert_ok(nt_qspec_new(&q, f.t.g, e));
-    assert_ok(try_mixed(&m, &f, (nt_mixed_opts){.widths = "2/4,3/32", .budget = "bits=3",
-                                                .ends = true}, e));
+    assert_ok(try_mixed(
+        &m, &f, (nt_mixed_opts){.widths = "2/4,3/32", .budget = "bits=3", .ends = true}, e));
     nt_mixed_apply(q, m);
     assert_int_equal(layer_called(q, "c1")->weight.bits, 8);
     assert_true(layer_called(q, "fc1")->weight.bits < 8);
@@ -169,8 +170,9 @@ NT_TEST(widths_and_budgets_that_make_no_sense_are_refused_at_once)
         nt_mixed *m = NULL;
         nt_err err = {{0}};
 
-        if (try_mixed(&m, &f, (nt_mixed_opts){.widths = bad[i][0], .budget = bad[i][1]}, &err) !=
-                NT_EINVAL || strncmp(err.msg, bad[i][2], strlen(bad[i][2])) != 0)
+        if (try_mixed(&m, &f, (nt_mixed_opts){.widths = bad[i][0], .budget = bad[i][1]},
+                      &err) != NT_EINVAL ||
+            strncmp(err.msg, bad[i][2], strlen(bad[i][2])) != 0)
             fail_msg("%s %s: '%s'", bad[i][0], bad[i][1], err.msg);
     }
     close_fixture(&f);
@@ -196,7 +198,8 @@ NT_TEST(a_table_of_times_decides_what_can_be_had)
     assert_int_equal(layer_called(q, "fc2")->weight.bits, 8);
     nt_mixed_free(m);
     o.widths = "4,2";
-    assert_fails(NT_EINVAL, "costs: layer 'c1' has none of the widths", try_mixed(&m, &f, o, e));
+    assert_fails(NT_EINVAL, "costs: layer 'c1' has none of the widths",
+                 try_mixed(&m, &f, o, e));
     o.widths = "8,2";
     o.budget = "ms=2";
     assert_fails(NT_EINVAL, "the budget is 2 ms, but these widths take at least 2.25",

@@ -16,7 +16,8 @@ static void fill(float *x, int n, double spread, uint64_t seed)
 
     nt_rng_init(&r, seed);
     for (int i = 0; i < n; i++)
-        x[i] = (float)((nt_rng_double(&r) + nt_rng_double(&r) + nt_rng_double(&r) - 1.5) * spread);
+        x[i] =
+            (float)((nt_rng_double(&r) + nt_rng_double(&r) + nt_rng_double(&r) - 1.5) * spread);
 }
 
 NT_TEST(parts_merge_to_the_whole_in_any_order)

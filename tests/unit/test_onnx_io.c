@@ -325,12 +325,13 @@ static nt_value *constant(nt_graph **g, nt_str a)
     return nt_graph_find_value(*g, "k");
 }
 
-/* As protobuf has it: of a field given twice the last counts, of a message twice the lists go one
- * behind the other. */
+/* As protobuf has it: of a field given twice the last counts, of a message twice the lists go
+ * one behind the other. */
 NT_TEST(a_graph_in_two_pieces_keeps_each_initialisers_own_data)
 {
     const float v[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    nt_str first = small_graph(), twice = pb_tensor("b", NT_F32, 1, DIMS(3), v, 12), second = {0};
+    nt_str first = small_graph(), twice = pb_tensor("b", NT_F32, 1, DIMS(3), v, 12),
+           second = {0};
     nt_graph *g;
     nt_str m;
 

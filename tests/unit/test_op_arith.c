@@ -117,8 +117,8 @@ NT_TEST(minima_and_maxima)
     check_op(&(op_case){.op = "Max",
                         .in = {IN(2, 3, 3, 3), GIVEN(y, 3, 1, 1), SCALAR(-0.05F)},
                         .spaced = true});
-    check_op(&(op_case){.op = "Min", .in = {IN(2, 3), GIVEN(not_a_number, 1)},
-                        .inference_only = true});
+    check_op(&(op_case){
+        .op = "Min", .in = {IN(2, 3), GIVEN(not_a_number, 1)}, .inference_only = true});
 }
 
 NT_TEST(where_chooses_and_sends_gradients_the_chosen_way)

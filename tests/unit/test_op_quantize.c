@@ -6,7 +6,7 @@
 /* Integers, constant or computed. */
 #define CODES(k, t, r, d, ...)                                                                 \
     {                                                                                          \
-        .kind = k, .dtype = t, .rank = r, .dims = d, .fixed = true, .ints = {__VA_ARGS__}      \
+        .kind = k, .dtype = t, .rank = r, .dims = d, .fixed = true, .ints = { __VA_ARGS__ }    \
     }
 #define DIMS(...)                                                                              \
     {                                                                                          \
@@ -17,8 +17,8 @@ static const float ramp[] = {-1000, -2.5F, -1.5F, 0.5F, 1.5F, 1000};
 
 NT_TEST(quantize_rounds_halves_to_even_and_saturates)
 {
-    assert_eval((&(op_case){.op = "QuantizeLinear", .in = {GIVEN(ramp, 6), SCALAR(1)}}), 0, 0, 0,
-                0, 2, 255);
+    assert_eval((&(op_case){.op = "QuantizeLinear", .in = {GIVEN(ramp, 6), SCALAR(1)}}), 0, 0,
+                0, 0, 2, 255);
     assert_eval((&(op_case){.op = "QuantizeLinear",
                             .in = {GIVEN(ramp, 6), SCALAR(0.5F),
                                    CODES(OC_CONST, NT_I8, 0, DIMS(1), 10)}}),
@@ -43,11 +43,11 @@ NT_TEST(scales_go_by_axis)
 {
     static const float x[] = {1, 2, 3, 4, 5, 6}, scale[] = {1, 2, 0.5F};
 
-    assert_eval((&(op_case){.op = "QuantizeLinear",
-                            .in = {GIVEN(x, 2, 3),
-                                   {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(3),
-                                    .floats = scale}}}),
-                1, 1, 6, 4, 2, 12);
+    assert_eval(
+        (&(op_case){.op = "QuantizeLinear",
+                    .in = {GIVEN(x, 2, 3),
+                           {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(3), .floats = scale}}}),
+        1, 1, 6, 4, 2, 12);
     assert_eval(
         (&(op_case){.op = "DequantizeLinear",
                     .in = {CODES(OC_IN, NT_U8, 2, DIMS(2, 3), 1, 2, 3, 4, 5, 6),
@@ -74,8 +74,8 @@ NT_TEST(dynamic_quantization_spans_zero_and_the_extremes)
 {
     static const float x[] = {0, 2, -3, -2.5F, 1.34F, 0.5F};
 
-    assert_eval((&(op_case){.op = "DynamicQuantizeLinear", .n_out = 3, .in = {GIVEN(x, 6)}}), 153,
-                255, 0, 26, 221, 179);
+    assert_eval((&(op_case){.op = "DynamicQuantizeLinear", .n_out = 3, .in = {GIVEN(x, 6)}}),
+                153, 255, 0, 26, 221, 179);
 }
 
 /* 8-bit rounding is seen as the identity, saturation as a constant. */
@@ -112,12 +112,12 @@ NT_TEST(gradients_pass_straight_through)
 
 NT_TEST(integer_convolution_by_hand)
 {
-    assert_eval((&(op_case){.op = "ConvInteger",
-                            .in = {CODES(OC_IN, NT_U8, 4, DIMS(1, 1, 3, 3), 2, 3, 4, 5, 6, 7, 8,
-                                         9, 10),
-                                   CODES(OC_CONST, NT_U8, 4, DIMS(1, 1, 2, 2), 1, 1, 1, 1),
-                                   CODES(OC_CONST, NT_U8, 0, DIMS(1), 1)}}),
-                12, 16, 24, 28);
+    assert_eval(
+        (&(op_case){.op = "ConvInteger",
+                    .in = {CODES(OC_IN, NT_U8, 4, DIMS(1, 1, 3, 3), 2, 3, 4, 5, 6, 7, 8, 9, 10),
+                           CODES(OC_CONST, NT_U8, 4, DIMS(1, 1, 2, 2), 1, 1, 1, 1),
+                           CODES(OC_CONST, NT_U8, 0, DIMS(1), 1)}}),
+        12, 16, 24, 28);
 }
 
 NT_TEST(integer_product_by_hand)
@@ -145,11 +145,11 @@ NT_TEST(shapes_of_scales_are_held_against_the_tensor)
 {
     static const float scale[] = {1, 2};
 
-    assert_refused((&(op_case){.op = "QuantizeLinear",
-                               .in = {GIVEN(ramp, 2, 3),
-                                      {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(2),
-                                       .floats = scale}}}),
-                   "2 scales do not match axis 1 of 3");
+    assert_refused(
+        (&(op_case){.op = "QuantizeLinear",
+                    .in = {GIVEN(ramp, 2, 3),
+                           {.kind = OC_CONST, .dtype = NT_F32, OC_DIMS(2), .floats = scale}}}),
+        "2 scales do not match axis 1 of 3");
 }
 
 NT_TEST_MAIN

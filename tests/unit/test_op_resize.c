@@ -181,12 +181,11 @@ NT_TEST(resizes_run_and_train)
         train(modes[i], "align_corners", (op_arg)IN(1, 2, 5, 4), (op_arg)F32S(1, 1, 0.5F, 2));
         train(modes[i], "pytorch_half_pixel", (op_arg)IN(1, 2, 2, 3), (op_arg)F32S(1, 2, 1, 2));
     }
-    check_op(
-        &(op_case){.op = "Resize",
-                   .in = {IN(1, 1, 4, 4), F32S(0.2F, -0.4F, 0.9F, 0.8F), NONE, I64(5, 5)},
-                   .opset = 18,
-                   .attr = {MODE("linear"), COORD("tf_crop_and_resize"), INTS("axes", 2, 3),
-                            FLOAT("extrapolation_value", 2)}});
+    check_op(&(op_case){.op = "Resize",
+                        .in = {IN(1, 1, 4, 4), F32S(0.2F, -0.4F, 0.9F, 0.8F), NONE, I64(5, 5)},
+                        .opset = 18,
+                        .attr = {MODE("linear"), COORD("tf_crop_and_resize"),
+                                 INTS("axes", 2, 3), FLOAT("extrapolation_value", 2)}});
     check_op(&(op_case){.op = "Resize",
                         .opset = 18,
                         .in = {IN(1, 2, 8, 6), NONE, NONE, I64(3, 4)},

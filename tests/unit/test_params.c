@@ -12,10 +12,12 @@ static net parts(void)
     nt_value *shape = ints(&t, 2, (const int64_t[]){1, 3}), *y;
 
     y = NODE(&t, "Conv", "c", x, weight(&t, "c.weight", DIMS(3, 2, 1, 1)),
-             weight(&t, "c.bias", DIMS(3)))->out[0];
+             weight(&t, "c.bias", DIMS(3)))
+            ->out[0];
     y = NODE(&t, "BatchNormalization", "n", y, weight(&t, "n.weight", DIMS(3)),
              weight(&t, "n.bias", DIMS(3)), weight(&t, "n.running_mean", DIMS(3)),
-             weight(&t, "n.running_var", DIMS(3)))->out[0];
+             weight(&t, "n.running_var", DIMS(3)))
+            ->out[0];
     y = NODE(&t, "Mul", "m", y, two)->out[0];
     y = NODE(&t, "Reshape", "r", y, shape)->out[0];
     complete(&t, gemm(&t, "f", y, 3, 4));
@@ -39,10 +41,11 @@ NT_TEST(parameters_are_what_operators_train_and_state_what_they_update)
         const char *name;
         size_t count;
         bool state, norm, bias;
-    } want[] = {{"c.weight", 6, false, false, false}, {"c.bias", 3, false, false, true},
-                {"n.weight", 3, false, true, false},  {"n.bias", 3, false, true, false},
-                {"n.running_mean", 3, true, false, false},
-                {"n.running_var", 3, true, false, false}, {"f.weight", 12, false, false, false}};
+    } want[] = {
+        {"c.weight", 6, false, false, false},      {"c.bias", 3, false, false, true},
+        {"n.weight", 3, false, true, false},       {"n.bias", 3, false, true, false},
+        {"n.running_mean", 3, true, false, false}, {"n.running_var", 3, true, false, false},
+        {"f.weight", 12, false, false, false}};
 
     assert_int_equal(p->n, 7);
     assert_int_equal(p->n_w, 6 + 3 + 3 + 3 + 12);
@@ -96,7 +99,8 @@ NT_TEST(what_was_changed_is_stored_in_a_copy_of_the_graph)
     nt_param_data(p, nt_params_find(p, "n.running_var"))[0] = 43;
     assert_ok(nt_params_store(p, copy, e));
     assert_float_equal(nt_tensor_get(nt_graph_find_value(copy, "f.weight")->data, 11), 42, 0);
-    assert_float_equal(nt_tensor_get(nt_graph_find_value(copy, "n.running_var")->data, 0), 43, 0);
+    assert_float_equal(nt_tensor_get(nt_graph_find_value(copy, "n.running_var")->data, 0), 43,
+                       0);
     assert_true(nt_tensor_get(nt_graph_find_value(t.g, "f.weight")->data, 11) < 2);
     nt_graph_free(copy);
     nt_params_free(p);

@@ -118,7 +118,8 @@ NT_TEST(noise_is_the_same_for_the_same_seed)
 NT_TEST(inner_values_can_be_kept_and_others_are_not_there)
 {
     net t = dense();
-    planned q = plan(&t, (nt_plan_opts){.keep = (const char *const[]){"f", "nobody", NULL}}, false);
+    planned q =
+        plan(&t, (nt_plan_opts){.keep = (const char *const[]){"f", "nobody", NULL}}, false);
 
     run(&q, 3, 1);
     assert_tensor(nt_plan_kept(q.p, "f"), 5, -1); /* before the activation */
@@ -361,7 +362,8 @@ NT_TEST(each_allocation_of_planning_may_fail)
 
     y = NODE(&t, "BatchNormalization", "n", y, weight(&t, "n.weight", DIMS(16)),
              weight(&t, "n.bias", DIMS(16)), weight(&t, "n.mean", DIMS(16)),
-             weight(&t, "n.var", DIMS(16)))->out[0];
+             weight(&t, "n.var", DIMS(16)))
+            ->out[0];
     y = NODE(&t, "Add", "s", conv(&t, "b", y, 16, 16, 2), y)->out[0];
     y = NODE(&t, "GlobalAveragePool", "p", y)->out[0];
     complete(&t, gemm(&t, "f", NODE(&t, "Flatten", "l", y)->out[0], 16, 3));

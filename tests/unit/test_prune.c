@@ -268,8 +268,8 @@ static void assert_global(const char *bound, int64_t a, int64_t b)
     nt_model *m = uneven_net();
     char rules[200];
 
-    snprintf(rules, sizeof rules,
-             "[{\"total_sparsity\": 0.475%s, \"op_types\": [\"Conv\"]}]", bound);
+    snprintf(rules, sizeof rules, "[{\"total_sparsity\": 0.475%s, \"op_types\": [\"Conv\"]}]",
+             bound);
     prune(m, rules); /* 19 of 40 */
     assert_int_equal(left(m, "a.weight"), a);
     assert_int_equal(left(m, "b.weight"), b);

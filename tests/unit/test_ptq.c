@@ -104,7 +104,7 @@ static float *answers(const setup *u, const nt_graph *g, int64_t *k)
 }
 
 typedef struct errors {
-    double of_means; /* sum over outputs of the difference of their means */
+    double of_means;   /* sum over outputs of the difference of their means */
     double rms, scale; /* root mean square of the differences, and of the first one's answers */
 } errors;
 
@@ -162,8 +162,7 @@ NT_TEST(learned_rounding_gives_nearer_outputs_than_to_nearest)
         nt_ptq_opts o = {.correct_bias = true, .rounding = how[i]};
         cJSON *record = quantize(&u, &t, "3/8", o);
 
-        assert_string_equal(cJSON_GetObjectItem(record, "method")->valuestring,
-                            names[i]);
+        assert_string_equal(cJSON_GetObjectItem(record, "method")->valuestring, names[i]);
         rms[i] = compare(&u, plain.g, t.g).rms;
         cJSON_Delete(record);
         finish(&t);
@@ -248,7 +247,8 @@ NT_TEST(the_record_says_what_the_graph_holds)
     assert_string_equal(cJSON_GetObjectItem(w, "scheme")->valuestring, "per_channel_symmetric");
     assert_int_equal(cJSON_GetArraySize(scale), 8);
     for (int i = 0; i < 8; i++)
-        assert_float_equal(cJSON_GetArrayItem(scale, i)->valuedouble, nt_tensor_get(v->data, i), 0);
+        assert_float_equal(cJSON_GetArrayItem(scale, i)->valuedouble, nt_tensor_get(v->data, i),
+                           0);
     x = entry(record, "x");
     assert_string_equal(cJSON_GetObjectItem(x, "kind")->valuestring, "activation");
     assert_true(cJSON_GetObjectItem(x, "max")->valuedouble > 0.9);

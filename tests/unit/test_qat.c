@@ -15,8 +15,8 @@
 
 enum { N = 3, C = 4, K = 2 };
 
-/* y = W x, x [N][C], W [C][K] by channel at `bits`, trained; scales from the extremes, halved so
- * that some codes saturate. */
+/* y = W x, x [N][C], W [C][K] by channel at `bits`, trained; scales from the extremes, halved
+ * so that some codes saturate. */
 static net trained_layer(int bits)
 {
     nt_qtarget t = {.bits = bits, .symmetric = true, .per_channel = true};
@@ -49,7 +49,8 @@ static run train_once(const net *n)
 
     assert_ok(nt_device_new(&r.dev, 1, e));
     assert_ok(nt_params_new(&r.p, n->g, e));
-    assert_ok(nt_plan_new(&r.plan, n->g, r.dev, &(nt_plan_opts){.training = true, .params = r.p}, e));
+    assert_ok(
+        nt_plan_new(&r.plan, n->g, r.dev, &(nt_plan_opts){.training = true, .params = r.p}, e));
     nt_plan_fill_noise(r.plan, 3);
     assert_ok(nt_plan_forward(r.plan, e));
     for (int64_t i = 0; i < nt_tensor_count(nt_plan_output(r.plan, 0)); i++)
@@ -176,7 +177,8 @@ NT_TEST(scales_of_activations_get_the_gradient_of_the_paper)
     nt_lsq_mark(n.g);
     r = train_once(&n);
     for (int i = 0; i < N * C; i++)
-        want += (i + 1) * code_slope(((float *)nt_plan_input(r.plan, 0)->data)[i], 0.13F, -2, 5);
+        want +=
+            (i + 1) * code_slope(((float *)nt_plan_input(r.plan, 0)->data)[i], 0.13F, -2, 5);
     assert_ok(nt_lsq_new(&lsq, n.g, r.p, e));
     nt_lsq_scale_grads(lsq, r.p->g, r.p->w, 0);
     assert_float_equal(grad_of(&r, "x_scale")[0], want / sqrt(C * 5), 1e-3);
@@ -287,7 +289,8 @@ static void tear_down(setup *u)
 /* Two dense layers at 2 bits, activations at 4, prepared for training. */
 static nt_model *prepared(const setup *u, bool lsq)
 {
-    nt_ptq_opts o = {.method = NT_RANGE_MINMAX, .train = true, .learn_scales = lsq, .weights_minmax = true};
+    nt_ptq_opts o = {
+        .method = NT_RANGE_MINMAX, .train = true, .learn_scales = lsq, .weights_minmax = true};
     net t = start(17);
     nt_value *x = NODE(&t, "Flatten", "flat", input(&t, "x", DIMS(-1, 1, 6, 6)))->out[0];
     nt_qspec *spec = NULL;
@@ -334,15 +337,17 @@ static double train_model(const setup *u, nt_model *m, const nt_train_opts *o)
     assert_ok(nt_trainer_new(&t, m, NULL, u->dev, u->train, NULL, o, e));
     assert_ok(nt_trainer_run(t, e));
     epochs = cJSON_GetObjectItem(nt_trainer_report(t), "epochs");
-    loss = cJSON_GetObjectItem(cJSON_GetArrayItem(epochs, cJSON_GetArraySize(epochs) - 1), "loss")
-               ->valuedouble;
+    loss =
+        cJSON_GetObjectItem(cJSON_GetArrayItem(epochs, cJSON_GetArraySize(epochs) - 1), "loss")
+            ->valuedouble;
     nt_trainer_free(t);
     return loss;
 }
 
 static float first_scale(nt_model *m)
 {
-    return (float)nt_tensor_get(nt_graph_find_value(nt_model_graph(m), "fc2.weight_scale")->data, 0);
+    return (float)nt_tensor_get(
+        nt_graph_find_value(nt_model_graph(m), "fc2.weight_scale")->data, 0);
 }
 
 static bool record_has(nt_model *m, const char *word)

@@ -79,7 +79,8 @@ static net layer_net(const layer_case *c, int opset)
     return t;
 }
 
-static nt_status quantize_layer(nt_graph *g, nt_node *n, const nt_qtarget *t, bool train, nt_err *e)
+static nt_status quantize_layer(nt_graph *g, nt_node *n, const nt_qtarget *t, bool train,
+                                nt_err *e)
 {
     nt_qpairs p = {0};
     nt_status s = NT_OK;
@@ -174,9 +175,11 @@ NT_TEST(given_codes_are_taken_as_they_are)
 
     for (int i = 0; i < 30; i++)
         codes[i] = i % 15 - 7;
-    assert_ok(nt_qdq_weight(t.g, the_layer(&t), &s4, &(nt_qpairs){&pair, 1, 0}, codes, false, e));
+    assert_ok(
+        nt_qdq_weight(t.g, the_layer(&t), &s4, &(nt_qpairs){&pair, 1, 0}, codes, false, e));
     for (int i = 0; i < 30; i++)
-        assert_int_equal(nt_tensor_get_i64(the_layer(&t)->in[1]->producer->in[0]->data, i), codes[i]);
+        assert_int_equal(nt_tensor_get_i64(the_layer(&t)->in[1]->producer->in[0]->data, i),
+                         codes[i]);
     finish(&t);
 }
 
@@ -192,7 +195,8 @@ NT_TEST(one_bit_is_the_sign)
     assert_ok(quantize_layer(t.g, the_layer(&t), &one, false, e));
     d = the_layer(&t)->in[1]->producer;
     for (int64_t i = 0; i < nt_tensor_count(w); i++)
-        assert_int_equal(nt_tensor_get_i64(d->in[0]->data, i), nt_tensor_get(w, i) < 0 ? -1 : 1);
+        assert_int_equal(nt_tensor_get_i64(d->in[0]->data, i),
+                         nt_tensor_get(w, i) < 0 ? -1 : 1);
     finish(&t);
 }
 
@@ -201,14 +205,16 @@ NT_TEST(what_a_file_cannot_hold_is_refused)
     nt_qtarget wide = {.bits = 9, .symmetric = true}, one = {.bits = 1, .symmetric = true};
     net t = layer_net(&cases[0], 11);
 
-    assert_fails(NT_EUNSUPPORTED,
-                 "quantization by channel needs opset 13, and the model is of opset 11: export it "
-                 "at a newer one",
-                 quantize_layer(t.g, the_layer(&t), &s4, false, e));
-    assert_fails(NT_EUNSUPPORTED,
-                 "quantization to more than 8 bits needs opset 21, and the model is of opset 11: "
-                 "export it at a newer one",
-                 quantize_layer(t.g, the_layer(&t), &wide, false, e));
+    assert_fails(
+        NT_EUNSUPPORTED,
+        "quantization by channel needs opset 13, and the model is of opset 11: export it "
+        "at a newer one",
+        quantize_layer(t.g, the_layer(&t), &s4, false, e));
+    assert_fails(
+        NT_EUNSUPPORTED,
+        "quantization to more than 8 bits needs opset 21, and the model is of opset 11: "
+        "export it at a newer one",
+        quantize_layer(t.g, the_layer(&t), &wide, false, e));
     assert_fails(NT_EUNSUPPORTED, "weights of 1 bit cannot be trained",
                  quantize_layer(t.g, the_layer(&t), &one, true, e));
     assert_int_equal(count_nodes(t.g, "DequantizeLinear"), 0);
@@ -316,7 +322,8 @@ static void check_range_of(nt_qtarget t, bool freeze, nt_qpair p)
     if (freeze) {
         assert_ok(nt_qdq_freeze(n.g, NULL, e));
         assert_int_equal(count_nodes(n.g, "Clip"), 1);
-        assert_string_equal(reads(&n, "i")->producer->in[0]->producer->op_type, "QuantizeLinear");
+        assert_string_equal(reads(&n, "i")->producer->in[0]->producer->op_type,
+                            "QuantizeLinear");
     }
     x = outputs_of(plain.g, 4, &count);
     got = outputs_of(n.g, 4, &count);
@@ -400,7 +407,8 @@ NT_TEST(each_fineness_is_made_once)
     finish(&t);
 }
 
-/* The output of a at 8 bits: who asks for 4 bits of it reads the 8-bit one, and so do the rest. */
+/* The output of a at 8 bits: who asks for 4 bits of it reads the 8-bit one, and so do the rest.
+ */
 NT_TEST(inputs_read_outputs_that_are_quantized)
 {
     net t = start(17);

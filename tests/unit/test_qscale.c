@@ -17,8 +17,9 @@ static nt_tensor *weights(int64_t k, int64_t c)
     assert_ok(nt_tensor_new(&t, NT_F32, 2, (int64_t[]){k, c}, e));
     nt_rng_init(&r, 11);
     for (int64_t i = 0; i < k * c; i++)
-        nt_tensor_set(t, i, (double)(1 + i / c) * (nt_rng_double(&r) + nt_rng_double(&r) - 1) *
-                                (i % c ? 1 : 3));
+        nt_tensor_set(t, i,
+                      (double)(1 + i / c) * (nt_rng_double(&r) + nt_rng_double(&r) - 1) *
+                          (i % c ? 1 : 3));
     return t;
 }
 

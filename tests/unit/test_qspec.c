@@ -50,8 +50,8 @@ static setup tower(const char *name, int n)
 
         snprintf(name_of, sizeof name_of, name, i);
         snprintf(weight_of, sizeof weight_of, "%s.weight", name_of);
-        x = NODE(&u.t, "Conv", name_of, x,
-                 weight(&u.t, weight_of, DIMS(2, 2, side, side)))->out[0];
+        x = NODE(&u.t, "Conv", name_of, x, weight(&u.t, weight_of, DIMS(2, 2, side, side)))
+                ->out[0];
     }
     spec_of(&u, x);
     return u;
@@ -136,13 +136,15 @@ NT_TEST(the_ends_are_kept_at_8_bits)
 
 NT_TEST(bits_that_are_none_are_refused)
 {
-    static const char *const bad[] = {"", "0", "17", "-4", "8/", "/8", "8/0", "8/8/8", "8x", "8 /8x"};
+    static const char *const bad[] = {"",   "0",   "17",    "-4", "8/",
+                                      "/8", "8/0", "8/8/8", "8x", "8 /8x"};
     setup u = lenet();
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         nt_err err = {{0}};
 
-        if (nt_qspec_bits(u.q, bad[i], false, &err) != NT_EINVAL || !strstr(err.msg, "want W or W/A"))
+        if (nt_qspec_bits(u.q, bad[i], false, &err) != NT_EINVAL ||
+            !strstr(err.msg, "want W or W/A"))
             fail_msg("'%s': '%s'", bad[i], err.msg);
         check_bits(&u, "conv1", 0, 0, 0);
     }
@@ -155,12 +157,14 @@ NT_TEST(nnis_example_as_written)
 {
     setup u = lenet();
 
-    assert_ok(apply(&u, nt_qspec_config_list,
-                    "[{\"quant_types\": [\"weight\"], \"quant_bits\": 8, \"op_names\": [\"conv1\"]},"
-                    " {\"quant_types\": [\"weight\"], \"quant_bits\": 4, \"quant_start_step\": 0,"
-                    "  \"op_names\": [\"conv2\"]},"
-                    " {\"quant_types\": [\"weight\"], \"quant_bits\": 3, \"op_names\": [\"fc1\"]},"
-                    " {\"quant_types\": [\"weight\"], \"quant_bits\": 2, \"op_names\": [\"fc2\"]}]", e));
+    assert_ok(
+        apply(&u, nt_qspec_config_list,
+              "[{\"quant_types\": [\"weight\"], \"quant_bits\": 8, \"op_names\": [\"conv1\"]},"
+              " {\"quant_types\": [\"weight\"], \"quant_bits\": 4, \"quant_start_step\": 0,"
+              "  \"op_names\": [\"conv2\"]},"
+              " {\"quant_types\": [\"weight\"], \"quant_bits\": 3, \"op_names\": [\"fc1\"]},"
+              " {\"quant_types\": [\"weight\"], \"quant_bits\": 2, \"op_names\": [\"fc2\"]}]",
+              e));
     check_bits(&u, "conv1", 8, 0, 0);
     check_bits(&u, "conv2", 4, 0, 0);
     check_bits(&u, "fc1", 3, 0, 0);
@@ -173,12 +177,14 @@ NT_TEST(later_entries_overwrite_and_exclude)
 {
     setup u = lenet();
 
-    assert_ok(apply(&u, nt_qspec_config_list,
-                    "[{\"quant_types\": [\"weight\", \"output\"],"
-                    "  \"quant_bits\": {\"weight\": 8, \"output\": 4}, \"op_types\": [\"default\"]},"
-                    " {\"quant_types\": [\"weight\"], \"quant_bits\": 2, \"quant_start_step\": 7,"
-                    "  \"op_types\": [\"Conv2d\"]},"
-                    " {\"exclude\": true, \"op_names\": [\"fc2\", \"relu1\"]}]", e));
+    assert_ok(
+        apply(&u, nt_qspec_config_list,
+              "[{\"quant_types\": [\"weight\", \"output\"],"
+              "  \"quant_bits\": {\"weight\": 8, \"output\": 4}, \"op_types\": [\"default\"]},"
+              " {\"quant_types\": [\"weight\"], \"quant_bits\": 2, \"quant_start_step\": 7,"
+              "  \"op_types\": [\"Conv2d\"]},"
+              " {\"exclude\": true, \"op_names\": [\"fc2\", \"relu1\"]}]",
+              e));
     check_bits(&u, "conv1", 2, 0, 4);
     check_bits(&u, "fc1", 8, 0, 4);
     check_bits(&u, "fc2", 0, 0, 0);
@@ -193,8 +199,9 @@ NT_TEST(numbers_count_the_layers_with_weights)
 {
     setup u = lenet();
 
-    assert_ok(apply(&u, nt_qspec_config_list,
-                    "[{\"quant_types\": [\"weight\"], \"quant_bits\": 8, \"op_names\": [1, \"3\"]}]", e));
+    assert_ok(apply(
+        &u, nt_qspec_config_list,
+        "[{\"quant_types\": [\"weight\"], \"quant_bits\": 8, \"op_names\": [1, \"3\"]}]", e));
     check_bits(&u, "conv1", 0, 0, 0);
     check_bits(&u, "conv2", 8, 0, 0);
     check_bits(&u, "fc1", 0, 0, 0);
@@ -212,14 +219,16 @@ NT_TEST(dtypes_and_schemes_go_by_kind)
 {
     setup u = lenet();
 
-    assert_ok(apply(&u, nt_qspec_config_list,
-                    "[{\"quant_types\": [\"weight\", \"input\"], \"quant_bits\": 8,"
-                    "  \"quant_dtype\": {\"weight\": \"uint\", \"input\": \"int\"},"
-                    "  \"quant_scheme\": {\"weight\": \"per_tensor_affine\","
-                    "                     \"input\": \"per_tensor_symmetric\"},"
-                    "  \"op_names\": [\"conv1\"]},"
-                    " {\"quant_types\": [\"weight\"], \"quant_bits\": 8, \"quant_dtype\": \"int\","
-                    "  \"quant_scheme\": \"per_channel_affine\", \"op_names\": [\"conv2\"]}]", e));
+    assert_ok(
+        apply(&u, nt_qspec_config_list,
+              "[{\"quant_types\": [\"weight\", \"input\"], \"quant_bits\": 8,"
+              "  \"quant_dtype\": {\"weight\": \"uint\", \"input\": \"int\"},"
+              "  \"quant_scheme\": {\"weight\": \"per_tensor_affine\","
+              "                     \"input\": \"per_tensor_symmetric\"},"
+              "  \"op_names\": [\"conv1\"]},"
+              " {\"quant_types\": [\"weight\"], \"quant_bits\": 8, \"quant_dtype\": \"int\","
+              "  \"quant_scheme\": \"per_channel_affine\", \"op_names\": [\"conv2\"]}]",
+              e));
     assert_true(layer(&u, "conv1")->weight.is_unsigned);
     assert_false(layer(&u, "conv1")->weight.symmetric);
     assert_false(layer(&u, "conv1")->weight.per_channel);
@@ -252,8 +261,11 @@ NT_TEST(config_lists_that_are_wrong_are_refused)
             "config_list[0].quant_types: weight, input or output is wanted");
     refuses(f, "[{\"quant_types\": [\"weight\"], " CONV1 "}]",
             "config_list[0].quant_bits: a whole number from 1 to 16 for 'weight' is wanted");
-    refuses(f, "[{\"quant_types\": [\"weight\", \"output\"], \"quant_bits\": {\"weight\": 8}, " CONV1 "}]",
-            "config_list[0].quant_bits: a whole number from 1 to 16 for 'output' is wanted");
+    refuses(
+        f,
+        "[{\"quant_types\": [\"weight\", \"output\"], \"quant_bits\": {\"weight\": 8}, " CONV1
+        "}]",
+        "config_list[0].quant_bits: a whole number from 1 to 16 for 'output' is wanted");
     refuses(f, "[{\"quant_types\": [\"weight\"], \"quant_bits\": 2.5, " CONV1 "}]",
             "config_list[0].quant_bits: a whole number from 1 to 16 for 'weight' is wanted");
     refuses(f, "[{" WEIGHT8 ", " CONV1 ", \"quant_dtype\": \"float\"}]",
@@ -267,10 +279,13 @@ NT_TEST(nothing_is_set_when_a_later_entry_is_wrong)
 {
     setup u = lenet();
 
-    assert_fails(NT_EINVAL, "config_list[1].quant_bits: a whole number from 1 to 16 for 'weight' is wanted",
-                 apply(&u, nt_qspec_config_list,
-                       "[{" WEIGHT8 ", " CONV1 "}, {\"quant_types\": [\"weight\"], \"quant_bits\": 0, "
-                       CONV1 "}]", e));
+    assert_fails(
+        NT_EINVAL,
+        "config_list[1].quant_bits: a whole number from 1 to 16 for 'weight' is wanted",
+        apply(&u, nt_qspec_config_list,
+              "[{" WEIGHT8 ", " CONV1
+              "}, {\"quant_types\": [\"weight\"], \"quant_bits\": 0, " CONV1 "}]",
+              e));
     check_bits(&u, "conv1", 0, 0, 0);
     tear_down(&u);
 }
@@ -281,9 +296,11 @@ NT_TEST(neutrinos_rules_as_written)
 {
     setup u = tower("c%d", 12);
 
-    assert_ok(apply(&u, nt_qspec_custom,
-                    "{\"quantization_args\": {\"quantize_conv11\": true, \"skip_layers\": [8, 9, 10],"
-                    " \"skip_layers_ratio\": 0.1}}", e));
+    assert_ok(
+        apply(&u, nt_qspec_custom,
+              "{\"quantization_args\": {\"quantize_conv11\": true, \"skip_layers\": [8, 9, 10],"
+              " \"skip_layers_ratio\": 0.1}}",
+              e));
     check_bits(&u, "c0", 0, 0, 0); /* a tenth of 12 is one */
     check_bits(&u, "c1", 2, 2, 0);
     check_bits(&u, "c2", 2, 2, 0);
@@ -300,13 +317,14 @@ NT_TEST(rules_spare_pointwise_grouped_and_dense_layers)
     assert_ok(apply(&u, nt_qspec_custom, "{\"quant_args\": {\"skip_layers\": null}}", e));
     check_bits(&u, "c0", 0, 0, 0);
     check_bits(&u, "c1", 2, 2, 0);
-    assert_ok(apply(&v, nt_qspec_custom, "{\"quantization_args\": {\"quantize_conv11\": true}}", e));
+    assert_ok(
+        apply(&v, nt_qspec_custom, "{\"quantization_args\": {\"quantize_conv11\": true}}", e));
     check_bits(&v, "conv1", 2, 2, 0);
     check_bits(&v, "conv2", 0, 0, 0);
     check_bits(&v, "fc1", 0, 0, 0);
-    assert_ok(apply(&v, nt_qspec_custom,
-                    "{\"quantization_args\": {\"quantize_conv11\": true, \"quantize_group\": true}}",
-                    e));
+    assert_ok(apply(
+        &v, nt_qspec_custom,
+        "{\"quantization_args\": {\"quantize_conv11\": true, \"quantize_group\": true}}", e));
     check_bits(&v, "conv2", 2, 2, 0);
     check_bits(&v, "fc1", 0, 0, 0);
     tear_down(&u);
@@ -319,7 +337,8 @@ NT_TEST(neutrinos_layers_as_written)
 
     assert_ok(apply(&u, nt_qspec_custom,
                     "{\"layers\": {\"model.block.0.conv1\": {\"precision\": 2},"
-                    " \"model.block.1.conv1\": {\"precision\": 32}}}", e));
+                    " \"model.block.1.conv1\": {\"precision\": 32}}}",
+                    e));
     check_bits(&u, "model.block.0.conv1", 2, 2, 0);
     check_bits(&u, "model.block.1.conv1", 0, 0, 0);
     check_bits(&u, "model.block.2.conv1", 0, 0, 0);
@@ -349,22 +368,25 @@ NT_TEST(custom_compression_that_is_wrong_is_refused)
     refuses(f, "{\"layers\": {\"relu1\": {\"precision\": 2}}}",
             C ".layers.relu1: there is no such layer");
     refuses(f, "{\"layers\": {\"conv1\": 2}}", C ".layers.conv1: an object is wanted");
-    refuses(f, "{\"layers\": {\"conv1\": {}}}", C ".layers.conv1.precision: 1 to 16 or 32 is wanted");
+    refuses(f, "{\"layers\": {\"conv1\": {}}}",
+            C ".layers.conv1.precision: 1 to 16 or 32 is wanted");
     refuses(f, "{\"layers\": {\"conv1\": {\"precision\": 17}}}",
             C ".layers.conv1.precision: 1 to 16 or 32 is wanted");
 }
 
 NT_TEST(shares_and_switches_outside_their_range_are_refused)
 {
-    static const char *const bad[] = {ARGS("\"skip_layers_ratio\": 1.5"), ARGS("\"quantize_conv11\": 1"),
-                                      ARGS("\"quantize_conv12\": true"),
-                                      "{\"layers\": {\"conv1\": {\"bits\": 2}}}", "{\"rules\": {}}"};
+    static const char *const bad[] = {
+        ARGS("\"skip_layers_ratio\": 1.5"), ARGS("\"quantize_conv11\": 1"),
+        ARGS("\"quantize_conv12\": true"), "{\"layers\": {\"conv1\": {\"bits\": 2}}}",
+        "{\"rules\": {}}"};
     setup u = lenet();
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         nt_err err = {{0}};
 
-        if (apply(&u, nt_qspec_custom, bad[i], &err) != NT_EINVAL || strncmp(err.msg, C, strlen(C)) != 0)
+        if (apply(&u, nt_qspec_custom, bad[i], &err) != NT_EINVAL ||
+            strncmp(err.msg, C, strlen(C)) != 0)
             fail_msg("%s: '%s'", bad[i], err.msg);
     }
     tear_down(&u);
@@ -427,16 +449,18 @@ static void goes_through_a_plan(apply_fn *f, const char *text)
 
 NT_TEST(schemes_types_steps_and_ranges_go_through_a_plan)
 {
-    goes_through_a_plan(nt_qspec_config_list,
-                        "[{\"op_names\": [\"conv*\"], \"quant_types\": [\"weight\", \"input\"],"
-                        " \"quant_bits\": {\"weight\": 4, \"input\": 7}, \"quant_dtype\": {\"input\":"
-                        " \"int\"}, \"quant_scheme\": {\"weight\": \"per_tensor_affine\", \"input\":"
-                        " \"per_tensor_symmetric\"}, \"quant_start_step\": 20},"
-                        " {\"op_types\": [\"ReLU\"], \"quant_types\": [\"output\"], \"quant_bits\": 3}]");
-    goes_through_a_plan(nt_qspec_plan,
-                        "[{\"layer\": \"conv2\", \"bits\": {\"weight\": 2, \"input\": 8}, \"range\":"
-                        " {\"input\": [-0.1, 6.3]}}, {\"layer\": 3, \"bits\": {\"output\": 6},"
-                        " \"range\": {\"output\": [0, 1e-3]}}]");
+    goes_through_a_plan(
+        nt_qspec_config_list,
+        "[{\"op_names\": [\"conv*\"], \"quant_types\": [\"weight\", \"input\"],"
+        " \"quant_bits\": {\"weight\": 4, \"input\": 7}, \"quant_dtype\": {\"input\":"
+        " \"int\"}, \"quant_scheme\": {\"weight\": \"per_tensor_affine\", \"input\":"
+        " \"per_tensor_symmetric\"}, \"quant_start_step\": 20},"
+        " {\"op_types\": [\"ReLU\"], \"quant_types\": [\"output\"], \"quant_bits\": 3}]");
+    goes_through_a_plan(
+        nt_qspec_plan,
+        "[{\"layer\": \"conv2\", \"bits\": {\"weight\": 2, \"input\": 8}, \"range\":"
+        " {\"input\": [-0.1, 6.3]}}, {\"layer\": 3, \"bits\": {\"output\": 6},"
+        " \"range\": {\"output\": [0, 1e-3]}}]");
 }
 
 NT_TEST(inputs_of_other_layers_go_through_a_plan)
@@ -469,7 +493,8 @@ NT_TEST(plans_name_layers_by_number_too_and_may_say_nothing_of_bits)
     assert_ok(apply(&u, nt_qspec_plan,
                     "[{\"layer\": 2, \"bits\": {\"weight\": 4, \"output\": 8}},"
                     " {\"layer\": \"conv1\", \"keep\": 2, \"bits\": null},"
-                    " {\"layer\": \"relu1\", \"bits\": {\"output\": 6}}]", e));
+                    " {\"layer\": \"relu1\", \"bits\": {\"output\": 6}}]",
+                    e));
     check_bits(&u, "conv1", 0, 0, 0);
     check_bits(&u, "fc1", 4, 0, 8);
     check_bits(&u, "relu1", 0, 0, 6);
@@ -485,7 +510,8 @@ NT_TEST(plans_that_are_wrong_are_refused)
     refuses(f, "[{\"layer\": \"conv1\", \"bits\": 4}]", "plan[0].bits: an object is wanted");
     refuses(f, "[{\"layer\": \"conv1\"}, {\"layer\": \"conv3\", \"bits\": {\"weight\": 4}}]",
             "plan[1].layer: there is no such layer");
-    refuses(f, "[{\"layer\": 4, \"bits\": {\"weight\": 4}}]", "plan[0].layer: there is no such layer");
+    refuses(f, "[{\"layer\": 4, \"bits\": {\"weight\": 4}}]",
+            "plan[0].layer: there is no such layer");
     refuses(f, "[{\"layer\": \"relu1\", \"bits\": {\"weight\": 4}}]",
             "plan[0].bits.weight: the layer has no weight");
     refuses(f, "[{\"layer\": 0, \"bits\": {\"input\": 4}, \"range\": [0, 1]}]",

@@ -35,11 +35,13 @@ static void close_fixture(fixture *f)
 static void within(fixture *f, double delta)
 {
     nt_ptq_opts p = {.method = NT_RANGE_MINMAX};
-    nt_revert_opts o = {.delta = delta, .metric = NT_METRIC_ACCURACY, .eval = f->u.train,
+    nt_revert_opts o = {.delta = delta,
+                        .metric = NT_METRIC_ACCURACY,
+                        .eval = f->u.train,
                         .how = {.batch_size = 16, .workers = 1}};
 
-    assert_ok(nt_ptq_within(&f->record, &f->out, &f->log, f->t.g, f->q, f->u.dev, f->u.train, &p,
-                            &o, e));
+    assert_ok(nt_ptq_within(&f->record, &f->out, &f->log, f->t.g, f->q, f->u.dev, f->u.train,
+                            &p, &o, e));
 }
 
 static double number(const cJSON *j, const char *key)
@@ -130,12 +132,16 @@ NT_TEST(bits_rise_step_by_step_to_floating_point)
     fixture f = open_fixture("1/2");
     nt_ptq_opts p = {.method = NT_RANGE_MINMAX};
     steps s = {.n = 0};
-    nt_revert_opts o = {.delta = -1000, .metric = NT_METRIC_ACCURACY, .eval = f.u.train,
-                        .how = {.batch_size = 16, .workers = 1}, .progress = note, .ctx = &s};
+    nt_revert_opts o = {.delta = -1000,
+                        .metric = NT_METRIC_ACCURACY,
+                        .eval = f.u.train,
+                        .how = {.batch_size = 16, .workers = 1},
+                        .progress = note,
+                        .ctx = &s};
 
-    assert_fails(NT_EMISSED, "nothing is quantized any more, and the drop is 0",
-                 nt_ptq_within(&f.record, &f.out, &f.log, f.t.g, f.q, f.u.dev, f.u.train, &p, &o,
-                               e));
+    assert_fails(
+        NT_EMISSED, "nothing is quantized any more, and the drop is 0",
+        nt_ptq_within(&f.record, &f.out, &f.log, f.t.g, f.q, f.u.dev, f.u.train, &p, &o, e));
     assert_int_equal(s.n, 3 * 4 + 1); /* 1/2, 2/2, 4/4, 8/8, floats; activations elsewhere */
     assert_int_equal(count(&s, "c1"), 4);
     assert_int_equal(count(&s, "fc1"), 4);
@@ -156,8 +162,12 @@ NT_TEST(the_layer_that_hurts_most_comes_first)
     const char *worst = NULL;
     double most = -1;
     steps s = {.n = 0};
-    nt_revert_opts o = {.delta = -1000, .metric = NT_METRIC_ACCURACY, .eval = f.u.train,
-                        .how = {.batch_size = 16, .workers = 1}, .progress = note, .ctx = &s};
+    nt_revert_opts o = {.delta = -1000,
+                        .metric = NT_METRIC_ACCURACY,
+                        .eval = f.u.train,
+                        .how = {.batch_size = 16, .workers = 1},
+                        .progress = note,
+                        .ctx = &s};
     nt_err err = {{0}};
 
     assert_ok(nt_sensitivity_new(&sens, f.t.g, f.u.dev, f.u.train, &p, e));
@@ -171,8 +181,9 @@ NT_TEST(the_layer_that_hurts_most_comes_first)
             worst = f.q->layers[i].name;
         }
     }
-    assert_int_equal(nt_ptq_within(&f.record, &f.out, &f.log, f.t.g, f.q, f.u.dev, f.u.train, &p,
-                                   &o, &err), NT_EMISSED);
+    assert_int_equal(
+        nt_ptq_within(&f.record, &f.out, &f.log, f.t.g, f.q, f.u.dev, f.u.train, &p, &o, &err),
+        NT_EMISSED);
     assert_string_equal(s.name[0], worst);
     nt_sensitivity_free(sens);
     close_fixture(&f);

@@ -181,7 +181,8 @@ static void assert_lowers(method how, double share, int64_t far)
     for (int bits = 2; bits <= 8; bits += 2) {
         nt_qpairs p = {0}, p2 = {0};
         double was, same;
-        nt_rounding r = rounded(how, &m, &p, bits, &was), again = rounded(how, &m, &p2, bits, &same);
+        nt_rounding r = rounded(how, &m, &p, bits, &was),
+                    again = rounded(how, &m, &p2, bits, &same);
 
         assert_true(error_of(&r) < share * was);
         assert_in_range_and_near(&r, far);

@@ -17,7 +17,8 @@ typedef struct fixture {
 
 static fixture open_fixture(void)
 {
-    fixture f = {.u = open_pictures(), .t = dense_net(),
+    fixture f = {.u = open_pictures(),
+                 .t = dense_net(),
                  .o = {.method = NT_RANGE_MINMAX, .batch_size = 7}};
 
     assert_ok(nt_qspec_new(&f.q, f.t.g, e));
@@ -142,7 +143,8 @@ NT_TEST(the_network_stays_as_it_was_and_the_same_is_said_twice)
     close_fixture(&f);
 }
 
-/* One dense layer from pixels: a sample's gradient of weight (k, i) is (p_k - [k is its label]) x_i. */
+/* One dense layer from pixels: a sample's gradient of weight (k, i) is (p_k - [k is its label])
+ * x_i. */
 NT_TEST(fisher_information_of_a_dense_layer_by_hand)
 {
     pictures u = open_pictures();

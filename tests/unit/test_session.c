@@ -56,7 +56,8 @@ static void put(fixture *f, const char *name, int n, const double *v)
         (const double[]){__VA_ARGS__})
 
 /* "[NAME=]FILE", good as long as f. */
-static const char *spec(char *buf, size_t n, const fixture *f, const char *name, const char *file)
+static const char *spec(char *buf, size_t n, const fixture *f, const char *name,
+                        const char *file)
 {
     snprintf(buf, n, "%s%s/%s", name, f->files.dir, file);
     return buf;
@@ -79,8 +80,8 @@ static void run(fixture *f)
 
     PUT(f, "a.npy", 1, 2);
     PUT(f, "b.npy", 3, -4);
-    assert_ok(open_session(f, spec(a, sizeof a, f, "", "a.npy"), spec(b, sizeof b, f, "", "b.npy"),
-                           e));
+    assert_ok(open_session(f, spec(a, sizeof a, f, "", "a.npy"),
+                           spec(b, sizeof b, f, "", "b.npy"), e));
     assert_ok(nt_session_run(f->r, e));
 }
 
@@ -124,11 +125,13 @@ NT_TEST(what_does_not_fit_is_refused_with_its_file)
     run(&f);
     assert_fails(NT_EINVAL, "input 'b' is not given",
                  open_session(&f, spec(a, sizeof a, &f, "", "a.npy"), NULL, e));
-    assert_int_equal(open_session(&f, spec(a, sizeof a, &f, "z=", "a.npy"), NULL, &err), NT_EINVAL);
+    assert_int_equal(open_session(&f, spec(a, sizeof a, &f, "z=", "a.npy"), NULL, &err),
+                     NT_EINVAL);
     snprintf(msg, sizeof msg, "%s: the model has no input 'z'", a);
     assert_memory_equal(err.msg, msg, strlen(msg) < 255 ? strlen(msg) : 255);
     snprintf(msg, sizeof msg, "%s/x=y.npy: ", f.files.dir); /* no name, since it is nobody's */
-    assert_int_equal(open_session(&f, spec(a, sizeof a, &f, "", "x=y.npy"), NULL, &err), NT_EIO);
+    assert_int_equal(open_session(&f, spec(a, sizeof a, &f, "", "x=y.npy"), NULL, &err),
+                     NT_EIO);
     assert_memory_equal(err.msg, msg, strlen(msg));
     o.inputs = (const char *[]){spec(a, sizeof a, &f, "", "a.npy"), a, a};
     assert_int_equal(nt_session_new(&f.r, f.t.g, f.dev, &o, &err), NT_EINVAL);
@@ -169,8 +172,8 @@ NT_TEST(nan_equals_nan_and_no_tolerance_reaches_past_an_infinity)
 
     PUT(&f, "a.npy", NAN, INFINITY);
     PUT(&f, "b.npy", 0, 0);
-    assert_ok(open_session(&f, spec(a, sizeof a, &f, "", "a.npy"), spec(b, sizeof b, &f, "", "b.npy"),
-                           e));
+    assert_ok(open_session(&f, spec(a, sizeof a, &f, "", "a.npy"),
+                           spec(b, sizeof b, &f, "", "b.npy"), e));
     assert_ok(nt_session_run(f.r, e));
     PUT(&f, "want.npy", NAN, INFINITY);
     assert_int_equal(compare(&f, "", 0, 0, 0).n_bad, 0);
@@ -194,8 +197,9 @@ NT_TEST(an_expectation_of_another_shape_is_a_miss_and_one_too_many_an_error)
                  nt_session_expect(&m, f.r, w, 0, 0, 0, e));
     assert_fails(NT_EINVAL, "more expectations than the model's 2 outputs",
                  nt_session_expect(&m, f.r, w, 2, 0, 0, e));
-    assert_fails(NT_EINVAL, "the model has no output 'y'",
-                 nt_session_expect(&m, f.r, spec(w, sizeof w, &f, "y=", "want.npy"), 0, 0, 0, e));
+    assert_fails(
+        NT_EINVAL, "the model has no output 'y'",
+        nt_session_expect(&m, f.r, spec(w, sizeof w, &f, "y=", "want.npy"), 0, 0, 0, e));
     close_fixture(&f);
 }
 

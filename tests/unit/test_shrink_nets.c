@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masked and shrunk must answer the same where channels meet: concatenation, dense layers without
- * a convolution's shape, and whatever runs out of memory on the way. */
+/* Masked and shrunk must answer the same where channels meet: concatenation, dense layers
+ * without a convolution's shape, and whatever runs out of memory on the way. */
 #include "base/noise.h"
 #include "compress/prune.h"
 #include "compress/rules.h"
@@ -124,7 +124,8 @@ NT_TEST(concatenated_channels_go_each_from_its_own_layer)
     nt_model_free(m);
 }
 
-/* As in DenseNet: what was concatenated is concatenated again, and read by every later layer. */
+/* As in DenseNet: what was concatenated is concatenated again, and read by every later layer.
+ */
 NT_TEST(channels_of_a_dense_block_go_from_all_that_read_them)
 {
     net t = start(17);
@@ -185,7 +186,8 @@ static nt_value *matmul(net *t, const char *name, nt_value *x, int64_t in, int64
     return NODE(t, "MatMul", name, x, weight(t, buf, DIMS(in, out)))->out[0];
 }
 
-/* A MatMul's outputs are the columns of its weight, and a bias is added by a node of its own. */
+/* A MatMul's outputs are the columns of its weight, and a bias is added by a node of its own.
+ */
 NT_TEST(units_of_a_product_are_columns_and_take_their_added_bias_along)
 {
     net t = start(17);
@@ -214,7 +216,8 @@ NT_TEST(a_product_behind_flatten_loses_the_rows_of_a_channel)
 
 /* ---- lack of memory */
 
-/* conv, folded residual, concatenation and a dense layer: most of what cutting has to follow. */
+/* conv, folded residual, concatenation and a dense layer: most of what cutting has to follow.
+ */
 static nt_model *mixed(void)
 {
     net t = start(17);
@@ -222,7 +225,8 @@ static nt_model *mixed(void)
 
     y = NODE(&t, "BatchNormalization", "n", a, weight(&t, "n.weight", DIMS(4)),
              weight(&t, "n.bias", DIMS(4)), weight(&t, "n.mean", DIMS(4)),
-             weight(&t, "n.var", DIMS(4)))->out[0];
+             weight(&t, "n.var", DIMS(4)))
+            ->out[0];
     y = NODE(&t, "Add", "s", conv(&t, "b", unary(&t, "Relu", "r", y), 4, 4, 2), y)->out[0];
     y = concat(&t, "all", y, conv(&t, "c", x, 2, 2, 1));
     return model(&t, gemm(&t, "f", unary(&t, "Flatten", "flat", y), 24, 3));

@@ -11,9 +11,9 @@ static void put(nt_model *m, const char *parameter, const float *w, size_t bytes
 }
 
 /*
- * h = W1 x, o = W2 h. Every image is white, x = (1, 1), and W1 = {{1, -1}, {4, -4}}, so that h and
- * o are 0 and every class of three is as likely. W2 = {{3, 0}, {0, 3}, {0, 0}}; the gradient of h
- * is W2^T (1/3 - [k == label]):
+ * h = W1 x, o = W2 h. Every image is white, x = (1, 1), and W1 = {{1, -1}, {4, -4}}, so that h
+ * and o are 0 and every class of three is as likely. W2 = {{3, 0}, {0, 3}, {0, 0}}; the
+ * gradient of h is W2^T (1/3 - [k == label]):
  *
  *   label 0: (-2, 1)    label 1: (1, -2)    label 2: (1, 1)
  *
@@ -101,7 +101,8 @@ NT_TEST(a_score_is_the_squared_change_of_the_loss_if_each_weight_went)
 
 NT_TEST(squares_are_summed_over_the_batches)
 {
-    assert_scores(3, 1, 8, 2 * 1 * (4 + 1 + 1), 2 * 16 * (1 + 4 + 1)); /* three is all there is */
+    assert_scores(3, 1, 8, 2 * 1 * (4 + 1 + 1),
+                  2 * 16 * (1 + 4 + 1)); /* three is all there is */
 }
 
 NT_TEST(within_a_batch_it_is_the_gradient_of_the_mean_loss_that_is_squared)
