@@ -201,7 +201,7 @@ waiting()
 
 @test "a tool that computes with several threads starts again with a short spin, once" {
     unset OMP_WAIT_POLICY GOMP_SPINCOUNT
-    [ "$(waiting nt-run --threads 2)" = GOMP_SPINCOUNT=300 ]
+    [ "$(waiting nt-run --threads 2)" = GOMP_SPINCOUNT=3000 ]
     [ -z "$(waiting nt-run --threads 1)" ]
     [ -z "$(waiting nt-shrink)" ]
 }
