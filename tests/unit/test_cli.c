@@ -395,7 +395,8 @@ static int die_by_signal(nt_cli *c, const nt_opt *opts, int argc, char **argv, v
     nt_outfile *f = NULL;
     nt_err e;
 
-    signal(SIGHUP, SIG_DFL); /* nohup may run the tests */
+    signal(SIGHUP, SIG_DFL); /* nohup may run the tests, */
+    signal(SIGINT, SIG_DFL); /* or a shell in the background */
     nt_cli_parse(c, opts, argc, argv);
     if (nt_outfile_open(&f, c->output, &e) != NT_OK ||
         nt_outfile_write(f, "half", 4, &e) != NT_OK)
