@@ -206,4 +206,4 @@ clean:  ## remove what was built
 .PHONY: all rt fuzz deps check check-built tests unit layers headers golden check-debian13 bench demo \
 	reference install help clean
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/debian13 -prune -o -type f -name '*.d' -print 2>/dev/null)
