@@ -2,12 +2,6 @@
 #include "exec/coding.h"
 
 #include <math.h>
-#include <string.h>
-
-bool nt_node_is(const nt_node *n, const char *op_type)
-{
-    return n && !*n->domain && !strcmp(n->op_type, op_type);
-}
 
 static bool is_one(const nt_value *v)
 {

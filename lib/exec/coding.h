@@ -11,8 +11,6 @@ typedef struct nt_coded {
     nt_coding c;
 } nt_coded;
 
-/* Is n this operator of ONNX? NULL is none. */
-bool nt_node_is(const nt_node *n, const char *op_type);
 /* The coding of `type` with these constants of one element; zero may be NULL. */
 bool nt_coding_read(nt_coding *out, nt_dtype type, const nt_value *scale, const nt_value *zero);
 /* Does n quantize to 8-bit codes of one scale? */

@@ -41,11 +41,6 @@ static bool scalar(double *out, const nt_value *v)
     return true;
 }
 
-static bool is_op(const nt_node *n, const char *op)
-{
-    return n && !*n->domain && !strcmp(n->op_type, op);
-}
-
 /* The node that makes v, if both may go. */
 static const nt_node *maker(const nt_value *v, const char *const *keep)
 {
@@ -61,9 +56,9 @@ static bool multiply_node(product *p, const nt_node *n, const char *const *keep,
 
     if (depth == MAX_DEPTH)
         return false;
-    if (is_op(n, "Mul"))
+    if (nt_node_is(n, "Mul"))
         return multiply(p, n->in[0], keep, depth + 1) && multiply(p, n->in[1], keep, depth + 1);
-    if (!is_op(n, "Div") || !scalar(&c, n->in[1]))
+    if (!nt_node_is(n, "Div") || !scalar(&c, n->in[1]))
         return false;
     p->constant /= c;
     return multiply(p, n->in[0], keep, depth + 1);
@@ -79,7 +74,7 @@ static bool multiply(product *p, const nt_value *v, const char *const *keep, int
         p->constant *= c;
         return true;
     }
-    if (is_op(n, "Mul") || (is_op(n, "Div") && scalar(&c, n->in[1])))
+    if (nt_node_is(n, "Mul") || (nt_node_is(n, "Div") && scalar(&c, n->in[1])))
         return multiply_node(p, n, keep, depth);
     if (p->n == MAX_FACTORS)
         return false;
@@ -103,7 +98,7 @@ static void split_sum(const nt_value *v, const char *const *keep, const nt_value
 
     *rest = v;
     *c = 0;
-    for (int i = 0; is_op(n, "Add") && i < 2; i++)
+    for (int i = 0; nt_node_is(n, "Add") && i < 2; i++)
         if (scalar(c, n->in[i]))
             *rest = n->in[1 - i];
 }
@@ -116,7 +111,7 @@ static bool is_sigmoid(idiom *out, const nt_value *g, const nt_value *x,
 {
     const nt_node *n = maker(g, keep);
 
-    if (!is_op(n, "Sigmoid"))
+    if (!nt_node_is(n, "Sigmoid"))
         return false;
     *out = (idiom){"Swish", "alpha", (float)multiple(n->in[0], x, keep)};
     return out->alpha != 0;
@@ -126,9 +121,9 @@ static bool is_sigmoid(idiom *out, const nt_value *g, const nt_value *x,
 static bool is_mish_gate(const nt_value *g, const nt_value *x, const char *const *keep)
 {
     const nt_node *n = maker(g, keep);
-    const nt_node *inner = is_op(n, "Tanh") ? maker(n->in[0], keep) : NULL;
+    const nt_node *inner = nt_node_is(n, "Tanh") ? maker(n->in[0], keep) : NULL;
 
-    return is_op(inner, "Softplus") && inner->in[0] == x;
+    return nt_node_is(inner, "Softplus") && inner->in[0] == x;
 }
 
 /* c g = min(max(x / 6 + 1/2, 0), 1) */
@@ -140,7 +135,7 @@ static bool is_hard_gate(double c, const nt_value *g, const nt_value *x,
     const nt_value *rest;
     nt_post post;
 
-    if ((!is_op(n, "Clip") && !is_op(n, "HardSigmoid")) || !n->op->as_post(n, &post))
+    if ((!nt_node_is(n, "Clip") && !nt_node_is(n, "HardSigmoid")) || !n->op->as_post(n, &post))
         return false;
     if (post.kind == NT_POST_HARDSIGMOID) {
         a = post.alpha;
@@ -167,7 +162,7 @@ static bool is_cubic(const nt_value *v, const nt_value *x, const char *const *ke
     if (p.n == 3)
         return p.factor[0] == x && p.factor[1] == x && p.factor[2] == x;
     n = p.n == 1 ? maker(p.factor[0], keep) : NULL;
-    return is_op(n, "Pow") && n->in[0] == x && scalar(&power, n->in[1]) && power == 3;
+    return nt_node_is(n, "Pow") && n->in[0] == x && scalar(&power, n->in[1]) && power == 3;
 }
 
 /* v = sqrt(2 / pi) (x + 0.044715 x^3) */
@@ -179,7 +174,7 @@ static bool is_near_erf(const nt_value *v, const nt_value *x, const char *const 
     if (!multiply(&p, v, keep, 0) || p.n != 1 || !near(p.constant, sqrt(2 / acos(-1))))
         return false;
     n = maker(p.factor[0], keep);
-    for (int i = 0; is_op(n, "Add") && i < 2; i++)
+    for (int i = 0; nt_node_is(n, "Add") && i < 2; i++)
         if (n->in[i] == x && is_cubic(n->in[1 - i], x, keep))
             return true;
     return false;
@@ -195,12 +190,12 @@ static bool is_gelu_gate(idiom *out, const nt_value *g, const nt_value *x,
 
     split_sum(g, keep, &rest, &one);
     n = maker(rest, keep);
-    *out = (idiom){.op = "Gelu", .attr = is_op(n, "Tanh") ? "approximate" : NULL};
+    *out = (idiom){.op = "Gelu", .attr = nt_node_is(n, "Tanh") ? "approximate" : NULL};
     if (!n || one != 1)
         return false;
-    if (is_op(n, "Tanh"))
+    if (nt_node_is(n, "Tanh"))
         return is_near_erf(n->in[0], x, keep);
-    return is_op(n, "Erf") && near(multiple(n->in[0], x, keep), sqrt(0.5));
+    return nt_node_is(n, "Erf") && near(multiple(n->in[0], x, keep), sqrt(0.5));
 }
 
 /* Is c x g(x) an idiom? */

@@ -7,7 +7,6 @@
 #include "op/op.h"
 #include "op/util.h"
 
-#include <string.h>
 
 /* What was found, and the node it ends with. */
 typedef struct block {
@@ -16,11 +15,6 @@ typedef struct block {
     int axis;
     float eps;
 } block;
-
-static bool is(const nt_node *n, const char *op)
-{
-    return n && !*n->domain && !strcmp(n->op_type, op);
-}
 
 /* The only consumer of a node's output, when that may vanish. */
 static const nt_node *after(const nt_node *n, const char *const *keep)
@@ -46,7 +40,7 @@ static bool is_row_mean(const nt_node *n, const nt_value *x, int *axis)
     bool gone[NT_MAX_RANK], given;
     nt_err e;
 
-    if (!is(n, "ReduceMean") || n->in[0] != x || !nt_node_int(n, "keepdims", 1) ||
+    if (!nt_node_is(n, "ReduceMean") || n->in[0] != x || !nt_node_int(n, "keepdims", 1) ||
         (nt_has_in(n, 1) && !nt_const_in(n, 1)) ||
         nt_arg_axes(gone, &given, n, "axes", nt_const_in(n, 1), x->rank, &e) != NT_OK)
         return false;
@@ -63,7 +57,8 @@ static nt_value *centred(const nt_value *v, int *axis)
 {
     const nt_node *n = v->producer;
 
-    return is(n, "Sub") && n->in[1]->producer && is_row_mean(n->in[1]->producer, n->in[0], axis)
+    return nt_node_is(n, "Sub") && n->in[1]->producer &&
+                   is_row_mean(n->in[1]->producer, n->in[0], axis)
                ? n->in[0]
                : NULL;
 }
@@ -71,9 +66,9 @@ static nt_value *centred(const nt_value *v, int *axis)
 /* The d of d^2. */
 static nt_value *squared(const nt_node *n)
 {
-    if (is(n, "Pow") && is_number(n->in[1]) && nt_tensor_get(n->in[1]->data, 0) == 2)
+    if (nt_node_is(n, "Pow") && is_number(n->in[1]) && nt_tensor_get(n->in[1]->data, 0) == 2)
         return n->in[0];
-    return is(n, "Mul") && n->in[0] == n->in[1] ? n->in[0] : NULL;
+    return nt_node_is(n, "Mul") && n->in[0] == n->in[1] ? n->in[0] : NULL;
 }
 
 /* sqrt(mean of (x - mean)^2 + eps): x, or NULL. */
@@ -83,14 +78,14 @@ static nt_value *deviation_of(const nt_node *root, float *eps, int *axis)
     int other_axis = -1;
     nt_value *c, *d, *x;
 
-    if (!is(sum, "Add"))
+    if (!nt_node_is(sum, "Add"))
         return NULL;
     c = sum->in[sum->in[1]->data != NULL];
     var = other(sum, c)->producer;
     if (!var || !is_number(c))
         return NULL;
     *eps = (float)nt_tensor_get(c->data, 0);
-    square = is(var, "ReduceMean") ? var->in[0]->producer : NULL;
+    square = nt_node_is(var, "ReduceMean") ? var->in[0]->producer : NULL;
     d = squared(square);
     x = d ? centred(d, axis) : NULL;
     return x && is_row_mean(var, square->out[0], &other_axis) && other_axis == *axis ? x : NULL;
@@ -111,7 +106,7 @@ static const nt_node *with_row(const nt_node *n, const char *op, const nt_value 
                                nt_value **v, const char *const *keep)
 {
     const nt_node *c = after(n, keep);
-    nt_value *row = is(c, op) ? other(c, n->out[0]) : NULL;
+    nt_value *row = nt_node_is(c, op) ? other(c, n->out[0]) : NULL;
 
     if (!row || !row->data || row->rank > x->rank || !same_shape(c->out[0], x))
         return NULL;
@@ -125,9 +120,9 @@ static bool find(block *b, const nt_node *root, const char *const *keep)
     int own = -1;
 
     *b = (block){.axis = -1};
-    b->x = is(root, "Sqrt") ? deviation_of(root, &b->eps, &b->axis) : NULL;
+    b->x = nt_node_is(root, "Sqrt") ? deviation_of(root, &b->eps, &b->axis) : NULL;
     n = b->x ? after(root, keep) : NULL;
-    if (!is(n, "Div") || n->in[1] != root->out[0] || centred(n->in[0], &own) != b->x ||
+    if (!nt_node_is(n, "Div") || n->in[1] != root->out[0] || centred(n->in[0], &own) != b->x ||
         own != b->axis)
         return false;
     b->last = with_row(n, "Mul", b->x, &b->scale, keep);

@@ -19,6 +19,11 @@ static const nt_attr *attr_of_kind(const nt_node *n, const char *name, nt_attr_k
     return a && a->kind == kind ? a : NULL;
 }
 
+bool nt_node_is(const nt_node *n, const char *op_type)
+{
+    return n && !*n->domain && !strcmp(n->op_type, op_type);
+}
+
 int64_t nt_node_int(const nt_node *n, const char *name, int64_t dflt)
 {
     const nt_attr *a = attr_of_kind(n, name, NT_ATTR_INT);

@@ -183,6 +183,9 @@ nt_status nt_graph_insert_node(nt_node **out, nt_graph *g, const nt_node *before
                                int n_in, nt_value *const *outv, int n_out,
                                nt_err *e) NT_MUST_CHECK;
 
+/* Is n this operator of ONNX? NULL is none. */
+bool nt_node_is(const nt_node *n, const char *op_type);
+
 /* Attributes: copies into the arena; replaces one of the same name. */
 nt_status nt_node_set_int(nt_graph *g, nt_node *n, const char *name, int64_t v,
                           nt_err *e) NT_MUST_CHECK;

@@ -10,18 +10,12 @@
 #include "graph/pass.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define MAX_ROUNDS 4096
 #define MAX_NODES (1 << 16) /* that all Loops unroll to */
 #define FOLD_BYTES ((size_t)1 << 20)
 
 /* ---- a subgraph's contents into the graph */
-
-static bool is_op(const nt_node *n, const char *op)
-{
-    return !*n->domain && strcmp(n->op_type, op) == 0;
-}
 
 static nt_status subgraph(Onnx__GraphProto **out, nt_graph *g, const nt_node *n,
                           const char *name, nt_err *e)
@@ -169,7 +163,7 @@ static nt_status goes_on(bool *yes, nt_graph *g, const nt_value *v, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    while (v->producer && is_op(v->producer, "Identity"))
+    while (v->producer && nt_node_is(v->producer, "Identity"))
         v = v->producer->in[0];
     NT_TRY(bind_new(g, e));
     if (!v->data)
@@ -346,10 +340,10 @@ static nt_status expand(nt_graph *g, nt_node *n, int *n_nodes, bool *done, nt_er
 
     snprintf(name, sizeof name, "%s", nt_node_label(label, sizeof label, n));
     *done = false;
-    if (is_op(n, "If") && n->in[0] && n->in[0]->data) {
+    if (nt_node_is(n, "If") && n->in[0] && n->in[0]->data) {
         *done = true;
         s = take_branch(g, n, e);
-    } else if (is_op(n, "Loop") && is_const(n, 0) && is_const(n, 1)) {
+    } else if (nt_node_is(n, "Loop") && is_const(n, 0) && is_const(n, 1)) {
         *done = true;
         s = unroll(g, n, n_nodes, e);
     }
@@ -406,7 +400,7 @@ static void mark_fixed(const nt_graph *g, bool *fixed)
         const nt_node *n = g->nodes[i];
         bool all = true;
 
-        for (int k = 0; k < n->n_in && !is_op(n, "Shape") && !is_op(n, "Size"); k++)
+        for (int k = 0; k < n->n_in && !nt_node_is(n, "Shape") && !nt_node_is(n, "Size"); k++)
             all = all && (!n->in[k] || fixed[n->in[k]->id]);
         for (int k = 0; k < n->n_out; k++)
             if (n->out[k])
@@ -417,7 +411,7 @@ static void mark_fixed(const nt_graph *g, bool *fixed)
 static nt_status check_node(const nt_node *n, const bool *fixed, nt_err *e)
 {
     char label[128];
-    int n_in = is_op(n, "If") ? 1 : is_op(n, "Loop") ? 2 : 0;
+    int n_in = nt_node_is(n, "If") ? 1 : nt_node_is(n, "Loop") ? 2 : 0;
 
     for (int k = 0; k < n_in && k < n->n_in; k++)
         if (n->in[k] && !fixed[n->in[k]->id])

@@ -23,7 +23,7 @@ typedef struct shuffle {
 
 static bool is_op(const nt_node *n, const char *op)
 {
-    return n && !*n->domain && !strcmp(n->op_type, op) && n->n_out == 1 && n->in[0];
+    return nt_node_is(n, op) && n->n_out == 1 && n->in[0];
 }
 
 /* The node that makes n's input 0, if nobody else reads that. */
