@@ -18,7 +18,7 @@ typedef struct options {
     int64_t epochs, steps, eval_freq, early_stopping, checkpoint_every;
     const char *optimizer, *scheduler, *loss, *teacher, *eval_split, *metric, *checkpoint;
     const char *no_decay;
-    bool nesterov, resume, keep_best;
+    bool nesterov, resume, keep_best, recompute;
 } options;
 
 /* Everything a run holds; released in one place. */
@@ -147,6 +147,7 @@ static nt_status read_settings(job *j, nt_err *e)
     set(&t->ema_decay, o->ema);
     set(&t->clip_norm, o->clip);
     t->keep_best = o->keep_best;
+    t->recompute = o->recompute;
     t->checkpoint = o->checkpoint;
     t->checkpoint_every = o->checkpoint_every;
     t->resume = o->resume;
@@ -215,7 +216,7 @@ done:
 
 /* ---- where the result comes from */
 
-/* The history record: what does not change the result (checkpointing) is left out. */
+/* The history record: what does not change the result (checkpoints, memory) is left out. */
 static nt_status make_record(cJSON **out, const job *j, nt_err *e)
 {
     char tuning[512];
@@ -230,6 +231,7 @@ static nt_status make_record(cJSON **out, const job *j, nt_err *e)
     cJSON_DeleteItemFromObjectCaseSensitive(given, "checkpoint");
     cJSON_DeleteItemFromObjectCaseSensitive(given, "checkpoint-every");
     cJSON_DeleteItemFromObjectCaseSensitive(given, "resume");
+    cJSON_DeleteItemFromObjectCaseSensitive(given, "recompute");
     if ((digest = nt_split_digest(j->train, e)) == NULL) {
         s = NT_EIO;
         goto done;
@@ -311,6 +313,9 @@ static nt_status report(const job *j, nt_err *e)
         add_cell(&t, v, "eval_loss", "eval_loss");
         nt_str_add(&t, "\n");
     }
+    nt_str_addf(&t, "activation memory %.1f MiB\n",
+                cJSON_GetObjectItemCaseSensitive(r, "activation_memory_bytes")->valuedouble /
+                    (1 << 20));
     if (t.failed)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_cli_report(j->c, r, t.p, e));
@@ -402,6 +407,8 @@ int main(int argc, char **argv)
         NT_OPT_I64(0, "early-stopping", &o->early_stopping, "N", 1, COUNT,
                    "stop after N evaluations without gain"),
         NT_OPT_BOOL(0, "keep-best", &o->keep_best, "give the weights of the best evaluation"),
+        NT_OPT_BOOL(0, "recompute", &o->recompute,
+                    "take less memory and more time: compute parts of the forward pass twice"),
         NT_OPT_STR(0, "checkpoint", &o->checkpoint, "FILE",
                    "save the run's state after each epoch"),
         NT_OPT_I64(0, "checkpoint-every", &o->checkpoint_every, "N", 1, COUNT,

@@ -11,6 +11,7 @@
 #include "exec/idiom_norm.h"
 #include "exec/int8.h"
 #include "exec/place.h"
+#include "exec/recompute.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
 #include "op/program_int.h"
@@ -453,6 +454,8 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
     b->prog->n_forward = b->prog->n_step;
     if (p->o.training)
         NT_TRY(lower_backward(b, absorbed, e));
+    if (p->o.training && p->o.recompute)
+        NT_TRY(nt_recompute(b->prog, e));
     NT_TRY(nt_place(&b->place, b->prog, e));
     finish_ports(b->prog, b->in, b->n_in);
     finish_ports(b->prog, b->out, b->n_out);

@@ -27,6 +27,7 @@ typedef struct nt_plan_opts {
     const char *const *keep; /* names of inner values to be readable after a run (fusion stops
                                 at them); NULL terminated; may be NULL */
     uint64_t seed;           /* of dropout */
+    bool recompute; /* training in less memory and more time (recompute.h): the same results */
     bool no_fusion; /* one step per node, so that every value is there: for comparisons */
 } nt_plan_opts;
 

@@ -44,6 +44,8 @@ void nt_program_free(nt_program *p)
     if (!p)
         return;
     for (int i = 0; i < p->n_step; i++) {
+        if (p->step[i].borrows)
+            continue;
         nt_prim_free(p->step[i].prim);
         if (p->step[i].free_ctx)
             p->step[i].free_ctx(p->step[i].ctx);
@@ -148,6 +150,14 @@ nt_status nt_program_blob(nt_program *p, size_t bytes, nt_tid *out, nt_err *e)
                     .root = -1};
 
     return add_tensor(p, &t, out, e);
+}
+
+nt_status nt_program_like(nt_program *p, nt_tid t, nt_tid root, nt_tid *out, nt_err *e)
+{
+    nt_ptensor like = {
+        .d = p->t[t].d, .bytes = p->t[t].bytes, .kind = NT_PT_TEMP, .root = root};
+
+    return add_tensor(p, &like, out, e);
 }
 
 nt_desc nt_program_desc_of(const nt_value *v, nt_format fmt, nt_dtype dtype)
@@ -308,6 +318,14 @@ nt_status nt_program_call(nt_program *p, const nt_node *node, const char *what, 
         d.writes[n + i] = true;
     }
     return nt_program_step(p, &d, e);
+}
+
+void nt_program_take_steps(nt_program *p, nt_pstep **steps, int n)
+{
+    nt_free(p->step);
+    p->step = *steps;
+    p->n_step = p->cap_step = n;
+    *steps = NULL;
 }
 
 nt_status nt_program_inplace(nt_program *p, nt_tid w, nt_tid r, bool must, nt_err *e)

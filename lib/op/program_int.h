@@ -41,6 +41,7 @@ typedef struct nt_pstep {
     void **ptr; /* resolved addresses */
     int n_args;
     bool impure, backward, once;
+    bool borrows; /* prim and ctx are another step's */
 } nt_pstep;
 
 /* Contributions to a value's gradient. */
@@ -97,6 +98,12 @@ void nt_program_free(nt_program *p);
 /* A tensor with an address of its own. */
 nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind, void *data,
                            nt_tid *out, nt_err *e) NT_MUST_CHECK;
+/* A temporary like t, in memory of its own or (root not -1) in root's. */
+nt_status nt_program_like(nt_program *p, nt_tid t, nt_tid root, nt_tid *out,
+                          nt_err *e) NT_MUST_CHECK;
+/* Takes *steps, from nt_calloc, in place of its own, whose contents they hold; *steps is NULL
+ * afterwards. */
+void nt_program_take_steps(nt_program *p, nt_pstep **steps, int n);
 /* Sums parameters' contributions into their places; after the last lower_grad. */
 nt_status nt_program_finish_grads(nt_program *p, nt_err *e) NT_MUST_CHECK;
 

@@ -126,6 +126,11 @@ int64_t nt_batch_plan_classes(const nt_batch_plan *b)
     return b->classes;
 }
 
+size_t nt_batch_plan_arena_bytes(const nt_batch_plan *b)
+{
+    return nt_staged_arena_bytes(b->net);
+}
+
 void nt_batch_plan_touch(nt_batch_plan *b)
 {
     nt_staged_touch(b->net);

@@ -20,6 +20,8 @@ nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *d
 void nt_batch_plan_free(nt_batch_plan *b);
 /* Outputs of a sample. */
 int64_t nt_batch_plan_classes(const nt_batch_plan *b);
+/* Of the plan that ran last, or was made first (nt_plan_arena_bytes). */
+size_t nt_batch_plan_arena_bytes(const nt_batch_plan *b);
 /* The parameters have changed: every plan is refreshed before its next run. */
 void nt_batch_plan_touch(nt_batch_plan *b);
 /* Copies x [n][c][h][w] in and runs, as run number `run` (nt_plan_set_run); *plan is the one

@@ -153,7 +153,8 @@ static nt_status make_plans(nt_trainer *t, nt_model *teacher, nt_device *dev, nt
                             nt_split *eval, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_plan_opts po = {.training = true, .compute = t->o.compute, .params = t->p};
+    nt_plan_opts po = {
+        .training = true, .compute = t->o.compute, .params = t->p, .recompute = t->o.recompute};
     nt_plan_opts to = {.compute = t->o.compute};
     nt_eval_opts eo = {.batch_size = t->o.batch_size, .workers = t->o.workers};
     int64_t chw[3], n = t->o.batch_size, classes = nt_split_classes(train);
@@ -559,7 +560,9 @@ static nt_status finish(nt_trainer *t, nt_err *e)
     nt_archive_remove_prefix(nt_model_archive(t->m), "state/");
     s = NT_ENOMEM;
     if (!nt_json_add_i64(t->report, "steps", (int64_t)t->clock.step) ||
-        !nt_json_add_str(t->report, "stopped", t->stopped))
+        !nt_json_add_str(t->report, "stopped", t->stopped) ||
+        !nt_json_add_i64(t->report, "activation_memory_bytes",
+                         (int64_t)nt_batch_plan_arena_bytes(t->plan)))
         goto done;
     if (t->clock.evals > 0 && ((best = nt_json_add_object(t->report, "best")) == NULL ||
                                !nt_json_add_i64(best, "epoch", (int64_t)t->best_epoch) ||

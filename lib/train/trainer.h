@@ -41,6 +41,7 @@ typedef struct nt_train_opts {
     int64_t batch_size;
     int workers;
     nt_dtype compute;
+    bool recompute; /* less memory, more time, the same result (exec/recompute.h) */
     uint64_t seed;
     nt_metric metric;         /* what early stopping, keep_best and plateau look at */
     int64_t eval_freq;        /* evaluate every so many epochs; and always after the last */
@@ -75,7 +76,7 @@ void nt_trainer_free(nt_trainer *t);
  * in the model's graph. A loss that is not finite stops it: NT_EFORMAT with step and rate. */
 nt_status nt_trainer_run(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* {"epochs": [{epoch, loss, lr, images_per_second, seconds, metric...}], "steps", "stopped",
- * "best"}; borrowed. */
+ * "activation_memory_bytes", "best"}; borrowed. */
 const cJSON *nt_trainer_report(const nt_trainer *t);
 
 #endif

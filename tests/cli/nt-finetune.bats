@@ -44,6 +44,16 @@ setup()
     grep -q '"stopped": "steps"' r.json
 }
 
+@test "--recompute takes less memory and gives the same bytes" {
+    nt-zoo resnet8 --input 1x8x8 -o deep.nt
+    train=(nt-finetune deep.nt --data idx:data --lr 0.1 --batch-size 8 --steps 3)
+    "${train[@]}" --report all.json >all.nt
+    "${train[@]}" --recompute --report less.json >less.nt
+    cmp all.nt less.nt
+    bytes() { sed -n 's/.*"activation_memory_bytes": \([0-9]*\).*/\1/p' "$1"; }
+    [ "$(bytes less.json)" -lt "$(bytes all.json)" ]
+}
+
 @test "a run that is resumed gives the bytes of one that never stopped" {
     run_opts=(--epochs 100 --optimizer adam --momentum 0 --scheduler cosine,interval=iteration --ema 0.9)
     "${train[@]}" "${run_opts[@]}" >whole.nt
