@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "exec/precision.h"
 #include "export/dlrt_read.h"
 #include "graph/model.h"
 #include "op/op.h"
@@ -14,6 +15,7 @@
 typedef struct options {
     const char *metrics, *compare, *command;
     int64_t limit;
+    double tolerance;
 } options;
 
 /* Which metrics were asked for, in order; `names` is cut into its words. */
@@ -39,14 +41,16 @@ done:
 /* ---- our own metrics */
 
 static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, nt_split *split,
-                          const nt_eval_opts *o, nt_err *e)
+                          nt_eval_opts o, double tolerance, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_evaluator *v = NULL;
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
-    s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, o, e);
+    s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, tolerance, e);
+    if (s == NT_OK)
+        s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e);
     if (s == NT_OK)
         s = nt_evaluator_run(v, r, e);
     if (s != NT_OK)
@@ -133,9 +137,9 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     if (eo.batch_size == 0)
         eo.batch_size = nt_dataset_batch_size(data);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    NT_TRY(evaluate(&r, c->input, dev, split, &eo, e));
+    NT_TRY(evaluate(&r, c->input, dev, split, eo, o->tolerance, e));
     if (o->compare != NULL)
-        NT_TRY(evaluate(&ref, o->compare, dev, split, &eo, e));
+        NT_TRY(evaluate(&ref, o->compare, dev, split, eo, o->tolerance, e));
     if (!add_metrics(j, &r, metrics, n) ||
         (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)))
         NT_TRY(nt_fail_nomem(e));
@@ -265,6 +269,9 @@ int main(int argc, char **argv)
                    "McNemar's exact p"),
         NT_OPT_STR(0, "command", &o.command, "CMD",
                    "run CMD with the model's path; it prints a JSON object of metrics"),
+        NT_OPT_DOUBLE(0, "tolerance", &o.tolerance, "R", 0, 1e3,
+                      "of --precision auto: bf16 where outputs differ by at most R of their "
+                      "size (0)"),
         NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples"),
         NT_OPT_END,
     };
@@ -274,6 +281,8 @@ int main(int argc, char **argv)
 
     nt_cli_parse(&c, opts, argc, argv);
     check_usage(&c, &o);
+    if (o.tolerance > 0 && c.precision != NT_PREC_AUTO)
+        nt_cli_usage(&c, "--tolerance goes with --precision auto");
     nt_cli_check_terminal(&c, false);
     if ((j = cJSON_CreateObject()) == NULL)
         NT_TRY(nt_fail_nomem(&e));

@@ -2,6 +2,7 @@
 /* nt-profile - the metrics of one model, its layers, or two models side by side. */
 #include "cli/cli.h"
 #include "data/data.h"
+#include "exec/precision.h"
 #include "export/dlrt_read.h"
 #include "op/op.h"
 #include "report/profile.h"
@@ -14,6 +15,7 @@ typedef struct options {
     nt_profile_opts o;
     const char *compare, *metric;
     nt_metric judge; /* what `metric` names */
+    double tolerance;
 } options;
 
 static const char *title(const char *path)
@@ -25,14 +27,13 @@ static const char *title(const char *path)
 
 /* With --data: the metric and its interval. */
 static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *split,
-                          const nt_cli *c, nt_metric metric, nt_err *e)
+                          nt_dtype compute, nt_metric metric, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_eval_opts o = {.batch_size = 0, .workers = 1};
+    nt_eval_opts o = {.batch_size = 0, .workers = 1, .compute = compute};
     nt_evaluator *v = NULL;
     nt_eval_result r = {0};
 
-    o.compute = nt_cli_compute(c);
     NT_TRY(nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e));
     NT_TRY(nt_evaluator_run(v, &r, e));
     p->eval_metric = r.value[metric];
@@ -50,16 +51,18 @@ done:
 }
 
 static nt_status profile(nt_profile **out, const char *path, nt_device *dev, nt_split *split,
-                         const nt_cli *c, const options *o, nt_err *e)
+                         const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_profile *p = NULL;
+    nt_profile_opts po = o->o;
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
-    NT_TRY(nt_profile_new(&p, m, dev, &o->o, e));
+    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, o->tolerance, e));
+    NT_TRY(nt_profile_new(&p, m, dev, &po, e));
     if (split)
-        NT_TRY(evaluate(p, m, dev, split, c, o->judge, e));
+        NT_TRY(evaluate(p, m, dev, split, po.compute, o->judge, e));
     *out = p;
     p = NULL;
 done:
@@ -97,9 +100,9 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
         NT_TRY(nt_dataset_open(&data, c->data, e));
         NT_TRY(nt_split_open(&split, data, c->split ? c->split : "test", e));
     }
-    NT_TRY(profile(&p, c->input, dev, split, c, o, e));
+    NT_TRY(profile(&p, c->input, dev, split, o, e));
     if (o->compare)
-        NT_TRY(profile(&q, o->compare, dev, split, c, o, e));
+        NT_TRY(profile(&q, o->compare, dev, split, o, e));
     NT_TRY(nt_profile_text(&text, p, title(c->input), q, o->compare ? title(o->compare) : NULL,
                            e));
     json = nt_profile_json(p, q);
@@ -132,6 +135,9 @@ int main(int argc, char **argv)
         NT_OPT_BOOL(0, "layers", &o.o.layers, "add the table of layers with their times"),
         NT_OPT_STR(0, "compare", &o.compare, "MODEL", "a second model, and the ratios to it"),
         NT_OPT_STR(0, "metric", &o.metric, "NAME", "evaluation metric with --data (accuracy)"),
+        NT_OPT_DOUBLE(0, "tolerance", &o.tolerance, "R", 0, 1e3,
+                      "of --precision auto: bf16 where outputs differ by at most R of their "
+                      "size (0)"),
         NT_OPT_I64(0, "runs", &runs, "N", 1, 1001,
                    "timed runs (as many as half a second holds)"),
         NT_OPT_END,
@@ -140,6 +146,8 @@ int main(int argc, char **argv)
     nt_status s;
 
     nt_cli_parse(&c, opts, argc, argv);
+    if (o.tolerance > 0 && c.precision != NT_PREC_AUTO)
+        nt_cli_usage(&c, "--tolerance goes with --precision auto");
     nt_cli_check_terminal(&c, false);
     o.o.runs = (int)runs;
     s = run(&c, &o, &e);

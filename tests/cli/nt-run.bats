@@ -86,3 +86,13 @@ setup()
     [ "$status" -ne 0 ]
     [ "${#lines[@]}" -eq 1 ]
 }
+
+@test "--tolerance lets bf16 in, where outputs stay within it" {
+    nt-zoo resnet8 -o r.nt
+    nt-run r.nt --random -o out
+    nt-run r.nt --random --tolerance 1e-6 --expect out/output.npy --rtol 0 --atol 0
+    nt-run r.nt --random --tolerance 0.5 --expect out/output.npy --rtol 0.1 --atol 0.1
+    refuses 2 "--tolerance goes with --precision auto" \
+        nt-run r.nt --random --tolerance 0.1 --precision fp32
+    refuses 2 "tolerance" nt-run r.nt --random --tolerance -1
+}
