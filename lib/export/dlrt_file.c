@@ -37,9 +37,14 @@ static nt_status grow(void *array, size_t n, size_t size, nt_err *e)
 
 static uint32_t add_name(nt_dlrt_file *f, const char *name)
 {
-    size_t at = f->names.n;
+    size_t at = 0, n;
 
-    nt_str_addn(&f->names, name ? name : "", name ? strlen(name) + 1 : 1);
+    for (name = name ? name : ""; at < f->names.n; at += n) { /* each name once */
+        n = strlen(f->names.p + at) + 1;
+        if (strcmp(f->names.p + at, name) == 0)
+            return (uint32_t)at;
+    }
+    nt_str_addn(&f->names, name, strlen(name) + 1);
     return (uint32_t)at;
 }
 
@@ -66,23 +71,23 @@ nt_status nt_dlrt_add_step(nt_dlrt_step **out, nt_dlrt_file *f, uint32_t op, uin
     **out = (nt_dlrt_step){.op = op,
                            .in = {in, NT_DLRT_NONE},
                            .out = to,
-                           .weights = NT_DLRT_NO_DATA,
-                           .wscale = NT_DLRT_NO_DATA,
-                           .bias = NT_DLRT_NO_DATA,
-                           .table = NT_DLRT_NO_DATA};
+                           .weights = NT_DLRT_NONE,
+                           .wscale = NT_DLRT_NONE,
+                           .bias = NT_DLRT_NONE,
+                           .table = NT_DLRT_NONE};
     (*out)->name = add_name(f, name);
 done:
     return s;
 }
 
-uint64_t nt_dlrt_add_data(nt_dlrt_file *f, const void *bytes, size_t n)
+uint32_t nt_dlrt_add_data(nt_dlrt_file *f, const void *bytes, size_t n)
 {
     static const char zeros[NT_DLRT_ALIGN];
-    uint64_t at = f->data.n;
+    size_t at = f->data.n;
 
     nt_str_addn(&f->data, bytes, n);
     nt_str_addn(&f->data, zeros, (size_t)(up(n, NT_DLRT_ALIGN) - n));
-    return at;
+    return (uint32_t)(at / NT_DLRT_ALIGN);
 }
 
 /* ---- weights */
@@ -161,13 +166,21 @@ static void pack_depthwise(uint8_t *w, const nt_dlrt_step *s, uint32_t c, const 
             w[t * row + i] = (uint8_t)q[i * taps + t];
 }
 
+size_t nt_dlrt_packed_bytes(const nt_dlrt_file *f, const nt_dlrt_step *s)
+{
+    packing p = packing_of(f, s);
+
+    if (s->wform == NT_DLRT_DEPTHWISE)
+        return (size_t)s->r * s->s * (size_t)up(f->t[s->in[0]].c, 4);
+    return 64 * (size_t)p.segs * p.words * p.blocks * s->groups;
+}
+
 nt_status nt_dlrt_pack(nt_dlrt_file *f, nt_dlrt_step *s, const int8_t *q, nt_err *e)
 {
     uint32_t c = f->t[s->in[0]].c;
     bool depthwise = s->wform == NT_DLRT_DEPTHWISE;
     packing p = packing_of(f, s);
-    size_t n = depthwise ? (size_t)(s->r * s->s * up(c, 4))
-                         : 64 * (size_t)p.segs * p.words * p.blocks * s->groups;
+    size_t n = nt_dlrt_packed_bytes(f, s);
     uint8_t *w = nt_calloc(n, 1);
 
     if (!w)
@@ -202,11 +215,13 @@ nt_status nt_dlrt_pack_floats(nt_dlrt_file *f, nt_dlrt_step *s, const float *w, 
 
 /* ---- memory */
 
-static uint64_t bytes_of(const nt_dlrt_tensor *t)
+/* In units of NT_DLRT_ALIGN bytes, as all that follows. */
+static uint64_t size_of(const nt_dlrt_tensor *t)
 {
     uint64_t hw = (uint64_t)t->h * t->w;
+    uint64_t bytes = t->type == NT_DLRT_CODES ? hw * up(t->c, 4) : hw * t->c * 4;
 
-    return up(t->type == NT_DLRT_CODES ? hw * up(t->c, 4) : hw * t->c * 4, NT_DLRT_ALIGN);
+    return up(bytes, NT_DLRT_ALIGN) / NT_DLRT_ALIGN;
 }
 
 typedef struct life {
@@ -244,10 +259,10 @@ static uint64_t place(const nt_dlrt_file *f, const life *l, const uint32_t *orde
             const life *his = &l[order[i]];
 
             if (o->place != NT_DLRT_ARENA || his->first > mine->last ||
-                mine->first > his->last || o->offset >= at + bytes_of(t) ||
-                at >= o->offset + bytes_of(o))
+                mine->first > his->last || o->offset >= at + size_of(t) ||
+                at >= o->offset + size_of(o))
                 continue;
-            at = o->offset + bytes_of(o);
+            at = o->offset + size_of(o);
             moved = true;
         }
     }
@@ -260,15 +275,15 @@ static nt_status lay_out(uint64_t *arena, nt_dlrt_file *f, nt_err *e)
     life *l = nt_calloc(f->n_t + 1, sizeof *l);
     uint32_t *order = nt_calloc(f->n_t + 1, sizeof *order);
     nt_status s = NT_OK;
+    uint64_t at, end = 0;
 
-    *arena = 0;
     if (!l || !order)
         NT_TRY(nt_fail_nomem(e));
     find_lives(l, f);
     for (size_t i = 0; i < f->n_t; i++) { /* insertion sort: stable, and there are few */
         size_t k = i;
 
-        for (; k > 0 && bytes_of(&f->t[order[k - 1]]) < bytes_of(&f->t[i]); k--)
+        for (; k > 0 && size_of(&f->t[order[k - 1]]) < size_of(&f->t[i]); k--)
             order[k] = order[k - 1];
         order[k] = (uint32_t)i;
     }
@@ -277,10 +292,13 @@ static nt_status lay_out(uint64_t *arena, nt_dlrt_file *f, nt_err *e)
 
         if (t->place != NT_DLRT_ARENA)
             continue;
-        t->offset = place(f, l, order, i);
-        if (t->offset + bytes_of(t) > *arena)
-            *arena = t->offset + bytes_of(t);
+        at = place(f, l, order, i);
+        if (at > UINT32_MAX)
+            NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "activations of more than 256 GiB"));
+        t->offset = (uint32_t)at;
+        end = at + size_of(t) > end ? at + size_of(t) : end;
     }
+    *arena = end * NT_DLRT_ALIGN;
 done:
     nt_free(l);
     nt_free(order);
@@ -319,6 +337,8 @@ nt_status nt_dlrt_finish(void **bytes, size_t *n, nt_dlrt_file *f, nt_err *e)
 
     if (f->names.failed || f->data.failed)
         NT_TRY(nt_fail_nomem(e));
+    if (f->data.n / NT_DLRT_ALIGN > UINT32_MAX)
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "weights of more than 256 GiB"));
     NT_TRY(lay_out(&h.arena, f, e));
     for (int i = 0; i < NT_DLRT_SECTIONS; i++) {
         h.section[i] = (nt_dlrt_section){at, size[i]};

@@ -25,13 +25,15 @@ nt_status nt_dlrt_add_tensor(uint32_t *id, nt_dlrt_file *f, const nt_dlrt_tensor
 /* A step of these tensors with no arrays, to be filled in before the next is added. */
 nt_status nt_dlrt_add_step(nt_dlrt_step **out, nt_dlrt_file *f, uint32_t op, uint32_t in,
                            uint32_t to, const char *name, nt_err *e) NT_MUST_CHECK;
-/* The offset of n bytes in the data section; lack of memory is found at the end. */
-uint64_t nt_dlrt_add_data(nt_dlrt_file *f, const void *bytes, size_t n);
+/* Where n bytes lie in the data section, in units of NT_DLRT_ALIGN; lack of memory is found at
+ * the end. */
+uint32_t nt_dlrt_add_data(nt_dlrt_file *f, const void *bytes, size_t n);
 
 /* The bits that integers between -128 and 127 need as weights: 1 (all -1 or 1), 2, 4 or 8. */
 uint32_t nt_dlrt_weight_bits(const int8_t *q, size_t n);
 /* Weights [k][c of a group][r][s] in the step's form; its tensors, window, groups, wbits and
  * wform are set. Sets s->weights. */
+size_t nt_dlrt_packed_bytes(const nt_dlrt_file *f, const nt_dlrt_step *s);
 nt_status nt_dlrt_pack(nt_dlrt_file *f, nt_dlrt_step *s, const int8_t *q,
                        nt_err *e) NT_MUST_CHECK;
 nt_status nt_dlrt_pack_floats(nt_dlrt_file *f, nt_dlrt_step *s, const float *w,

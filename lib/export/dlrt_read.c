@@ -78,10 +78,12 @@ static nt_status add_ends(nt_graph *g, const nt_tensor *file, nt_value **in, nt_
 
     for (uint32_t i = 0; i < h->inputs; i++) {
         const nt_dlrt_tensor *t = find(file, NT_DLRT_INPUT, i);
-        nt_dim dims[5] = {{-1, "N"}};
+        nt_dim dims[4] = {{-1, "N"}};
+        uint32_t extent[4];
 
-        for (uint32_t k = 0; k < t->rank; k++)
-            dims[k + 1] = (nt_dim){(int64_t)t->dims[k], NULL};
+        nt_dlrt_dims(extent, t);
+        for (int k = 0; k < t->rank; k++)
+            dims[k + 1] = (nt_dim){(int64_t)extent[k], NULL};
         NT_TRY(nt_graph_add_input(&in[i + 1], g, name_of(file, t), NT_F32, (int)t->rank + 1,
                                   dims, e));
     }

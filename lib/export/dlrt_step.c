@@ -40,9 +40,7 @@ static nt_status new_tensor(uint32_t *id, nt_dlrt_lower *l, nt_dlrt_tensor t, co
     t.c = chw[0];
     t.h = chw[1];
     t.w = chw[2];
-    t.rank = (uint32_t)v->rank - 1;
-    for (int i = 0; i < 4; i++)
-        t.dims[i] = i + 1 < v->rank ? (uint32_t)v->dims[i + 1].value : 1;
+    t.rank = (uint16_t)(v->rank - 1);
     NT_TRY(nt_dlrt_add_tensor(id, &l->f, &t, v->name, e));
 done:
     return s;
@@ -99,34 +97,55 @@ done:
 
 /* ---- windows */
 
-/* From a window over 1 or 2 axes; pads at the end are what the output's extent needs. */
+static nt_status narrow(uint16_t *out, int64_t v, uint32_t most, nt_err *e)
+{
+    if (v < 0 || v > most)
+        return nt_fail(e, NT_EUNSUPPORTED, "a kernel, stride or pad of %lld, want at most %u",
+                       (long long)v, most);
+    *out = (uint16_t)v;
+    return NT_OK;
+}
+
+/* One window over the whole input. */
+static nt_status set_whole(nt_dlrt_step *s, const nt_dlrt_tensor *x, nt_err *e)
+{
+    s->stride_h = s->stride_w = s->dil_h = s->dil_w = 1;
+    return narrow(&s->r, x->h, NT_DLRT_WINDOW, e) == NT_OK
+               ? narrow(&s->s, x->w, NT_DLRT_WINDOW, e)
+               : NT_EUNSUPPORTED;
+}
+
+/* Axis i of a window, from extent x to y: kernel, stride, dilation, pad before and pad behind,
+ * as much as y needs. */
+static nt_status set_axis(uint16_t *const to[5], const nt_window *w, int i, uint32_t x,
+                          uint32_t y, nt_err *e)
+{
+    int64_t reach = (int64_t)(y - 1) * w->stride[i] + (w->ker[i] - 1) * w->dil[i] + 1;
+    int64_t behind = reach - x - w->lo[i];
+    const int64_t v[5] = {w->ker[i], w->stride[i], w->dil[i], w->lo[i],
+                          behind > 0 ? behind : 0};
+    nt_status s = NT_OK;
+
+    for (int k = 0; k < 5; k++)
+        NT_TRY(narrow(to[k], v[k], NT_DLRT_WINDOW, e));
+done:
+    return s;
+}
+
+/* From a window over 1 or 2 axes. */
 static nt_status set_window(nt_dlrt_step *s, const nt_dlrt_lower *l, const nt_window *w,
                             nt_err *e)
 {
     const nt_dlrt_tensor *x = &l->f.t[s->in[0]], *y = &l->f.t[s->out];
-    int i = 0;
+    uint16_t *const high[] = {&s->r, &s->stride_h, &s->dil_h, &s->pad_t, &s->pad_b};
+    uint16_t *const wide[] = {&s->s, &s->stride_w, &s->dil_w, &s->pad_l, &s->pad_r};
+    nt_status status;
 
     if (w->sp < 1 || w->sp > 2)
         return nt_fail(e, NT_EUNSUPPORTED, "a window over %d axes", w->sp);
     s->r = s->stride_h = s->dil_h = 1;
-    if (w->sp == 2) {
-        s->r = (uint32_t)w->ker[0];
-        s->stride_h = (uint32_t)w->stride[0];
-        s->dil_h = (uint32_t)w->dil[0];
-        s->pad_t = (uint32_t)w->lo[0];
-        i = 1;
-    }
-    s->s = (uint32_t)w->ker[i];
-    s->stride_w = (uint32_t)w->stride[i];
-    s->dil_w = (uint32_t)w->dil[i];
-    s->pad_l = (uint32_t)w->lo[i];
-    int64_t high = (int64_t)(y->h - 1) * s->stride_h + (int64_t)(s->r - 1) * s->dil_h + 1;
-    int64_t wide = (int64_t)(y->w - 1) * s->stride_w + (int64_t)(s->s - 1) * s->dil_w + 1;
-    int64_t down = high - x->h - s->pad_t, right = wide - x->w - s->pad_l;
-
-    s->pad_b = down > 0 ? (uint32_t)down : 0;
-    s->pad_r = right > 0 ? (uint32_t)right : 0;
-    return NT_OK;
+    status = w->sp == 2 ? set_axis(high, w, 0, x->h, y->h, e) : NT_OK;
+    return status == NT_OK ? set_axis(wide, w, w->sp - 1, x->w, y->w, e) : status;
 }
 
 static nt_status pool_window(nt_dlrt_step *step, nt_window *w, const nt_dlrt_lower *l,
@@ -244,10 +263,10 @@ static nt_status pad(nt_dlrt_lower *l, nt_dlrt_step *step, const nt_node *n, nt_
             return nt_fail(e, NT_EUNSUPPORTED, "pads that cut, or of channels");
     if (!given || count != 2 * (size_t)rank || rank < 3 || nt_has_in(n, 3))
         return nt_fail(e, NT_EUNSUPPORTED, "pads that are no constants, or of axes");
-    step->pad_l = (uint32_t)p[rank - 1];
-    step->pad_r = (uint32_t)p[2 * rank - 1];
-    step->pad_t = rank == 4 ? (uint32_t)p[2] : 0;
-    step->pad_b = rank == 4 ? (uint32_t)p[6] : 0;
+    NT_TRY(narrow(&step->pad_l, p[rank - 1], UINT16_MAX, e));
+    NT_TRY(narrow(&step->pad_r, p[2 * rank - 1], UINT16_MAX, e));
+    NT_TRY(narrow(&step->pad_t, rank == 4 ? p[2] : 0, UINT16_MAX, e));
+    NT_TRY(narrow(&step->pad_b, rank == 4 ? p[6] : 0, UINT16_MAX, e));
     step->lo = fill;
     if (x->type == NT_DLRT_CODES) {
         nt_dlrt_quant q = {x->scale, (int32_t)x->zero, 0, 0, x->bits};
@@ -318,15 +337,11 @@ nt_status nt_dlrt_average(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32
 
     NT_TRY(nt_dlrt_as_shape(&x, l, n->in[0], e));
     NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_AVGPOOL, x, y, n, e));
-    if (!nt_dlrt_is(n, "AveragePool")) {
-        step->r = l->f.t[x].h;
-        step->s = l->f.t[x].w;
-        step->stride_h = step->stride_w = step->dil_h = step->dil_w = 1;
-        return NT_OK;
-    }
+    if (!nt_dlrt_is(n, "AveragePool"))
+        return set_whole(step, &l->f.t[x], e);
     NT_TRY(pool_window(step, &w, l, n, e));
-    step->flag = nt_node_int(n, "count_include_pad", 0) != 0;
-    if (w.ceil && step->flag)
+    step->kind = nt_node_int(n, "count_include_pad", 0) != 0;
+    if (w.ceil && step->kind)
         return nt_fail(e, NT_EUNSUPPORTED, "ceil_mode with count_include_pad");
 done:
     return s;
@@ -334,11 +349,20 @@ done:
 
 /* ---- layers */
 
-static uint32_t form_of(const nt_dlrt_step *s, const nt_dlrt_tensor *x, const nt_dlrt_tensor *y)
+/* Bit planes only where filling a tap up to 32 channels takes no more room than fields do. */
+static uint8_t form_of(nt_dlrt_step *s, const nt_dlrt_lower *l)
 {
+    const nt_dlrt_tensor *x = &l->f.t[s->in[0]], *y = &l->f.t[s->out];
+    size_t fields;
+
     if (s->groups > 1 && s->groups == x->c && s->groups == y->c)
         return NT_DLRT_DEPTHWISE;
-    return s->wbits <= 2 && x->bits <= 2 ? NT_DLRT_PLANES : NT_DLRT_FIELDS;
+    s->wform = NT_DLRT_FIELDS;
+    if (s->wbits > 2 || x->bits > 2)
+        return NT_DLRT_FIELDS;
+    fields = nt_dlrt_packed_bytes(&l->f, s);
+    s->wform = NT_DLRT_PLANES;
+    return nt_dlrt_packed_bytes(&l->f, s) <= fields ? NT_DLRT_PLANES : NT_DLRT_FIELDS;
 }
 
 static nt_status set_layer_window(nt_dlrt_step *step, const nt_dlrt_lower *l, const nt_node *n,
@@ -350,12 +374,8 @@ static nt_status set_layer_window(nt_dlrt_step *step, const nt_dlrt_lower *l, co
     nt_window w;
 
     step->groups = 1;
-    if (!nt_dlrt_is(n, "Conv")) { /* a kernel that covers its input */
-        step->r = x->h;
-        step->s = x->w;
-        step->stride_h = step->stride_w = step->dil_h = step->dil_w = 1;
-        return NT_OK;
-    }
+    if (!nt_dlrt_is(n, "Conv"))
+        return set_whole(step, x, e);
     for (int i = 2; i < n->in[0]->rank && i < 5; i++)
         in[i - 2] = n->in[0]->dims[i].value;
     NT_TRY(nt_filters_window(&w, n, n->in[0]->rank - 2, e));
@@ -373,7 +393,7 @@ static nt_status pack(nt_dlrt_lower *l, nt_dlrt_step *step, const nt_dlrt_weight
 
     if (w->q) {
         step->wbits = nt_dlrt_weight_bits(w->q, n);
-        step->wform = form_of(step, &l->f.t[step->in[0]], &l->f.t[step->out]);
+        step->wform = form_of(step, l);
         if (step->wform == NT_DLRT_DEPTHWISE)
             step->wbits = 8;
         NT_TRY(nt_dlrt_pack(&l->f, step, w->q, e));

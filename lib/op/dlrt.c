@@ -64,10 +64,12 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     (void)e;
     for (int i = 0; i < n->n_out; i++) {
         const nt_dlrt_tensor *r = output_record(file_of(n), (uint32_t)i);
+        uint32_t extent[4];
         nt_dim dims[NT_MAX_RANK] = {n->in[1]->rank > 0 ? n->in[1]->dims[0] : nt_dim_of(-1)};
 
-        for (uint32_t k = 0; k < r->rank; k++)
-            dims[k + 1] = nt_dim_of(r->dims[k]);
+        nt_dlrt_dims(extent, r);
+        for (int k = 0; k < r->rank; k++)
+            dims[k + 1] = nt_dim_of(extent[k]);
         nt_infer_set(n->out[i], NT_F32, (int)r->rank + 1, dims);
     }
     return NT_OK;
@@ -91,7 +93,7 @@ static void cost(const nt_node *n, nt_op_cost *c)
             continue;
         weights = (int64_t)s[i].r * s[i].s * (t[s[i].in[0]].c / s[i].groups) * y->c;
         c->macs += batch * weights * y->h * y->w;
-        c->params += weights + (s[i].bias == NT_DLRT_NO_DATA ? 0 : y->c);
+        c->params += weights + (s[i].bias == NT_DLRT_NONE ? 0 : y->c);
     }
 }
 

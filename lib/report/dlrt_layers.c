@@ -63,9 +63,10 @@ static void count_weights(nt_profile *p, nt_layer_profile *l, const parts *f,
 {
     const nt_dlrt_tensor *x = &f->t[s->in[0]], *y = &f->t[s->out];
     int64_t weights = (int64_t)s->r * s->s * (x->c / s->groups) * y->c, biases = 0;
-    int64_t nonzero = count_nonzero(s, f->data + s->weights, info->weight_bytes, weights);
+    int64_t nonzero = count_nonzero(s, f->data + (size_t)s->weights * NT_DLRT_ALIGN,
+                                    info->weight_bytes, weights);
 
-    if (s->bias != NT_DLRT_NO_DATA)
+    if (s->bias != NT_DLRT_NONE)
         biases = y->c;
     snprintf(l->weight, sizeof l->weight, "[%u,%u,%u,%u]", y->c, x->c / s->groups, s->r, s->s);
     l->params = weights + biases;
@@ -74,7 +75,7 @@ static void count_weights(nt_profile *p, nt_layer_profile *l, const parts *f,
     p->params += l->params;
     p->nonzero_params += nonzero + biases;
     p->model_size_bytes += (int64_t)info->weight_bytes + 4 * biases +
-                           (s->wscale == NT_DLRT_NO_DATA ? 0 : 4 * (int64_t)y->c);
+                           (s->wscale == NT_DLRT_NONE ? 0 : 4 * (int64_t)y->c);
 }
 
 static void count_step(nt_profile *p, const parts *f, const nt_dlrt_step *s,

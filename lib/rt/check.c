@@ -9,7 +9,6 @@
 #include "rt/rt_int.h"
 
 #define NT_RT_MAX_DIM (1u << 24)            /* extents */
-#define NT_RT_MAX_WINDOW (1u << 12)         /* kernels, strides, dilations, pads */
 #define NT_RT_MAX_BYTES (UINT64_C(1) << 31) /* of a tensor or an image */
 #define NT_RT_MAX_POOL (1u << 23)           /* codes of a sum */
 #define NT_RT_MAX_TAPS (1u << 16)           /* products of a sum: 255 * 128 * 2^16 < 2^31 */
@@ -19,12 +18,12 @@ static int finite(float x)
     return x >= -FLT_MAX && x <= FLT_MAX;
 }
 
-/* [offset, offset + bytes) of the data section, at a multiple of 64? */
-static int holds(const nt_rt *rt, uint64_t offset, uint64_t bytes)
+/* Does the data section have `bytes` at `offset`, in the unit of records? */
+static int holds(const nt_rt *rt, uint32_t offset, uint64_t bytes)
 {
-    uint64_t size = rt->head.section[NT_DLRT_DATA].size;
+    uint64_t size = rt->head.section[NT_DLRT_DATA].size, at = (uint64_t)offset * NT_DLRT_ALIGN;
 
-    return offset % NT_DLRT_ALIGN == 0 && offset <= size && bytes <= size - offset;
+    return at <= size && bytes <= size - at;
 }
 
 static int section_ok(const nt_dlrt_section *s, uint64_t file_size, uint64_t record)
@@ -81,25 +80,21 @@ static int codes_ok(const nt_dlrt_tensor *t)
 
 static int tensor_ok(const nt_rt *rt, const nt_dlrt_tensor *t)
 {
-    uint64_t bytes, count = (uint64_t)t->c * t->h, dims = 1;
+    uint64_t bytes, count = (uint64_t)t->c * t->h, at = (uint64_t)t->offset * NT_DLRT_ALIGN;
 
     if (t->c < 1 || t->h < 1 || t->w < 1 || t->c > NT_RT_MAX_DIM || t->h > NT_RT_MAX_DIM ||
-        t->w > NT_RT_MAX_DIM || t->name >= rt->head.section[NT_DLRT_NAMES].size || t->rank > 4)
+        t->w > NT_RT_MAX_DIM || t->name >= rt->head.section[NT_DLRT_NAMES].size ||
+        t->rank < 1 || t->rank > 3 || (t->rank < 3 && t->h > 1) || (t->rank < 2 && t->w > 1))
         return 0;
     if (count > NT_RT_MAX_BYTES || (count *= t->w) > NT_RT_MAX_BYTES)
         return 0;
-    for (int i = 0; i < 4; i++) {
-        if (t->dims[i] < 1 || t->dims[i] > NT_RT_MAX_DIM || (dims *= t->dims[i]) > count)
-            return 0;
-    }
     bytes = t->type == NT_DLRT_CODES ? (uint64_t)t->h * t->w * nt_rt_align4(t->c) : count * 4;
-    if (dims != count || bytes > NT_RT_MAX_BYTES || t->layout > NT_DLRT_NCHW)
+    if (bytes > NT_RT_MAX_BYTES || t->layout > NT_DLRT_NCHW)
         return 0;
     if (t->type == NT_DLRT_CODES ? !codes_ok(t) : t->type != NT_DLRT_F32 || t->bits != 32)
         return 0;
     if (t->place == NT_DLRT_ARENA)
-        return t->offset % NT_DLRT_ALIGN == 0 && t->offset <= rt->head.arena &&
-               bytes <= rt->head.arena - t->offset;
+        return at <= rt->head.arena && bytes <= rt->head.arena - at;
     if (t->layout != NT_DLRT_NCHW)
         return 0;
     if (t->place == NT_DLRT_INPUT)
@@ -135,9 +130,11 @@ static int ends_ok(const nt_rt *rt)
 
 static int overlap(const nt_dlrt_tensor *a, const nt_dlrt_tensor *b)
 {
+    uint64_t p = (uint64_t)a->offset * NT_DLRT_ALIGN, q = (uint64_t)b->offset * NT_DLRT_ALIGN;
+
     if (a->place != NT_DLRT_ARENA || b->place != NT_DLRT_ARENA)
         return 0;
-    return a->offset < b->offset + nt_rt_bytes(b) && b->offset < a->offset + nt_rt_bytes(a);
+    return p < q + nt_rt_bytes(b) && q < p + nt_rt_bytes(a);
 }
 
 static int window_ok(const nt_dlrt_step *s, const nt_dlrt_tensor *x, const nt_dlrt_tensor *y)
@@ -147,10 +144,10 @@ static int window_ok(const nt_dlrt_step *s, const nt_dlrt_tensor *x, const nt_dl
     uint64_t h, w, high, wide;
 
     for (int i = 0; i < 6; i++)
-        if (v[i] < 1 || v[i] > NT_RT_MAX_WINDOW)
+        if (v[i] < 1 || v[i] > NT_DLRT_WINDOW)
             return 0;
     for (int i = 0; i < 4; i++)
-        if (pad[i] > NT_RT_MAX_WINDOW)
+        if (pad[i] > NT_DLRT_WINDOW)
             return 0;
     h = (uint64_t)x->h + s->pad_t + s->pad_b;
     w = (uint64_t)x->w + s->pad_l + s->pad_r;
@@ -229,7 +226,7 @@ static int conv_ok(const nt_rt *rt, const nt_dlrt_step *s, const nt_dlrt_tensor 
 {
     if (!window_ok(s, x, y) || s->groups < 1 || x->c % s->groups || y->c % s->groups ||
         (y->type == NT_DLRT_F32 && y->layout != NT_DLRT_NHWC) || !bounds_ok(s, y) ||
-        (s->bias != NT_DLRT_NO_DATA && !holds(rt, s->bias, (uint64_t)y->c * 4)))
+        (s->bias != NT_DLRT_NONE && !holds(rt, s->bias, (uint64_t)y->c * 4)))
         return 0;
     if ((s->wform == NT_DLRT_FLOATS) != (x->type == NT_DLRT_F32))
         return 0;
@@ -267,7 +264,7 @@ static int table_ok(const nt_rt *rt, const nt_dlrt_step *s, const nt_dlrt_tensor
     if (!holds(rt, s->table, 256))
         return 0;
     for (int i = 0; i < 256; i++)
-        if (rt->data[s->table + i] >> y->bits)
+        if (nt_rt_data(rt, s->table)[i] >> y->bits)
             return 0;
     return 1;
 }
@@ -279,7 +276,7 @@ static int copy_ok(const nt_rt *rt, const nt_dlrt_step *s, const nt_dlrt_tensor 
         s->src_c >= x->c || s->count > x->c - s->src_c || s->dst_c >= y->c ||
         s->count > y->c - s->dst_c)
         return 0;
-    if (s->table == NT_DLRT_NO_DATA)
+    if (s->table == NT_DLRT_NONE)
         return same_code(x, y);
     return x->type == NT_DLRT_CODES && table_ok(rt, s, y);
 }
@@ -291,7 +288,7 @@ static int resize_ok(const nt_rt *rt, const nt_dlrt_step *s, const nt_dlrt_tenso
 
     if (!same_code(x, y) || x->c != y->c || !holds(rt, s->table, ((uint64_t)y->h + y->w) * 4))
         return 0;
-    at = (const uint32_t *)(const void *)(rt->data + s->table);
+    at = (const uint32_t *)(const void *)nt_rt_data(rt, s->table);
     for (uint32_t i = 0; i < y->h + y->w; i++)
         if (at[i] >= (i < y->h ? x->h : x->w))
             return 0;

@@ -163,9 +163,9 @@ static int scales(const nt_rt *rt, const nt_dlrt_step *s, nt_rt_conv *c, size_t 
     float ws, bias = 0, unit = y->type == NT_DLRT_CODES ? y->scale : 1;
     int half = y->type == NT_DLRT_CODES && y->zero == 0.5f;
 
-    memcpy(&ws, rt->data + s->wscale + 4 * (size_t)k, 4);
-    if (s->bias != NT_DLRT_NO_DATA)
-        memcpy(&bias, rt->data + s->bias + 4 * (size_t)k, 4);
+    memcpy(&ws, nt_rt_data(rt, s->wscale) + 4 * (size_t)k, 4);
+    if (s->bias != NT_DLRT_NONE)
+        memcpy(&bias, nt_rt_data(rt, s->bias) + 4 * (size_t)k, 4);
     c->mul[at] = (float)((double)x->scale * ws / unit);
     bias = (float)((double)bias / unit);
     if (!(c->mul[at] > -1e20f && c->mul[at] < 1e20f && bias > -1e20f && bias < 1e20f))
@@ -180,7 +180,7 @@ static int scales(const nt_rt *rt, const nt_dlrt_step *s, nt_rt_conv *c, size_t 
 
 int nt_rt_conv_prepare(const nt_rt *rt, const nt_dlrt_step *s, nt_rt_conv *c)
 {
-    const uint8_t *w = rt->data + s->weights;
+    const uint8_t *w = nt_rt_data(rt, s->weights);
     int depthwise = s->wform == NT_DLRT_DEPTHWISE;
     uint32_t groups = depthwise ? 1 : s->groups;
 
@@ -315,7 +315,7 @@ static void tiles(void *arg, size_t i)
 
     t.acc = acc;
     t.a = j->image + g * c->plane;
-    t.w = j->rt->data + j->s->weights + ((size_t)g * c->blocks + pair * 2) * c->wblock;
+    t.w = nt_rt_data(j->rt, j->s->weights) + ((size_t)g * c->blocks + pair * 2) * c->wblock;
     t.nb = c->blocks - pair * 2 < 2 ? 1 : 2;
     if (end > (size_t)j->y->h * j->y->w)
         end = (size_t)j->y->h * j->y->w;
@@ -335,7 +335,7 @@ static void depthwise(void *arg, size_t p)
 {
     const job *j = arg;
     const nt_rt_conv *c = j->c;
-    const int8_t *w = (const int8_t *)j->rt->data + j->s->weights;
+    const int8_t *w = (const int8_t *)nt_rt_data(j->rt, j->s->weights);
     int32_t acc[NT_RT_CHUNK];
     nt_rt_window t = {
         .r = j->s->r, .s = j->s->s, .row = j->s->dil_h * c->row, .col = j->s->dil_w * c->pix};

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dlrt_format.h - the .dlrt file, version 1, to the byte.
+ * dlrt_format.h - the .dlrt file, version 2, to the byte.
  *
  * Little-endian throughout; offsets count from the start of the file; sections and every array
  * of the data section begin at multiples of 64, so that a mapped file is used as it lies. Gaps
- * are zero. The records below have no padding of their own.
+ * are zero. The records below have no padding of their own; where they say where something
+ * lies, in the data section or in memory, they count units of 64 bytes. (Version 1 had wider
+ * records.)
  *
  *     header | tensors | steps | names | data
  *
@@ -49,10 +51,11 @@
 #include <stdint.h>
 
 #define NT_DLRT_MAGIC 0x54524c44u /* "DLRT" */
-#define NT_DLRT_VERSION 1u
-#define NT_DLRT_ALIGN 64u
+#define NT_DLRT_VERSION 2u
+#define NT_DLRT_ALIGN 64u        /* bytes, and the unit of offsets in records */
 #define NT_DLRT_NONE 0xffffffffu /* no tensor, no array */
 #define NT_DLRT_BLOCK 16u        /* output channels */
+#define NT_DLRT_WINDOW 4096u     /* most of kernels, strides, dilations and pads of windows */
 #define NT_DLRT_SLACK 64u        /* bytes behind the arena that a vector load may touch */
 
 typedef struct nt_dlrt_section {
@@ -78,20 +81,29 @@ enum { NT_DLRT_NHWC, NT_DLRT_NCHW };
 enum { NT_DLRT_ARENA, NT_DLRT_INPUT, NT_DLRT_OUTPUT };
 
 /*
- * 80 bytes. Codes are NHWC and lie in the arena: h * w * align4(c) bytes at `offset`, a
- * multiple of 64. fp32 tensors are dense, in either order. Inputs and outputs are fp32, NCHW,
- * and lie with the caller; each index below the header's counts belongs to exactly one tensor.
+ * 36 bytes. Codes are NHWC and lie in the arena: h * w * align4(c) bytes at `offset`. fp32
+ * tensors are dense, in either order. Inputs and outputs are fp32, NCHW, and lie with the
+ * caller; each index below the header's counts belongs to exactly one tensor. rank is what the
+ * model's author sees: 1 is [c], 2 is [c][w] (h is 1), 3 is [c][h][w].
  */
 typedef struct nt_dlrt_tensor {
-    uint32_t type, bits; /* bits 1, 2, 4, 8; 32 for fp32 */
-    uint32_t layout, place, index;
+    uint8_t type, bits; /* bits 1, 2, 4, 8; 32 for fp32 */
+    uint8_t layout, place;
+    uint16_t index, rank;
     uint32_t c, h, w;
-    uint32_t rank, dims[4]; /* as the model's author sees it; product c * h * w */
     float scale, zero;
     uint32_t name; /* offset into the names, each ended by a zero byte */
-    uint32_t reserved[2];
-    uint64_t offset;
+    uint32_t offset;
 } nt_dlrt_tensor;
+
+/* The extents of a tensor's rank, then ones. */
+static inline void nt_dlrt_dims(uint32_t dims[4], const nt_dlrt_tensor *t)
+{
+    dims[0] = t->c;
+    dims[1] = t->rank == 2 ? t->w : t->h;
+    dims[2] = t->rank == 2 ? 1 : t->w;
+    dims[3] = 1;
+}
 
 /*
  * Steps run in order. What reads what (other fields are zero, tensors and arrays not named
@@ -106,7 +118,7 @@ typedef struct nt_dlrt_tensor {
  *             codes, reals otherwise. A dense layer is a convolution whose kernel covers its
  * input. Pads need an input whose zero is an integer that is a code (it is the real zero).
  * MAXPOOL     r s stride dil pad; same type; codes keep their scale and zero
- * AVGPOOL     r s stride pad, flag: pads count; same type
+ * AVGPOOL     r s stride pad, kind 1: pads count, else 0; same type
  * ADD, MUL    in[0] and in[1] of one type with the output; in[1] may have h = w = 1. Clamped to
  *             [lo, hi] as CONV
  * LUT         codes -> codes; table: uint8_t[256], every entry a code of the output
@@ -152,20 +164,16 @@ enum {
     NT_DLRT_ACTS
 };
 
-/* 160 bytes */
+/* 80 bytes */
 typedef struct nt_dlrt_step {
-    uint32_t op, name;
+    uint8_t op, kind, wbits, wform;
+    uint32_t name;
     uint32_t in[2], out;
-    uint32_t r, s, stride_h, stride_w, dil_h, dil_w, pad_t, pad_l, pad_b, pad_r;
-    uint32_t groups, wbits, wform;
+    uint16_t r, s, stride_h, stride_w, dil_h, dil_w, pad_t, pad_l, pad_b, pad_r;
+    uint32_t groups;
     uint32_t src_c, dst_c, count;
-    uint32_t flag, kind;
     float lo, hi;
-    uint32_t reserved[5];
-    uint64_t weights, wscale, bias, table; /* offsets into the data section; NONE is ~0 */
-    uint64_t reserved1;
+    uint32_t weights, wscale, bias, table; /* offsets into the data section */
 } nt_dlrt_step;
-
-#define NT_DLRT_NO_DATA UINT64_MAX
 
 #endif

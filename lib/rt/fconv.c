@@ -16,8 +16,8 @@ static float bias_of(const job *j, size_t k)
 {
     float b = 0;
 
-    if (j->s->bias != NT_DLRT_NO_DATA)
-        memcpy(&b, j->rt->data + j->s->bias + 4 * k, 4);
+    if (j->s->bias != NT_DLRT_NONE)
+        memcpy(&b, nt_rt_data(j->rt, j->s->bias) + 4 * k, 4);
     return b;
 }
 
@@ -30,7 +30,7 @@ static void four(const job *j, uint32_t p, uint32_t q, uint32_t use, uint32_t g,
     float acc[4][16] = {{0}};
     nt_rt_fconv t = {.c = cg, .acc = acc};
 
-    t.w = (const float *)(const void *)(j->rt->data + s->weights) +
+    t.w = (const float *)(const void *)nt_rt_data(j->rt, s->weights) +
           ((size_t)g * ((kg + 15) / 16) + b) * s->r * s->s * cg * 16;
     for (uint32_t r = 0; r < s->r; r++)
         for (uint32_t c = 0; c < s->s; c++, t.w += (size_t)cg * 16) {

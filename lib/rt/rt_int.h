@@ -150,6 +150,12 @@ static inline size_t nt_rt_align4(size_t n)
     return (n + 3) & ~(size_t)3;
 }
 
+/* What lies at `at`, in the unit of records, of the data section. */
+static inline const uint8_t *nt_rt_data(const nt_rt *rt, uint32_t at)
+{
+    return rt->data + (size_t)at * NT_DLRT_ALIGN;
+}
+
 /* Bytes of a tensor in the arena; callers have checked that they are few enough. */
 static inline size_t nt_rt_bytes(const nt_dlrt_tensor *t)
 {

@@ -169,7 +169,7 @@ static int describe(const nt_rt *rt, const uint32_t *ends, size_t n, size_t i, n
     t = &rt->tensor[ends[i]];
     info->name = rt->names + t->name;
     info->rank = t->rank;
-    memcpy(info->dims, t->dims, sizeof info->dims);
+    nt_dlrt_dims(info->dims, t);
     info->count = (size_t)t->c * t->h * t->w;
     return NT_RT_OK;
 }
@@ -240,7 +240,7 @@ uint8_t *nt_rt_at(const nt_rt *rt, uint32_t tensor)
         return (uint8_t *)(uintptr_t)rt->in[t->index];
     if (t->place == NT_DLRT_OUTPUT)
         return (uint8_t *)rt->out[t->index];
-    return rt->arena + t->offset;
+    return rt->arena + (size_t)t->offset * NT_DLRT_ALIGN;
 }
 
 void nt_rt_share(nt_rt *rt, nt_rt_task *task, void *arg, size_t n)

@@ -178,7 +178,7 @@ static void avgpool(void *arg, size_t p)
 
     for (uint32_t q = 0; q < j->y->w; q++) {
         taps u = inside(q, s->stride_w, 1, s->pad_l, s->s, j->x->w);
-        uint32_t use = (v.to - v.from) * (u.to - u.from), all = s->flag ? s->r * s->s : use;
+        uint32_t use = (v.to - v.from) * (u.to - u.from), all = s->kind ? s->r * s->s : use;
 
         for (size_t k = 0; k < j->x->c; k += NT_RT_CHUNK) {
             size_t n = j->x->c - k < NT_RT_CHUNK ? j->x->c - k : NT_RT_CHUNK;
@@ -258,7 +258,7 @@ static void lut(void *arg, size_t p)
     const job *j = arg;
     size_t row = strides_of(j->y).h;
 
-    look_up(j->dst + p * row, j->src + p * row, j->rt->data + j->s->table, row);
+    look_up(j->dst + p * row, j->src + p * row, nt_rt_data(j->rt, j->s->table), row);
 }
 
 static void copy(void *arg, size_t p)
@@ -271,10 +271,10 @@ static void copy(void *arg, size_t p)
         const uint8_t *x = j->src + (p * xs.h + q * xs.w + j->s->src_c) * size;
         uint8_t *y = j->dst + (p * ys.h + q * ys.w + j->s->dst_c) * size;
 
-        if (j->s->table == NT_DLRT_NO_DATA)
+        if (j->s->table == NT_DLRT_NONE)
             memcpy(y, x, j->s->count * size);
         else
-            look_up(y, x, j->rt->data + j->s->table, j->s->count);
+            look_up(y, x, nt_rt_data(j->rt, j->s->table), j->s->count);
     }
 }
 
@@ -282,7 +282,7 @@ static void resize(void *arg, size_t p)
 {
     const job *j = arg;
     strides xs = strides_of(j->x), ys = strides_of(j->y);
-    const uint32_t *from = (const uint32_t *)(const void *)(j->rt->data + j->s->table);
+    const uint32_t *from = (const uint32_t *)(const void *)nt_rt_data(j->rt, j->s->table);
     size_t size = bytes_of(j->x);
 
     for (size_t q = 0; q < j->y->w; q++)

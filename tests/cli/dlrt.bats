@@ -34,6 +34,16 @@ metric()
         'BEGIN { print a, q; exit !(a > 11 * q) }'
 }
 
+@test "ResNet-20 with its ends at 8 bits takes at most the promised share of the fp32 archive" {
+    nt-zoo resnet20 --input 1x8x8 -o a.nt
+    for promise in "8 3.8" "4 7" "2 13"; do
+        read -r bits times <<<"$promise"
+        quantized resnet20 "$bits"
+        awk -v a="$(stat -c %s a.nt)" -v q="$(stat -c %s q.dlrt)" -v t="$times" \
+            'BEGIN { print a, q; exit !(a >= t * q) }'
+    done
+}
+
 @test "depthwise convolutions, global means and dense layers run in integers" {
     quantized mobilenet_v2 8
     nt-run -q --random --threads 1 -o out q.nt

@@ -35,7 +35,7 @@ static uint32_t codes(net *n, uint32_t c, uint32_t h, uint32_t bits)
 {
     uint32_t t = mk_codes(&n->m, c, h, h, bits, 0.05f, 0);
 
-    n->m.t[t].offset = (uint64_t)(n->slot++ % 4) << 20;
+    n->m.t[t].offset = (n->slot++ % 4) << 14; /* each of 1 MB */
     n->m.arena = (uint64_t)4 << 20;
     return t;
 }
@@ -51,7 +51,7 @@ static uint32_t conv(net *n, uint32_t x, uint32_t k, uint32_t r, uint32_t stride
     float *ws = malloc(4 * (size_t)k);
 
     if (edge > 1)
-        n->m.t[y].offset = 3 << 20;
+        n->m.t[y].offset = 3 << 14;
     s->r = s->s = r;
     s->stride_h = s->stride_w = stride;
     s->dil_h = s->dil_w = s->groups = 1;

@@ -12,12 +12,8 @@ static size_t up(size_t n, size_t to)
 static uint32_t add_tensor(mk *m, nt_dlrt_tensor t)
 {
     t.rank = 3;
-    t.dims[0] = t.c;
-    t.dims[1] = t.h;
-    t.dims[2] = t.w;
-    t.dims[3] = 1;
     if (t.place == NT_DLRT_ARENA) {
-        t.offset = m->arena;
+        t.offset = (uint32_t)(m->arena / 64);
         m->arena += up(t.h * t.w * (t.type == NT_DLRT_CODES ? up(t.c, 4) : 4 * t.c), 64);
     }
     m->t[m->tensors] = t;
@@ -74,14 +70,14 @@ nt_dlrt_step *mk_step(mk *m, uint32_t op, uint32_t x, uint32_t y)
     *s = (nt_dlrt_step){.op = op,
                         .in = {x, NT_DLRT_NONE},
                         .out = y,
-                        .weights = NT_DLRT_NO_DATA,
-                        .wscale = NT_DLRT_NO_DATA,
-                        .bias = NT_DLRT_NO_DATA,
-                        .table = NT_DLRT_NO_DATA};
+                        .weights = NT_DLRT_NONE,
+                        .wscale = NT_DLRT_NONE,
+                        .bias = NT_DLRT_NONE,
+                        .table = NT_DLRT_NONE};
     return s;
 }
 
-uint64_t mk_data(mk *m, const void *bytes, size_t size)
+uint32_t mk_data(mk *m, const void *bytes, size_t size)
 {
     size_t at = m->size, need = at + up(size, 64);
 
@@ -94,7 +90,7 @@ uint64_t mk_data(mk *m, const void *bytes, size_t size)
     memset(m->data + at, 0, need - at);
     memcpy(m->data + at, bytes, size);
     m->size = need;
-    return at;
+    return (uint32_t)(at / 64);
 }
 
 typedef struct shape {
@@ -133,11 +129,11 @@ static void put(uint8_t *block, const nt_dlrt_step *s, const shape *d, uint32_t 
     }
 }
 
-static uint64_t depthwise(mk *m, const nt_dlrt_step *s, const int8_t *q)
+static uint32_t depthwise(mk *m, const nt_dlrt_step *s, const int8_t *q)
 {
     uint32_t c = m->t[s->in[0]].c, cs = (uint32_t)up(c, 4), taps = s->r * s->s;
     int8_t *w = calloc(taps, cs);
-    uint64_t at;
+    uint32_t at;
 
     for (uint32_t i = 0; i < c; i++)
         for (uint32_t t = 0; t < taps; t++)
@@ -147,12 +143,12 @@ static uint64_t depthwise(mk *m, const nt_dlrt_step *s, const int8_t *q)
     return at;
 }
 
-uint64_t mk_weights(mk *m, const nt_dlrt_step *s, const int8_t *q)
+uint32_t mk_weights(mk *m, const nt_dlrt_step *s, const int8_t *q)
 {
     shape d;
     size_t block, size;
     uint8_t *w;
-    uint64_t at;
+    uint32_t at;
 
     if (s->wform == NT_DLRT_DEPTHWISE)
         return depthwise(m, s, q);
@@ -173,13 +169,13 @@ uint64_t mk_weights(mk *m, const nt_dlrt_step *s, const int8_t *q)
     return at;
 }
 
-uint64_t mk_float_weights(mk *m, const nt_dlrt_step *s, const float *q)
+uint32_t mk_float_weights(mk *m, const nt_dlrt_step *s, const float *q)
 {
     uint32_t cg = m->t[s->in[0]].c / s->groups, kg = m->t[s->out].c / s->groups;
     uint32_t blocks = (kg + 15) / 16, taps = s->r * s->s;
     size_t n = (size_t)s->groups * blocks * taps * cg * 16;
     float *w = calloc(n, sizeof *w);
-    uint64_t at;
+    uint32_t at;
 
     for (uint32_t k = 0; k < kg * s->groups; k++)
         for (uint32_t c = 0; c < cg; c++)
@@ -262,7 +258,7 @@ static nt_dlrt_step *conv(mk *m, uint32_t x, uint32_t y, uint32_t groups, uint32
     s->wbits = bits;
     s->wform = form;
     s->weights = bits == 32 ? mk_float_weights(m, s, qf) : mk_weights(m, s, q);
-    s->wscale = bits == 32 ? NT_DLRT_NO_DATA : mk_data(m, ws, sizeof ws);
+    s->wscale = bits == 32 ? NT_DLRT_NONE : mk_data(m, ws, sizeof ws);
     s->bias = mk_data(m, ws, sizeof ws);
     return s;
 }

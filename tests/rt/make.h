@@ -27,12 +27,12 @@ uint32_t mk_output(mk *m, uint32_t c, uint32_t h, uint32_t w);
 /* A step with nothing but its tensors; to be filled in. */
 nt_dlrt_step *mk_step(mk *m, uint32_t op, uint32_t x, uint32_t y);
 
-/* Bytes for the data section, at a multiple of 64: their offset. */
-uint64_t mk_data(mk *m, const void *bytes, size_t size);
+/* Bytes for the data section: where they lie, in units of 64. */
+uint32_t mk_data(mk *m, const void *bytes, size_t size);
 
-/* The weights q[k][c][r][s] of step s (c of one group) in the step's form: their offset. */
-uint64_t mk_weights(mk *m, const nt_dlrt_step *s, const int8_t *q);
-uint64_t mk_float_weights(mk *m, const nt_dlrt_step *s, const float *q);
+/* The weights q[k][c][r][s] of step s (c of one group) in the step's form: where they lie. */
+uint32_t mk_weights(mk *m, const nt_dlrt_step *s, const int8_t *q);
+uint32_t mk_float_weights(mk *m, const nt_dlrt_step *s, const float *q);
 
 /* The file; *size bytes the caller frees. The checksum is right. */
 uint8_t *mk_file(mk *m, size_t *size);

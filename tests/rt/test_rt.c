@@ -425,7 +425,7 @@ static void pools(uint32_t op)
         n->s->r = r, n->s->s = t, n->s->pad_t = pt, n->s->pad_l = pl;
         n->s->stride_h = n->s->stride_w = stride;
         n->s->dil_h = n->s->dil_w = dil;
-        n->s->flag = rnd(2);
+        n->s->kind = rnd(2);
         if (go(n))
             EACH(&y)
             {
@@ -442,7 +442,7 @@ static void pools(uint32_t op)
                         }
                     }
                 want(n, c, h, w,
-                     op == NT_DLRT_MAXPOOL ? most : sum / (n->s->flag ? r * t : count));
+                     op == NT_DLRT_MAXPOOL ? most : sum / (n->s->kind ? r * t : count));
             }
         mk_free(&n->m);
         free(n);
@@ -675,8 +675,10 @@ static void refusals(void)
     expect(try_file(file, size), NT_RT_EMAGIC, "magic");
     file[0] ^= 1;
     file[4]++;
-    expect(try_file(file, size), NT_RT_EVERSION, "version");
-    file[4]--;
+    expect(try_file(file, size), NT_RT_EVERSION, "a version to come");
+    file[4] = 1;
+    expect(try_file(file, size), NT_RT_EVERSION, "version 1");
+    file[4] = NT_DLRT_VERSION;
     expect(nt_rt_mem_size(file + 4, size - 4, &need), NT_RT_EARG, "address");
     expect(nt_rt_mem_size(file, size, &need), NT_RT_OK, "whole");
     mem = malloc(need);

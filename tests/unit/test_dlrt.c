@@ -197,6 +197,27 @@ NT_TEST(weights_are_stored_at_the_bits_that_their_values_need)
     }
 }
 
+/* Taps of planes hold 32 channels: half of one would be bytes for nothing. */
+NT_TEST(bit_planes_are_used_where_they_are_not_larger)
+{
+    static const int64_t c[] = {16, 32};
+
+    for (int i = 0; i < 2; i++) {
+        net t = start(13);
+        nt_value *x = quantized(&t, input(&t, "x", DIMS(-1, c[i], 4, 4)), 0.5f, NT_U8, 1, 3);
+        nt_rt_step_info info;
+        made m;
+
+        x = conv3(&t, x, c[i], 16, -2, 1);
+        complete(&t, quantized(&t, x, 0.1037f, NT_U8, 128, 255));
+        m = make(&t);
+        assert_int_equal(nt_rt_step(m.rt, 1, &info), NT_RT_OK);
+        assert_int_equal(info.weight_bytes, 9 * c[i] * 16 / 4);
+        assert_same(&t, &m, 0.1037, 2);
+        done_with(&t, &m);
+    }
+}
+
 NT_TEST(codes_have_the_bits_that_a_clip_leaves_them)
 {
     static const int hi[][2] = {{1, 1}, {2, 2}, {3, 2}, {7, 4}, {15, 4}, {100, 8}};
