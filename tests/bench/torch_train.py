@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Times training steps of PyTorch on request.
 
-Reads lines "NETWORK VARIANT BATCH THREADS STEPS" and answers each with images per second, after one
-step to warm up. NETWORK: vgg19 (BatchNormalization, 3x32x32) or small_cnn (1x28x28). VARIANT: fp32,
-autocast (bf16, fp32 weights) or weights (bf16 all through), and _cl behind it for channels last.
-SGD with momentum. Prints PyTorch's version first.
+Reads lines "FILE VARIANT BATCH THREADS STEPS" and answers each with images per second, after one
+step to warm up. FILE: a network as nt-zoo takes it, of the layers that those of the benchmark have.
+VARIANT: fp32, autocast (bf16, fp32 weights) or weights (bf16 all through), and _cl behind it for
+channels last. SGD with momentum, 100 classes. Prints PyTorch's version first.
 """
+import json
 import sys
 import time
 
@@ -14,29 +15,81 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-
-def vgg19():
-    layers, c = [], 3
-    for width, times in (64, 2), (128, 2), (256, 4), (512, 4), (512, 4):
-        for _ in range(times):
-            layers += [nn.Conv2d(c, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-            c = width
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 100)), (3, 32, 32)
+CLASSES = 100
 
 
-def small_cnn():
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(64 * 7 * 7, 10)), (1, 28, 28)
+class Residual(nn.Module):
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+class ReLU6(nn.Module):
+    """nn.ReLU6 has no backward pass in bf16 before PyTorch 2."""
+
+    def forward(self, x):
+        return x.clamp(0, 6)
+
+
+RELU6 = nn.ReLU6(inplace=True) if torch.__version__ >= "2" else ReLU6()
+
+
+class Network:
+    """Layers in the order of the file; c channels of h x h so far."""
+
+    def __init__(self, path):
+        with open(path) as f:
+            spec = json.load(f)
+        self.c, self.h = spec["input"][:2]
+        self.shape = spec["input"]
+        self.net = self.sequence(spec["layers"])
+
+    def sequence(self, layers):
+        return nn.Sequential(*[self.layer(l) for l in layers])
+
+    def layer(self, l):
+        if isinstance(l, str):
+            return self.plain(l)
+        if "conv" in l:
+            return self.conv(l)
+        if "bn" in l:
+            return nn.BatchNorm2d(self.c)
+        if "max_pool" in l:
+            self.h //= l["max_pool"]
+            return nn.MaxPool2d(l["max_pool"])
+        if "residual" in l:
+            c, h = self.c, self.h
+            body = self.sequence(l["residual"])
+            self.c, self.h = c, h
+            return Residual(body, self.sequence(l.get("shortcut", [])))
+        if "dropout" in l:
+            return nn.Dropout(l["dropout"])
+        assert "linear" in l, l
+        return nn.Linear(self.c * self.h ** 2, CLASSES)
+
+    def plain(self, name):
+        if name == "global_average_pool":
+            self.h = 1
+        return {"relu": nn.ReLU(inplace=True), "relu6": RELU6, "flatten": nn.Flatten(),
+                "global_average_pool": nn.AdaptiveAvgPool2d(1)}[name]
+
+    def conv(self, l):
+        c, k, pad, stride = self.c, l.get("kernel", 3), l.get("pad", 0), l.get("stride", 1)
+        self.c = l.get("out", c)
+        self.h = (self.h + 2 * pad - k) // stride + 1
+        return nn.Conv2d(c, self.c, k, stride, pad, groups=c if "groups" in l else 1,
+                         bias=l.get("bias", False))
 
 
 class Job:
-    def __init__(self, network, variant, batch):
+    def __init__(self, path, variant, batch):
         torch.manual_seed(0)
-        self.net, shape = {"vgg19": vgg19, "small_cnn": small_cnn}[network]()
-        self.x, self.y = torch.randn(batch, *shape), torch.randint(0, 10, (batch,))
+        made = Network(path)
+        self.net = made.net
+        self.x, self.y = torch.randn(batch, *made.shape), torch.randint(0, CLASSES, (batch,))
         kind, last = variant.partition("_cl")[:2]
         self.autocast = kind == "autocast"
         if kind == "weights":
@@ -59,11 +112,11 @@ def main():
     jobs = {}
     print(torch.__version__, flush=True)
     for line in sys.stdin:
-        network, variant, batch, threads, steps = line.split()
+        path, variant, batch, threads, steps = line.split()
         torch.set_num_threads(int(threads))
-        key = network, variant, batch
+        key = path, variant, batch
         if key not in jobs:
-            jobs[key] = Job(network, variant, int(batch))
+            jobs[key] = Job(path, variant, int(batch))
         jobs[key].step()
         start = time.perf_counter()
         for _ in range(int(steps)):

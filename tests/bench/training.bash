@@ -24,9 +24,31 @@ nt_training()
         field "$work/train.json" images_per_second | sed 1d | median
 }
 
+# put_trainee NAME: the description and the archive of a network, and its data, into $spec, $model, $data, $n
+put_trainee()
+{
+    n=$steps data=cifar100:$work/cifar spec=$NT_TOP/share/zoo/$1.json model=$work/$1.train.nt
+    [ "$1" != small_cnn ] || n=$((10 * steps)) data=idx:$work/idx spec=$here/$1.json
+    [ -e "$model" ] || nt-zoo --classes 100 "$spec" -o "$model" 2>"$work/said"
+}
+
+# one round of one network: NAME THREADS
+training_round()
+{
+    local row="$1, batch $batch, $2 thread(s), images/s" variant
+
+    for variant in fp32 bf16; do
+        note "$row" "nt $variant" "$(nt_training "$model" "$data" "$variant" "$2")"
+    done
+    [ -n "${version[PyTorch]-}" ] || return 0
+    for variant in fp32 fp32_cl autocast autocast_cl weights weights_cl; do
+        note "$row" "PyTorch $variant" "$(ask PyTorch "$spec $variant $batch $2 $n")"
+    done
+}
+
 training()
 {
-    local i t name data variant row n
+    local i t name ready=() n data spec model
 
     if find_python torch; then
         start PyTorch "$python" "$here/torch_train.py"
@@ -34,21 +56,13 @@ training()
         skip PyTorch "no Python with PyTorch (Debian: python3-torch)"
     fi
     make_data "$steps"
-    nt-zoo vgg19 --classes 100 -o "$work/vgg19.nt" && nt-zoo "$here/small_cnn.json" -o "$work/small_cnn.nt" || return
+    for name in "${networks[@]}"; do
+        if put_trainee "$name"; then ready+=("$name"); else skip "$name" "$(tail -n 1 "$work/said")"; fi
+    done
     for ((i = 0; i < rounds; i++)); do
-        for name in vgg19 small_cnn; do
-            n=$steps data=cifar100:$work/cifar
-            [ "$name" = vgg19 ] || n=$((10 * steps)) data=idx:$work/idx
-            for t in "$@"; do
-                row="$name, batch $batch, $t thread(s), images/s"
-                for variant in fp32 bf16; do
-                    note "$row" "nt $variant" "$(nt_training "$work/$name.nt" "$data" "$variant" "$t")"
-                done
-                [ -n "${version[PyTorch]-}" ] || continue
-                for variant in fp32 fp32_cl autocast autocast_cl weights weights_cl; do
-                    note "$row" "PyTorch $variant" "$(ask PyTorch "$name $variant $batch $t $n")"
-                done
-            done
+        for name in "${ready[@]}"; do
+            put_trainee "$name"
+            for t in "$@"; do training_round "$name" "$t"; done
         done
     done
 }
