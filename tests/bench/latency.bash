@@ -42,6 +42,12 @@ nt_latency()
         >"$work/run.json" && field "$work/run.json" execution_time_ms
 }
 
+start_ort()
+{
+    [ -n "${version[ONNX Runtime]-}" ] || ! find_ort || start "ONNX Runtime" node "$here/ort_time.js"
+    [ -n "${version[ONNX Runtime]-}" ] || skip "ONNX Runtime" "$why"
+}
+
 # one round of one network: MODEL EXTENT NAME BATCH THREADS
 latency_round()
 {
@@ -58,8 +64,7 @@ latency()
 {
     local i t b entry name model extent
 
-    [ -n "${version[ONNX Runtime]-}" ] || ! find_ort || start "ONNX Runtime" node "$here/ort_time.js"
-    [ -n "${version[ONNX Runtime]-}" ] || skip "ONNX Runtime" "$why"
+    start_ort
     for ((i = 0; i < rounds; i++)); do
         for entry in "${ready[@]}"; do
             read -r name model extent <<<"$entry"

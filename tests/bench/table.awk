@@ -35,7 +35,7 @@ function row_of(row,   n, w, i, m, less, ours, theirs, lines, verdict)
         m = middle(values[row, w[i]]); good++
         lines = lines sprintf("    %-22s %10.3f  (%.3f to %.3f)\n", w[i], m, low, high)
         if (w[i] !~ /^nt/) theirs = better(m, theirs, less)
-        else if (!less || w[i] ~ /fp32/) ours = better(m, ours, less)
+        else if (!less || w[i] !~ /bf16/) ours = better(m, ours, less)
     }
     if (ours && theirs) {
         compare(row, less ? ours / theirs : theirs / ours)
