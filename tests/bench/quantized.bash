@@ -4,11 +4,12 @@
 
 packed_bits='8/8 4/4 2/2 1/1' packed_isas='avx512 avx2 portable'
 
-# put_quantized NAME MODEL EXTENT: $nets/NAME/q8.nt, q8.onnx, and pack-W-A.dlrt if they are not there
+# put_quantized NAME MODEL EXTENT: $work/packed/NAME/q8.onnx, pack-W-A.nt and .dlrt if they are not there
 put_quantized()
 {
-    local dir=$nets/$1 bits to
+    local dir=$work/packed/$1 bits to
 
+    mkdir -p "$dir"
     printf '{"format": "cifar100", "path": "%s/cifar", "splits": {"train": {"transforms": [{"resize": {"size": %s}}]}}}' \
         "$work" "$3" >"$work/noise.json"
     for bits in $packed_bits; do
@@ -23,7 +24,7 @@ put_quantized()
 # one round of one network: NAME MODEL EXTENT THREADS
 quantized_round()
 {
-    local name=$1 dir=$nets/$1 shape=1x3x$3x$3 t=$4 row="$4 thread(s), ms" fp32='' bits isa
+    local name=$1 dir=$work/packed/$1 shape=1x3x$3x$3 t=$4 row="$4 thread(s), ms" fp32='' bits isa
 
     note "$name int8, $row" "nt int8" "$(nt_latency "$dir/pack-8-8.nt" 1 "$t" auto "$runs")"
     if [ -n "${version[ONNX Runtime]-}" ]; then
