@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-profile - the metrics of one model, its layers, or two models side by side. */
 #include "cli/cli.h"
+#include "compress/costrun.h"
 #include "data/data.h"
 #include "exec/precision.h"
 #include "export/dlrt_read.h"
 #include "op/op.h"
+#include "report/cost.h"
 #include "report/profile.h"
 #include "train/eval.h"
 
@@ -16,6 +18,8 @@ typedef struct options {
     const char *compare, *metric;
     nt_metric judge; /* what `metric` names */
     double tolerance;
+    bool cost_table;
+    nt_cost_opts cost;
 } options;
 
 static const char *title(const char *path)
@@ -81,21 +85,51 @@ static void note_int8(const nt_cli *c, const nt_profile *p, const nt_device *dev
                                         : ", since there is no VNNI here: the others in fp32");
 }
 
-static nt_status run(nt_cli *c, options *o, nt_err *e)
+static void on_progress(void *ctx, double share)
 {
-    char tuning[512];
+    nt_cli_progress(ctx, share, "networks of fewer channels");
+}
+
+/* With --cost-table, instead of a profile. */
+static nt_status cost_table(nt_cli *c, options *o, nt_device *dev, nt_err *e)
+{
     nt_status s = NT_OK;
-    nt_device *dev = NULL;
+    nt_model *m = NULL;
+    nt_cost *cost = NULL;
+    cJSON *json = NULL;
+    nt_str text = {0};
+
+    o->cost.batch = o->o.batch;
+    o->cost.compute = o->o.compute;
+    o->cost.runs = o->o.runs;
+    o->cost.progress = on_progress;
+    o->cost.ctx = c;
+    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_cost_measure(&cost, nt_model_graph(m), dev, &o->cost, e));
+    nt_cli_progress_end(c);
+    NT_TRY(nt_cost_text(&text, cost, e));
+    json = nt_cost_json(cost);
+    if (!json)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_cli_report(c, json, text.p, e));
+done:
+    nt_json_free(json);
+    nt_str_release(&text);
+    nt_cost_free(cost);
+    nt_model_free(m);
+    return s;
+}
+
+static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
+{
+    nt_status s = NT_OK;
     nt_dataset *data = NULL;
     nt_split *split = NULL;
     nt_profile *p = NULL, *q = NULL;
     nt_str text = {0};
     cJSON *json = NULL;
 
-    o->o.batch = c->batch_size ? c->batch_size : 1;
-    o->o.compute = nt_cli_compute(c);
     NT_TRY(nt_metric_find(&o->judge, o->metric, e));
-    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     if (c->data) {
         NT_TRY(nt_dataset_open(&data, c->data, e));
         NT_TRY(nt_split_open(&split, data, c->split ? c->split : "test", e));
@@ -117,6 +151,20 @@ done:
     nt_profile_free(q);
     nt_split_free(split);
     nt_dataset_free(data);
+    return s;
+}
+
+static nt_status run(nt_cli *c, options *o, nt_err *e)
+{
+    char tuning[512];
+    nt_status s = NT_OK;
+    nt_device *dev = NULL;
+
+    o->o.batch = c->batch_size ? c->batch_size : 1;
+    o->o.compute = nt_cli_compute(c);
+    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
+    NT_TRY(o->cost_table ? cost_table(c, o, dev, e) : profiles(c, o, dev, e));
+done:
     if (nt_device_tuning(dev, tuning, sizeof tuning))
         nt_cli_note(c, "%s", tuning);
     nt_device_free(dev);
@@ -126,7 +174,7 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-profile",
-                .synopsis = "[--layers] [--compare OTHER] [MODEL]",
+                .synopsis = "[--layers] [--compare OTHER] [--cost-table] [MODEL]",
                 .about = "Counts and measures a model: parameters, MACs, bytes, memory, time.",
                 .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
     options o = {.metric = "accuracy"};
@@ -139,7 +187,13 @@ int main(int argc, char **argv)
                       "of --precision auto: bf16 where outputs differ by at most R of their "
                       "size (0)"),
         NT_OPT_I64(0, "runs", &runs, "N", 1, 1001,
-                   "timed runs (as many as half a second holds)"),
+                   "timed runs (half a second of them; 5 per network of a cost table)"),
+        NT_OPT_BOOL(0, "cost-table", &o.cost_table,
+                    "measure what layers cost with fewer channels, instead"),
+        NT_OPT_I64(0, "step", &o.cost.step, "N", 1, 1024,
+                   "counts of channels in that table are multiples of N (8)"),
+        NT_OPT_DOUBLE(0, "time", &o.cost.time_s, "S", 0.001, 1e6,
+                      "seconds that table may take (60)"),
         NT_OPT_END,
     };
     nt_err e = {{0}};
@@ -149,6 +203,10 @@ int main(int argc, char **argv)
     if (o.tolerance > 0 && c.precision != NT_PREC_AUTO)
         nt_cli_usage(&c, "--tolerance goes with --precision auto");
     nt_cli_check_terminal(&c, false);
+    if (o.cost_table && (o.compare || o.o.layers || c.data))
+        nt_cli_usage(&c, "--cost-table goes without --compare, --layers and --data");
+    if (!o.cost_table && (o.cost.step || o.cost.time_s > 0))
+        nt_cli_usage(&c, "--step and --time are for --cost-table");
     o.o.runs = (int)runs;
     s = run(&c, &o, &e);
     return nt_cli_finish(&c, s, &e);

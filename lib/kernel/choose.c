@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if NT_WITH_WINO
-#include <cpuid.h>
-#endif
 
 /* ---- the rule */
 
@@ -78,24 +75,6 @@ nt_algo nt_choose_by_rule(const nt_device *dev, const nt_conv_desc *d, nt_pass p
 static const char *const algo_name[] = {"auto", "direct", "winograd", "gemm"};
 static const char *const pass_name[] = {"forward", "data", "weights"};
 
-/* The CPU's own name: two with the same instructions differ in what is fast. */
-static void add_cpu(nt_str *t)
-{
-#if NT_WITH_WINO
-    unsigned r[12] = {0};
-    char name[sizeof r + 1] = "";
-
-    for (unsigned i = 0; i < 3; i++)
-        if (!__get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2],
-                         &r[4 * i + 3]))
-            return;
-    memcpy(name, r, sizeof r);
-    nt_str_add(t, name);
-#else
-    nt_str_add(t, "cpu");
-#endif
-}
-
 static void add_extents(nt_str *t, const char *name, const int64_t *v, int n)
 {
     nt_str_addf(t, " %s", name);
@@ -114,8 +93,10 @@ static void add_layout(nt_str *t, nt_format asked, nt_format like)
 static void make_key(nt_str *t, const nt_device *dev, const nt_conv_desc *d, nt_pass pass,
                      bool training)
 {
+    char cpu[64];
+
     nt_str_addf(t, "nt %s, %s, ", NT_VERSION, dev->text);
-    add_cpu(t);
+    nt_str_add(t, nt_device_cpu(cpu, sizeof cpu));
     nt_str_addf(t, ", %d threads, conv %s%s %s to %s", dev->threads, pass_name[pass],
                 training ? " in training" : "", nt_dtype_name(d->src), nt_dtype_name(d->dst));
     nt_str_addf(t, " n%" PRId64 " c%" PRId64 " k%" PRId64 " g%" PRId64, d->n, d->c, d->k, d->g);

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if NT_WITH_WINO
+#include <cpuid.h>
+#endif
 
 /* The environment's choice, else oneDNN where it is built in. */
 static nt_status choose_backend(nt_backend *out, nt_err *e)
@@ -101,4 +104,22 @@ bool nt_device_has_int8(const nt_device *d)
 const char *nt_device_text(const nt_device *d)
 {
     return d->text;
+}
+
+const char *nt_device_cpu(char *buf, size_t n)
+{
+#if NT_WITH_WINO
+    unsigned r[12] = {0};
+    char name[sizeof r + 1] = "";
+    const char *text = name;
+
+    for (unsigned i = 0; i < 3; i++)
+        __get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
+    memcpy(name, r, sizeof r);
+    text += strspn(text, " ");
+    snprintf(buf, n, "%s", text);
+#else
+    snprintf(buf, n, "cpu");
+#endif
+    return buf;
 }

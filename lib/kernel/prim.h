@@ -37,6 +37,9 @@ bool nt_device_has_bf16(const nt_device *d);
 bool nt_device_has_int8(const nt_device *d);
 /* "oneDNN 2.6.3 avx512_core_bf16", for reports and the cache key of timings; borrowed. */
 const char *nt_device_text(const nt_device *d);
+/* The processor's own name, "cpu" where it has none to tell: two with the same instructions
+ * differ in what is fast. Returns buf. */
+const char *nt_device_cpu(char *buf, size_t n);
 /* "kernels: 12 timed, 40 remembered, in FILE" (and what went wrong with it), written to buf;
  * NULL without tuning or device. */
 const char *nt_device_tuning(const nt_device *d, char *buf, size_t n);

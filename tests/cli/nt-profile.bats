@@ -40,15 +40,33 @@ value()
     awk -v p="$p" -v e="$e" 'BEGIN { exit !(p - e < 1e-6 && e - p < 1e-6) }'
 }
 
+@test "a cost table has every layer's time by its channels, as text and as JSON" {
+    nt-zoo lenet5 -o a.nt
+    nt-profile --cost-table --threads 1 --runs 1 --step 2 --report costs.json a.nt >out
+    for l in conv1 conv2 fc1 fc2 fc3; do grep -Eq "^$l .*  [0-9 ]+$" out; done
+    [ "$(value out_channels <costs.json)" = 6 ]
+    [ "$(grep -c '"layer":' costs.json)" = 5 ]
+    grep -q '"out": 4,' costs.json # conv1 with four of its six channels
+    nt-profile --cost-table --threads 1 --runs 1 --time 0.001 --json a.nt >out
+    [ "$(value networks <out)" = 1 ] # no time for more
+    [ "$(grep -c '"in":' out)" = 5 ]
+}
+
 @test "bad usage is one line and status 2" {
     nt-zoo mlp -o a.nt
     refuses 2 "'0' is not an integer" nt-profile --runs 0 a.nt
     refuses 2 "--batch-size" nt-profile --batch-size none a.nt
+    refuses 2 "--cost-table goes without" nt-profile --cost-table --layers a.nt
+    refuses 2 "--cost-table goes without" nt-profile --cost-table --compare a.nt a.nt
+    refuses 2 "are for --cost-table" nt-profile --step 4 a.nt
+    refuses 2 "'0' is not an integer" nt-profile --cost-table --step 0 a.nt
+    refuses 2 "'0' is not a number" nt-profile --cost-table --time 0 a.nt
     refuses 2 "metric 'bleu' is not known" nt-profile --metric bleu --data idx:x a.nt
 }
 
 @test "bad input is one line and status 1" {
     nt-zoo mlp -o a.nt
     refuses 1 "missing.nt" nt-profile --compare missing.nt --threads 1 --runs 1 a.nt
+    refuses 1 "missing.nt" nt-profile --cost-table --threads 1 missing.nt
     refuses 1 "nowhere" nt-profile --data idx:nowhere a.nt
 }
