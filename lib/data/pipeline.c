@@ -162,6 +162,34 @@ nt_status nt_transform_size(int64_t hw[2], const cJSON *args, const char *key,
     return NT_OK;
 }
 
+nt_status nt_transform_box(int64_t hw[2], const cJSON *args, const char *key, const char *where,
+                           nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_transform_size(hw, args, key, where, e));
+    if (!hw[1])
+        hw[1] = hw[0];
+done:
+    return s;
+}
+
+nt_status nt_transform_parse_box(void **out, nt_arena *a, const cJSON *args, const char *where,
+                                 nt_err *e)
+{
+    static const char *const keys[] = {"size", NULL};
+    int64_t *hw = nt_arena_alloc(a, 2, sizeof *hw);
+    nt_status s = NT_OK;
+
+    if (!hw)
+        return nt_fail_nomem(e);
+    *out = hw;
+    NT_TRY(nt_json_check_keys(args, keys, where, e));
+    NT_TRY(nt_transform_box(hw, args, "size", where, e));
+done:
+    return s;
+}
+
 static bool is_within(const cJSON *j, double lo, double hi)
 {
     return cJSON_IsNumber(j) && j->valuedouble >= lo && j->valuedouble <= hi;

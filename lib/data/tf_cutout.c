@@ -7,23 +7,6 @@
 
 #include <string.h>
 
-static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *where, nt_err *e)
-{
-    static const char *const keys[] = {"size", NULL};
-    int64_t *hw = nt_arena_alloc(a, 2, sizeof *hw);
-    nt_status s;
-
-    if (!hw)
-        return nt_fail_nomem(e);
-    *out = hw;
-    NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(nt_transform_size(hw, args, "size", where, e));
-    if (!hw[1])
-        hw[1] = hw[0];
-done:
-    return s;
-}
-
 /* [*lo, *hi): `size` values around a centre anywhere in [0, n), cut to [0, n). */
 static void draw(int64_t *lo, int64_t *hi, int64_t size, int n, nt_rng *rng)
 {
@@ -49,4 +32,5 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
     return s;
 }
 
-const nt_transform_ops nt_tf_cutout = {.name = "cutout", .parse = parse, .run = run};
+const nt_transform_ops nt_tf_cutout = {
+    .name = "cutout", .parse = nt_transform_parse_box, .run = run};

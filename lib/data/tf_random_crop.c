@@ -21,9 +21,7 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
         return nt_fail_nomem(e);
     *out = p;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(nt_transform_size(p->hw, args, "size", where, e));
-    if (!p->hw[1])
-        p->hw[1] = p->hw[0];
+    NT_TRY(nt_transform_box(p->hw, args, "size", where, e));
     NT_TRY(nt_json_get_i64(&p->padding, args, "padding", 0, MAX_PADDING, where, e));
 done:
     return s;

@@ -33,9 +33,7 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
     *p = (params){.scale = {0.08, 1}, .ratio = {3.0 / 4, 4.0 / 3}};
     *out = p;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(nt_transform_size(p->hw, args, "size", where, e));
-    if (!p->hw[1])
-        p->hw[1] = p->hw[0];
+    NT_TRY(nt_transform_box(p->hw, args, "size", where, e));
     NT_TRY(nt_transform_range(p->scale, args, "scale", 1e-4, 1, where, e));
     NT_TRY(nt_transform_range(p->ratio, args, "ratio", 1e-2, 1e2, where, e));
 done:

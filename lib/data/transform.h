@@ -47,7 +47,14 @@ nt_status nt_pipeline_run(const nt_pipeline *p, nt_image *out, const nt_image *s
 
 /* ---- for the transforms */
 
-/* A required key with a side or [h, w], each from 1; hw[1] is 0 for a single number. */
+/* For `parse`, where {size} is all there is: *out is an int64_t[2], height and width, a number
+ * stands for both. */
+nt_status nt_transform_parse_box(void **out, nt_arena *a, const cJSON *args, const char *where,
+                                 nt_err *e) NT_MUST_CHECK;
+/* A required key with a number, which stands for both, or [h, w], each from 1. */
+nt_status nt_transform_box(int64_t hw[2], const cJSON *args, const char *key, const char *where,
+                           nt_err *e) NT_MUST_CHECK;
+/* The same, but hw[1] is 0 for a single number. */
 nt_status nt_transform_size(int64_t hw[2], const cJSON *args, const char *key,
                             const char *where, nt_err *e) NT_MUST_CHECK;
 /* An array of `want` numbers in [lo, hi]. A missing key leaves v alone. */

@@ -4,6 +4,7 @@
 #ifndef NT_TESTS_UNIT_KERNEL_BLAS_H
 #define NT_TESTS_UNIT_KERNEL_BLAS_H
 
+#include "kernel_ref.h"
 #include "test.h"
 
 #include "base/alloc.h"

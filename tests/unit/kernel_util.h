@@ -6,6 +6,7 @@
 #ifndef NT_TESTS_UNIT_KERNEL_UTIL_H
 #define NT_TESTS_UNIT_KERNEL_UTIL_H
 
+#include "kernel_ref.h"
 #include "test.h"
 
 #include "base/alloc.h"
@@ -157,38 +158,6 @@ static inline void check_near(const char *what, const float *got, const double *
             fail_msg("%s: element %lld is %.8g, want %.8g within %.3g", what, (long long)i,
                      (double)got[i], want[i], bound);
     }
-}
-
-/* A post-operation by its definition; sum is what the destination held. */
-static inline double post_ref(const nt_post *p, double x, double sum)
-{
-    switch (p->kind) {
-    case NT_POST_RELU:
-        return x > 0 ? x : p->alpha * x;
-    case NT_POST_CLIP:
-        return fmin(fmax(x, p->alpha), p->beta);
-    case NT_POST_SIGMOID:
-        return 1 / (1 + exp(-x));
-    case NT_POST_TANH:
-        return tanh(x);
-    case NT_POST_HARDSIGMOID:
-        return fmin(fmax(p->alpha * x + p->beta, 0), 1);
-    case NT_POST_HARDSWISH:
-        return x * fmin(fmax(x / 6 + 0.5, 0), 1);
-    case NT_POST_SWISH:
-        return x / (1 + exp(-p->alpha * x));
-    case NT_POST_GELU:
-        return 0.5 * x * (1 + erf(x / sqrt(2)));
-    case NT_POST_GELU_TANH:
-        return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case NT_POST_ELU:
-        return x > 0 ? x : p->alpha * expm1(x);
-    case NT_POST_MISH:
-        return x * tanh(log1p(exp(x)));
-    case NT_POST_SUM:
-        return x + sum;
-    }
-    return NAN;
 }
 
 #endif

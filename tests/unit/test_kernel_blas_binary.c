@@ -12,42 +12,6 @@ static nt_desc shape(int rank, const int64_t *dims, nt_dtype t, int fmt)
     return d;
 }
 
-/* Element of x that the i-th element of y meets. */
-static size_t meets(const nt_desc *x, const nt_desc *y, size_t i)
-{
-    size_t at = 0, stride = 1;
-
-    for (int k = y->rank - 1; k >= 0; k--) {
-        size_t index = i % (size_t)y->dims[k];
-
-        at += (x->dims[k] == 1 ? 0 : index) * stride;
-        stride *= (size_t)x->dims[k];
-        i /= (size_t)y->dims[k];
-    }
-    return at;
-}
-
-static float apply(nt_binary_kind kind, float a, float b)
-{
-    switch (kind) {
-    case NT_BIN_ADD:
-        return a + b;
-    case NT_BIN_SUB:
-        return a - b;
-    case NT_BIN_MUL:
-        return a * b;
-    case NT_BIN_DIV:
-        return a / b;
-    case NT_BIN_MIN:
-        return a < b ? a : b;
-    case NT_BIN_MAX:
-        return a > b ? a : b;
-    case NT_BIN_PRELU:
-        return a > 0 ? a : a * b;
-    }
-    return NAN;
-}
-
 /* in place: y is a, which is then full-size. */
 static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
                          const nt_desc *b, const nt_desc *y, bool in_place)
@@ -64,7 +28,8 @@ static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
         round_bf16(vb, nb);
     }
     for (size_t i = 0; i < n; i++)
-        want[i] = apply(kind, va[meets(a, y, i)], vb[meets(b, y, i)]);
+        want[i] = (float)binary_ref(kind, va[broadcast_index(y, a, (int64_t)i)],
+                                    vb[broadcast_index(y, b, (int64_t)i)]);
     if (y->dtype == NT_BF16)
         round_bf16(want, n);
     ma = laid_out(a, va);
@@ -254,7 +219,7 @@ NT_TEST(reduction_sums_what_was_broadcast)
             got = noise(m, 2);
             want = nt_calloc(m, sizeof *want);
             for (size_t i = 0; i < n; i++)
-                want[meets(&bd, &ad, i)] += x[i];
+                want[broadcast_index(&ad, &bd, (int64_t)i)] += x[i];
             assert_ok(nt_reduce_to_new(&p, dev, &ad, &bd, e));
             RUN(p, x, got);
             for (size_t i = 0; i < m; i++)

@@ -67,15 +67,6 @@ static nt_desc tensor(const nt_conv_desc *d, int64_t c, const int64_t *extent, n
     return x;
 }
 
-static int64_t points(const int64_t *extent, int sp)
-{
-    int64_t n = 1;
-
-    for (int i = 0; i < sp; i++)
-        n *= extent[i];
-    return n;
-}
-
 /* The input point under tap r at output point o, or -1 in the padding. */
 static int64_t input_point(const nt_conv_desc *d, int64_t o, int64_t r)
 {

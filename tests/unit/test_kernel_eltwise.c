@@ -126,40 +126,6 @@ NT_TEST(functions_in_bf16_are_off_by_their_rounding_only)
     }
 }
 
-/* Row-major index of y's element i within x, whose extents are y's or 1. */
-static int64_t broadcast_index(const nt_desc *y, const nt_desc *x, int64_t i)
-{
-    int64_t at = 0, scale = 1;
-
-    for (int k = y->rank - 1; k >= 0; k--) {
-        at += (x->dims[k] == 1 ? 0 : i % y->dims[k]) * scale;
-        scale *= x->dims[k];
-        i /= y->dims[k];
-    }
-    return at;
-}
-
-static double binary_ref(nt_binary_kind kind, double a, double b)
-{
-    switch (kind) {
-    case NT_BIN_ADD:
-        return a + b;
-    case NT_BIN_SUB:
-        return a - b;
-    case NT_BIN_MUL:
-        return a * b;
-    case NT_BIN_DIV:
-        return a / b;
-    case NT_BIN_MIN:
-        return a < b ? a : b;
-    case NT_BIN_MAX:
-        return a > b ? a : b;
-    case NT_BIN_PRELU:
-        return a > 0 ? a : a * b;
-    }
-    return NAN;
-}
-
 static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
                          const nt_desc *b, const nt_desc *y)
 {

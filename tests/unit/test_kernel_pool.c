@@ -49,15 +49,6 @@ static nt_desc picture(const nt_pool_desc *d, const int64_t *extent)
     return x;
 }
 
-static int64_t points(const int64_t *extent, int sp)
-{
-    int64_t n = 1;
-
-    for (int i = 0; i < sp; i++)
-        n *= extent[i];
-    return n;
-}
-
 /* The input point under tap r at output point o: -1 in the padding, -2 beyond it. */
 static int64_t input_point(const nt_pool_desc *d, int64_t o, int64_t r)
 {
