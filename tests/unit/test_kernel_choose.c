@@ -64,6 +64,10 @@ NT_TEST(the_rule_follows_tiles_and_channels)
     assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_WINOGRAD);
     d.dst = NT_BF16;
     assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
+    d = conv_of(1, 17, 29, 56, NT_F32); /* two blocks of 16, as with 32 */
+    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, false), NT_ALGO_WINOGRAD);
+    d = conv_of(1, 16, 32, 56, NT_F32);
+    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, false), NT_ALGO_DIRECT);
 }
 
 NT_TEST(without_tuning_nothing_is_timed_read_or_written)
