@@ -35,11 +35,11 @@ find_networks()
 
 # ---- latency
 
-# nt_latency MODEL BATCH THREADS PRECISION RUNS
+# nt_latency MODEL BATCH THREADS PRECISION RUNS [min]: the median or the fastest of RUNS runs
 nt_latency()
 {
     nt-run -q --random --json --batch-size "$2" --threads "$3" --precision "$4" --time "$5" "$1" \
-        >"$work/run.json" && field "$work/run.json" execution_time_ms
+        >"$work/run.json" && field "$work/run.json" "execution_time_${6:+${6}_}ms"
 }
 
 start_ort()
