@@ -11,6 +11,7 @@
 #include <string.h>
 #ifdef __linux__
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 #define ALIGNMENT 64
@@ -76,7 +77,20 @@ static size_t zero_pages(void *p, size_t bytes)
     return bytes >= LARGE && madvise(p, whole, MADV_DONTNEED) == 0 ? whole : 0;
 }
 
+void nt_discard(void *p, size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (page - (uintptr_t)p % page) % page;
+
+    if (n >= skip + page)
+        (void)madvise((char *)p + skip, (n - skip) / page * page, MADV_DONTNEED);
+}
+
 #else
+
+void nt_discard(void *p, size_t n)
+{
+    (void)p, (void)n;
+}
 
 static void ask_for_huge_pages(void *p, size_t bytes)
 {

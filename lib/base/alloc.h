@@ -16,6 +16,10 @@ void *nt_calloc(size_t count, size_t size);
 void *nt_realloc(void *p, size_t count, size_t size);
 /* Accepts NULL; frees what nt_alloc, nt_calloc, nt_realloc and nt_strdup gave. */
 void nt_free(void *p);
+/* Of [p, p + n), within what one of these gave: what it holds is not wanted any more. Whole
+ * pages go back to the system where it can take them (they hold zeros afterwards). It is freed,
+ * with the rest, as ever. */
+void nt_discard(void *p, size_t n);
 char *nt_strdup(const char *s);
 /* Text of any length, or NULL. */
 char *nt_strfmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

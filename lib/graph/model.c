@@ -46,7 +46,7 @@ static nt_status read_members(nt_model *m, nt_err *e)
     weights = nt_archive_get(m->a, WEIGHTS, &weights_n);
     if (!model)
         NT_TRY(nt_fail(e, NT_EFORMAT, "no " MODEL " in the archive"));
-    s = nt_onnx_read(&m->g, model, model_n, NULL, weights, weights_n, e);
+    s = nt_onnx_consume(&m->g, (void *)model, model_n, NULL, weights, weights_n, e);
     if (s != NT_OK)
         nt_err_prefix(e, MODEL);
     nt_archive_remove(m->a, MODEL);
@@ -70,14 +70,13 @@ static nt_status folder_of(char **out, const char *path, nt_err *e)
     return NT_OK;
 }
 
-static nt_status read_onnx(nt_model *m, const char *path, const void *bytes, size_t n,
-                           nt_err *e)
+static nt_status read_onnx(nt_model *m, const char *path, void *bytes, size_t n, nt_err *e)
 {
     nt_status s = NT_OK;
     char *dir = NULL;
 
     NT_TRY(folder_of(&dir, path, e));
-    NT_TRY(nt_onnx_read(&m->g, bytes, n, dir, NULL, 0, e));
+    NT_TRY(nt_onnx_consume(&m->g, bytes, n, dir, NULL, 0, e));
     NT_TRY(nt_archive_new(&m->a, e));
 done:
     nt_free(dir);

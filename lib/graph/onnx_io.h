@@ -17,6 +17,10 @@
  */
 nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
                        const void *ext, size_t ext_n, nt_err *e) NT_MUST_CHECK;
+/* The same, but bytes (of nt_alloc) are of no use afterwards: each weight's go as it is read,
+ * so that a large model is not there twice (nt_discard). */
+nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const char *dir,
+                          const void *ext, size_t ext_n, nt_err *e) NT_MUST_CHECK;
 /*
  * Writes a ModelProto into nt_alloc'ed memory, deterministic: initialisers in order of first
  * use as raw_data. With inferred types as value_info. When the model would pass 2 GiB, tensors

@@ -43,6 +43,7 @@ typedef struct nt_onnx_source {
     const char *dir; /* NULL: none */
     const void *ext; /* NULL: none */
     size_t ext_n;
+    bool consume; /* raw data that was copied is not wanted any more */
 } nt_onnx_source;
 
 /* onnx_tensor.c: messages do not name the tensor. */
@@ -103,6 +104,7 @@ typedef struct nt_onnx_reader {
     nt_graph *g;
     nt_onnx_lean lean;
     nt_onnx_source src;
+    bool consume;      /* initialisers' raw data, as they are read */
     nt_map *functions; /* "domain:name" -> nt_onnx_function, NULL: none */
     bool shadowed;     /* a subgraph asks for a value by what is not its name */
     size_t n_inlined;  /* nodes that came from functions */

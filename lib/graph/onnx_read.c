@@ -119,10 +119,12 @@ done:
 static nt_status decode(nt_tensor **out, const nt_onnx_reader *r, Onnx__TensorProto *p,
                         const ProtobufCBinaryData *raw, nt_err *e)
 {
+    nt_onnx_source src = r->src;
     nt_status s;
 
+    src.consume = r->consume;
     p->raw_data = *raw;
-    s = nt_onnx_tensor_decode(out, p, &r->src, e);
+    s = nt_onnx_tensor_decode(out, p, &src, e);
     p->raw_data = (ProtobufCBinaryData){0, NULL};
     return s;
 }
@@ -264,23 +266,42 @@ done:
     return s;
 }
 
-nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
-                       const void *ext, size_t ext_n, nt_err *e)
+static nt_status read_model(nt_onnx_reader *r, const void *bytes, size_t n, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_onnx_reader r = {.src = {dir, ext, ext_n}};
 
     if (n > INT_MAX)
         return nt_fail(e, NT_EFORMAT, "larger than 2 GiB, which ONNX files cannot be");
-    NT_TRY(nt_onnx_lean_unpack(&r.lean, bytes, n, e));
-    NT_TRY(nt_graph_new(&r.g, e));
-    NT_TRY(read_header(r.g, r.lean.model, e));
-    NT_TRY(read_graph(&r, r.lean.model, e));
-    *out = r.g;
-    r.g = NULL;
+    NT_TRY(nt_onnx_lean_unpack(&r->lean, bytes, n, e));
+    NT_TRY(nt_graph_new(&r->g, e));
+    NT_TRY(read_header(r->g, r->lean.model, e));
+    NT_TRY(read_graph(r, r->lean.model, e));
 done:
-    nt_map_free(r.functions);
-    nt_graph_free(r.g);
-    nt_onnx_lean_release(&r.lean);
+    nt_map_free(r->functions);
+    nt_onnx_lean_release(&r->lean);
+    if (s != NT_OK)
+        nt_graph_free(r->g);
+    return s;
+}
+
+nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
+                       const void *ext, size_t ext_n, nt_err *e)
+{
+    nt_onnx_reader r = {.src = {dir, ext, ext_n}};
+    nt_status s = read_model(&r, bytes, n, e);
+
+    if (s == NT_OK)
+        *out = r.g;
+    return s;
+}
+
+nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const char *dir,
+                          const void *ext, size_t ext_n, nt_err *e)
+{
+    nt_onnx_reader r = {.src = {dir, ext, ext_n}, .consume = true};
+    nt_status s = read_model(&r, bytes, n, e);
+
+    if (s == NT_OK)
+        *out = r.g;
     return s;
 }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define PIECE ((size_t)8 << 20) /* bytes */
+
 static bool is_4bit(nt_dtype t)
 {
     return t == NT_U4 || t == NT_I4;
@@ -127,6 +129,19 @@ static nt_status check_amount(const Onnx__TensorProto *p, size_t bytes, nt_err *
     return NT_OK;
 }
 
+/* consume: in pieces, so that a large tensor is not there twice. */
+static void copy_raw(char *to, const ProtobufCBinaryData *raw, bool consume)
+{
+    size_t piece = consume ? PIECE : raw->len;
+
+    for (size_t at = 0, n; at < raw->len; at += n) {
+        n = raw->len - at < piece ? raw->len - at : piece;
+        memcpy(to + at, raw->data + at, n);
+        if (consume)
+            nt_discard(raw->data + at, n);
+    }
+}
+
 nt_status nt_onnx_tensor_decode(nt_tensor **out, const Onnx__TensorProto *p,
                                 const nt_onnx_source *src, nt_err *e)
 {
@@ -143,7 +158,7 @@ nt_status nt_onnx_tensor_decode(nt_tensor **out, const Onnx__TensorProto *p,
     if (is_external(p))
         NT_TRY(nt_onnx_external_read(t->data, bytes, &x, e));
     else if (p->raw_data.len > 0)
-        memcpy(t->data, p->raw_data.data, bytes);
+        copy_raw(t->data, &p->raw_data, src->consume);
     else if (bytes > 0)
         copy_typed(t, p, typed_want(p, bytes));
     tidy_bools(t, bytes);
@@ -170,7 +185,7 @@ nt_status nt_onnx_tensor_read(nt_tensor **out, char **name, const void *bytes, s
                               nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_onnx_source nowhere = {NULL, NULL, 0};
+    nt_onnx_source nowhere = {0};
     nt_tensor *t = NULL;
     void *m = NULL;
     const Onnx__TensorProto *p;

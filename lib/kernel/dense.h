@@ -23,7 +23,8 @@ typedef struct nt_dense_desc {
 typedef struct nt_dense {
     nt_prim *run;
     nt_prim *pack; /* forward, backward by data: weights fp32 plain, packed; backward by
-                      weights: packed dw, dw fp32 plain */
+                      weights: packed dw, dw fp32 plain. NULL (forward without training): run
+                      takes the plain weights, and large ones need not be there twice */
     size_t packed_bytes;
 } nt_dense;
 

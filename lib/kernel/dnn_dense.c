@@ -27,6 +27,16 @@ static dnn_md plain_weights(const nt_dense_desc *d)
     return matrix(d->n, d->k, NT_F32, d->w_kn ? dnnl_ba : dnnl_ab);
 }
 
+/*
+ * With so few rows each weight is used that often only, and reading it takes all the time. On
+ * Zen 4 in fp32, 4096 outputs: plain weights are as fast with 1 or 2 rows, 0.6 to 0.7 times
+ * with 4 to 8; packing takes as long as 20 runs.
+ */
+static bool takes_plain(const nt_dense_desc *d)
+{
+    return d->m <= 2 && d->src == NT_F32 && d->dst == NT_F32;
+}
+
 static nt_status build(nt_dense *out, nt_device *dev, const nt_dense_desc *d, const dnn_op *o,
                        int n, const dnn_arg *args, nt_err *e)
 {
@@ -39,8 +49,10 @@ static nt_status build(nt_dense *out, nt_device *dev, const nt_dense_desc *d, co
 
     NT_TRY(dnn_pd_new(&pd, dev, o, e));
     NT_TRY(dnn_prim_new(&c.run, dev, pd, n, args, e));
-    NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(pd, id), unpack, e));
-    c.packed_bytes = dnn_pd_bytes(pd, id);
+    if (o->weights.tag == dnnl_format_tag_any) {
+        NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(pd, id), unpack, e));
+        c.packed_bytes = dnn_pd_bytes(pd, id);
+    }
     *out = c;
     c = (nt_dense){0};
 done:
@@ -85,6 +97,8 @@ static nt_status float_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d
 
     memcpy(o.post, d->post, sizeof o.post);
     o.n_post = d->n_post;
+    if (!training && takes_plain(d))
+        o.weights = plain_weights(d);
     return build(out, dev, d, &o, 4, args, e);
 }
 

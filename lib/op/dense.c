@@ -33,9 +33,9 @@ static nt_status make(nt_dense *c, nt_program *p, const nt_dense_node *l, nt_den
     return s;
 }
 
-/* The weights, plain fp32 and times alpha, packed. */
-static nt_status packed_weights(nt_program *p, const nt_dense_node *l, nt_dense *c, nt_tid *out,
-                                nt_err *e)
+/* The weights, fp32 and times alpha, packed unless the kernel takes them plain. */
+static nt_status weights_for(nt_program *p, const nt_dense_node *l, nt_dense *c, nt_tid *out,
+                             nt_err *e)
 {
     nt_prim *pack = NULL;
     nt_tid w = -1;
@@ -45,7 +45,9 @@ static nt_status packed_weights(nt_program *p, const nt_dense_node *l, nt_dense 
     NT_TRY(nt_steps_scale(p, l->node, l->alpha, w, &w, e));
     pack = c->pack;
     c->pack = NULL; /* the step's now */
-    NT_TRY(nt_steps_pack(p, l->node, pack, c->packed_bytes, w, out, e));
+    if (pack)
+        NT_TRY(nt_steps_pack(p, l->node, pack, c->packed_bytes, w, &w, e));
+    *out = w;
 done:
     return s;
 }
@@ -62,7 +64,7 @@ nt_status nt_dense_lower(nt_program *p, const nt_dense_node *l, nt_tid *out, nt_
 
     NT_TRY(make(&c, p, l, &d, e));
     NT_TRY(nt_program_value_as(p, l->x, NT_FMT_PLAIN, d.src, &in[0], e));
-    NT_TRY(packed_weights(p, l, &c, &in[1], e));
+    NT_TRY(weights_for(p, l, &c, &in[1], e));
     if (l->b) {
         NT_TRY(nt_program_value_as(p, l->b, NT_FMT_PLAIN, NT_F32, &in[2], e));
         NT_TRY(nt_steps_scale(p, l->node, l->beta, in[2], &in[2], e));
@@ -179,7 +181,7 @@ static nt_status grad_data(nt_program *p, const nt_dense_node *l, nt_err *e)
     d.bias = false;
     NT_TRY(make_bwd(&c, p, &d, nt_dense_bwd_data_new, e));
     NT_TRY(nt_program_grad(p, l->node->out[0], NT_FMT_PLAIN, d.dst, &in[0], e));
-    NT_TRY(packed_weights(p, l, &c, &in[1], e));
+    NT_TRY(weights_for(p, l, &c, &in[1], e));
     src = nt_program_desc_of(l->x, NT_FMT_PLAIN, d.src);
     NT_TRY(nt_program_temp(p, &src, &dx, e));
     run = c.run;

@@ -136,6 +136,22 @@ NT_TEST(the_environment_names_the_allocation_that_fails)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+NT_TEST(what_is_discarded_leaves_its_neighbours_alone)
+{
+    size_t n = 5 << 20, from = 12345, to = n - 23456;
+    unsigned char *p = nt_alloc(n, 1);
+
+    memset(p, 7, n);
+    nt_discard(p + from, to - from);
+    nt_discard(p + 1, 100); /* within a page */
+    for (size_t i = 0; i < n; i++)
+        assert_true(p[i] == 7 || (p[i] == 0 && i >= from && i < to));
+#ifdef __linux__
+    assert_int_equal(p[n / 2], 0);
+#endif
+    nt_free(p);
+}
+
 static int second_fails(void)
 {
     void *a = nt_alloc(1, 1), *b = nt_alloc(1, 1), *c = nt_alloc(1, 1);

@@ -41,7 +41,7 @@ static void check_forward(nt_device *dev, const nt_dense_desc *d, bool training)
     float *b = random_row(&r, d->n, NT_F32), *y;
     double *want = zeros(d->m * d->n), *size = zeros(d->m * d->n);
     void *xm = pack_tensor(&xd, x), *ym = pack_tensor(&yd, NULL);
-    void *packed = nt_alloc(c.packed_bytes, 1);
+    void *packed = c.pack ? nt_alloc(c.packed_bytes, 1) : NULL;
 
     for (int64_t i = 0; i < d->m; i++)
         for (int64_t n = 0; n < d->n; n++) {
@@ -56,8 +56,9 @@ static void check_forward(nt_device *dev, const nt_dense_desc *d, bool training)
                 sum = post_ref(&d->post[p], sum, 0);
             want[i * d->n + n] = sum;
         }
-    run_prim(c.pack, (void *[]){w, packed});
-    run_prim(c.run, (void *[]){xm, packed, d->bias ? b : NULL, ym});
+    if (c.pack)
+        run_prim(c.pack, (void *[]){w, packed});
+    run_prim(c.run, (void *[]){xm, c.pack ? packed : w, d->bias ? b : NULL, ym});
     y = unpack_tensor(&yd, ym);
     check_close(nt_prim_impl(c.run), y, want, size, d->m * d->n, d->dst, 2e-6);
     nt_free(x), nt_free(w), nt_free(b), nt_free(y), nt_free(want), nt_free(size);
@@ -182,6 +183,29 @@ NT_TEST(dense_layers_in_bf16_are_off_by_their_rounding_only)
 
         check_all_passes(dev, &d);
         d.dst = NT_F32;
+        check_forward(dev, &d, false);
+    }
+    nt_device_free(dev);
+}
+
+NT_TEST(one_row_takes_plain_weights_and_many_rows_packed_ones)
+{
+    nt_device *dev = new_device("onednn", 1);
+    nt_dense_desc d = {.m = 1, .k = 40, .n = 30, .src = NT_F32, .dst = NT_F32};
+
+    for (int kn = 0; kn < 2; kn++) {
+        nt_dense c = {0};
+
+        d.w_kn = kn;
+        d.m = 1;
+        assert_ok(nt_dense_fwd_new(&c, dev, &d, false, e));
+        assert_null(c.pack);
+        nt_dense_release(&c);
+        check_forward(dev, &d, false);
+        d.m = 16;
+        assert_ok(nt_dense_fwd_new(&c, dev, &d, false, e));
+        assert_non_null(c.pack);
+        nt_dense_release(&c);
         check_forward(dev, &d, false);
     }
     nt_device_free(dev);

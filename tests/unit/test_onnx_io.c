@@ -673,6 +673,31 @@ NT_TEST(past_the_limit_large_tensors_go_outside)
     nt_graph_free(g);
 }
 
+/* Of 9 MiB and a bit: more than is copied in one piece. */
+NT_TEST(a_model_that_is_consumed_reads_the_same)
+{
+    enum { N = (9 << 18) + 3 };
+    nt_str s = small_graph(), m;
+    float *w = nt_alloc(N, sizeof *w);
+    nt_graph *g, *h = NULL;
+    void *bytes = NULL, *ext = NULL;
+    size_t n, ext_n;
+
+    for (int i = 0; i < N; i++)
+        w[i] = (float)i;
+    add(&s, INITIALIZER, pb_tensor("large", NT_F32, 1, DIMS(N), w, N * sizeof *w));
+    m = pb_model(8, 17, &s);
+    g = read_model(&m);
+    assert_ok(nt_onnx_write(&bytes, &n, &ext, &ext_n, g, e));
+    assert_true(n > N * sizeof *w);
+    assert_ok(nt_onnx_consume(&h, bytes, n, NULL, NULL, 0, e));
+    assert_true(same_graph(g, h));
+    nt_free(bytes);
+    nt_free(w);
+    nt_graph_free(g);
+    nt_graph_free(h);
+}
+
 /* w of 3 floats, whose data is said to be at `location` from byte 4 on. */
 static nt_str model_outside(const char *location)
 {
