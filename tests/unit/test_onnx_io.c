@@ -686,6 +686,7 @@ NT_TEST(a_model_that_is_consumed_reads_the_same)
     for (int i = 0; i < N; i++)
         w[i] = (float)i;
     add(&s, INITIALIZER, pb_tensor("large", NT_F32, 1, DIMS(N), w, N * sizeof *w));
+    add(&s, 1, pb_node("Relu", "r", "large", "z"));
     m = pb_model(8, 17, &s);
     g = read_model(&m);
     assert_ok(nt_onnx_write(&bytes, &n, &ext, &ext_n, g, e));
