@@ -18,14 +18,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { METHOD_PTQ, METHOD_ADAROUND, METHOD_GPTQ, METHOD_QAT, METHOD_LSQ };
+enum { METHOD_PTQ, METHOD_ADAROUND, METHOD_GPTQ, METHOD_BRECQ, METHOD_QAT, METHOD_LSQ };
 
 typedef struct options {
     const char *bits, *plan, *save_plan;
     const char *mixed, *budget, *costs, *eval_split;
     int method, range, weights, sensitivity;
     bool ends, keep_bn, no_bias, equalize;
-    int64_t calibrate;
+    int64_t calibrate, steps;
     double percentile, delta;
 } options;
 
@@ -98,6 +98,11 @@ static nt_status keep_record(nt_model *m, const cJSON *record, nt_err *e)
     return s;
 }
 
+static void show_blocks(void *ctx, double fraction)
+{
+    nt_cli_progress(ctx, fraction, "blocks");
+}
+
 static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -109,12 +114,16 @@ static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
                          .correct_bias = !o->no_bias && c->data,
                          .rounding = o->method == METHOD_ADAROUND ? NT_ROUND_ADAROUND
                                      : o->method == METHOD_GPTQ   ? NT_ROUND_GPTQ
+                                     : o->method == METHOD_BRECQ  ? NT_ROUND_BRECQ
                                                                   : NT_ROUND_NEAREST,
                          .train = o->method == METHOD_QAT || o->method == METHOD_LSQ,
                          .learn_scales = o->method == METHOD_LSQ,
                          .batch_size = c->batch_size,
                          .samples = (size_t)o->calibrate,
-                         .seed = (uint64_t)c->seed};
+                         .seed = (uint64_t)c->seed,
+                         .steps = o->steps ? o->steps : 1000,
+                         .progress = show_blocks,
+                         .ctx = c};
     NT_TRY(nt_device_new(&w->dev, (int)c->threads, e));
     if (!c->data)
         return NT_OK;
@@ -284,6 +293,8 @@ static nt_status check_options(const nt_cli *c, const options *o, nt_err *e)
         return nt_fail(e, NT_EINVAL, "--costs belongs to --mixed");
     if (o->mixed && !c->data)
         return nt_fail(e, NT_EINVAL, "--mixed needs --data");
+    if (o->steps && o->method != METHOD_BRECQ)
+        return nt_fail(e, NT_EINVAL, "--steps belongs to --method brecq");
     if (!isnan(o->delta) && !c->data)
         return nt_fail(e, NT_EINVAL, "--delta needs --data");
     if (!isnan(o->delta) && (o->method == METHOD_QAT || o->method == METHOD_LSQ))
@@ -309,6 +320,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     NT_TRY(open_job(&w, c, o, e));
     NT_TRY(o->mixed ? choose_mixed(q, &w, nt_model_graph(m), e) : choose(q, c, o, e));
     NT_TRY(quantize(&w, m, q, e));
+    nt_cli_progress_end(c);
     if (o->save_plan)
         NT_TRY(save_plan(o->save_plan, w.plan, e));
     NT_TRY(nt_model_add_history(m, nt_cli_record(c), e));
@@ -350,10 +362,12 @@ int main(int argc, char **argv)
         NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
                       "give bits back until accuracy drops by at most D per cent"),
         NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),
-        NT_OPT_ENUM(
-            0, "method", &o.method, "ptq|adaround|gptq|qat|lsq",
-            "quantize at once, adaround and gptq with rounding learned from the data; or "
-            "prepare the model for nt-finetune, lsq: scales train, too"),
+        NT_OPT_ENUM(0, "method", &o.method, "ptq|adaround|gptq|brecq|qat|lsq",
+                    "quantize at once, adaround, gptq and brecq with rounding learned from the "
+                    "data; or "
+                    "prepare the model for nt-finetune, lsq: scales train, too"),
+        NT_OPT_I64(0, "steps", &o.steps, "N", 1, 1 << 30,
+                   "of --method brecq, for each block (1000)"),
         NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,
                    "samples to find activation ranges with (512)"),
         NT_OPT_ENUM(0, "range", &o.range, NT_RANGE_METHODS, "range of an activation (mse)"),

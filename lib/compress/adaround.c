@@ -2,15 +2,15 @@
 #include "compress/adaround.h"
 
 #include "base/alloc.h"
+#include "compress/soft.h"
 #include "kernel/blas_gemm.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 1000, WARM = 200, ROWS = 32 /* learned together */ };
+enum { STEPS = 1000, ROWS = 32 /* learned together */ };
 
 static const float rate = 0.01F, push = 0.5F; /* push: lambda, of H with a mean diagonal of 1 */
-static const float stretch = 1.2F, below = 0.1F;
 
 /* Some rows of one group, [n][d]: they know nothing of others, so that threads take whole
  * blocks. */
@@ -23,16 +23,6 @@ typedef struct block {
     float *err, *slope; /* e, and H e */
     int64_t *codes;     /* [d] */
 } block;
-
-static float sigmoid(float v)
-{
-    return 1 / (1 + expf(-v));
-}
-
-static float soft(float v)
-{
-    return fminf(fmaxf(stretch * sigmoid(v) - below, 0), 1);
-}
 
 static float bounded(const block *b, float q)
 {
@@ -47,9 +37,7 @@ static void start(block *b)
         trace += b->h[i * b->d + i];
     b->unit = trace > 0 ? (float)((double)b->d / trace) : 0;
     for (int64_t i = 0; i < b->n * b->d; i++) {
-        float p = (b->w[i] - floorf(b->w[i]) + below) / stretch;
-
-        b->v[i] = logf(p / (1 - p));
+        b->v[i] = nt_soft_start(b->w[i] - floorf(b->w[i]));
         b->m1[i] = b->m2[i] = 0;
     }
 }
@@ -57,25 +45,20 @@ static void start(block *b)
 static void find_slopes(const block *b)
 {
     blas_matrix e = {b->err, b->d, false}, h = {b->h, b->d, false};
+    float slope;
 
     for (int64_t i = 0; i < b->n * b->d; i++)
-        b->err[i] = bounded(b, floorf(b->w[i]) + soft(b->v[i])) - b->w[i];
+        b->err[i] = bounded(b, floorf(b->w[i]) + nt_soft(b->v[i], &slope)) - b->w[i];
     blas_gemm(b->n, b->d, b->d, b->unit, e, h, 0, b->slope, b->d);
 }
 
 /* d(error + lambda penalty)/dV of element i; beta 0: without the penalty. */
 static float gradient(const block *b, int64_t i, float beta)
 {
-    float s = sigmoid(b->v[i]), h = soft(b->v[i]), q = floorf(b->w[i]) + h, g = 0, a;
+    float slope, h = nt_soft(b->v[i], &slope), q = floorf(b->w[i]) + h;
+    float g = q == bounded(b, q) ? 2 * b->slope[i] : 0;
 
-    if (h <= 0 || h >= 1)
-        return 0;
-    if (q == bounded(b, q))
-        g = 2 * b->slope[i];
-    a = fabsf(2 * h - 1);
-    if (beta > 0 && a > 0)
-        g -= copysignf(push * 2 * beta * powf(a, beta - 1), 2 * h - 1);
-    return g * stretch * s * (1 - s);
+    return slope > 0 ? (g + push * nt_soft_penalty_slope(h, beta)) * slope : 0;
 }
 
 static void adam(const block *b, int t, float beta)
@@ -94,10 +77,8 @@ static void adam(const block *b, int t, float beta)
 static void learn(const block *b)
 {
     for (int t = 1; t <= STEPS; t++) {
-        float left = (float)(STEPS - t) / (STEPS - WARM);
-
         find_slopes(b);
-        adam(b, t, t > WARM ? 2 + 18 * left : 0);
+        adam(b, t, nt_soft_beta(t, STEPS));
     }
 }
 
@@ -107,7 +88,7 @@ static void settle(nt_rounding *r, int64_t k, const block *b, int64_t i)
     int64_t *q = r->q + k * r->d;
 
     for (int64_t j = 0; j < r->d; j++) {
-        float up = soft(b->v[i * b->d + j]) >= 0.5F;
+        float up = b->v[i * b->d + j] >= 0; /* h(0) is 1/2 */
 
         b->codes[j] = (int64_t)bounded(b, floorf(b->w[i * b->d + j]) + up);
     }

@@ -28,14 +28,19 @@ done:
     return s;
 }
 
+nt_loader_opts nt_calib_loader(const nt_calib *c)
+{
+    return (nt_loader_opts){.batch_size = c->batch_size ? c->batch_size : 32,
+                            .shuffle = 1,
+                            .workers = 1,
+                            .seed = c->seed,
+                            .limit = c->samples};
+}
+
 nt_status nt_calib_run(const nt_calib *c, const nt_graph *g, const char *const *names,
                        visit_fn visit, void *ctx, nt_err *e)
 {
-    nt_loader_opts lo = {.batch_size = c->batch_size ? c->batch_size : 32,
-                         .shuffle = 1,
-                         .workers = 1,
-                         .seed = c->seed,
-                         .limit = c->samples};
+    nt_loader_opts lo = nt_calib_loader(c);
     nt_plan_opts po = {.keep = names};
     nt_batch_plan *bp = NULL;
     nt_loader *l = NULL;

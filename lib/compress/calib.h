@@ -12,7 +12,11 @@ typedef struct nt_calib {
     int64_t batch_size; /* 0: 32 */
     size_t samples;     /* 0: all of the split */
     uint64_t seed;      /* which samples */
+    size_t memory;      /* bytes of each set of samples.h that stay there; 0: 256 MiB */
 } nt_calib;
+
+/* How the samples are read, the same ones in the same order each time. */
+nt_loader_opts nt_calib_loader(const nt_calib *c);
 
 /*
  * Runs g on the samples, the same ones each time; after each batch visit() finds the values

@@ -121,6 +121,11 @@ nt_qpair nt_range_pair(nt_range r, nt_codes c)
     return p;
 }
 
+nt_range nt_pair_range(nt_qpair p, nt_codes c)
+{
+    return (nt_range){(float)(c.lo - p.zero) * p.scale, (float)(c.hi - p.zero) * p.scale};
+}
+
 static float through(float x, nt_qpair p, nt_codes c)
 {
     float q = rintf(x / p.scale) + (float)p.zero;

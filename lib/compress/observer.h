@@ -64,5 +64,7 @@ typedef struct nt_qpair {
 
 /* The pair that spreads the codes over the range; scale 1 for an empty one. */
 nt_qpair nt_range_pair(nt_range r, nt_codes codes);
+/* The range that a pair spreads the codes over. */
+nt_range nt_pair_range(nt_qpair p, nt_codes codes);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "compress/adaround.h"
+#include "compress/brecq.h"
 #include "compress/calib.h"
 #include "compress/gptq.h"
 #include "compress/qpoint.h"
@@ -101,9 +102,10 @@ static bool can_take_bias(const nt_qlayer *l)
     return (conv || gemm) && (!b || (b->data && b->data->dtype == NT_F32 && b->n_uses == 1));
 }
 
-/* By layer of the spec; those with d 0 are rounded to nearest. */
+/* By layer of the spec; those with d 0 and without codes are rounded to nearest. */
 typedef struct moments {
     nt_moment *m;
+    int64_t **codes; /* learned with the rest of their block; NULL: none were */
     const nt_qspec *spec;
     const nt_qpoints *points;
 } moments;
@@ -164,6 +166,9 @@ static void moments_release(moments *all)
     for (int i = 0; all->m && i < all->spec->n; i++)
         nt_moment_release(&all->m[i]);
     nt_free(all->m);
+    for (int i = 0; all->codes && i < all->spec->n; i++)
+        nt_free(all->codes[i]);
+    nt_free(all->codes);
 }
 
 /* ---- biases */
@@ -186,6 +191,11 @@ static void mean_errors(double *err, const nt_qlayer *l, const nt_tensor *w, con
     }
 }
 
+static int64_t outputs_of(const nt_qlayer *l)
+{
+    return nt_layer_weight(l->node)->data->dims[nt_qdq_weight_axis(l->node)];
+}
+
 /* A new bias beside the weight, of zeros, where the layer has none. */
 static nt_status bias_of(nt_value **out, nt_graph *g, const nt_qlayer *l, int64_t n, nt_err *e)
 {
@@ -204,6 +214,33 @@ static nt_status bias_of(nt_value **out, nt_graph *g, const nt_qlayer *l, int64_
     NT_TRY(nt_graph_set_input(g, l->node, 2, *out, e));
 done:
     nt_free(name);
+    return s;
+}
+
+/* Biases learn with the blocks: layers without get one of zeros. */
+static nt_status learn_blocks(moments *all, nt_qpoints *points, nt_graph *g, const nt_calib *c,
+                              const nt_ptq_opts *o, nt_err *e)
+{
+    nt_brecq_opts bo = {.weights_minmax = o->weights_minmax,
+                        .biases = o->correct_bias,
+                        .steps = o->steps,
+                        .progress = o->progress,
+                        .ctx = o->ctx};
+
+    nt_status s = NT_OK;
+    nt_value *b;
+
+    all->codes = nt_calloc((size_t)all->spec->n + 1, sizeof *all->codes);
+    if (!all->codes)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < all->spec->n; i++) {
+        const nt_qlayer *l = &all->spec->layers[i];
+
+        if (o->correct_bias && l->weight.bits && can_take_bias(l))
+            NT_TRY(bias_of(&b, g, l, outputs_of(l), e));
+    }
+    NT_TRY(nt_brecq(all->codes, points, g, c, &bo, e));
+done:
     return s;
 }
 
@@ -315,14 +352,26 @@ done:
     return s;
 }
 
+static nt_status take_codes(weight *w, const int64_t *codes, nt_err *e)
+{
+    size_t n = (size_t)nt_tensor_count(nt_layer_weight(w->l->node)->data);
+
+    w->codes = nt_alloc(n, sizeof *w->codes);
+    if (!w->codes)
+        return nt_fail_nomem(e);
+    memcpy(w->codes, codes, n * sizeof *w->codes);
+    return NT_OK;
+}
+
 static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l,
                                  const moments *all, const nt_ptq_opts *o, nt_err *e)
 {
     const nt_value *v = nt_layer_weight(l->node);
     const nt_qpoint *p = nt_qpoints_input(all->points, l);
     const nt_moment *m = all->m ? &all->m[l - all->spec->layers] : NULL;
+    const int64_t *of_block = all->codes ? all->codes[l - all->spec->layers] : NULL;
     bool has_means = p && p->mean && p->n_mean > 0, learned = m && m->d > 0;
-    weight w = {.l = l, .n = v->data->dims[nt_qdq_weight_axis(l->node)]};
+    weight w = {.l = l, .n = outputs_of(l)};
     nt_status s = NT_OK;
 
     w.err = nt_calloc((size_t)w.n, sizeof *w.err);
@@ -333,7 +382,9 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
     NT_TRY(record_tensor(tensors, v->name, "weight", l->name, &l->weight, &w.q, NULL, e));
     if (learned)
         NT_TRY(learn_rounding(&w, m, o->rounding, e));
-    if (o->correct_bias && !o->train && can_take_bias(l) && (learned || has_means)) {
+    if (of_block)
+        NT_TRY(take_codes(&w, of_block, e));
+    else if (o->correct_bias && !o->train && can_take_bias(l) && (learned || has_means)) {
         if (!learned)
             mean_errors(w.err, l, v->data, &w.q, p->mean);
         NT_TRY(correct_bias(g, l, w.err, w.n, e));
@@ -358,7 +409,7 @@ done:
 
 static const char *method_name(const nt_ptq_opts *o)
 {
-    static const char *const rounding[] = {"ptq", "adaround", "gptq"};
+    static const char *const rounding[] = {"ptq", "adaround", "gptq", "brecq"};
 
     if (o->train)
         return o->learn_scales ? "lsq" : "qat";
@@ -369,7 +420,7 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
                  nt_split *split, const nt_ptq_opts *o, nt_err *e)
 {
     cJSON *j = cJSON_CreateObject(), *tensors = j ? nt_json_add_array(j, "tensors") : NULL;
-    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed};
+    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed, o->memory};
     nt_qpoints *points = NULL;
     moments all = {.spec = spec};
     nt_status s = NT_OK;
@@ -397,7 +448,8 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     if (o->rounding != NT_ROUND_NEAREST && !o->train) {
         if (!split)
             NT_TRY(nt_fail(e, NT_EINVAL, "rounding is learned from data, and there are none"));
-        NT_TRY(find_moments(&all, g, &c, o, e));
+        NT_TRY(o->rounding == NT_ROUND_BRECQ ? learn_blocks(&all, points, g, &c, o, e)
+                                             : find_moments(&all, g, &c, o, e));
     }
     NT_TRY(record_points(tensors, points, e));
     NT_TRY(nt_qpoints_insert(points, g, e));
@@ -418,7 +470,7 @@ done:
 nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec,
                          nt_device *dev, nt_split *split, const nt_ptq_opts *o, nt_err *e)
 {
-    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed};
+    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed, o->memory};
     nt_qpoints *q = NULL;
     nt_status s = NT_OK;
 

@@ -16,7 +16,8 @@
 typedef enum nt_ptq_rounding {
     NT_ROUND_NEAREST,
     NT_ROUND_ADAROUND, /* adaround.h */
-    NT_ROUND_GPTQ      /* gptq.h */
+    NT_ROUND_GPTQ,     /* gptq.h */
+    NT_ROUND_BRECQ     /* brecq.h: scales of activations and biases are learned, too */
 } nt_ptq_rounding;
 
 typedef struct nt_ptq_opts {
@@ -31,15 +32,19 @@ typedef struct nt_ptq_opts {
     int64_t batch_size; /* 0: 32 */
     size_t samples;     /* 0: all of the split */
     uint64_t seed;      /* which samples */
+    int64_t steps;      /* of NT_ROUND_BRECQ, each block */
+    size_t memory;      /* as in nt_calib */
+    void (*progress)(void *ctx, double fraction); /* of NT_ROUND_BRECQ; may be NULL */
+    void *ctx;
     const nt_qpoints *seen; /* what nt_ptq_observe saw, instead of looking again; or NULL */
 } nt_ptq_opts;
 
 /*
  * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g)
  * says. split: may be NULL where only weights are quantized and biases are not corrected.
- * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "qat" or "lsq",
- * "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale", "zero_point",
- * "min", "max"}]}.
+ * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "brecq", "qat" or
+ * "lsq", "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale",
+ * "zero_point", "min", "max"}]}.
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
                  nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;

@@ -19,6 +19,7 @@ typedef struct nt_qpoint {
     double n_mean; /* values that went into each mean */
     nt_range range;
     nt_qpair pair;
+    nt_value *y; /* what its users see after nt_qpoints_insert; NULL: it has none */
 } nt_qpoint;
 
 typedef struct nt_qpoints {

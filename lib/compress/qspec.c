@@ -46,6 +46,24 @@ nt_status nt_qspec_new(nt_qspec **out, const nt_graph *g, nt_err *e)
     return NT_OK;
 }
 
+nt_status nt_qspec_dup(nt_qspec **out, const nt_qspec *q, const nt_graph *copy, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_qspec_new(out, copy, e));
+    (*out)->other_bits = q->other_bits;
+    for (int i = 0; i < q->n; i++) {
+        nt_qlayer *to = &(*out)->layers[i];
+
+        to->weight = q->layers[i].weight;
+        to->input = q->layers[i].input;
+        to->output = q->layers[i].output;
+        to->start_step = q->layers[i].start_step;
+    }
+done:
+    return s;
+}
+
 void nt_qspec_free(nt_qspec *q)
 {
     for (int i = 0; q && q->layers && i < q->n; i++)

@@ -41,6 +41,9 @@ typedef struct nt_qspec {
 
 /* All nodes of g, nothing quantized yet. */
 nt_status nt_qspec_new(nt_qspec **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* q for a copy of its graph, whose nodes are in the same order. */
+nt_status nt_qspec_dup(nt_qspec **out, const nt_qspec *q, const nt_graph *copy,
+                       nt_err *e) NT_MUST_CHECK;
 void nt_qspec_free(nt_qspec *q);
 
 /* "8", "4/8": bits of weights and of inputs; "w/32" leaves inputs in floating point. Weights of

@@ -37,26 +37,6 @@ done:
     return s;
 }
 
-/* The spec for a copy of its graph, whose nodes are in the same order. */
-static nt_status spec_of_copy(nt_qspec **out, const nt_qspec *q, const nt_graph *copy,
-                              nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_qspec_new(out, copy, e));
-    (*out)->other_bits = q->other_bits;
-    for (int i = 0; i < q->n; i++) {
-        nt_qlayer *to = &(*out)->layers[i];
-
-        to->weight = q->layers[i].weight;
-        to->input = q->layers[i].input;
-        to->output = q->layers[i].output;
-        to->start_step = q->layers[i].start_step;
-    }
-done:
-    return s;
-}
-
 static nt_status quantize(run *t, nt_err *e)
 {
     nt_qspec *q = NULL;
@@ -68,7 +48,7 @@ static nt_status quantize(run *t, nt_err *e)
     t->made = NULL;
     NT_TRY(nt_graph_dup(&t->made, t->g, false, e));
     NT_TRY(nt_graph_bind(t->made, t->g->ops, e));
-    NT_TRY(spec_of_copy(&q, t->spec, t->made, e));
+    NT_TRY(nt_qspec_dup(&q, t->spec, t->made, e));
     NT_TRY(nt_ptq(&t->record, t->made, q, t->dev, t->split, t->p, e));
     NT_TRY(measure(&t->now, t, t->made, e));
 done:

@@ -43,6 +43,20 @@ loss()
     refuses 2 "there are none" nt-quantize --bits 4/32 --method gptq a.nt -o r.nt
 }
 
+@test "blocks are learned from data, the same each time, with the scales of activations" {
+    nt-quantize --bits 3/4 --method brecq --steps 50 --data idx:data a.nt -o q.nt
+    nt-quantize --bits 3/4 --method brecq --steps 50 --data idx:data a.nt -o again.nt
+    cmp q.nt again.nt
+    tar xOf q.nt quant.json | grep -q '"method": "brecq"'
+    nt-quantize --bits 3/4 --data idx:data a.nt -o p.nt
+    diff <(tar xOf p.nt quant.json) <(tar xOf q.nt quant.json) | grep -q '^> *"max"'
+    refuses 2 "there are none" nt-quantize --bits 4/32 --method brecq a.nt -o r.nt
+    refuses 2 "belongs to --method brecq" nt-quantize --steps 5 --data idx:data a.nt -o r.nt
+    refuses 2 "steps" nt-quantize --method brecq --steps 0 --data idx:data a.nt -o r.nt
+    nt-zoo resnet8 --input 1x8x8 | refuses 1 "not folded" nt-quantize --method brecq --keep-bn \
+        --data idx:data -o r.nt
+}
+
 @test "a config_list gives layers their bits" {
     cat >c.json <<'J'
 [{"quant_types": ["weight"], "quant_bits": 8, "op_names": ["fc1"]},

@@ -173,6 +173,42 @@ NT_TEST(learned_rounding_gives_nearer_outputs_than_to_nearest)
     tear_down(&u);
 }
 
+/* conv - Relu - [conv - Relu - conv - + - Relu] - Flatten - Gemm, with a Dropout within */
+static net residual_net(void)
+{
+    net t = start(17);
+    nt_value *x = NODE(&t, "Relu", "r0", conv(&t, "c0", picture(&t), 1, 4, 1))->out[0];
+    nt_value *y = NODE(&t, "Relu", "r1", conv(&t, "c1", x, 4, 4, 1))->out[0];
+
+    y = conv(&t, "c2", NODE(&t, "Dropout", "drop", y)->out[0], 4, 4, 1);
+    x = NODE(&t, "Relu", "r2", NODE(&t, "Add", "sum", y, x)->out[0])->out[0];
+    complete(&t, gemm(&t, "fc", NODE(&t, "Flatten", "flat", x)->out[0], 144, 5));
+    randomise(&t);
+    return t;
+}
+
+NT_TEST(blocks_are_reconstructed_the_same_each_time_wherever_samples_are_kept)
+{
+    setup u = set_up();
+    net plain = residual_net(), nearest = residual_net(), t[2];
+    nt_ptq_opts o = {
+        .correct_bias = true, .rounding = NT_ROUND_BRECQ, .steps = 1000, .seed = 3};
+
+    cJSON_Delete(quantize(&u, &nearest, "3/4", (nt_ptq_opts){.correct_bias = true}));
+    for (int i = 0; i < 2; i++) {
+        t[i] = residual_net();
+        o.memory = i; /* 1 byte: all in files */
+        cJSON_Delete(quantize(&u, &t[i], "3/4", o));
+    }
+    assert_true(compare(&u, plain.g, t[0].g).rms < 0.8 * compare(&u, plain.g, nearest.g).rms);
+    assert_true(compare(&u, t[0].g, t[1].g).rms == 0);
+    finish(&plain);
+    finish(&nearest);
+    finish(&t[0]);
+    finish(&t[1]);
+    tear_down(&u);
+}
+
 static bool is_coded(const nt_value *v)
 {
     return v->producer && strcmp(v->producer->op_type, "DequantizeLinear") == 0;
