@@ -17,7 +17,7 @@ typedef struct options {
     const char *format, *dir, *name;
     int precision; /* 0 fp32, 1 fp16 */
     nt_strlist resolutions;
-    bool dynamic, verify;
+    bool dynamic, verify, int4;
     bool onnx, dlrt; /* what `format` names */
 } options;
 
@@ -134,7 +134,7 @@ done:
 static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_onnx_export x = {.fp16 = o->precision == 1, .dynamic = true};
+    nt_onnx_export x = {.fp16 = o->precision == 1, .int4 = o->int4, .dynamic = true};
 
     NT_TRY(nt_make_dirs(o->dir, e));
     if (o->onnx)
@@ -152,7 +152,7 @@ done:
 static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_onnx_export x = {.fp16 = o->precision == 1, .dynamic = o->dynamic};
+    nt_onnx_export x = {.fp16 = o->precision == 1, .int4 = o->int4, .dynamic = o->dynamic};
 
     if (o->onnx && o->dlrt)
         return nt_fail(e, NT_EINVAL, "one file has one format: give -d DIR for several");
@@ -174,6 +174,8 @@ static nt_status run(const nt_cli *c, options *o, nt_err *e)
     if (o->dlrt && (o->precision == 1 || o->dynamic))
         NT_TRY(
             nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
+    if (o->dlrt && o->int4)
+        NT_TRY(nt_fail(e, NT_EINVAL, "--int4 is for onnx: a .dlrt file is packed anyway"));
     if (o->dir && c->output_given)
         NT_TRY(nt_fail(e, NT_EINVAL, "-d and -o exclude each other"));
     if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
@@ -201,6 +203,8 @@ int main(int argc, char **argv)
                    "first part of the files' names with -d (model)"),
         NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16",
                     "type of weights and computation"),
+        NT_OPT_BOOL(0, "int4", &o.int4,
+                    "weights of at most 4 bits as INT4 or UINT4, at opset 21"),
         NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",
                     "fixed input size; with -d repeatable"),
         NT_OPT_BOOL(0, "dynamic", &o.dynamic, "symbolic batch, and size where the net allows"),

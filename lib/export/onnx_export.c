@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/outfile.h"
 #include "export/fp16.h"
+#include "export/int4.h"
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
 
@@ -99,6 +100,7 @@ nt_status nt_onnx_export_graph(nt_graph **out, const nt_graph *g, const nt_onnx_
 {
     nt_status s = NT_OK;
     nt_graph *c = NULL;
+    int n;
 
     if (o->dynamic) {
         NT_TRY(nt_graph_dup(&c, g, true, e));
@@ -111,6 +113,11 @@ nt_status nt_onnx_export_graph(nt_graph **out, const nt_graph *g, const nt_onnx_
     NT_TRY(nt_pass_dead(c, NULL, e));
     if (o->fp16)
         NT_TRY(nt_fp16_convert(c, e));
+    if (o->int4) {
+        NT_TRY(nt_int4_convert(c, &n, e));
+        if (n == 0)
+            NT_TRY(nt_fail(e, NT_EINVAL, "no weight has 4 bits or fewer"));
+    }
     *out = c;
     c = NULL;
 done:

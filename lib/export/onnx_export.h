@@ -7,6 +7,7 @@
 
 typedef struct nt_onnx_export {
     bool fp16;    /* constants and computation in float16; inputs and outputs stay float32 */
+    bool int4;    /* weights of at most 4 bits in ONNX's types for those (int4.h) */
     bool dynamic; /* symbolic batch, and height and width where the network takes any */
     int64_t h, w; /* fixed: another resolution than the model's own; 0: its own */
 } nt_onnx_export;

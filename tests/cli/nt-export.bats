@@ -14,6 +14,22 @@ setup()
     nt-run a.onnx --random --threads 1 --expect out/output.npy
 }
 
+@test "weights of 4 bits are written as INT4 on request, and mean the same" {
+    nt-zoo resnet8 --input 1x8x8 | nt-quantize --bits 4/32 -o q.nt
+    nt-export q.nt -o byte.onnx
+    nt-export --int4 --verify q.nt -o half.onnx
+    nt-info half.onnx | grep -q '^opset *21'
+    awk -v a="$(stat -c %s byte.onnx)" -v b="$(stat -c %s half.onnx)" \
+        'BEGIN { print a, b; exit !(b < 0.65 * a) }'
+    nt-run -q --random --threads 1 --precision fp32 -o out byte.onnx
+    nt-run --random --threads 1 --precision fp32 --expect out/output.npy --atol 0 --rtol 0 half.onnx
+    nt-run --random --threads 1 --expect out/output.npy half.onnx
+    nt-zoo resnet8 --input 1x8x8 | nt-quantize --bits 8/32 -o q8.nt
+    refuses 2 "no weight has 4 bits or fewer" nt-export --int4 q8.nt -o x.onnx
+    refuses 2 "packed anyway" nt-export -f dlrt --int4 q.nt -o x.dlrt
+    [ ! -e x.onnx ] && [ ! -e x.dlrt ]
+}
+
 @test "fp16 halves the file, keeps fp32 inputs and outputs, and is near" {
     nt-export a.nt -o a.onnx
     nt-export --precision fp16 a.nt -o half.onnx --verify
