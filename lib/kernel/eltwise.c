@@ -2,12 +2,21 @@
 #include "kernel/eltwise.h"
 
 #include "kernel/internal.h"
+#include "kernel/swish.h"
+
+bool nt_eltwise_apart(const nt_device *dev, const nt_post *p, nt_dtype t)
+{
+    return p->kind == NT_POST_SWISH && nt_swish_fits(dev, &(nt_desc){.dtype = t});
+}
 
 nt_status nt_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
                          nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) ? dnn_eltwise_new(out, dev, p, x, e) : NT_EUNSUPPORTED;
+    nt_status s;
 
+    if (nt_eltwise_apart(dev, p, x->dtype))
+        return nt_swish_new(out, p->alpha, x, e);
+    s = NT_USE_DNN(dev) ? dnn_eltwise_new(out, dev, p, x, e) : NT_EUNSUPPORTED;
     return s == NT_EUNSUPPORTED ? blas_eltwise_new(out, dev, p, x, e) : s;
 }
 

@@ -145,17 +145,19 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
 
 /* Best first: in the asked type with the post-operations fused, without them, and both again in
  * fp32. Leaves in d what was made. */
-static nt_status make(nt_conv_fwd *c, nt_program *p, nt_conv_desc *d, const nt_fusion *f,
+static nt_status make(nt_conv_fwd *c, nt_program *p, nt_conv_desc *d, const nt_node *n,
                       nt_err *e)
 {
+    const nt_fusion *f = nt_program_fusion(p, n);
     nt_dtype type = nt_program_compute_type(p);
+    int n_post = nt_steps_n_fused(p, n);
     nt_status s = NT_EUNSUPPORTED;
 
     for (int i = 0; i < 4 && s == NT_EUNSUPPORTED; i++) {
-        if ((i % 2 && !f->n_post) || (i >= 2 && type == NT_F32))
+        if ((i % 2 && !n_post) || (i >= 2 && type == NT_F32))
             continue;
         d->src = d->dst = i < 2 ? type : NT_F32;
-        d->n_post = i % 2 ? 0 : f->n_post;
+        d->n_post = i % 2 ? 0 : n_post;
         memcpy(d->post, f->post, sizeof d->post);
         s = nt_conv_fwd_new(c, nt_program_device(p), d, nt_program_training(p), e);
     }
@@ -218,7 +220,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     NT_TRY(describe(&d, n, e));
     NT_TRY(layout_of(p, n->in[0], &d.src_like, e));
     d.prefer = preferred(p);
-    NT_TRY(make(&c, p, &d, f, e));
+    NT_TRY(make(&c, p, &d, n, e));
     NT_TRY(nt_program_value_as(p, n->in[0], c.src_fmt, d.src, &in[0], e));
     NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &w, e));
     if (d.bias)

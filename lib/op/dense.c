@@ -19,7 +19,7 @@ static nt_status make(nt_dense *c, nt_program *p, const nt_dense_node *l, nt_den
 {
     const nt_fusion *f = nt_program_fusion(p, l->node);
     nt_dtype type = nt_program_compute_type(p);
-    int n_post = l->more ? 0 : f->n_post;
+    int n_post = l->more ? 0 : nt_steps_n_fused(p, l->node);
     nt_status s = NT_EUNSUPPORTED;
 
     memcpy(d->post, f->post, sizeof d->post);

@@ -68,6 +68,17 @@ done:
     return s;
 }
 
+int nt_steps_n_fused(nt_program *p, const nt_node *n)
+{
+    const nt_fusion *f = nt_program_fusion(p, n);
+    int i = 0;
+
+    while (i < f->n_post &&
+           !nt_eltwise_apart(nt_program_device(p), &f->post[i], nt_program_compute_type(p)))
+        i++;
+    return i;
+}
+
 nt_status nt_steps_finish(nt_program *p, const nt_node *n, int first, nt_tid y, nt_err *e)
 {
     const nt_fusion *f = nt_program_fusion(p, n);

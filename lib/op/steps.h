@@ -13,6 +13,9 @@ nt_status nt_steps_pack(nt_program *p, const nt_node *n, nt_prim *pack, size_t b
 nt_status nt_steps_call(nt_program *p, const nt_node *n, const char *what, nt_prim *run,
                         const nt_tid reads[3], nt_tid y, nt_tid residual,
                         nt_err *e) NT_MUST_CHECK;
+/* How many of the node's post-operations its kernel is to take in: those before the first that
+ * is faster by itself (nt_eltwise_apart). */
+int nt_steps_n_fused(nt_program *p, const nt_node *n);
 /* The node's post-operations from number `first` on as steps of their own, and *y bound as what
  * the node with all of them produces. */
 nt_status nt_steps_finish(nt_program *p, const nt_node *n, int first, nt_tid y,

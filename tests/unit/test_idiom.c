@@ -244,9 +244,9 @@ NT_TEST(an_idiom_fuses_into_the_convolution_before_it)
         nt_plan *p = NULL;
 
         assert_ok(nt_plan_new(&p, m.g, dev, &o, e));
-        for (int i = 0; i < nt_plan_n_steps(p); i++)
+        for (int i = 0; i < nt_plan_n_steps(p); i++) /* the node is the convolution */
             assert_true(nt_plan_step(p, i).once || !nt_plan_step(p, i).node ||
-                        !strcmp(nt_plan_step(p, i).what, "conv"));
+                        nt_node_is(nt_plan_step(p, i).node, "Conv"));
         nt_plan_free(p);
         nt_device_free(dev);
     }

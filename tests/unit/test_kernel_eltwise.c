@@ -111,6 +111,33 @@ NT_TEST(functions_and_their_slopes_agree_with_their_definitions_and_keep_padding
     }
 }
 
+/* Longer than a thread's part, with numbers at which exp overflows. */
+NT_TEST(swish_is_itself_or_nothing_far_from_zero)
+{
+    const float far[] = {100, 1e4f, 3e38f, INFINITY, -90, -1e4f, -3e38f, 0};
+    nt_device *dev = new_device("onednn", 2);
+    nt_post p = {NT_POST_SWISH, 1, 0};
+    nt_desc d = {.dtype = NT_F32, .rank = 1, .dims = {40003}};
+    float *x = nt_alloc(40003, sizeof *x);
+    nt_prim *prim = NULL;
+
+    for (int i = 0; i < 40003; i++)
+        x[i] = i % 9 < 8 ? far[i % 9] : NAN;
+    assert_ok(nt_eltwise_new(&prim, dev, &p, &d, e));
+    run_prim(prim, (void *[]){x, x});
+    for (int i = 0; i < 40003; i++) {
+        if (i % 9 == 8)
+            assert_true(isnan(x[i]));
+        else if (i % 9 < 4)
+            assert_true(x[i] == far[i % 9]);
+        else
+            assert_true(fabsf(x[i]) < 1e-30f);
+    }
+    nt_free(x);
+    nt_prim_free(prim);
+    nt_device_free(dev);
+}
+
 NT_TEST(functions_in_bf16_are_off_by_their_rounding_only)
 {
     for (size_t b = 0; b < N_OF(backends); b++) {
