@@ -105,27 +105,6 @@ static float middle(const nt_observer *o, int i)
     return ldexpf((float)(i - HALF) + 0.5F, o->exponent);
 }
 
-nt_qpair nt_range_pair(nt_range r, nt_codes c)
-{
-    float reach = fmaxf(-r.lo, r.hi);
-    nt_qpair p = {1, c.lo < 0 ? 0 : (c.lo + c.hi + 1) / 2};
-
-    if (c.symmetric) {
-        if (reach > 0)
-            p.scale = reach / (float)(c.hi - p.zero);
-        return p;
-    }
-    if (r.hi > r.lo)
-        p.scale = (r.hi - r.lo) / (float)(c.hi - c.lo);
-    p.zero = c.lo + (int64_t)rintf(-r.lo / p.scale);
-    return p;
-}
-
-nt_range nt_pair_range(nt_qpair p, nt_codes c)
-{
-    return (nt_range){(float)(c.lo - p.zero) * p.scale, (float)(c.hi - p.zero) * p.scale};
-}
-
 static float through(float x, nt_qpair p, nt_codes c)
 {
     float q = rintf(x / p.scale) + (float)p.zero;

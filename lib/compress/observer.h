@@ -10,6 +10,7 @@
 #define NT_COMPRESS_OBSERVER_H
 
 #include "base/err.h"
+#include "op/qrange.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,28 +44,8 @@ typedef enum nt_range_method {
 /* "minmax|moving_average|percentile|mse|entropy", in the order above. */
 #define NT_RANGE_METHODS "minmax|moving_average|percentile|mse|entropy"
 
-typedef struct nt_range {
-    float lo, hi; /* lo <= 0 <= hi */
-} nt_range;
-
-/* The codes that a range is given: real = (code - zero) scale. */
-typedef struct nt_codes {
-    int64_t lo, hi;
-    bool symmetric; /* the zero point is 0 where lo < 0, else the middle */
-} nt_codes;
-
 /* percentile: of NT_RANGE_PERCENTILE, 99.99 for instance. Nothing seen gives 0, 0. */
 nt_range nt_observer_range(const nt_observer *o, nt_range_method m, nt_codes codes,
                            double percentile);
-
-typedef struct nt_qpair {
-    float scale;
-    int64_t zero;
-} nt_qpair;
-
-/* The pair that spreads the codes over the range; scale 1 for an empty one. */
-nt_qpair nt_range_pair(nt_range r, nt_codes codes);
-/* The range that a pair spreads the codes over. */
-nt_range nt_pair_range(nt_qpair p, nt_codes codes);
 
 #endif

@@ -2,6 +2,7 @@
 #include "compress/qscale.h"
 
 #include "base/alloc.h"
+#include "op/qfake.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,17 +28,9 @@ static nt_range extremes(row w)
 
 static double squared_error(row w, nt_qpair p, nt_codes codes)
 {
-    float lo = (float)(codes.lo - p.zero), hi = (float)(codes.hi - p.zero), inv = 1 / p.scale;
-    double sum = 0;
+    nt_qfake q = {p.scale, (float)(codes.lo - p.zero), (float)(codes.hi - p.zero)};
 
-    for (int64_t i = 0; i < w.n; i++) {
-        float q = rintf(w.x[i] * inv), d;
-
-        q = q < lo ? lo : q > hi ? hi : q;
-        d = w.x[i] - q * p.scale;
-        sum += (double)d * d;
-    }
-    return sum;
+    return nt_qfake_error(w.x, w.n, &q);
 }
 
 static nt_qpair mean_magnitude(row w)
@@ -58,7 +51,7 @@ static nt_qpair best_pair(row w, const nt_qtarget *t, bool mse)
 
     if (t->bits == 1)
         return mean_magnitude(w);
-    if (!mse || all.lo == all.hi)
+    if (!mse || t->odd || all.lo == all.hi)
         return best;
     least = squared_error(w, best, codes);
     for (int k = STEPS - 1; k >= FEWEST; k--) {
