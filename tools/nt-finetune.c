@@ -14,10 +14,11 @@
 
 /* What was given on the command line: NAN, 0 and NULL are "not given". */
 typedef struct options {
-    double lr, momentum, weight_decay, warmup, smoothing, temperature, distill, ema, clip;
+    double lr, momentum, weight_decay, warmup, smoothing, temperature, distill, ema, clip,
+        freeze_bn;
     int64_t epochs, steps, eval_freq, early_stopping, checkpoint_every;
     const char *optimizer, *scheduler, *loss, *teacher, *eval_split, *metric, *checkpoint;
-    const char *no_decay;
+    const char *no_decay, *progressive;
     bool nesterov, resume, keep_best, recompute;
 } options;
 
@@ -146,6 +147,9 @@ static nt_status read_settings(job *j, nt_err *e)
     set(&t->distill_weight, o->distill);
     set(&t->ema_decay, o->ema);
     set(&t->clip_norm, o->clip);
+    set(&t->freeze_bn, o->freeze_bn);
+    if (o->progressive != NULL)
+        t->progressive = o->progressive;
     t->keep_best = o->keep_best;
     t->recompute = o->recompute;
     t->checkpoint = o->checkpoint;
@@ -371,7 +375,8 @@ int main(int argc, char **argv)
                    .temperature = NAN,
                    .distill = NAN,
                    .ema = NAN,
-                   .clip = NAN}};
+                   .clip = NAN,
+                   .freeze_bn = NAN}};
     options *o = &j.o;
     const nt_opt opts[] = {
         NT_OPT_I64(0, "epochs", &o->epochs, "N", 1, COUNT, "train for N epochs (default 1)"),
@@ -399,6 +404,10 @@ int main(int argc, char **argv)
                       "share of the distillation in the loss (default 0.9)"),
         NT_OPT_DOUBLE(0, "ema", &o->ema, "DECAY", 0, 1,
                       "average the weights, and give the average"),
+        NT_OPT_DOUBLE(0, "freeze-bn", &o->freeze_bn, "EPOCH", 0, COUNT,
+                      "from then on normalise by the running statistics, and leave them"),
+        NT_OPT_STR(0, "progressive", &o->progressive, "BITS:EPOCHS,...",
+                   "of a model that nt-quantize prepared: begin with more bits"),
         NT_OPT_DOUBLE(0, "clip-norm", &o->clip, "X", 0, 1e30, "bound the gradient's norm"),
         NT_OPT_STR(0, "eval-split", &o->eval_split, "NAME", "evaluate on this split"),
         NT_OPT_I64(0, "eval-freq", &o->eval_freq, "N", 1, COUNT, "every N epochs (default 1)"),

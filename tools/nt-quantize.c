@@ -18,7 +18,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { METHOD_PTQ, METHOD_ADAROUND, METHOD_GPTQ, METHOD_BRECQ, METHOD_QAT, METHOD_LSQ };
+/* In the order of --method; those behind brecq are of train/quantizer.h. */
+enum { METHOD_PTQ, METHOD_ADAROUND, METHOD_GPTQ, METHOD_BRECQ };
+static const char *const methods[] = {"ptq",  "adaround", "gptq", "brecq", "qat", "lsq",
+                                      "lsq+", "dorefa",   "pact", "bnn",   "xnor"};
 
 typedef struct options {
     const char *bits, *plan, *save_plan;
@@ -62,6 +65,14 @@ done:
     return s;
 }
 
+/* A method that is for weights of one bit has them, and inputs likewise. */
+static const char *default_bits(const options *o)
+{
+    const nt_qmethod *m = nt_qmethod_find(methods[o->method]);
+
+    return m && m->weight == &nt_quantizer_range && m->sign ? "1" : "8";
+}
+
 static nt_status choose(nt_qspec *q, const nt_cli *c, const options *o, nt_err *e)
 {
     const char *file = o->plan ? o->plan : c->config;
@@ -69,7 +80,7 @@ static nt_status choose(nt_qspec *q, const nt_cli *c, const options *o, nt_err *
     cJSON *j = NULL;
 
     if (!file)
-        return nt_qspec_bits(q, o->bits ? o->bits : "8", o->ends, e);
+        return nt_qspec_bits(q, o->bits ? o->bits : default_bits(o), o->ends, e);
     NT_TRY(nt_json_load(&j, file, e));
     s = o->plan ? nt_qspec_plan(q, j, e) : apply_config(q, j, e);
 done:
@@ -116,8 +127,7 @@ static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
                                      : o->method == METHOD_GPTQ   ? NT_ROUND_GPTQ
                                      : o->method == METHOD_BRECQ  ? NT_ROUND_BRECQ
                                                                   : NT_ROUND_NEAREST,
-                         .train = o->method == METHOD_QAT || o->method == METHOD_LSQ,
-                         .learn_scales = o->method == METHOD_LSQ,
+                         .train = nt_qmethod_find(methods[o->method]),
                          .batch_size = c->batch_size,
                          .samples = (size_t)o->calibrate,
                          .seed = (uint64_t)c->seed,
@@ -297,9 +307,9 @@ static nt_status check_options(const nt_cli *c, const options *o, nt_err *e)
         return nt_fail(e, NT_EINVAL, "--steps belongs to --method brecq");
     if (!isnan(o->delta) && !c->data)
         return nt_fail(e, NT_EINVAL, "--delta needs --data");
-    if (!isnan(o->delta) && (o->method == METHOD_QAT || o->method == METHOD_LSQ))
-        return nt_fail(e, NT_EINVAL,
-                       "--delta is not for --method qat and lsq: training comes first");
+    if (!isnan(o->delta) && nt_qmethod_find(methods[o->method]))
+        return nt_fail(e, NT_EINVAL, "--delta is not for --method %s: training comes first",
+                       methods[o->method]);
     return NT_OK;
 }
 
@@ -362,10 +372,10 @@ int main(int argc, char **argv)
         NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
                       "give bits back until accuracy drops by at most D per cent"),
         NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),
-        NT_OPT_ENUM(0, "method", &o.method, "ptq|adaround|gptq|brecq|qat|lsq",
+        NT_OPT_ENUM(0, "method", &o.method,
+                    "ptq|adaround|gptq|brecq|qat|lsq|lsq+|dorefa|pact|bnn|xnor",
                     "quantize at once, adaround, gptq and brecq with rounding learned from the "
-                    "data; or "
-                    "prepare the model for nt-finetune, lsq: scales train, too"),
+                    "data; or prepare the model for nt-finetune (all others)"),
         NT_OPT_I64(0, "steps", &o.steps, "N", 1, 1 << 30,
                    "of --method brecq, for each block (1000)"),
         NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,

@@ -11,7 +11,7 @@
 #include "compress/qscale.h"
 #include "graph/pass.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,7 +83,7 @@ static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
         p->range = p->t.lo < p->t.hi ? (nt_range){p->t.lo, p->t.hi}
                                      : nt_observer_range(p->seen, o->method, c, o->percentile);
         p->pair = nt_range_pair(p->range, c);
-        p->t.learned = o->train && o->learn_scales;
+        p->t.learned = o->train != NULL;
         for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
             p->mean[k] /= p->n_mean;
     }
@@ -301,15 +301,26 @@ static nt_status record_tensor(cJSON *tensors, const char *tensor, const char *k
     return ok ? NT_OK : nt_fail_nomem(e);
 }
 
+static nt_status record_start(cJSON *tensors, int64_t step, nt_err *e)
+{
+    cJSON *last = cJSON_GetArrayItem(tensors, cJSON_GetArraySize(tensors) - 1);
+
+    return step <= 0 || nt_json_add_i64(last, "start_step", step) ? NT_OK : nt_fail_nomem(e);
+}
+
 static nt_status record_points(cJSON *tensors, const nt_qpoints *q, nt_err *e)
 {
     nt_status s = NT_OK;
 
     for (int i = 0; i < q->n; i++) {
         nt_qpairs one = {&q->p[i].pair, 1, 0};
+        nt_range r = q->p[i].range;
 
-        NT_TRY(record_tensor(tensors, q->p[i].v->name, "activation", NULL, &q->p[i].t, &one,
-                             &q->p[i].range, e));
+        if (r.lo >= r.hi)
+            r = (nt_range){NAN, NAN}; /* not known */
+        NT_TRY(record_tensor(tensors, q->p[i].v->name, "activation", NULL, &q->p[i].t, &one, &r,
+                             e));
+        NT_TRY(record_start(tensors, q->p[i].start_step, e));
     }
 done:
     return s;
@@ -363,6 +374,27 @@ static nt_status take_codes(weight *w, const int64_t *codes, nt_err *e)
     return NT_OK;
 }
 
+/* As the method that follows wants it. */
+static nt_status weight_target(nt_qtarget *t, const nt_qlayer *l, const nt_qmethod *m,
+                               nt_err *e)
+{
+    const nt_quantizer *z = m ? nt_qmethod_weight(m, l->weight.bits) : NULL;
+
+    *t = l->weight;
+    if (!m)
+        return NT_OK;
+    if (!z)
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "layer '%s': method %s does not train weights of 1 bit, "
+                       "bnn and xnor do",
+                       l->name, m->name);
+    t->odd = z->odd;
+    t->symmetric = t->symmetric || z->bakes;
+    t->is_unsigned = t->is_unsigned && !z->bakes;
+    t->per_channel = t->per_channel && !z->whole;
+    return NT_OK;
+}
+
 static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l,
                                  const moments *all, const nt_ptq_opts *o, nt_err *e)
 {
@@ -372,14 +404,17 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
     const int64_t *of_block = all->codes ? all->codes[l - all->spec->layers] : NULL;
     bool has_means = p && p->mean && p->n_mean > 0, learned = m && m->d > 0;
     weight w = {.l = l, .n = outputs_of(l)};
+    nt_qtarget t;
     nt_status s = NT_OK;
 
+    NT_TRY(weight_target(&t, l, o->train, e));
     w.err = nt_calloc((size_t)w.n, sizeof *w.err);
     if (!w.err)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_qscale_weight(&w.q, v->data, nt_qdq_weight_axis(l->node), &l->weight,
-                            !o->weights_minmax, e));
-    NT_TRY(record_tensor(tensors, v->name, "weight", l->name, &l->weight, &w.q, NULL, e));
+    NT_TRY(nt_qscale_weight(&w.q, v->data, nt_qdq_weight_axis(l->node), &t, !o->weights_minmax,
+                            e));
+    NT_TRY(record_tensor(tensors, v->name, "weight", l->name, &t, &w.q, NULL, e));
+    NT_TRY(record_start(tensors, l->start_step, e));
     if (learned)
         NT_TRY(learn_rounding(&w, m, o->rounding, e));
     if (of_block)
@@ -389,7 +424,7 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
             mean_errors(w.err, l, v->data, &w.q, p->mean);
         NT_TRY(correct_bias(g, l, w.err, w.n, e));
     }
-    NT_TRY(nt_qdq_weight(g, l->node, &l->weight, &w.q, w.codes, o->train, e));
+    NT_TRY(nt_qdq_weight(g, l->node, &t, &w.q, w.codes, o->train != NULL, e));
 done:
     weight_release(&w);
     return s;
@@ -412,7 +447,7 @@ static const char *method_name(const nt_ptq_opts *o)
     static const char *const rounding[] = {"ptq", "adaround", "gptq", "brecq"};
 
     if (o->train)
-        return o->learn_scales ? "lsq" : "qat";
+        return o->train->name;
     return rounding[o->rounding];
 }
 
@@ -428,16 +463,10 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     *record = NULL;
     if (!tensors)
         NT_TRY(nt_fail_nomem(e));
-    for (int i = 0; o->train && i < spec->n; i++)
-        if (spec->layers[i].start_step > 0)
-            NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
-                           "layer '%s': quant_start_step %" PRId64
-                           ": training that begins without quantization is not supported",
-                           spec->layers[i].name, spec->layers[i].start_step));
     if (!nt_json_add_str(j, "method", method_name(o)))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));
-    if (!split && !o->seen && !all_given(points))
+    if (!split && !o->seen && !o->train && !all_given(points))
         NT_TRY(nt_fail(e, NT_EINVAL, "activations are quantized by data, and there are none"));
     all.points = points;
     if (o->seen)

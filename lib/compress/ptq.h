@@ -12,6 +12,7 @@
 #include "compress/qspec.h"
 #include "data/data.h"
 #include "kernel/prim.h"
+#include "train/quantizer.h"
 
 typedef enum nt_ptq_rounding {
     NT_ROUND_NEAREST,
@@ -26,14 +27,14 @@ typedef struct nt_ptq_opts {
     bool weights_minmax;    /* scales of weights from the extremes, not of least error */
     bool correct_bias;      /* Nagel et al. 2019, arXiv:1906.04721, section 4.2, from data */
     nt_ptq_rounding
-        rounding;       /* of weights of 2 bits and more that moment.h suits; without train */
-    bool train;         /* weights stay floats, behind QuantizeLinear and DequantizeLinear */
-    bool learn_scales;  /* with train: for train/lsq.h */
-    int64_t batch_size; /* 0: 32 */
-    size_t samples;     /* 0: all of the split */
-    uint64_t seed;      /* which samples */
-    int64_t steps;      /* of NT_ROUND_BRECQ, each block */
-    size_t memory;      /* as in nt_calib */
+        rounding; /* of weights of 2 bits and more that moment.h suits; without train */
+    const nt_qmethod *train; /* weights stay floats, behind QuantizeLinear and
+                                DequantizeLinear, for this method; NULL: no training follows */
+    int64_t batch_size;      /* 0: 32 */
+    size_t samples;          /* 0: all of the split */
+    uint64_t seed;           /* which samples */
+    int64_t steps;           /* of NT_ROUND_BRECQ, each block */
+    size_t memory;           /* as in nt_calib */
     void (*progress)(void *ctx, double fraction); /* of NT_ROUND_BRECQ; may be NULL */
     void *ctx;
     const nt_qpoints *seen; /* what nt_ptq_observe saw, instead of looking again; or NULL */
@@ -42,9 +43,10 @@ typedef struct nt_ptq_opts {
 /*
  * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g)
  * says. split: may be NULL where only weights are quantized and biases are not corrected.
- * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "brecq", "qat" or
- * "lsq", "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale",
- * "zero_point", "min", "max"}]}.
+ * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "brecq" or one of
+ * train/quantizer.h, "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale",
+ * "zero_point", "min", "max", "start_step"}]}. Where training follows and there are no data,
+ * ranges of activations are null: it finds them.
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
                  nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;

@@ -12,13 +12,7 @@
 
 nt_codes nt_qtarget_codes(const nt_qtarget *t)
 {
-    int64_t half = (int64_t)1 << (t->bits - 1);
-
-    if (t->is_unsigned)
-        return (nt_codes){0, 2 * half - 1, t->symmetric};
-    if (t->bits == 1)
-        return (nt_codes){-1, 1, true};
-    return (nt_codes){t->symmetric ? 1 - half : -half, half - 1, t->symmetric};
+    return nt_codes_of_bits(t->bits, t->is_unsigned, t->symmetric, t->odd);
 }
 
 nt_dtype nt_qtarget_type(const nt_qtarget *t)
@@ -203,8 +197,6 @@ static nt_status to_codes(nt_value **out, nt_graph *g, nt_node *layer, nt_value 
     nt_status s = NT_OK;
     nt_value *q = NULL;
 
-    if (t->bits == 1)
-        return nt_fail(e, NT_EUNSUPPORTED, "weights of 1 bit cannot be trained");
     NT_TRY(
         add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis, w->name, e));
     *out = q;

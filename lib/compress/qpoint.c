@@ -61,14 +61,20 @@ static nt_qpoint *find(nt_qpoints *q, const nt_value *v, const nt_qtarget *t, bo
     return NULL;
 }
 
-static nt_status add(nt_qpoints *q, nt_value *v, const nt_qtarget *t, bool output, nt_err *e)
+static nt_status add(nt_qpoints *q, nt_value *v, const nt_qtarget *t, bool output,
+                     int64_t start, nt_err *e)
 {
-    nt_qpoint *p;
+    nt_qpoint *p = NULL;
 
-    if (!t->bits || !is_activation(v) || find(q, v, t, output))
+    if (!t->bits || !is_activation(v))
         return NT_OK;
+    p = find(q, v, t, output);
+    if (p) {
+        p->start_step = start < p->start_step ? start : p->start_step;
+        return NT_OK;
+    }
     p = &q->p[q->n];
-    *p = (nt_qpoint){.v = v, .t = *t, .output = output};
+    *p = (nt_qpoint){.v = v, .t = *t, .output = output, .start_step = start};
     p->seen = nt_alloc(1, sizeof *p->seen);
     if (!p->seen)
         return nt_fail_nomem(e);
@@ -109,9 +115,9 @@ static nt_status collect(nt_qpoints *q, nt_err *e)
         for (int k = 0; k < l->node->n_in; k++) {
             nt_qtarget t = asks(q->spec, l->node, k);
 
-            NT_TRY(add(q, l->node->in[k], &t, false, e));
+            NT_TRY(add(q, l->node->in[k], &t, false, l->start_step, e));
         }
-        NT_TRY(add(q, l->node->out[0], &l->output, true, e));
+        NT_TRY(add(q, l->node->out[0], &l->output, true, l->start_step, e));
     }
     for (int i = 0; i < q->spec->n; i++) {
         q->input_of[i] = input_of(q, &q->spec->layers[i]);

@@ -12,7 +12,8 @@
 typedef struct nt_qpoint {
     nt_value *v;
     nt_qtarget t;
-    bool output; /* everyone who uses v is meant; else those that ask for t */
+    int64_t start_step; /* the earliest of those that ask */
+    bool output;        /* everyone who uses v is meant; else those that ask for t */
     nt_observer *seen;
     double *mean; /* [channels] over axis 1, for values of layers; NULL: not wanted */
     int64_t channels;

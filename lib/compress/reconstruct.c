@@ -32,7 +32,6 @@ typedef struct learner {
     const nt_samples *in, *ideal, *out;
     nt_graph *g; /* with quantizers that drop out */
     nt_params *p;
-    nt_lsq *lsq;
     nt_plan *plan;
     nt_optim *opt, *other; /* of V, and of the parameters */
     float *v, *dv;         /* of all weights */
@@ -232,7 +231,7 @@ static void harden(const soft_weight *w, int64_t *codes)
 /* Besides the roundings: scales of activations, and biases where that was asked for. */
 static bool learns(const learner *l, const nt_param *q)
 {
-    return !q->is_state && (q->is_scale || (q->is_bias && l->biases));
+    return !q->is_state && (q->is_quantizer || (q->is_bias && l->biases));
 }
 
 static nt_status find_weights(learner *l, nt_rounded *r, nt_err *e)
@@ -313,7 +312,6 @@ done:
 static void learner_release(learner *l)
 {
     nt_plan_free(l->plan);
-    nt_lsq_free(l->lsq);
     nt_params_free(l->p);
     nt_graph_free(l->g);
     nt_optim_free(l->opt);
@@ -352,7 +350,6 @@ static nt_status learner_init(learner *l, const nt_graph *block, nt_rounded *r,
     NT_TRY(drop_all(l->g, e));
     nt_lsq_mark(l->g);
     NT_TRY(nt_params_new(&l->p, l->g, e));
-    NT_TRY(nt_lsq_new(&l->lsq, l->g, l->p, e));
     NT_TRY(find_weights(l, r, e));
     NT_TRY(find_v(l, e));
     NT_TRY(find_optims(l, o->steps, e));
@@ -443,7 +440,7 @@ static nt_status learn(learner *l, int64_t steps, nt_err *e)
         if (t >= open)
             settle(l);
         nt_optim_step(l->other, l->p->w, l->p->g, share * fade, NAN);
-        nt_lsq_keep_positive(l->lsq, l->p->w);
+        nt_lsq_keep_positive(l->p);
     }
 done:
     return s;

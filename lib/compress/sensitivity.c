@@ -129,7 +129,7 @@ nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device 
     m->dev = dev;
     m->split = split;
     m->o = *o;
-    m->o.train = m->o.learn_scales = false;
+    m->o.train = NULL;
     m->o.rounding = NT_ROUND_NEAREST; /* a learned one takes too long */
     m->batch = o->batch_size ? o->batch_size : BATCH;
     NT_TRY(nt_logits_graph(&m->g, g, e));

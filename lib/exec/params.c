@@ -9,7 +9,7 @@
 /* What the operators that use v make of it. */
 static nt_param classify(const nt_value *v)
 {
-    nt_param p = {.name = v->name, .is_scale = v->trained};
+    nt_param p = {.name = v->name, .is_quantizer = v->trained};
     bool trainable = false;
 
     for (int i = 0; i < v->n_uses; i++) {
@@ -25,7 +25,7 @@ static nt_param classify(const nt_value *v)
             p.is_norm = p.is_norm || op->state;
         }
     }
-    p.is_bias = trainable && !p.is_norm && !p.is_scale && v->data->rank == 1;
+    p.is_bias = trainable && !p.is_norm && !p.is_quantizer && v->data->rank == 1;
     if (trainable || p.is_state)
         p.count = (size_t)nt_tensor_count(v->data);
     return p;
@@ -110,6 +110,8 @@ nt_status nt_params_store(const nt_params *p, nt_graph *g, nt_err *e)
     for (int i = 0; i < p->n; i++) {
         nt_value *v = nt_graph_find_value(g, p->v[i].name);
 
+        if (!v && p->v[i].is_quantizer)
+            continue;
         if (!v || !v->data || (size_t)nt_tensor_count(v->data) != p->v[i].count)
             return nt_fail(e, NT_EINVAL, "the graph has no parameter '%s' of %zu elements",
                            p->v[i].name, p->v[i].count);

@@ -16,7 +16,7 @@ typedef struct nt_param {
     size_t offset, count; /* in floats: in w and g, or in state */
     bool is_state;
     bool is_norm;  /* scale or shift of a normalisation */
-    bool is_scale; /* of quantization, learned */
+    bool is_quantizer; /* a number of a quantizer's own (train/qat.h) */
     bool is_bias;  /* rank 1 and neither of these */
 } nt_param;
 
@@ -35,8 +35,8 @@ void nt_params_free(nt_params *p);
 const nt_param *nt_params_find(const nt_params *p, const char *name);
 /* Where a parameter's values are. */
 float *nt_param_data(const nt_params *p, const nt_param *v);
-/* Writes the values back into the constants of g (the same graph, or a copy with the same
- * names and shapes). */
+/* Writes the values back into the constants of g: the same graph, or one with the same names
+ * and shapes, but for what only a training's graph has (is_quantizer). */
 nt_status nt_params_store(const nt_params *p, nt_graph *g, nt_err *e) NT_MUST_CHECK;
 
 #endif

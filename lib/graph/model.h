@@ -59,10 +59,6 @@ cJSON *nt_model_quant_record(const nt_model *m);
 /* The bits of a quantized parameter by such a record (NULL: none): X, or X_quantized where its
  * integers are in the graph. 0 where it says nothing. */
 int nt_quant_bits(const cJSON *record, const char *parameter);
-/* Does quant.json say that training is to learn the scales, too ("method": "lsq")? */
-bool nt_model_learns_scales(const nt_model *m);
-/* Scales and ranges leave quant.json, as they are about to change: the graph has them. */
-nt_status nt_model_forget_scales(nt_model *m, nt_err *e) NT_MUST_CHECK;
 
 /*
  * Masks: masks/PARAMETER.npy (uint8, the parameter's shape, 1 keeps) and masks.json. Kept in

@@ -42,34 +42,3 @@ int nt_quant_bits(const cJSON *record, const char *parameter)
     }
     return 0;
 }
-
-bool nt_model_learns_scales(const nt_model *m)
-{
-    cJSON *record = nt_model_quant_record(m);
-    const cJSON *method = cJSON_GetObjectItemCaseSensitive(record, "method");
-    bool learns = cJSON_IsString(method) && strcmp(method->valuestring, "lsq") == 0;
-
-    nt_json_free(record);
-    return learns;
-}
-
-nt_status nt_model_forget_scales(nt_model *m, nt_err *e)
-{
-    static const char *const gone[] = {"scale", "min", "max"};
-    cJSON *record = nt_model_quant_record(m), *t;
-    nt_status s = NT_OK;
-    char *text = NULL;
-
-    if (!record)
-        return NT_OK;
-    cJSON_ArrayForEach(t, cJSON_GetObjectItemCaseSensitive(record, "tensors"))
-    {
-        for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
-            cJSON_DeleteItemFromObjectCaseSensitive(t, gone[i]);
-    }
-    text = nt_json_text(record);
-    s = text ? nt_archive_put(m->a, MEMBER, text, strlen(text), e) : nt_fail_nomem(e);
-    nt_free(text);
-    nt_json_free(record);
-    return s;
-}

@@ -97,9 +97,10 @@ void nt_qrow_clip(void *y, const void *q, int64_t n, const nt_qrow *r)
 /* ---- backwards */
 
 /* Of at most BLOCK elements, as with pull_dequantize. */
-CLONES static float pull_quantize(float *restrict dx, const float *restrict x,
+CLONES static float pull_quantize(float *restrict dx, const void *restrict from,
                                   const float *restrict dy, int n, nt_qrow r)
 {
+    const float *x = from;
     float lo = (float)(r.lo - r.zero), hi = (float)(r.hi - r.zero), scale = r.scale;
     float inverse = 1 / scale, sum = 0;
 
@@ -116,9 +117,10 @@ CLONES static float pull_quantize(float *restrict dx, const float *restrict x,
     return sum;
 }
 
-CLONES static float pull_dequantize(float *restrict dx, const uint8_t *restrict q,
+CLONES static float pull_dequantize(float *restrict dx, const void *restrict from,
                                     const float *restrict dy, int n, nt_qrow r)
 {
+    const uint8_t *q = from;
     int flip = flip_of(&r), zero = r.zero;
     float scale = r.scale, sum = 0;
 
@@ -130,50 +132,42 @@ CLONES static float pull_dequantize(float *restrict dx, const uint8_t *restrict 
     return sum;
 }
 
-static double total(const double *sum)
-{
-    double t = 0;
+/* dx of at most BLOCK elements, and their part of the scale's gradient. */
+typedef float pull_block(float *restrict dx, const void *restrict x, const float *restrict dy,
+                         int n, nt_qrow r);
 
+/* x: elements of so many bytes. */
+static double pull(pull_block *block, float *dx, const void *x, size_t bytes, const float *dy,
+                   int64_t n, const nt_qrow *r)
+{
+    double sum[PARTS] = {0}, total = 0;
+
+#pragma omp parallel for if (n > PARALLEL)
+    for (int i = 0; i < PARTS; i++) {
+        float unused[BLOCK];
+
+        for (int64_t at = part(n, i), end = part(n, i + 1); at < end; at += BLOCK) {
+            int m = end - at < BLOCK ? (int)(end - at) : BLOCK;
+
+            sum[i] += block(dx ? dx + at : unused, (const char *)x + (size_t)at * bytes,
+                            dy + at, m, *r);
+        }
+    }
     for (int i = 0; i < PARTS; i++)
-        t += sum[i];
-    return t;
+        total += sum[i];
+    return total;
 }
 
 double nt_qrow_pull_quantize(float *dx, const float *x, const float *dy, int64_t n,
                              const nt_qrow *r)
 {
-    double sum[PARTS] = {0};
-
-#pragma omp parallel for if (n > PARALLEL)
-    for (int i = 0; i < PARTS; i++) {
-        float unused[BLOCK];
-
-        for (int64_t at = part(n, i), end = part(n, i + 1); at < end; at += BLOCK) {
-            int m = end - at < BLOCK ? (int)(end - at) : BLOCK;
-
-            sum[i] += pull_quantize(dx ? dx + at : unused, x + at, dy + at, m, *r);
-        }
-    }
-    return total(sum);
+    return pull(pull_quantize, dx, x, sizeof *x, dy, n, r);
 }
 
 double nt_qrow_pull_dequantize(float *dx, const void *q, const float *dy, int64_t n,
                                const nt_qrow *r)
 {
-    double sum[PARTS] = {0};
-
-#pragma omp parallel for if (n > PARALLEL)
-    for (int i = 0; i < PARTS; i++) {
-        float unused[BLOCK];
-
-        for (int64_t at = part(n, i), end = part(n, i + 1); at < end; at += BLOCK) {
-            int m = end - at < BLOCK ? (int)(end - at) : BLOCK;
-
-            sum[i] +=
-                pull_dequantize(dx ? dx + at : unused, (const uint8_t *)q + at, dy + at, m, *r);
-        }
-    }
-    return total(sum);
+    return pull(pull_dequantize, dx, q, 1, dy, n, r);
 }
 
 CLONES static void pull_clip(float *restrict dx, const uint8_t *restrict q,

@@ -2,7 +2,6 @@
 #include "train/checkpoint.h"
 
 #include "base/alloc.h"
-#include "train/lsq.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,17 +52,21 @@ static nt_status damaged(const char *what, nt_err *e)
     return nt_fail(e, NT_EFORMAT, "no checkpoint of this training: %s", what);
 }
 
+/* Of the model's own: those of quantizers are buffers. */
 static nt_status check_params(const nt_params *have, const nt_params *want, nt_err *e)
 {
-    if (have->n != want->n || have->n_w != want->n_w || have->n_state != want->n_state)
-        return damaged("its parameters differ", e);
+    int n = 0;
+
     for (int i = 0; i < want->n; i++) {
         const nt_param *v = nt_params_find(have, want->v[i].name);
 
+        if (want->v[i].is_quantizer)
+            continue;
         if (v == NULL || v->count != want->v[i].count || v->is_state != want->v[i].is_state)
             return damaged("its parameters differ", e);
+        n++;
     }
-    return NT_OK;
+    return n == have->n ? NT_OK : damaged("its parameters differ", e);
 }
 
 static nt_status check_state(const nt_archive *a, const nt_ckpt_buffer *buf, size_t n,
@@ -87,7 +90,9 @@ static void copy_all(const nt_archive *a, const nt_params *from, nt_params *p,
     for (int i = 0; i < p->n; i++) {
         const nt_param *v = nt_params_find(from, p->v[i].name);
 
-        memcpy(nt_param_data(p, &p->v[i]), nt_param_data(from, v), v->count * sizeof(float));
+        if (v != NULL)
+            memcpy(nt_param_data(p, &p->v[i]), nt_param_data(from, v),
+                   v->count * sizeof(float));
     }
     for (size_t i = 0; i < n; i++) {
         char name[96];
@@ -114,8 +119,6 @@ nt_status nt_checkpoint_load(const char *path, const nt_graph_ops *ops, nt_param
         goto done;
     }
     NT_TRY(nt_json_parse(&j, text, bytes, e));
-    if (nt_model_learns_scales(m))
-        nt_lsq_mark(nt_model_graph(m));
     NT_TRY(nt_params_new(&from, nt_model_graph(m), e));
     NT_TRY(check_params(from, p, e));
     NT_TRY(check_state(nt_model_archive(m), buf, n, e));

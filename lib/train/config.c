@@ -149,7 +149,8 @@ nt_status nt_train_config(nt_train_opts *o, cJSON *j, const char *where,
     static const char *const known[] = {
         "epochs",    "optimizer", "scheduler",  "eval_freq",
         "eval_skip", "eval_key",  "eval_split", "early_stopping_patience",
-        "ema",       "loop_test", NULL};
+        "ema",       "loop_test", "freeze_bn",  "progressive",
+        NULL};
     nt_status s = NT_OK;
     const char *key = NULL;
     char sub[128];
@@ -165,6 +166,8 @@ nt_status nt_train_config(nt_train_opts *o, cJSON *j, const char *where,
                               path(sub, sizeof sub, where, "scheduler"), e));
     if (item(j, "ema") != NULL)
         NT_TRY(read_ema(o, item(j, "ema"), path(sub, sizeof sub, where, "ema"), e));
+    NT_TRY(nt_json_get_double(&o->freeze_bn, j, "freeze_bn", 0, MAX_COUNT, where, e));
+    NT_TRY(nt_json_get_str(&o->progressive, j, "progressive", where, e));
     if (eval_split != NULL)
         NT_TRY(nt_json_get_str(eval_split, j, "eval_split", where, e));
     NT_TRY(nt_json_get_str(&key, j, "eval_key", where, e));

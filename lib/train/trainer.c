@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "train/fakeq.h"
 #include "train/logits.h"
 #include "train/trainer_priv.h"
 
@@ -18,6 +19,7 @@ void nt_train_defaults(nt_train_opts *o)
         .temperature = 4,
         .distill_weight = 0.9,
         .ema_period = 2000,
+        .freeze_bn = -1,
         .decay_norm = true,
         .decay_bias = true,
         .batch_size = 128,
@@ -49,6 +51,8 @@ static nt_status check_opts(const nt_train_opts *o, const nt_model *teacher,
     if (teacher != NULL && !(o->distill_weight >= 0 && o->distill_weight <= 1))
         return nt_fail(e, NT_EINVAL, "distillation weight %g is outside [0, 1]",
                        o->distill_weight);
+    if (o->progressive != NULL && nt_qat_check_phases(o->progressive, e) != NT_OK)
+        return NT_EINVAL;
     if (!(o->warmup >= 0) || !(o->clip_norm >= 0) || o->eval_freq < 1)
         return nt_fail(e, NT_EINVAL,
                        "warm-up and clipping must not be negative, "
@@ -110,7 +114,7 @@ static nt_status make_optim(nt_trainer *t, nt_err *e)
     for (int i = 0; i < t->p->n; i++) {
         const nt_param *v = &t->p->v[i];
 
-        if (v->is_scale || (v->is_norm && !v->is_state && !t->o.decay_norm) ||
+        if (v->is_quantizer || (v->is_norm && !v->is_state && !t->o.decay_norm) ||
             (v->is_bias && !t->o.decay_bias))
             NT_TRY(nt_optim_group(t->optim, v->offset, v->count, 0, 1, e));
     }
@@ -149,43 +153,99 @@ static void apply_masks(const nt_trainer *t, float *buf)
     }
 }
 
-static nt_status make_plans(nt_trainer *t, nt_model *teacher, nt_device *dev, nt_split *train,
-                            nt_split *eval, nt_err *e)
+/* The samples of the largest batch: the only one may be smaller. */
+static int64_t first_batch(const nt_trainer *t)
+{
+    int64_t n = (int64_t)nt_split_count(t->train);
+
+    return t->o.batch_size < n ? t->o.batch_size : n;
+}
+
+static nt_status make_student(nt_trainer *t, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_plan_opts po = {
         .training = true, .compute = t->o.compute, .params = t->p, .recompute = t->o.recompute};
-    nt_plan_opts to = {.compute = t->o.compute};
     nt_eval_opts eo = {.batch_size = t->o.batch_size, .workers = t->o.workers};
-    int64_t chw[3], n = t->o.batch_size, classes = nt_split_classes(train);
+    int64_t chw[3], classes = nt_split_classes(t->train);
     nt_rng root, dropout;
 
     nt_rng_init(&root, t->o.seed);
     dropout = nt_rng_fork(&root, "dropout");
     po.seed = nt_rng_u64(&dropout);
     nt_loader_shape(t->loader, chw);
-    if ((size_t)n > nt_split_count(train)) /* the only batch is the smaller one */
-        n = (int64_t)nt_split_count(train);
-    NT_TRY(nt_batch_plan_new(&t->plan, t->g, dev, &po, n, chw, e));
+    NT_TRY(nt_batch_plan_new(&t->plan, t->g, t->dev, &po, first_batch(t), chw, e));
     if (classes > nt_batch_plan_classes(t->plan)) {
         s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
                     (long long)classes, (long long)nt_batch_plan_classes(t->plan));
         goto done;
     }
-    if (teacher != NULL) {
-        NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
-        s = nt_batch_plan_new(&t->teacher, t->teacher_g, dev, &to, n, chw, e);
-        if (s == NT_OK && nt_batch_plan_classes(t->teacher) != nt_batch_plan_classes(t->plan))
-            s = nt_fail(e, NT_EFORMAT, "it has %lld outputs, the student %lld",
-                        (long long)nt_batch_plan_classes(t->teacher),
-                        (long long)nt_batch_plan_classes(t->plan));
-        if (s != NT_OK) {
-            nt_err_prefix(e, "teacher");
-            goto done;
+    if (t->eval_split != NULL)
+        NT_TRY(nt_evaluator_new(&t->eval, t->g, t->p, t->dev, t->eval_split, &eo, e));
+done:
+    return s;
+}
+
+static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
+{
+    nt_plan_opts to = {.compute = t->o.compute};
+    nt_status s = NT_OK;
+    int64_t chw[3];
+
+    if (teacher == NULL)
+        return NT_OK;
+    nt_loader_shape(t->loader, chw);
+    NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
+    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, first_batch(t), chw, e));
+    if (nt_batch_plan_classes(t->teacher) != nt_batch_plan_classes(t->plan))
+        s = nt_fail(e, NT_EFORMAT, "it has %lld outputs, the student %lld",
+                    (long long)nt_batch_plan_classes(t->teacher),
+                    (long long)nt_batch_plan_classes(t->plan));
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "teacher");
+    return s;
+}
+
+/* ---- what changes with time */
+
+static nt_status freeze_normalisations(nt_trainer *t, bool *changed, nt_err *e)
+{
+    double epoch = (double)t->clock.step / (double)t->per_epoch;
+
+    if (t->frozen || t->o.freeze_bn < 0 || epoch < t->o.freeze_bn)
+        return NT_OK;
+    t->frozen = true;
+    for (int i = 0; i < t->g->n_nodes; i++)
+        if (nt_node_is(t->g->nodes[i], "BatchNormalization")) {
+            t->g->nodes[i]->op_type = NT_FROZEN_BN;
+            *changed = true;
         }
+    return nt_graph_bind(t->g, nt_train_ops(), e);
+}
+
+/* The graph of this step, and plans for it. resumed: the parameters are those of the step. */
+static nt_status advance(nt_trainer *t, bool resumed, nt_err *e)
+{
+    bool frozen = false, moved = false;
+    nt_status s = NT_OK;
+
+    NT_TRY(freeze_normalisations(t, &frozen, e));
+    if (t->qat != NULL)
+        NT_TRY(nt_qat_advance(t->qat, t->clock.step, resumed, &moved, e));
+    if (!frozen && !moved)
+        return NT_OK;
+    nt_batch_plan_free(t->plan);
+    nt_evaluator_free(t->eval);
+    t->plan = NULL;
+    t->eval = NULL;
+    NT_TRY(make_student(t, e));
+    if (moved && !resumed) { /* what was measured before was another network */
+        t->moved = true;
+        t->best = nt_metric_more_is_better(t->o.metric) ? -INFINITY : INFINITY;
+        t->best_epoch = 0;
+        t->without_gain = 0;
     }
-    if (eval != NULL)
-        NT_TRY(nt_evaluator_new(&t->eval, t->g, t->p, dev, eval, &eo, e));
 done:
     return s;
 }
@@ -225,21 +285,31 @@ static nt_status make_loader(nt_trainer *t, nt_split *train, nt_err *e)
     return s;
 }
 
-/* Parameters, and learned scales among them where the model says so. */
+/* Parameters, and those of quantizers among them where the model is prepared. */
 static nt_status make_params(nt_trainer *t, nt_err *e)
 {
-    bool learns = nt_model_learns_scales(t->m);
     nt_status s = NT_OK;
 
-    if (learns)
-        nt_lsq_mark(t->g);
+    NT_TRY(nt_qat_new(&t->qat, t->g, t->m, e));
     NT_TRY(nt_params_new(&t->p, t->g, e));
-    if (learns) {
-        NT_TRY(nt_lsq_new(&t->lsq, t->g, t->p, e));
-        NT_TRY(nt_model_forget_scales(t->m, e));
-    }
+    if (t->qat != NULL)
+        nt_qat_place(t->qat, t->p);
 done:
     return s;
+}
+
+static nt_status make_phases(nt_trainer *t, nt_err *e)
+{
+    bool changed = false;
+
+    if (t->o.progressive == NULL)
+        return NT_OK;
+    if (t->qat == NULL)
+        return nt_fail(e, NT_EINVAL,
+                       "bits by epochs are for a model that nt-quantize has prepared");
+    nt_status s = nt_qat_set_phases(t->qat, t->o.progressive, t->per_epoch, e);
+
+    return s == NT_OK ? nt_qat_advance(t->qat, 0, false, &changed, e) : s;
 }
 
 nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_device *dev,
@@ -252,6 +322,9 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
     if ((t = nt_calloc(1, sizeof *t)) == NULL)
         return nt_fail_nomem(e);
     t->m = m;
+    t->dev = dev;
+    t->train = train;
+    t->eval_split = eval;
     t->o = *o;
     t->metric = NAN;
     t->best = nt_metric_more_is_better(o->metric) ? -INFINITY : INFINITY;
@@ -272,8 +345,10 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
     NT_TRY(find_masks(t, e));
     apply_masks(t, t->p->w);
     NT_TRY(make_loader(t, train, e));
-    NT_TRY(make_plans(t, teacher, dev, train, eval, e));
     plan_length(t);
+    NT_TRY(make_phases(t, e));
+    NT_TRY(make_student(t, e));
+    NT_TRY(make_teacher(t, teacher, e));
     NT_TRY(make_optim(t, e));
     NT_TRY(make_schedule(t, e));
     NT_TRY(make_averages(t, e));
@@ -295,7 +370,7 @@ void nt_trainer_free(nt_trainer *t)
     nt_optim_free(t->optim);
     nt_schedule_free(t->schedule);
     nt_ema_free(t->ema);
-    nt_lsq_free(t->lsq);
+    nt_qat_free(t->qat);
     nt_params_free(t->p);
     nt_graph_free(t->teacher_g);
     nt_graph_free(t->g);
@@ -362,17 +437,18 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     nt_status s = NT_OK;
     double loss = 0;
 
+    NT_TRY(advance(t, false, e));
     t->lr = nt_schedule_lr(t->schedule, &t->clock);
     NT_TRY(forward_backward(t, b, &loss, e));
     apply_masks(t, t->p->g);
-    if (t->lsq != NULL)
-        nt_lsq_scale_grads(t->lsq, t->p->g, t->p->w, t->lr);
+    if (t->qat != NULL)
+        nt_qat_adjust(t->qat, t->lr, t->o.optim.weight_decay);
     if (t->o.clip_norm > 0)
         nt_clip_norm(t->p->g, t->p->n_w, t->o.clip_norm);
     nt_optim_step(t->optim, t->p->w, t->p->g, t->lr,
                   nt_schedule_momentum(t->schedule, &t->clock));
-    if (t->lsq != NULL)
-        nt_lsq_keep_positive(t->lsq, t->p->w);
+    if (t->qat != NULL)
+        nt_qat_keep(t->qat);
     if (t->o.after_step != NULL) {
         NT_TRY(t->o.after_step(t->o.ctx, t->p, &t->clock, e));
         NT_TRY(find_masks(t, e));
@@ -380,6 +456,9 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     apply_masks(t, t->p->w);
     if (t->ema != NULL)
         nt_ema_update(t->ema, t->p);
+    if (t->ema != NULL && t->moved)
+        nt_qat_copy(t->qat, nt_ema_w(t->ema), nt_ema_state(t->ema));
+    t->moved = false;
     t->loss_sum += loss * (double)b->n;
     t->samples += (uint64_t)b->n;
     t->clock.step++;
@@ -557,6 +636,8 @@ static nt_status finish(nt_trainer *t, nt_err *e)
         nt_ema_swap(t->ema, t->p);
     }
     NT_TRY(nt_params_store(t->p, nt_model_graph(t->m), e));
+    if (t->qat != NULL)
+        NT_TRY(nt_qat_store(t->qat, t->m, e));
     nt_archive_remove_prefix(nt_model_archive(t->m), "state/");
     s = NT_ENOMEM;
     if (!nt_json_add_i64(t->report, "steps", (int64_t)t->clock.step) ||
@@ -579,8 +660,10 @@ nt_status nt_trainer_run(nt_trainer *t, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    if (t->o.resume)
+    if (t->o.resume) {
         NT_TRY(nt_trainer_restore(t, e));
+        NT_TRY(advance(t, true, e));
+    }
     while (!nt_trainer_is_over(t)) {
         NT_TRY(train_epoch(t, e));
         NT_TRY(finish_epoch(t, e));

@@ -36,6 +36,9 @@ typedef struct nt_train_opts {
     double temperature, distill_weight; /* of the teacher; weight of its term in [0, 1] */
     double ema_decay, ema_period;       /* decay 0: no EMA */
     double clip_norm;                   /* 0: none */
+    double freeze_bn; /* from that epoch on (a fraction, too) the statistics of normalisations
+                         stay as they are and count; negative: never */
+    const char *progressive;     /* bits by epochs (qat.h); NULL: the model's own */
     bool decay_norm, decay_bias; /* false: no weight decay on scale and shift of normalisations,
                                     on biases */
     int64_t batch_size;

@@ -6,7 +6,7 @@
 #include "train/batch_plan.h"
 #include "train/checkpoint.h"
 #include "train/ema.h"
-#include "train/lsq.h"
+#include "train/qat.h"
 #include "train/trainer.h"
 
 /* A mask of the archive and where its parameter lies. */
@@ -26,7 +26,10 @@ struct nt_trainer {
     nt_optim *optim;
     nt_schedule *schedule;
     nt_ema *ema;
-    nt_lsq *lsq; /* NULL: no scales are learned */
+    nt_qat *qat; /* NULL: nothing is quantized */
+    nt_device *dev;
+    nt_split *train, *eval_split; /* eval_split NULL: no evaluation */
+    bool frozen, moved;           /* normalisations; quantizers, since the last update */
     nt_train_mask *masks;
     int n_masks;
     uint64_t per_epoch, epochs, steps; /* updates of an epoch; planned length */

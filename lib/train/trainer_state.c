@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_BUFFERS (NT_OPTIM_BUFFERS + 4)
+#define MAX_BUFFERS (NT_OPTIM_BUFFERS + 6)
 #define MAX_COUNT ((int64_t)1 << 53)
 
 static const char *const reasons[] = {"epochs", "steps", "early_stopping", NULL};
@@ -26,6 +26,10 @@ static size_t list_buffers(nt_trainer *t, nt_ckpt_buffer *v)
     if (t->best_w != NULL) {
         v[n++] = (nt_ckpt_buffer){"best", t->best_w, t->p->n_w};
         v[n++] = (nt_ckpt_buffer){"best_statistics", t->best_state, t->p->n_state};
+    }
+    if (t->qat != NULL) { /* the model has no room for what is a quantizer's own */
+        v[n++] = (nt_ckpt_buffer){"parameters", t->p->w, t->p->n_w};
+        v[n++] = (nt_ckpt_buffer){"statistics", t->p->state, t->p->n_state};
     }
     return n;
 }

@@ -135,23 +135,72 @@ J
     nt-info --layers t.nt | grep -q 'conv1.*QuantizeLinear'
     nt-export -q -f onnx -o t.onnx t.nt
     nt-info --layers t.onnx | not grep -q 'weight_QuantizeLinear'
-    nt-run t.nt --random --threads 1 -o out
-    nt-run t.onnx --random --threads 1 --expect out/output.npy --rtol 1e-5 --atol 1e-5
-    refuses 1 "1 bit cannot be trained" nt-quantize -q --method qat --bits 1/32 r.nt -o s.nt
+    nt-run t.nt --random --threads 1 --precision fp32 -o out
+    nt-run t.onnx --random --threads 1 --precision fp32 --expect out/output.npy --rtol 1e-5 --atol 1e-5
+    refuses 1 "does not train weights of 1 bit" nt-quantize -q --method qat --bits 1/32 r.nt -o s.nt
 }
 
-@test "learned scales move, leave quant.json, and are exported" {
+# same_exported T.nt: the integers that are exported compute what the trained floats do
+same_exported()
+{
+    nt-export -q -f onnx -o t.onnx "$1"
+    nt-info --layers t.onnx | not grep -q 'weight_QuantizeLinear'
+    nt-run "$1" --random --threads 1 --precision fp32 -o out
+    nt-run t.onnx --random --threads 1 --precision fp32 --expect out/output.npy --rtol 1e-5 --atol 1e-5
+}
+
+@test "learned scales move, in quant.json too, and are exported" {
     nt-quantize -q --method lsq --bits 3/4 --data idx:data a.nt -o l.nt
-    tar xOf l.nt quant.json | grep -q '"scale"'
     nt-finetune -q --data idx:data --steps 4 --lr 0.05 --threads 1 -o t.nt l.nt
     tar xOf t.nt quant.json | grep -q '"method": "lsq"'
-    tar xOf t.nt quant.json | not grep -q '"scale"'
+    not cmp -s <(tar xOf l.nt quant.json) <(tar xOf t.nt quant.json)
+    same_exported t.nt
     nt-export -q -f onnx -o l.onnx l.nt
-    nt-export -q -f onnx -o t.onnx t.nt
-    nt-run t.nt --random --threads 1 -o out
-    nt-run t.onnx --random --threads 1 --expect out/output.npy --rtol 1e-5 --atol 1e-5
     run nt-run l.onnx --random --threads 1 --expect out/output.npy
     [ "$status" -eq 3 ]
+}
+
+@test "every method of training goes through a pipe, and what it trained is exported" {
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    for m in "qat 4/4" "lsq 2/3" "lsq+ 3/2" "dorefa 2/4" "pact 4/2" "bnn 1/1" "xnor 1/1"; do
+        set -- $m
+        nt-quantize -q --method "$1" --bits "$2" --keep-bn --data idx:data <r.nt |
+            nt-finetune -q --data idx:data --steps 5 --lr 0.01 --freeze-bn 0.5 --threads 1 -o t.nt
+        tar xOf t.nt quant.json | grep -q "\"method\": \"$1\""
+        same_exported t.nt
+    done
+}
+
+@test "training finds the ranges where there are no data before it" {
+    nt-quantize -q --method lsq+ --bits 4/4 a.nt -o q.nt
+    tar xOf q.nt quant.json | grep -q '"min": null'
+    nt-finetune -q --data idx:data --steps 3 --lr 0.01 --threads 1 -o t.nt q.nt
+    tar xOf t.nt quant.json | not grep -q '"min": null'
+    same_exported t.nt
+}
+
+@test "quantization starts when the configuration says" {
+    echo '[{"quant_types": ["weight", "input"], "quant_bits": 2, "quant_start_step": 3,
+            "op_types": ["Linear"]}]' >c.json
+    nt-quantize -q --method qat --config c.json --data idx:data a.nt -o q.nt
+    tar xOf q.nt quant.json | grep -q '"start_step": 3'
+    for steps in 3 4; do
+        nt-finetune -q --data idx:data --steps $steps --lr 0.05 --threads 1 -o t$steps.nt q.nt
+    done
+    cmp <(tar xOf q.nt quant.json) <(tar xOf t3.nt quant.json)
+    not cmp -s <(tar xOf q.nt quant.json) <(tar xOf t4.nt quant.json)
+}
+
+@test "weights and activations of one bit are packed at one bit, and run" {
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    for m in bnn xnor; do
+        nt-quantize -q --method $m --keep-bn --data idx:data r.nt |
+            nt-finetune -q --data idx:data --steps 3 --lr 0.01 --threads 1 -o t.nt
+        nt-export -q -f dlrt -o t.dlrt t.nt
+        nt-profile --json --layers --runs 1 --threads 1 t.dlrt >p.json
+        grep -A12 '"op": "conv"' p.json | grep '"bits"' | not grep -v '"bits": 1,'
+        diff <(nt-eval --data idx:data --threads 1 t.nt) <(nt-eval --data idx:data --threads 1 t.dlrt)
+    done
 }
 
 @test "equalisation changes nothing but what is quantized" {
@@ -161,17 +210,6 @@ J
     nt-quantize -q --bits 8/32 r.nt -o q.nt
     not cmp -s e.nt q.nt
     nt-run e.nt --random --threads 1 --expect out/output.npy --rtol 0.1 --atol 0.1
-}
-
-@test "a quantization that is to start later is refused in training, not forgotten" {
-    echo '[{"quant_types": ["weight"], "quant_bits": 8, "quant_start_step": 5, "op_names": ["fc1"]}]' >c.json
-    refuses 1 "quant_start_step 5" nt-quantize --method qat --config c.json a.nt -o q.nt
-    nt-quantize -q --config c.json a.nt -o q.nt
-}
-
-bytes_of()
-{
-    nt-profile --threads 1 --runs 1 --json "$1" | awk '/"model_size_bytes"/ { print $2 + 0 }'
 }
 
 @test "bits by layer keep the budget, and come again from the plan" {

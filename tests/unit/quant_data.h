@@ -18,14 +18,20 @@ typedef struct pictures {
     nt_device *dev;
 } pictures;
 
+/* The files are there. */
+static inline void open_files(pictures *u)
+{
+    u->data = open_data(&u->dir, "idx:%s");
+    u->train = open_split(u->data, "train");
+    assert_ok(nt_device_new(&u->dev, 1, e));
+}
+
 static inline pictures open_pictures(void)
 {
     pictures u = {.dir = temp_dir_new()};
 
     put_idx(&u.dir, "train", N_PICTURES, 6, 6, false);
-    u.data = open_data(&u.dir, "idx:%s");
-    u.train = open_split(u.data, "train");
-    assert_ok(nt_device_new(&u.dev, 1, e));
+    open_files(&u);
     return u;
 }
 

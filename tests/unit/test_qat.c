@@ -1,259 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Quantization-aware training: what gradients weights, inputs and scales get, by hand. */
-#include "data_files.h"
+/* Whole trainings of quantized networks, on 40 pictures of 6 x 6. */
+#include "quant_data.h"
 
-#include "compress/ptq.h"
-#include "compress/qdq.h"
-#include "compress/qpoint.h"
-#include "compress/qscale.h"
-#include "exec/params.h"
 #include "graph/model.h"
-#include "train/lsq.h"
+#include "train/fakeq.h"
+#include "train/qat.h"
 #include "train/trainer.h"
 
-#include "quant_net.h"
-
-enum { N = 3, C = 4, K = 2 };
-
-/* y = W x, x [N][C], W [C][K] by channel at `bits`, trained; scales from the extremes, halved
- * so that some codes saturate. */
-static net trained_layer(int bits)
-{
-    nt_qtarget t = {.bits = bits, .symmetric = true, .per_channel = true};
-    net n = start(17);
-    nt_value *x = input(&n, "x", DIMS(N, C));
-    nt_node *layer = NODE(&n, "MatMul", "layer", x, weight(&n, "w", DIMS(C, K)));
-    nt_qpairs p = {0};
-
-    complete(&n, layer->out[0]);
-    randomise(&n);
-    assert_ok(nt_qscale_weight(&p, nt_layer_weight(layer)->data, 1, &t, false, e));
-    for (int k = 0; k < K; k++)
-        p.pair[k].scale /= 2;
-    assert_ok(nt_qdq_weight(n.g, layer, &t, &p, NULL, true, e));
-    nt_qpairs_release(&p);
-    rebind(&n);
-    return n;
-}
-
-typedef struct run {
-    nt_device *dev;
-    nt_params *p;
-    nt_plan *plan;
-} run;
-
-/* Forward of noise, and backward of the gradient i + 1 at output i. */
-static run train_once(const net *n)
-{
-    run r = {0};
-
-    assert_ok(nt_device_new(&r.dev, 1, e));
-    assert_ok(nt_params_new(&r.p, n->g, e));
-    assert_ok(
-        nt_plan_new(&r.plan, n->g, r.dev, &(nt_plan_opts){.training = true, .params = r.p}, e));
-    nt_plan_fill_noise(r.plan, 3);
-    assert_ok(nt_plan_forward(r.plan, e));
-    for (int64_t i = 0; i < nt_tensor_count(nt_plan_output(r.plan, 0)); i++)
-        nt_tensor_set(nt_plan_output_grad(r.plan, 0), i, (double)i + 1);
-    assert_ok(nt_plan_backward(r.plan, e));
-    return r;
-}
-
-static void done(run *r)
-{
-    nt_plan_free(r->plan);
-    nt_params_free(r->p);
-    nt_device_free(r->dev);
-}
-
-static const float *grad_of(const run *r, const char *name)
-{
-    const nt_param *p = nt_params_find(r->p, name);
-
-    if (!p)
-        fail_msg("there is no parameter '%s'", name);
-    return r->p->g + p->offset;
-}
-
-/* dL/dW' at (c, k): W' is what the layer sees. */
-static double outer(const run *r, int c, int k)
-{
-    const float *x = nt_plan_input(r->plan, 0)->data;
-    double sum = 0;
-
-    for (int n = 0; n < N; n++)
-        sum += x[n * C + c] * (n * K + k + 1.0);
-    return sum;
-}
-
-NT_TEST(weights_get_the_gradient_of_what_the_layer_sees_unless_they_saturate)
-{
-    static const int bits[] = {2, 3, 8};
-
-    for (int b = 0; b < 3; b++) {
-        net n = trained_layer(bits[b]);
-        const float *w = nt_graph_find_value(n.g, "w")->data->data;
-        const float *s = nt_graph_find_value(n.g, "w_scale")->data->data;
-        double most = bits[b] == 8 ? 128 : (1 << (bits[b] - 1)) - 1;
-        run r = train_once(&n);
-        const float *g = grad_of(&r, "w");
-        int saturated = 0;
-
-        for (int c = 0; c < C; c++)
-            for (int k = 0; k < K; k++) {
-                double q = rint(w[c * K + k] / s[k]);
-                bool in = q <= (bits[b] == 8 ? 127 : most) && q >= -most;
-
-                assert_float_equal(g[c * K + k], in ? outer(&r, c, k) : 0, 1e-4);
-                saturated += !in;
-            }
-        assert_in_range(saturated, 1, C * K - 1);
-        done(&r);
-        finish(&n);
-    }
-}
-
-/* ---- learned scales */
-
-/* The paper's (3): of the rounding error within the range, else the outermost code. */
-static double code_slope(double v, double s, double lo, double hi)
-{
-    double q = rint(v / s);
-
-    return q < lo ? lo : q > hi ? hi : q - v / s;
-}
-
-NT_TEST(scales_of_weights_get_the_gradient_of_the_paper)
-{
-    static const int bits[] = {2, 3, 8};
-
-    for (int b = 0; b < 3; b++) {
-        net n = trained_layer(bits[b]);
-        const float *w = nt_graph_find_value(n.g, "w")->data->data;
-        const float *s = nt_graph_find_value(n.g, "w_scale")->data->data;
-        double hi = (1 << (bits[b] - 1)) - 1, lo = bits[b] == 8 ? -128 : -hi;
-        double largest = fmax(hi, -lo);
-        nt_lsq *lsq = NULL;
-        const float *g;
-        run r;
-
-        nt_lsq_mark(n.g);
-        r = train_once(&n);
-        assert_ok(nt_lsq_new(&lsq, n.g, r.p, e));
-        nt_lsq_scale_grads(lsq, r.p->g, r.p->w, 0);
-        g = grad_of(&r, "w_scale");
-        for (int k = 0; k < K; k++) {
-            double want = 0;
-
-            for (int c = 0; c < C; c++)
-                want += outer(&r, c, k) * code_slope(w[c * K + k], s[k], lo, hi);
-            assert_float_equal(g[k], want / sqrt(C * largest), 1e-3);
-        }
-        assert_true(nt_params_find(r.p, "w_scale")->is_scale);
-        assert_false(nt_params_find(r.p, "w_scale")->is_bias);
-        nt_lsq_free(lsq);
-        done(&r);
-        finish(&n);
-    }
-}
-
-/* y = x, quantized to 3 bits from code 0 on, with zero point 2. */
-NT_TEST(scales_of_activations_get_the_gradient_of_the_paper)
-{
-    nt_qtarget t = {.bits = 3, .is_unsigned = true, .learned = true};
-    net n = start(17);
-    nt_value *x = input(&n, "x", DIMS(N, C)), *y = NULL;
-    nt_qpoint p = {.v = x, .t = t, .output = true, .pair = {0.13F, 2}};
-    nt_qspec spec = {0};
-    nt_qpoints points = {&p, 1, &spec, NULL};
-    nt_lsq *lsq = NULL;
-    double want = 0;
-    run r;
-
-    y = NODE(&n, "Identity", "i", x)->out[0];
-    complete(&n, y);
-    assert_ok(nt_qpoints_insert(&points, n.g, e));
-    rebind(&n);
-    nt_lsq_mark(n.g);
-    r = train_once(&n);
-    for (int i = 0; i < N * C; i++)
-        want +=
-            (i + 1) * code_slope(((float *)nt_plan_input(r.plan, 0)->data)[i], 0.13F, -2, 5);
-    assert_ok(nt_lsq_new(&lsq, n.g, r.p, e));
-    nt_lsq_scale_grads(lsq, r.p->g, r.p->w, 0);
-    assert_float_equal(grad_of(&r, "x_scale")[0], want / sqrt(C * 5), 1e-3);
-    nt_lsq_free(lsq);
-    done(&r);
-    finish(&n);
-}
-
-NT_TEST(scales_stay_positive_and_others_as_they_are)
-{
-    net n = trained_layer(3);
-    nt_lsq *lsq = NULL;
-    nt_params *p = NULL;
-    float *w, *s;
-
-    nt_lsq_mark(n.g);
-    assert_ok(nt_params_new(&p, n.g, e));
-    assert_ok(nt_lsq_new(&lsq, n.g, p, e));
-    w = nt_param_data(p, nt_params_find(p, "w"));
-    s = nt_param_data(p, nt_params_find(p, "w_scale"));
-    w[0] = -1;
-    s[0] = -0.5F;
-    s[1] = 0.25F;
-    nt_lsq_keep_positive(lsq, p->w);
-    assert_float_equal(w[0], -1, 0);
-    assert_float_equal(s[0], NT_LSQ_LEAST, 0);
-    assert_float_equal(s[1], 0.25F, 0);
-    nt_lsq_free(lsq);
-    nt_params_free(p);
-    finish(&n);
-}
-
-NT_TEST(one_update_moves_no_scale_far)
-{
-    net n = trained_layer(3);
-    nt_lsq *lsq = NULL;
-    nt_params *p = NULL;
-    float *s, *g;
-
-    nt_lsq_mark(n.g);
-    assert_ok(nt_params_new(&p, n.g, e));
-    assert_ok(nt_lsq_new(&lsq, n.g, p, e));
-    s = nt_param_data(p, nt_params_find(p, "w_scale"));
-    g = p->g + nt_params_find(p, "w_scale")->offset;
-    s[0] = s[1] = 0.5F;
-    g[0] = -1e6F;
-    g[1] = 0.001F;
-    nt_lsq_scale_grads(lsq, p->g, p->w, 0.1);
-    assert_float_equal(g[0], -0.5 * NT_LSQ_STEP / 0.1, 1e-6);
-    assert_float_equal(g[1], 0.001 / sqrt(C * 3), 1e-9);
-    nt_lsq_free(lsq);
-    nt_params_free(p);
-    finish(&n);
-}
-
-NT_TEST(scales_are_no_parameters_unless_marked)
-{
-    net n = trained_layer(3);
-    nt_params *p = NULL;
-
-    assert_ok(nt_params_new(&p, n.g, e));
-    assert_non_null(nt_params_find(p, "w"));
-    assert_null(nt_params_find(p, "w_scale"));
-    nt_params_free(p);
-    finish(&n);
-}
-
-/* ---- whole trainings, on 40 pictures of 6 x 6 */
-
-typedef struct setup {
-    temp_dir dir;
-    nt_dataset *data;
-    nt_split *train;
-    nt_device *dev;
-} setup;
+enum { STEPS = 60, BATCH = 20, PER_EPOCH = N_PICTURES / BATCH };
 
 /* Picture i shows its class: every tenth pixel, from pixel i % 10 on, is bright. */
 static uint8_t pixel_of(size_t i)
@@ -261,171 +15,492 @@ static uint8_t pixel_of(size_t i)
     return (uint8_t)(i % 36 % 10 == i / 36 % 10 ? 250 : i * 7 % 128);
 }
 
-static setup set_up(void)
+static pictures set_up(void)
 {
-    setup u = {.dir = temp_dir_new()};
+    pictures u = {.dir = temp_dir_new()};
     size_t bytes;
-    uint8_t *pictures;
+    uint8_t *all;
 
-    put_idx(&u.dir, "train", 40, 6, 6, false); /* the labels stay */
-    pictures = make_idx(&bytes, 3, (int[]){40, 6, 6}, pixel_of);
-    put_file(&u.dir, "train-images-idx3-ubyte", pictures, bytes);
-    nt_free(pictures);
+    put_idx(&u.dir, "train", N_PICTURES, 6, 6, false); /* the labels stay */
+    all = make_idx(&bytes, 3, (int[]){N_PICTURES, 6, 6}, pixel_of);
+    put_file(&u.dir, "train-images-idx3-ubyte", all, bytes);
+    nt_free(all);
     put_idx(&u.dir, "t10k", 10, 6, 6, false);
-    u.data = open_data(&u.dir, "idx:%s");
-    u.train = open_split(u.data, "train");
-    assert_ok(nt_device_new(&u.dev, 1, e));
+    open_files(&u);
     return u;
 }
 
-static void tear_down(setup *u)
+static void shrink(net *t, const char *name, double by)
 {
-    nt_split_free(u->train);
-    nt_dataset_free(u->data);
-    nt_device_free(u->dev);
-    temp_dir_remove(&u->dir);
+    nt_tensor *w = nt_graph_find_value(t->g, name)->data;
+
+    for (int64_t i = 0; i < nt_tensor_count(w); i++)
+        nt_tensor_set(w, i, nt_tensor_get(w, i) * by);
 }
 
-/* Two dense layers at 2 bits, activations at 4, prepared for training. */
-static nt_model *prepared(const setup *u, bool lsq)
+/* conv - BatchNormalization - Relu - Flatten - fc1 - Relu - fc2 */
+static net network(void)
 {
-    nt_ptq_opts o = {
-        .method = NT_RANGE_MINMAX, .train = true, .learn_scales = lsq, .weights_minmax = true};
     net t = start(17);
-    nt_value *x = NODE(&t, "Flatten", "flat", input(&t, "x", DIMS(-1, 1, 6, 6)))->out[0];
-    nt_qspec *spec = NULL;
-    cJSON *record = NULL;
-    nt_model *m = NULL;
-    char *text;
+    nt_value *x = conv(&t, "first", input(&t, "x", DIMS(-1, 1, 6, 6)), 1, 4, 1);
+    nt_value *bn[4];
+    static const char *const names[] = {"bn.weight", "bn.bias", "bn.mean", "bn.var"};
 
-    x = NODE(&t, "Relu", "relu", gemm(&t, "fc1", x, 36, 24))->out[0];
+    for (int i = 0; i < 4; i++)
+        bn[i] = weight(&t, names[i], DIMS(4));
+    x = NODE(&t, "BatchNormalization", "bn", x, bn[0], bn[1], bn[2], bn[3])->out[0];
+    x = NODE(&t, "Flatten", "flat", NODE(&t, "Relu", "r1", x)->out[0])->out[0];
+    x = NODE(&t, "Relu", "r2", gemm(&t, "fc1", x, 144, 24))->out[0];
     complete(&t, gemm(&t, "fc2", x, 24, 10));
     randomise(&t);
-    assert_ok(nt_qspec_new(&spec, t.g, e));
-    assert_ok(nt_qspec_bits(spec, "2/4", false, e));
-    assert_ok(nt_ptq(&record, t.g, spec, u->dev, u->train, &o, e));
-    nt_qspec_free(spec);
-    text = nt_json_text(record);
+    shrink(&t, "fc1.weight", 0.2);
+    shrink(&t, "fc2.weight", 0.4);
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 4; k++)
+            nt_tensor_set(bn[i]->data, k, i % 3 == 0 ? 1 : 0);
+    return t;
+}
+
+static nt_model *model_of(net *t, const cJSON *record)
+{
+    char *text = nt_json_text(record);
+    nt_model *m = NULL;
+
     assert_non_null(text);
-    assert_ok(nt_model_from_graph(&m, t.g, e));
-    assert_ok(nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e));
+    assert_ok(nt_model_from_graph(&m, t->g, e));
+    if (record)
+        assert_ok(nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e));
     nt_free(text);
+    return m;
+}
+
+/* The network, prepared for a method. data false: without a calibration. */
+static nt_model *prepared(const pictures *u, const char *method, const char *bits,
+                          int64_t start_step, bool data)
+{
+    nt_ptq_opts o = {.method = NT_RANGE_MINMAX, .train = nt_qmethod_find(method)};
+    net t = network();
+    nt_qspec *spec = NULL;
+    cJSON *record = NULL;
+    nt_model *m;
+
+    assert_ok(nt_qspec_new(&spec, t.g, e));
+    assert_ok(nt_qspec_bits(spec, bits, false, e));
+    for (int i = 0; i < spec->n; i++)
+        spec->layers[i].start_step = start_step;
+    assert_ok(nt_ptq(&record, t.g, spec, u->dev, data ? u->train : NULL, &o, e));
+    nt_qspec_free(spec);
+    m = model_of(&t, record);
     nt_json_free(record);
     return m;
 }
 
-static nt_train_opts some_steps(void)
+static nt_train_opts some_steps(int64_t steps)
 {
     nt_train_opts o;
 
     nt_train_defaults(&o);
-    o.steps = 200;
-    o.batch_size = 20;
-    o.optim.lr = 0.02;
+    o.steps = steps;
+    o.batch_size = BATCH;
+    o.optim.lr = 0.05;
     o.optim.momentum = 0.9;
-    o.optim.weight_decay = 0.01;
     return o;
 }
 
-/* The loss of the last epoch. */
-static double train_model(const setup *u, nt_model *m, const nt_train_opts *o)
+static double number_of(const cJSON *report, int epoch, const char *key)
+{
+    const cJSON *epochs = cJSON_GetObjectItem(report, "epochs");
+
+    if (epoch < 0)
+        epoch += cJSON_GetArraySize(epochs);
+    return cJSON_GetObjectItem(cJSON_GetArrayItem(epochs, epoch), key)->valuedouble;
+}
+
+typedef struct outcome {
+    double first, last; /* losses of those epochs */
+    double eval;        /* what training found in the end */
+} outcome;
+
+static outcome train(const pictures *u, nt_model *m, const nt_train_opts *o)
 {
     nt_trainer *t = NULL;
-    const cJSON *epochs;
+    const cJSON *r;
+    outcome out;
+
+    assert_ok(nt_trainer_new(&t, m, NULL, u->dev, u->train, u->train, o, e));
+    assert_ok(nt_trainer_run(t, e));
+    r = nt_trainer_report(t);
+    out = (outcome){number_of(r, 0, "loss"), number_of(r, -1, "loss"),
+                    number_of(r, -1, "eval_loss")};
+    nt_trainer_free(t);
+    return out;
+}
+
+/* The loss of the model as it is stored. */
+static double loss_of(const pictures *u, nt_model *m)
+{
+    nt_eval_opts o = {.batch_size = BATCH, .workers = 1};
+    nt_eval_result r = {0};
+    nt_evaluator *v = NULL;
     double loss;
 
-    assert_ok(nt_trainer_new(&t, m, NULL, u->dev, u->train, NULL, o, e));
-    assert_ok(nt_trainer_run(t, e));
-    epochs = cJSON_GetObjectItem(nt_trainer_report(t), "epochs");
-    loss =
-        cJSON_GetObjectItem(cJSON_GetArrayItem(epochs, cJSON_GetArraySize(epochs) - 1), "loss")
-            ->valuedouble;
-    nt_trainer_free(t);
+    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u->dev, u->train, &o, e));
+    assert_ok(nt_evaluator_run(v, &r, e));
+    loss = r.value[NT_METRIC_LOSS];
+    nt_eval_result_release(&r);
+    nt_evaluator_free(v);
     return loss;
 }
 
-static float first_scale(nt_model *m)
+static const nt_tensor *constant(nt_model *m, const char *name)
 {
-    return (float)nt_tensor_get(
-        nt_graph_find_value(nt_model_graph(m), "fc2.weight_scale")->data, 0);
+    const nt_value *v = nt_graph_find_value(nt_model_graph(m), name);
+
+    if (!v || !v->data)
+        fail_msg("no constant '%s'", name);
+    return v->data;
 }
 
-static bool record_has(nt_model *m, const char *word)
+static double first_of(nt_model *m, const char *name)
 {
-    size_t n = 0;
-    const char *text = nt_archive_get(nt_model_archive(m), "quant.json", &n);
-    char *copy = nt_calloc(n + 1, 1);
-    bool has;
-
-    assert_non_null(copy);
-    memcpy(copy, text, n);
-    has = strstr(copy, word) != NULL;
-    nt_free(copy);
-    return has;
+    return nt_tensor_get(constant(m, name), 0);
 }
 
-/* Scales of activations that are a poor start: two codes are left. */
-static void widen_activations(nt_model *m)
+/* ---- all methods */
+
+static const struct {
+    const char *method, *bits;
+} ways[] = {{"qat", "3/4"},    {"lsq", "2/2"},  {"lsq+", "2/3"}, {"dorefa", "2/3"},
+            {"dorefa", "1/2"}, {"pact", "3/2"}, {"bnn", "1/1"},  {"xnor", "1/2"}};
+
+NT_TEST(training_learns_and_the_model_computes_what_it_saw)
 {
-    nt_tensor_set(nt_graph_find_value(nt_model_graph(m), "flat_scale")->data, 0, 0.7);
-    nt_tensor_set(nt_graph_find_value(nt_model_graph(m), "relu_scale")->data, 0, 2.5);
+    pictures u = set_up();
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        nt_model *m = prepared(&u, ways[i].method, ways[i].bits, 0, false);
+        nt_train_opts o = some_steps(STEPS);
+        outcome r = train(&u, m, &o);
+
+        if (!(r.last < 0.8 * r.first))
+            fail_msg("%s %s: loss %g to %g, %g in the end", ways[i].method, ways[i].bits,
+                     r.first, r.last, r.eval);
+        assert_float_equal(loss_of(&u, m), r.eval, 1e-4);
+        nt_model_free(m);
+    }
+    close_pictures(&u);
 }
 
-NT_TEST(learned_scales_reach_a_lower_loss)
+NT_TEST(weights_of_one_bit_leave_as_two_values)
 {
-    setup u = set_up();
-    nt_model *fixed = prepared(&u, false), *learned = prepared(&u, true);
-    nt_train_opts o = some_steps();
-    float before = first_scale(fixed);
-    double qat, lsq;
+    pictures u = set_up();
+    nt_model *m = prepared(&u, "xnor", "1/1", 0, true);
+    const nt_tensor *w;
+    nt_train_opts o = some_steps(6);
 
-    widen_activations(fixed);
-    widen_activations(learned);
-    qat = train_model(&u, fixed, &o);
-    lsq = train_model(&u, learned, &o);
+    train(&u, m, &o);
+    w = constant(m, "fc1.weight");
+    for (int64_t i = 0; i < nt_tensor_count(w); i++) {
+        int64_t k = i / w->dims[1]; /* [n][k]: transposed */
+        double alpha = nt_tensor_get(constant(m, "fc1.weight_scale"), k);
 
-    assert_true(lsq < 0.8 * qat);
-    assert_float_equal(first_scale(fixed), before, 0);
-    assert_true(first_scale(learned) != before && first_scale(learned) > 0);
-    assert_true(record_has(fixed, "\"scale\""));
-    assert_false(record_has(learned, "\"scale\""));
-    assert_true(record_has(learned, "\"bits\"") && record_has(learned, "\"lsq\""));
-    nt_model_free(fixed);
-    nt_model_free(learned);
-    tear_down(&u);
+        assert_float_equal(fabs(nt_tensor_get(w, i)), alpha, 0);
+    }
+    nt_model_free(m);
+    close_pictures(&u);
 }
+
+NT_TEST(quant_json_follows_training)
+{
+    pictures u = set_up();
+    nt_model *m = prepared(&u, "lsq", "3/4", 0, true);
+    double before = first_of(m, "fc2.weight_scale"), recorded = 0;
+    nt_train_opts o = some_steps(10);
+    cJSON *record, *t;
+
+    train(&u, m, &o);
+    assert_true(first_of(m, "fc2.weight_scale") != before);
+    record = nt_model_quant_record(m);
+    cJSON_ArrayForEach(t, cJSON_GetObjectItem(record, "tensors"))
+    {
+        if (strcmp(cJSON_GetObjectItem(t, "tensor")->valuestring, "fc2.weight") == 0)
+            recorded = cJSON_GetArrayItem(cJSON_GetObjectItem(t, "scale"), 0)->valuedouble;
+    }
+    assert_float_equal(recorded, first_of(m, "fc2.weight_scale"), 1e-9);
+    nt_json_free(record);
+    nt_model_free(m);
+    close_pictures(&u);
+}
+
+NT_TEST(ranges_that_nobody_calibrated_are_the_first_batch_s)
+{
+    static const char *const methods[] = {"qat", "lsq", "lsq+", "pact", "dorefa"};
+    pictures u = set_up();
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        nt_model *m = prepared(&u, methods[i], "4/4", 0, false);
+        nt_train_opts o = some_steps(STEPS);
+        outcome r = train(&u, m, &o);
+
+        assert_true(r.last < 0.8 * r.first);
+        assert_true(first_of(m, "x_scale") != 1);
+        assert_float_equal(loss_of(&u, m), r.eval, 1e-4);
+        nt_model_free(m);
+    }
+    close_pictures(&u);
+}
+
+/* ---- as training goes on */
+
+NT_TEST(before_its_start_a_training_is_one_in_floating_point)
+{
+    pictures u = set_up();
+    net t = network();
+    nt_model *plain = model_of(&t, NULL), *late = prepared(&u, "lsq", "2/2", 1000, true);
+    nt_train_opts o = some_steps(6);
+    double scale = first_of(late, "fc2.weight_scale");
+    const nt_tensor *a, *b;
+
+    train(&u, plain, &o);
+    train(&u, late, &o);
+    a = constant(plain, "fc1.weight");
+    b = constant(late, "fc1.weight");
+    for (int64_t i = 0; i < nt_tensor_count(a); i++)
+        assert_float_equal(nt_tensor_get(a, i), nt_tensor_get(b, i), 1e-5);
+    assert_float_equal(first_of(late, "fc2.weight_scale"), scale, 0);
+    nt_model_free(plain);
+    nt_model_free(late);
+    close_pictures(&u);
+}
+
+NT_TEST(a_delayed_start_takes_place)
+{
+    static const char *const methods[] = {"qat", "lsq", "lsq+", "pact"};
+    pictures u = set_up();
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        nt_model *m = prepared(&u, methods[i], "4/4", 9, true);
+        double scale = first_of(m, "fc2.weight_scale");
+        nt_train_opts o = some_steps(STEPS);
+        outcome r = train(&u, m, &o);
+
+        assert_true(r.last < 0.8 * r.first);
+        assert_true(first_of(m, "fc2.weight_scale") != scale);
+        assert_float_equal(loss_of(&u, m), r.eval, 1e-4);
+        nt_model_free(m);
+    }
+    close_pictures(&u);
+}
+
+NT_TEST(bits_come_down_to_those_of_the_model)
+{
+    static const char *const methods[] = {"qat", "lsq", "lsq+", "dorefa", "pact"};
+    pictures u = set_up();
+
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        nt_model *m = prepared(&u, methods[i], "2/3", 0, false);
+        nt_train_opts o = some_steps(STEPS);
+        outcome r;
+
+        o.progressive = "8:5,4:5.5";
+        r = train(&u, m, &o);
+        assert_true(r.last < 0.8 * r.first);
+        assert_float_equal(loss_of(&u, m), r.eval, 1e-4);
+        nt_model_free(m);
+    }
+    close_pictures(&u);
+}
+
+NT_TEST(phases_are_bits_and_epochs)
+{
+    static const char *const wrong[] = {"",    "8",   "8:",   "1:2",    "9:1",
+                                        "8:0", "8:x", "8:1,", "8:1;4:1"};
+
+    assert_ok(nt_qat_check_phases("8:1,4:0.5,2:3", e));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(nt_qat_check_phases(wrong[i], NULL), NT_EINVAL);
+    assert_fails(NT_EINVAL, "phases '8': want BITS:EPOCHS,... with 2 to 8 bits, at most 8",
+                 nt_qat_check_phases("8", e));
+}
+
+NT_TEST(an_average_and_the_best_are_of_the_last_phase)
+{
+    pictures u = set_up();
+    nt_model *m = prepared(&u, "lsq", "2/3", 4, true);
+    nt_train_opts o = some_steps(STEPS);
+    outcome r;
+
+    o.progressive = "8:10";
+    o.ema_decay = 0.5;
+    o.ema_period = 0;
+    o.keep_best = true;
+    r = train(&u, m, &o);
+    assert_true(r.last < 0.8 * r.first);
+    assert_true(loss_of(&u, m) < r.first);
+    nt_model_free(m);
+    close_pictures(&u);
+}
+
+/* ---- frozen normalisations */
+
+typedef struct watch {
+    float mean[STEPS];
+} watch;
+
+static nt_status note_mean(void *ctx, nt_params *p, const nt_clock *c, nt_err *e)
+{
+    watch *w = ctx;
+
+    (void)e;
+    w->mean[c->step] = *nt_param_data(p, nt_params_find(p, "bn.mean"));
+    return NT_OK;
+}
+
+NT_TEST(frozen_statistics_stay_and_count)
+{
+    pictures u = set_up();
+    nt_model *m = prepared(&u, "lsq", "4/4", 0, true);
+    nt_train_opts o = some_steps(12);
+    watch w = {{0}};
+    outcome r;
+
+    o.freeze_bn = 3; /* epochs of two steps */
+    o.after_step = note_mean;
+    o.ctx = &w;
+    r = train(&u, m, &o);
+    for (int i = 1; i < 6; i++)
+        assert_true(w.mean[i] != w.mean[i - 1]);
+    for (int i = 6; i < 12; i++)
+        assert_float_equal(w.mean[i], w.mean[5], 0);
+    assert_float_equal(loss_of(&u, m), r.eval, 1e-4);
+    nt_model_free(m);
+    close_pictures(&u);
+}
+
+enum { ROWS = 2, CHANNELS = 3, PLANE = 4, ALL = ROWS * CHANNELS * PLANE };
+
+/* Of sum_i (i + 1) y_i, by input `in` at `at`. */
+static double frozen_slope(const nt_node *n, const nt_tensor *const *in, int i, int64_t at)
+{
+    const double h = 1e-2;
+    float y[ALL];
+    nt_tensor out = *in[0], *outs[1] = {&out};
+    float *p = (float *)in[i]->data + at, was = *p;
+    double sum = 0;
+
+    out.data = y;
+    for (int side = -1; side <= 1; side += 2) {
+        *p = was + (float)(side * h);
+        assert_ok(nt_op_frozen_bn.eval(n, in, outs, e));
+        for (int k = 0; k < ALL; k++)
+            sum += side * (k + 1) * (double)y[k];
+    }
+    *p = was;
+    return sum / (2 * h);
+}
+
+NT_TEST(a_frozen_normalisation_has_the_gradients_of_what_it_computes)
+{
+    float x[ALL], dy[ALL],
+        numbers[4][CHANNELS] = {{1, -2, 0.5F}, {0, 1, 2}, {0.3F, 0, -1}, {1, 4, 0.25F}};
+    float grads[ALL + 2 * CHANNELS];
+    nt_tensor t[5] = {{.dtype = NT_F32, .rank = 4, .dims = {ROWS, CHANNELS, 2, 2}, .data = x}};
+    nt_tensor d[3], g = t[0];
+    const nt_tensor *in[5] = {&t[0]}, *dout[1] = {&g};
+    nt_tensor *din[5] = {NULL};
+    nt_node n = {.op_type = NT_FROZEN_BN, .domain = ""};
+    size_t used = 0;
+
+    for (int i = 0; i < ALL; i++) {
+        x[i] = (float)(i * 5 % 7) - 3;
+        dy[i] = (float)i + 1;
+    }
+    g.data = dy;
+    for (int i = 1; i < 5; i++) {
+        t[i] =
+            (nt_tensor){.dtype = NT_F32, .rank = 1, .dims = {CHANNELS}, .data = numbers[i - 1]};
+        in[i] = &t[i];
+    }
+    for (int i = 0; i < 3; i++) {
+        d[i] = t[i];
+        d[i].data = grads + used;
+        used += (size_t)nt_tensor_count(&t[i]);
+        din[i] = &d[i];
+    }
+    assert_ok(nt_op_frozen_bn.grad(&n, in, NULL, dout, din, e));
+    for (int i = 0; i < 3; i++)
+        for (int64_t at = 0; at < nt_tensor_count(&t[i]); at++)
+            assert_float_equal(nt_tensor_get(&d[i], at), frozen_slope(&n, in, i, at), 0.05);
+}
+
+/* ---- checkpoints */
 
 /* Stands for a kill. */
-static nt_status die_at_step_5(void *ctx, nt_params *p, const nt_clock *c, nt_err *e)
+static nt_status die_at_step_9(void *ctx, nt_params *p, const nt_clock *c, nt_err *e)
 {
     (void)ctx;
     (void)p;
-    return c->step == 4 ? nt_fail(e, NT_EIO, "killed") : NT_OK;
+    return c->step == 8 ? nt_fail(e, NT_EIO, "killed") : NT_OK;
 }
 
-NT_TEST(a_resumed_training_of_scales_is_one_that_never_stopped)
+NT_TEST(a_resumed_training_is_one_that_never_stopped)
 {
-    setup u = set_up();
-    nt_model *whole = prepared(&u, true), *killed = prepared(&u, true), *m = prepared(&u, true);
-    nt_train_opts o = some_steps();
-    nt_trainer *t = NULL;
+    pictures u = set_up();
 
-    o.steps = 8;
-    train_model(&u, whole, &o);
-    o.checkpoint = in_dir(&u.dir, "c.nt");
-    o.checkpoint_every = 1;
-    o.resume = true;
-    o.after_step = die_at_step_5;
-    assert_ok(nt_trainer_new(&t, killed, NULL, u.dev, u.train, NULL, &o, e));
-    assert_fails(NT_EIO, "killed", nt_trainer_run(t, e));
-    nt_trainer_free(t);
-    o.after_step = NULL;
-    train_model(&u, m, &o);
-    assert_float_equal(first_scale(m), first_scale(whole), 0);
-    nt_model_free(whole);
-    nt_model_free(killed);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        nt_model *v[3];
+        nt_train_opts o = some_steps(12);
+        nt_trainer *t = NULL;
+
+        for (int k = 0; k < 3; k++)
+            v[k] = prepared(&u, ways[i].method, ways[i].bits, 3, true);
+        o.optim.momentum = 0;
+        o.progressive = "4:3";
+        o.freeze_bn = 3.5;
+        train(&u, v[0], &o);
+        o.checkpoint = in_dir(&u.dir, ways[i].method);
+        o.checkpoint_every = 1;
+        o.resume = true;
+        o.after_step = die_at_step_9;
+        assert_ok(nt_trainer_new(&t, v[1], NULL, u.dev, u.train, u.train, &o, e));
+        assert_fails(NT_EIO, "killed", nt_trainer_run(t, e));
+        nt_trainer_free(t);
+        o.after_step = NULL;
+        train(&u, v[2], &o);
+        assert_float_equal(first_of(v[2], "fc2.weight_scale"),
+                           first_of(v[0], "fc2.weight_scale"), 0);
+        assert_float_equal(loss_of(&u, v[2]), loss_of(&u, v[0]), 0);
+        remove(o.checkpoint);
+        for (int k = 0; k < 3; k++)
+            nt_model_free(v[k]);
+    }
+    close_pictures(&u);
+}
+
+/* ---- what cannot be */
+
+NT_TEST(what_cannot_be_trained_is_refused)
+{
+    pictures u = set_up();
+    nt_model *m = prepared(&u, "bnn", "1/1", 0, true);
+    net t = network();
+    nt_model *plain = model_of(&t, NULL);
+    nt_train_opts o = some_steps(1);
+    nt_trainer *r = NULL;
+    nt_tensor *mask = NULL;
+
+    o.progressive = "8:1";
+    assert_fails(NT_EINVAL, "bits by epochs are for a model that nt-quantize has prepared",
+                 nt_trainer_new(&r, plain, NULL, u.dev, u.train, NULL, &o, e));
+    assert_ok(nt_tensor_new(&mask, NT_U8, 2, constant(m, "fc1.weight")->dims, e));
+    assert_ok(nt_model_take_mask(m, "fc1.weight", mask, e));
+    o.progressive = NULL;
+    assert_fails(NT_EUNSUPPORTED,
+                 "weight 'fc1.weight' is pruned, and quantizer bnn has no code for 0",
+                 nt_trainer_new(&r, m, NULL, u.dev, u.train, NULL, &o, e));
     nt_model_free(m);
-    tear_down(&u);
+    nt_model_free(plain);
+    close_pictures(&u);
 }
 
 NT_TEST_MAIN

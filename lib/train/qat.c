@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT */
+#include "train/qat.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "graph/pass.h"
+#include "op/qparam.h"
+#include "train/fakeq.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PHASES = 8, MOST_BITS = 8 };
+
+/* One quantized tensor. Names are of the model's constants. */
+typedef struct site {
+    nt_node *node;
+    const nt_quantizer *z;
+    const char *tensor, *scale, *zero;
+    bool weight, is_unsigned;
+    bool again;     /* of what is quantized already */
+    nt_codes codes; /* the model's */
+    int bits;
+    uint64_t start;
+    double count; /* elements of a group, of activations in one sample */
+    float *w, *seen, *theta;
+    size_t seen_at, theta_at; /* in nt_params.state and .w */
+} site;
+
+typedef struct phase {
+    int bits;
+    double epochs;
+} phase;
+
+struct nt_qat {
+    nt_graph *g;
+    const nt_params *p;
+    site *s;
+    int n;
+    phase phase[MAX_PHASES];
+    int n_phases;
+    double per_epoch;
+};
+
+/* ---- quant.json */
+
+static const cJSON *item(const cJSON *o, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+/* Of a value that is quantized as somebody's output and again as an input there are two. */
+static cJSON *entry_of(const cJSON *record, const char *tensor, bool weight, bool again)
+{
+    const char *kind = weight ? "weight" : "activation";
+    cJSON *t, *found = NULL;
+
+    cJSON_ArrayForEach(t, item(record, "tensors"))
+    {
+        const char *name = cJSON_GetStringValue(item(t, "tensor"));
+        const char *is = cJSON_GetStringValue(item(t, "kind"));
+
+        if (name && is && strcmp(name, tensor) == 0 && strcmp(is, kind) == 0 &&
+            (!found || again))
+            found = t;
+    }
+    return found;
+}
+
+static int64_t number(const cJSON *entry, const char *key, int64_t otherwise)
+{
+    const cJSON *v = item(entry, key);
+
+    return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 1e15
+               ? (int64_t)v->valuedouble
+               : otherwise;
+}
+
+/* ---- finding the pairs */
+
+/* The nodes of a pair; q NULL: d is of none. */
+typedef struct pair_nodes {
+    nt_node *q, *clip, *d;
+} pair_nodes;
+
+static bool is_const(const nt_node *n, int i)
+{
+    return i < n->n_in && n->in[i] && n->in[i]->data;
+}
+
+static pair_nodes pair_at(nt_node *d)
+{
+    pair_nodes p = {.d = d};
+    nt_node *n = nt_node_is(d, "DequantizeLinear") ? d->in[0]->producer : NULL;
+
+    if (nt_node_is(n, "Clip") && is_const(n, 1) && is_const(n, 2)) {
+        p.clip = n;
+        n = n->in[0]->producer;
+    }
+    if (nt_node_is(n, "QuantizeLinear") && is_const(n, 1) && is_const(n, 2) && d->n_in == 3 &&
+        n->in[1] == d->in[1] && n->in[1]->data->dtype == NT_F32 && n->in[0]->dtype == NT_F32 &&
+        (d->out[0]->n_uses || d->out[0]->is_output))
+        p.q = n;
+    return p;
+}
+
+static int bits_of(nt_codes c)
+{
+    int bits = 1;
+
+    while (((int64_t)1 << bits) < c.hi - c.lo + 1)
+        bits++;
+    return bits;
+}
+
+/* What is quantized, before any other pair that is already converted. */
+static const nt_value *source_of(const nt_value *x)
+{
+    while (x->producer && strncmp(x->producer->op_type, "FakeQuantize", 12) == 0)
+        x = x->producer->in[NT_FAKEQ_X];
+    return x;
+}
+
+/* What the pair, and the entry of quant.json (or NULL), say. */
+static nt_status describe(site *at, const pair_nodes *p, const nt_qmethod *m,
+                          const cJSON *record, nt_err *e)
+{
+    const nt_value *x = p->q->in[0], *scale = p->q->in[1];
+    const nt_value *source = source_of(x);
+    const cJSON *entry = entry_of(record, source->name, x->data != NULL, source != x);
+    const char *scheme = cJSON_GetStringValue(item(entry, "scheme"));
+    nt_status s = NT_OK;
+
+    *at = (site){.tensor = source->name,
+                 .again = source != x,
+                 .scale = scale->name,
+                 .zero = p->q->in[2]->name,
+                 .weight = x->data != NULL,
+                 .is_unsigned = p->q->in[2]->dtype == NT_U8 || p->q->in[2]->dtype == NT_U16,
+                 .start = (uint64_t)number(entry, "start_step", 0),
+                 .count = 1};
+    NT_TRY(nt_qparam_range(&at->codes.lo, &at->codes.hi, p->q->out[0]->dtype, e));
+    if (p->clip) {
+        at->codes.lo = nt_tensor_get_i64(p->clip->in[1]->data, 0);
+        at->codes.hi = nt_tensor_get_i64(p->clip->in[2]->data, 0);
+    }
+    at->codes.symmetric = scheme ? strstr(scheme, "symmetric") != NULL : at->weight;
+    at->bits = (int)number(entry, "bits", bits_of(at->codes));
+    at->z = at->weight ? nt_qmethod_weight(m, at->bits) : m->input;
+    if (!at->z)
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "weight '%s': method %s does not train 1 bit",
+                       at->tensor, m->name));
+    for (int i = at->weight ? 0 : 1; i < x->rank; i++)
+        at->count *= x->dims[i].value > 0 ? (double)x->dims[i].value : 1;
+    at->count /= (double)nt_tensor_count(scale->data);
+done:
+    return s;
+}
+
+/* ---- the training's nodes */
+
+static nt_status add_numbers(nt_value **out, nt_graph *g, const char *tensor, const char *what,
+                             int64_t n, nt_err *e)
+{
+    char *name = nt_strfmt("%s/%s", tensor, what);
+    nt_tensor *t = NULL;
+    nt_status s = NT_OK;
+
+    if (!name)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_tensor_new(&t, NT_F32, 1, &n, e));
+    NT_TRY(nt_graph_add_const(out, g, name, t, e));
+    (*out)->trained = true;
+done:
+    nt_free(name);
+    return s;
+}
+
+static nt_status set_codes(nt_graph *g, const site *at, nt_codes c, int bits, bool on,
+                           nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_node_set_int(g, at->node, "lo", c.lo, e));
+    NT_TRY(nt_node_set_int(g, at->node, "hi", c.hi, e));
+    NT_TRY(nt_node_set_int(g, at->node, "symmetric", c.symmetric, e));
+    NT_TRY(nt_node_set_int(g, at->node, "bits", bits, e));
+    NT_TRY(nt_node_set_int(g, at->node, "on", on, e));
+done:
+    return s;
+}
+
+static nt_status add_node(nt_graph *g, site *at, const pair_nodes *p, int index, nt_err *e)
+{
+    int64_t groups = nt_tensor_count(p->q->in[1]->data);
+    nt_value *in[3] = {p->q->in[0], NULL, NULL}, *y = NULL;
+    char what[32];
+    nt_status s = NT_OK;
+
+    snprintf(what, sizeof what, "seen%d", index);
+    NT_TRY(add_numbers(&in[NT_FAKEQ_SEEN], g, at->tensor, what, NT_N_SEEN * groups, e));
+    snprintf(what, sizeof what, "theta%d", index);
+    if (at->z->n_theta)
+        NT_TRY(
+            add_numbers(&in[NT_FAKEQ_THETA], g, at->tensor, what, at->z->n_theta * groups, e));
+    NT_TRY(nt_graph_add_value(&y, g, NULL, e));
+    y->dtype = NT_F32;
+    y->rank = in[0]->rank;
+    memcpy(y->dims, in[0]->dims, sizeof y->dims);
+    NT_TRY(nt_graph_insert_node(&at->node, g, p->d, nt_fakeq_op_type(at->z), NULL, in,
+                                at->z->n_theta ? 3 : 2, &y, 1, e));
+    NT_TRY(set_codes(g, at, at->codes, at->bits, at->start == 0, e));
+    if (groups > 1)
+        NT_TRY(nt_node_set_int(g, at->node, "axis", nt_node_int(p->q, "axis", 1), e));
+    NT_TRY(nt_graph_replace_value(g, p->d->out[0], y, e));
+done:
+    return s;
+}
+
+/* Where pairs were found beforehand the quantizer takes them over. */
+static nt_status resume(const site *at, const pair_nodes *p, const cJSON *record, nt_err *e)
+{
+    const nt_tensor *scale = p->q->in[1]->data, *zero = p->q->in[2]->data;
+    const cJSON *entry = entry_of(record, at->tensor, at->weight, at->again);
+    bool unknown = !at->weight && entry && cJSON_IsNull(item(entry, "min"));
+    nt_fakeq q = nt_fakeq_of(at->node);
+    nt_qpair *pair = NULL;
+
+    if (at->start > 0 || unknown)
+        return NT_OK;
+    pair = nt_alloc((size_t)q.view.n + 1, sizeof *pair);
+    if (!pair)
+        return nt_fail_nomem(e);
+    for (int64_t k = 0; k < q.view.n; k++)
+        pair[k] = (nt_qpair){(float)nt_tensor_get(scale, k), nt_tensor_get_i64(zero, k)};
+    q.seen = at->node->in[NT_FAKEQ_SEEN]->data->data;
+    q.theta = at->z->n_theta ? at->node->in[NT_FAKEQ_THETA]->data->data : NULL;
+    nt_fakeq_resume(&q, at->z, pair);
+    nt_free(pair);
+    return NT_OK;
+}
+
+static nt_status convert(nt_qat *q, const nt_qmethod *m, const cJSON *record, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < q->g->n_nodes; i++) {
+        pair_nodes p = pair_at(q->g->nodes[i]);
+        site *at = &q->s[q->n];
+
+        if (!p.q)
+            continue;
+        NT_TRY(describe(at, &p, m, record, e));
+        NT_TRY(add_node(q->g, at, &p, q->n, e));
+        NT_TRY(resume(at, &p, record, e));
+        q->n++;
+    }
+    NT_TRY(nt_pass_dead(q->g, NULL, e));
+    NT_TRY(nt_graph_bind(q->g, nt_train_ops(), e));
+    NT_TRY(nt_pass_infer(q->g, e));
+done:
+    return s;
+}
+
+/* Signs and odd numbers have no 0. */
+static nt_status check_masks(const nt_qat *q, const nt_model *m, nt_err *e)
+{
+    for (int i = 0; i < q->n; i++)
+        if (q->s[i].weight && q->s[i].z->bakes && nt_model_mask(m, q->s[i].tensor))
+            return nt_fail(e, NT_EUNSUPPORTED,
+                           "weight '%s' is pruned, and quantizer %s has no code for 0",
+                           q->s[i].tensor, q->s[i].z->name);
+    return NT_OK;
+}
+
+nt_status nt_qat_new(nt_qat **out, nt_graph *g, const nt_model *m, nt_err *e)
+{
+    cJSON *record = nt_model_quant_record(m);
+    const nt_qmethod *method = nt_qmethod_find(cJSON_GetStringValue(item(record, "method")));
+    nt_status s = NT_OK;
+    nt_qat *q = NULL;
+
+    *out = NULL;
+    if (!method)
+        goto done;
+    q = nt_calloc(1, sizeof *q);
+    if (q)
+        q->s = nt_calloc((size_t)g->n_nodes + 1, sizeof *q->s);
+    if (!q || !q->s)
+        NT_TRY(nt_fail_nomem(e));
+    q->g = g;
+    NT_TRY(convert(q, method, record, e));
+    NT_TRY(check_masks(q, m, e));
+    *out = q;
+    q = NULL;
+done:
+    nt_qat_free(q);
+    nt_json_free(record);
+    return s;
+}
+
+void nt_qat_free(nt_qat *q)
+{
+    if (q)
+        nt_free(q->s);
+    nt_free(q);
+}
+
+void nt_qat_place(nt_qat *q, nt_params *p)
+{
+    q->p = p;
+    for (int i = 0; i < q->n; i++) {
+        site *at = &q->s[i];
+        nt_value *const *in = at->node->in;
+        const nt_param *seen = nt_params_find(p, in[NT_FAKEQ_SEEN]->name);
+        const nt_param *theta =
+            at->z->n_theta ? nt_params_find(p, in[NT_FAKEQ_THETA]->name) : NULL;
+        const nt_param *w = at->weight ? nt_params_find(p, at->tensor) : NULL;
+
+        at->seen_at = seen->offset;
+        at->seen = nt_param_data(p, seen);
+        at->theta_at = theta ? theta->offset : 0;
+        at->theta = theta ? nt_param_data(p, theta) : NULL;
+        at->w = w ? nt_param_data(p, w) : NULL;
+    }
+}
+
+static nt_fakeq fakeq_of(const site *at)
+{
+    nt_fakeq q = nt_fakeq_of(at->node);
+
+    q.seen = at->seen;
+    q.theta = at->theta;
+    return q;
+}
+
+/* ---- as training goes on */
+
+static nt_status read_phases(phase *v, int *n, const char *text, nt_err *e)
+{
+    *n = 0;
+    for (const char *at = text;; at++) {
+        char *end;
+        long bits = strtol(at, &end, 10);
+        double epochs = *end == ':' ? strtod(end + 1, &end) : 0;
+
+        if (bits < 2 || bits > MOST_BITS || !(epochs > 0 && epochs < 1e6) ||
+            (*end && *end != ',') || *n == MAX_PHASES)
+            return nt_fail(e, NT_EINVAL,
+                           "phases '%s': want BITS:EPOCHS,... with 2 to %d bits, at most %d",
+                           text, MOST_BITS, MAX_PHASES);
+        v[(*n)++] = (phase){(int)bits, epochs};
+        if (!*end)
+            return NT_OK;
+        at = end;
+    }
+}
+
+nt_status nt_qat_check_phases(const char *text, nt_err *e)
+{
+    phase v[MAX_PHASES];
+    int n;
+
+    return read_phases(v, &n, text, e);
+}
+
+nt_status nt_qat_set_phases(nt_qat *q, const char *text, uint64_t steps_per_epoch, nt_err *e)
+{
+    q->per_epoch = (double)steps_per_epoch;
+    return read_phases(q->phase, &q->n_phases, text, e);
+}
+
+static int phase_bits(const nt_qat *q, uint64_t step)
+{
+    double end = 0;
+
+    for (int i = 0; i < q->n_phases; i++) {
+        end += q->phase[i].epochs * q->per_epoch;
+        if ((double)step < end)
+            return q->phase[i].bits;
+    }
+    return 0;
+}
+
+static nt_status advance(nt_qat *q, const site *at, uint64_t step, bool resumed, bool *changed,
+                         nt_err *e)
+{
+    int before = (int)nt_node_int(at->node, "bits", 8), bits = phase_bits(q, step);
+    bool on = step >= at->start;
+    nt_codes c = at->codes;
+    nt_status s = NT_OK;
+    nt_fakeq fq;
+
+    bits = bits > at->bits && !(at->weight && at->bits == 1) ? bits : at->bits;
+    if (bits == before && on == (nt_node_int(at->node, "on", 1) != 0))
+        return NT_OK;
+    if (bits != at->bits)
+        c = nt_codes_of_bits(bits, at->is_unsigned, at->codes.symmetric, at->z->odd);
+    NT_TRY(set_codes(q->g, at, c, bits, on, e));
+    fq = fakeq_of(at);
+    if (bits != before && at->z->widen && !resumed)
+        at->z->widen(&fq, at->w, ldexpf(1, before - bits));
+    *changed = true;
+done:
+    return s;
+}
+
+nt_status nt_qat_advance(nt_qat *q, uint64_t step, bool resumed, bool *changed, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < q->n; i++)
+        NT_TRY(advance(q, &q->s[i], step, resumed, changed, e));
+done:
+    return s;
+}
+
+void nt_qat_adjust(const nt_qat *q, double lr, double decay)
+{
+    for (int i = 0; i < q->n; i++) {
+        const site *at = &q->s[i];
+        nt_fakeq fq = fakeq_of(at);
+
+        if (at->theta && at->z->adjust)
+            at->z->adjust(q->p->g + at->theta_at, &fq, at->count, lr, decay);
+    }
+}
+
+void nt_qat_keep(const nt_qat *q)
+{
+    for (int i = 0; i < q->n; i++) {
+        nt_fakeq fq = fakeq_of(&q->s[i]);
+
+        if (q->s[i].z->keep && nt_node_int(q->s[i].node, "on", 1))
+            q->s[i].z->keep(&fq, q->s[i].w);
+    }
+}
+
+void nt_qat_copy(const nt_qat *q, float *w, float *state)
+{
+    for (int i = 0; i < q->n; i++) {
+        const site *at = &q->s[i];
+        size_t groups = (size_t)nt_fakeq_of(at->node).view.n;
+
+        memcpy(state + at->seen_at, at->seen, NT_N_SEEN * groups * sizeof(float));
+        if (at->theta)
+            memcpy(w + at->theta_at, at->theta,
+                   (size_t)at->z->n_theta * groups * sizeof(float));
+    }
+}
+
+/* ---- the result */
+
+static nt_status model_const(nt_tensor **out, nt_graph *g, const char *name, int64_t n,
+                             nt_err *e)
+{
+    nt_value *v = nt_graph_find_value(g, name);
+
+    if (!v || !v->data || nt_tensor_count(v->data) != n)
+        return nt_fail(e, NT_EINVAL, "the model has no constant '%s' of %lld elements", name,
+                       (long long)n);
+    *out = v->data;
+    return NT_OK;
+}
+
+static nt_status bake(nt_graph *g, const site *at, const nt_fakeq *q, nt_err *e)
+{
+    int64_t n = q->view.outer * q->view.n * q->view.inner;
+    nt_tensor *w = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(model_const(&w, g, at->tensor, n, e));
+    nt_fakeq_forward(w->data, q, at->z, at->w);
+done:
+    return s;
+}
+
+static bool replace_numbers(cJSON *entry, const char *key, const nt_tensor *t)
+{
+    cJSON *a = cJSON_CreateArray();
+    bool ok = a != NULL;
+
+    for (int64_t i = 0; ok && i < nt_tensor_count(t); i++) {
+        cJSON *v = cJSON_CreateNumber(nt_tensor_get(t, i));
+
+        ok = v && cJSON_AddItemToArray(a, v);
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, key);
+    if (ok && cJSON_AddItemToObject(entry, key, a))
+        return true;
+    cJSON_Delete(a);
+    return false;
+}
+
+static bool replace_range(cJSON *entry, nt_range r)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, "min");
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, "max");
+    return nt_json_add_double(entry, "min", r.lo) && nt_json_add_double(entry, "max", r.hi);
+}
+
+static nt_status store(const site *at, nt_graph *g, cJSON *record, nt_err *e)
+{
+    cJSON *entry = entry_of(record, at->tensor, at->weight, at->again);
+    nt_tensor *scale = NULL, *zero = NULL;
+    nt_fakeq q = fakeq_of(at);
+    nt_status s = NT_OK;
+
+    if (nt_fakeq_seen(&q, NT_SEEN_STARTED)[0] == 0)
+        return NT_OK; /* its start was not reached */
+    NT_TRY(model_const(&scale, g, at->scale, q.view.n, e));
+    NT_TRY(model_const(&zero, g, at->zero, q.view.n, e));
+    for (int64_t k = 0; k < q.view.n; k++) {
+        nt_qpair p = at->z->pair(&q, k);
+
+        nt_tensor_set(scale, k, p.scale);
+        nt_tensor_set_i64(zero, k, p.zero);
+    }
+    if (at->z->bakes)
+        NT_TRY(bake(g, at, &q, e));
+    if (entry &&
+        (!replace_numbers(entry, "scale", scale) ||
+         !replace_numbers(entry, "zero_point", zero) ||
+         (!at->weight && !replace_range(entry, nt_pair_range(at->z->pair(&q, 0), at->codes)))))
+        NT_TRY(nt_fail_nomem(e));
+done:
+    return s;
+}
+
+nt_status nt_qat_store(const nt_qat *q, nt_model *m, nt_err *e)
+{
+    cJSON *record = nt_model_quant_record(m);
+    char *text = NULL;
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < q->n; i++)
+        NT_TRY(store(&q->s[i], nt_model_graph(m), record, e));
+    text = nt_json_text(record);
+    if (!text)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e));
+done:
+    nt_free(text);
+    nt_json_free(record);
+    return s;
+}
