@@ -9,7 +9,8 @@
 #include <string.h>
 
 typedef struct options {
-    double min_sqnr; /* NAN: not asked for */
+    double min_sqnr, max_steps; /* NAN: not asked for */
+    bool executed;
     int64_t limit;
 } options;
 
@@ -55,7 +56,9 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
                         .batch = c->batch_size,
                         .seed = (uint64_t)c->seed,
                         .compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32,
-                        .min_sqnr_db = isnan(o->min_sqnr) ? PART_DB : o->min_sqnr};
+                        .min_sqnr_db = isnan(o->min_sqnr) ? PART_DB : o->min_sqnr,
+                        .max_steps = o->max_steps,
+                        .executed = o->executed};
     nt_model *ref = NULL, *m = NULL;
     nt_dataset *data = NULL;
     nt_device *dev = NULL;
@@ -74,6 +77,9 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
     if (!isnan(o->min_sqnr) && d->n_missed)
         NT_TRY(nt_fail(e, NT_EMISSED, "%d of %d outputs %s below %g dB", d->n_missed,
                        d->n_outputs, d->n_missed == 1 ? "is" : "are", o->min_sqnr));
+    if (!isnan(o->max_steps) && d->n_far)
+        NT_TRY(nt_fail(e, NT_EMISSED, "%d of %d quantized tensors %s more than %g steps off",
+                       d->n_far, d->n_stepped, d->n_far == 1 ? "is" : "are", o->max_steps));
 done:
     nt_diff_free(d);
     nt_device_free(dev);
@@ -88,14 +94,19 @@ int main(int argc, char **argv)
 {
     nt_cli c = {
         .tool = "nt-diff",
-        .synopsis = "[--data SPEC] [--split NAME] [--min-sqnr DB] REFERENCE MODEL",
+        .synopsis = "[--data SPEC] [--split NAME] [--min-sqnr DB] [--max-steps N] [--executed] "
+                    "REFERENCE MODEL",
         .about = "Runs two models on the same inputs, data or random numbers, and shows "
                  "where they part.",
         .takes = NT_CLI_INPUTS | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    options o = {.min_sqnr = NAN, .limit = 256};
+    options o = {.min_sqnr = NAN, .max_steps = NAN, .limit = 256};
     const nt_opt opts[] = {
         NT_OPT_DOUBLE(0, "min-sqnr", &o.min_sqnr, "DB", -1000, 1000,
                       "status 3 if an output's signal-to-noise ratio is below"),
+        NT_OPT_DOUBLE(0, "max-steps", &o.max_steps, "N", 0, 65536,
+                      "status 3 if a quantized tensor is more steps of its scale off"),
+        NT_OPT_BOOL(0, "executed", &o.executed,
+                    "MODEL fused and on codes, as nt-run runs it; compare codes and outputs"),
         NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples (256)"),
         NT_OPT_END,
     };

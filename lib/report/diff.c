@@ -30,6 +30,9 @@ typedef struct side {
     const nt_graph *g;
     nt_staged *net;
     const char **keep;
+    nt_graph *layers; /* g is this, if given; NULL: g is the model's */
+    const char *
+        *given;       /* of its inputs: what the reference calls them; NULL: a network's own */
     nt_model *shrunk; /* a copy that kept is about; NULL: nothing is masked */
     nt_kept *kept;
 } side;
@@ -40,6 +43,7 @@ typedef struct run {
     int n_pairs;
     const nt_diff_opts *o;
     nt_diff *d;
+    nt_device *dev;
 } run;
 
 /* ---- which tensors belong together */
@@ -60,6 +64,11 @@ static const nt_node *normalised_by(const nt_value *v)
 static bool can_compare(const nt_value *v)
 {
     return v && v->producer && !v->data && !v->type_raw && v->dtype != NT_STRING;
+}
+
+static bool is_codes(const nt_value *v)
+{
+    return nt_node_is(v->producer, "QuantizeLinear");
 }
 
 static void add_pair(run *r, const nt_value *a, const nt_value *b)
@@ -107,11 +116,54 @@ static nt_status find_pairs(run *r, nt_err *e)
             const nt_value *v = a->nodes[i]->out[k];
             const nt_value *w = can_compare(v) ? counterpart(r, v) : NULL;
 
-            if (can_compare(w))
+            if (can_compare(w) && (!r->o->executed || v->is_output || is_codes(v)))
                 add_pair(r, v, w);
         }
     r->d->n_rows = r->n_pairs;
     return NT_OK;
+}
+
+/* ---- layer by layer */
+
+/* v is made as before, and whoever reads it reads a new input instead. */
+static nt_status cut(side *d, nt_value *v, const char *name, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_value *in = NULL;
+
+    NT_TRY(nt_graph_add_input(&in, d->layers, NULL, v->dtype, v->rank, v->dims, e));
+    d->given[d->layers->n_inputs - 1] = name;
+    for (int i = v->n_uses - 1; i >= 0; i--)
+        NT_TRY(nt_graph_set_input(d->layers, v->uses[i].node, v->uses[i].index, in, e));
+    if (!v->is_output)
+        NT_TRY(nt_graph_add_output(d->layers, v, e));
+done:
+    return s;
+}
+
+/* The model cut at its codes that the reference has, too: each layer gets the reference's. */
+static nt_status cut_layers(run *r, nt_err *e)
+{
+    side *d = &r->side[MODEL];
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_graph_dup(&d->layers, d->g, true, e));
+    NT_TRY(nt_graph_bind(d->layers, d->g->ops, e));
+    d->given = nt_calloc((size_t)(d->g->n_inputs + d->g->n_nodes) + 1, sizeof *d->given);
+    if (!d->given)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < d->layers->n_nodes; i++) {
+        nt_value *v = d->layers->nodes[i]->n_out ? d->layers->nodes[i]->out[0] : NULL;
+        const nt_value *w =
+            can_compare(v) && is_codes(v) ? nt_graph_find_value(r->side[REF].g, v->name) : NULL;
+
+        if (can_compare(w) && w->dtype == v->dtype)
+            NT_TRY(cut(d, v, w->name, e));
+    }
+    NT_TRY(nt_pass_infer(d->layers, e));
+    d->g = d->layers;
+done:
+    return s;
 }
 
 /* ---- channels that masks remove */
@@ -228,13 +280,20 @@ static void add_element(sums *s, double r, double x)
     s->max = fabs(d) > s->max ? fabs(d) : s->max;
 }
 
+static const nt_tensor *tensor_of(const side *d, const nt_value *v)
+{
+    int i = output_index(d->g, v);
+
+    return i >= 0 ? nt_staged_output(d->net, i) : nt_staged_kept(d->net, v->name);
+}
+
 static void compare_pair(pair *p, nt_diff_row *row, const side sides[2])
 {
     view w[2] = {{0}, {0}};
     int64_t dims[NT_MAX_RANK], n = 0;
 
     for (int k = 0; k < 2; k++)
-        w[k].t = nt_staged_kept(sides[k].net, p->v[k]->name);
+        w[k].t = tensor_of(&sides[k], p->v[k]);
     if (!w[REF].t || !w[MODEL].t)
         row->why = "not computed: it is constant";
     else if (!match(dims, w, sides, p))
@@ -279,12 +338,77 @@ static void compare_top1(nt_diff *d, const side sides[2])
         d->agreed += top1(a, i) == top1(b, i);
 }
 
-static nt_status compare_run(run *r, int64_t n, nt_err *e)
+/* The extents of all inputs of one side: the network's own, and those it is given. */
+static nt_status all_dims(int64_t (**out)[NT_MAX_RANK], const run *r, const side *d,
+                          const int64_t (*own)[NT_MAX_RANK], nt_err *e)
+{
+    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)d->g->n_inputs + 1, sizeof *dims);
+
+    if (!dims)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < d->g->n_inputs; i++) {
+        const nt_tensor *t =
+            d->given && d->given[i] ? nt_staged_kept(r->side[REF].net, d->given[i]) : NULL;
+
+        if (t)
+            memcpy(dims[i], t->dims, (size_t)t->rank * sizeof **dims);
+        else if (i < r->side[REF].g->n_inputs)
+            memcpy(dims[i], own[i], sizeof *dims);
+    }
+    *out = dims;
+    return NT_OK;
+}
+
+/* A plan of one side for inputs of these extents. */
+static nt_status set_shape(run *r, int k, const int64_t (*own)[NT_MAX_RANK], nt_err *e)
+{
+    bool executed = r->o->executed && k == MODEL;
+    side *d = &r->side[k];
+    nt_plan_opts po = {.compute = executed ? NT_I8 : r->o->compute,
+                       .keep = executed ? NULL : d->keep,
+                       .no_fusion = !executed};
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(all_dims(&dims, r, d, own, e));
+    po.dims = (const int64_t(*)[NT_MAX_RANK])dims;
+    NT_TRY(d->net ? nt_staged_shape(d->net, po.dims, e)
+                  : nt_staged_new(&d->net, d->g, r->dev, &po, e));
+done:
+    nt_free(dims);
+    return s;
+}
+
+static void give(const run *r)
+{
+    const side *d = &r->side[MODEL];
+
+    for (int i = 0; d->given && i < d->g->n_inputs; i++) {
+        nt_tensor *to = nt_staged_input(d->net, i);
+
+        if (d->given[i])
+            memcpy(to->data, nt_staged_kept(r->side[REF].net, d->given[i])->data,
+                   nt_tensor_bytes(to));
+    }
+}
+
+/* n samples of these extents: x, or noise where it is NULL. */
+static nt_status compare_run(run *r, int64_t n, const int64_t (*dims)[NT_MAX_RANK],
+                             const float *x, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 2; k++) {
+        NT_TRY(set_shape(r, k, dims, e));
+        if (x)
+            memcpy(nt_staged_input(r->side[k].net, 0)->data, x,
+                   nt_tensor_bytes(nt_staged_input(r->side[k].net, 0)));
+        else
+            nt_staged_fill_noise(r->side[k].net, r->o->seed);
+        if (k == MODEL)
+            give(r);
         NT_TRY(nt_staged_forward(r->side[k].net, e));
+    }
     for (int i = 0; i < r->n_pairs; i++)
         compare_pair(&r->pairs[i], &r->d->rows[i], r->side);
     compare_top1(r->d, r->side);
@@ -330,24 +454,6 @@ static nt_status list_names(side *d, const run *r, int which, nt_err *e)
     return NT_OK;
 }
 
-/* Both nets for inputs of these extents. */
-static nt_status set_shapes(run *r, nt_device *dev, const int64_t (*dims)[NT_MAX_RANK],
-                            nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    for (int k = 0; k < 2; k++) {
-        side *d = &r->side[k];
-        nt_plan_opts po = {
-            .compute = r->o->compute, .dims = dims, .keep = d->keep, .no_fusion = true};
-
-        NT_TRY(d->net ? nt_staged_shape(d->net, dims, e)
-                      : nt_staged_new(&d->net, d->g, dev, &po, e));
-    }
-done:
-    return s;
-}
-
 /* What both inputs leave open is an error but for the batch. */
 static nt_status random_dims(int64_t *dims, const nt_value *a, const nt_value *b, int64_t batch,
                              nt_err *e)
@@ -363,7 +469,7 @@ static nt_status random_dims(int64_t *dims, const nt_value *a, const nt_value *b
     return NT_OK;
 }
 
-static nt_status run_random(run *r, nt_device *dev, nt_err *e)
+static nt_status run_random(run *r, nt_err *e)
 {
     const nt_graph *a = r->side[REF].g, *b = r->side[MODEL].g;
     int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)a->n_inputs + 1, sizeof *dims);
@@ -373,10 +479,8 @@ static nt_status run_random(run *r, nt_device *dev, nt_err *e)
         return nt_fail_nomem(e);
     for (int i = 0; i < a->n_inputs; i++)
         NT_TRY(random_dims(dims[i], a->inputs[i], b->inputs[i], r->o->batch, e));
-    NT_TRY(set_shapes(r, dev, (const int64_t(*)[NT_MAX_RANK])dims, e));
-    for (int k = 0; k < 2; k++)
-        nt_staged_fill_noise(r->side[k].net, r->o->seed);
-    NT_TRY(compare_run(r, a->n_inputs && a->inputs[0]->rank ? dims[0][0] : 1, e));
+    NT_TRY(compare_run(r, a->n_inputs && a->inputs[0]->rank ? dims[0][0] : 1,
+                       (const int64_t(*)[NT_MAX_RANK])dims, NULL, e));
 done:
     nt_free(dims);
     return s;
@@ -400,24 +504,18 @@ static nt_status data_dims(int64_t *dims, const nt_graph *g, const nt_batch *b, 
     return NT_OK;
 }
 
-static nt_status run_batch(run *r, nt_device *dev, const nt_batch *b, nt_err *e)
+static nt_status run_batch(run *r, const nt_batch *b, nt_err *e)
 {
     int64_t dims[1][NT_MAX_RANK] = {{0}};
     nt_status s = NT_OK;
 
     NT_TRY(data_dims(dims[0], r->side[REF].g, b, e));
-    NT_TRY(set_shapes(r, dev, (const int64_t(*)[NT_MAX_RANK])dims, e));
-    for (int k = 0; k < 2; k++) {
-        nt_tensor *in = nt_staged_input(r->side[k].net, 0);
-
-        memcpy(in->data, b->x, nt_tensor_bytes(in));
-    }
-    NT_TRY(compare_run(r, b->n, e));
+    NT_TRY(compare_run(r, b->n, (const int64_t(*)[NT_MAX_RANK])dims, b->x, e));
 done:
     return s;
 }
 
-static nt_status run_data(run *r, nt_device *dev, nt_err *e)
+static nt_status run_data(run *r, nt_err *e)
 {
     nt_loader_opts lo = {
         .batch_size = r->o->batch ? r->o->batch : 32, .workers = 1, .limit = r->o->limit};
@@ -431,7 +529,7 @@ static nt_status run_data(run *r, nt_device *dev, nt_err *e)
         NT_TRY(nt_loader_next(l, &b, e));
         if (!b)
             break;
-        NT_TRY(run_batch(r, dev, b, e));
+        NT_TRY(run_batch(r, b, e));
     }
 done:
     nt_loader_free(l);
@@ -443,6 +541,8 @@ done:
 /* The scale that v is quantized with, 0 where it is not. */
 static double scale_of(const nt_value *v)
 {
+    if (is_codes(v))
+        return 1;
     for (int i = 0; i < v->n_uses; i++) {
         const nt_node *n = v->uses[i].node;
 
@@ -488,6 +588,8 @@ static void finish_rows(run *r)
 
         if (!row->why)
             finish_row(row, &r->pairs[i]);
+        d->n_stepped += row->scale != 0;
+        d->n_far += row->scale != 0 && row->max_steps > r->o->max_steps;
         if (row->why ? !row->is_output : row->sqnr_db >= d->min_sqnr_db)
             continue;
         d->first = d->first ? d->first : row;
@@ -504,6 +606,8 @@ static void release(run *r)
         nt_kept_free(d->kept);
         nt_model_free(d->shrunk);
         nt_free(d->keep);
+        nt_free(d->given);
+        nt_graph_free(d->layers);
     }
     nt_free(r->pairs);
 }
@@ -514,6 +618,7 @@ nt_status nt_diff_new(nt_diff **out, nt_model *ref, nt_model *model, nt_device *
     run r = {.side = {{.m = ref, .g = nt_model_graph(ref)},
                       {.m = model, .g = nt_model_graph(model)}},
              .o = o,
+             .dev = dev,
              .d = nt_calloc(1, sizeof *r.d)};
     nt_status s = NT_OK;
 
@@ -521,12 +626,14 @@ nt_status nt_diff_new(nt_diff **out, nt_model *ref, nt_model *model, nt_device *
     if (!r.d)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(check_models(r.side[REF].g, r.side[MODEL].g, e));
+    if (o->executed)
+        NT_TRY(cut_layers(&r, e));
     NT_TRY(find_pairs(&r, e));
     for (int k = 0; k < 2; k++) {
         NT_TRY(find_kept(&r.side[k], e));
         NT_TRY(list_names(&r.side[k], &r, k, e));
     }
-    NT_TRY(o->split ? run_data(&r, dev, e) : run_random(&r, dev, e));
+    NT_TRY(o->split ? run_data(&r, e) : run_random(&r, e));
     finish_rows(&r);
     *out = r.d;
     r.d = NULL;

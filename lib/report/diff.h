@@ -14,7 +14,11 @@
  *   relative   sqrt(sum d^2 / sum r^2)
  *   sqnr_db    10 log10(sum r^2 / sum d^2), the signal to the noise
  *   cosine     sum r x / sqrt(sum r^2 sum x^2)
- *   steps      |d| / scale, where one of the models quantizes the tensor with that scale
+ *   steps      |d| / scale, where one of the models quantizes the tensor with that scale, and
+ * |d| of the codes that QuantizeLinear gives
+ *
+ * A model that is executed is compared in its codes and its outputs, where errors do not add
+ * up.
  *
  * NaN equals NaN, and an infinity itself; another number there is an infinite difference.
  */
@@ -34,6 +38,9 @@ typedef struct nt_diff_opts {
     uint64_t seed;
     nt_dtype compute;
     double min_sqnr_db; /* below it tensors part */
+    double max_steps;   /* a row that has more is missed; NAN: none is */
+    bool executed;      /* the model as nt-run runs it, fused and on codes; then only codes and
+                           outputs      are compared */
 } nt_diff_opts;
 
 typedef struct nt_diff_row {
@@ -54,6 +61,7 @@ typedef struct nt_diff {
     const nt_diff_row *first; /* below min_sqnr_db; NULL: none */
     double min_sqnr_db;
     int n_outputs, n_missed; /* those below it */
+    int n_stepped, n_far;    /* rows that have steps, and more than max_steps of them */
     size_t samples, agreed;  /* top 1 of the first output */
     bool has_top1;
 } nt_diff;

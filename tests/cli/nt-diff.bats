@@ -58,6 +58,23 @@ number()
     done
 }
 
+@test "what is executed on codes is at most a step from what is simulated, layer by layer" {
+    for net in resnet20 mobilenet_v2; do
+        nt-zoo $net --input 1x8x8 | nt-quantize -q --bits 8 --data idx:data -o q.nt
+        nt-diff q.nt q.nt --executed --max-steps 1 --data idx:data --limit 20 >out
+        [ "$(grep -c QuantizeLinear out)" -gt 20 ]
+        nt-export q.nt --dynamic -o q.onnx
+        nt-diff q.nt q.onnx --max-steps 0 --data idx:data --limit 20 >out
+        nt-diff q.nt q.onnx --executed --max-steps 1 --data idx:data --limit 20 >out
+    done
+    nt-zoo resnet20 --input 1x8x8 -o b.nt
+    nt-quantize -q --bits 4 --data idx:data b.nt -o r.nt
+    run nt-diff b.nt r.nt --max-steps 0.1 --data idx:data --limit 20
+    [ "$status" -eq 3 ]
+    [[ "$output" == *" quantized tensors are more than 0.1 steps off" ]]
+    refuses 2 "max-steps" nt-diff a.nt a.nt --max-steps -1
+}
+
 @test "the same bytes come twice, and the seed decides random inputs" {
     nt-quantize -q --bits 4/32 a.nt -o q.nt
     nt-diff a.nt q.nt --threads 1 >one
