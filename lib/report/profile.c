@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { REPEAT = 21 }; /* runs that layers are timed in */
+
 /* ---- counting */
 
 /* Bytes of all that a node puts out; what is past int64_t counts as its end. */
@@ -147,42 +149,63 @@ done:
     return s;
 }
 
+static bool makes(const nt_node *n, const char *value)
+{
+    return n->n_out > 0 && n->out[0] && strcmp(n->out[0]->name, value) == 0;
+}
+
+/* The layer of a plan's node n. Without a name of its own it goes by what it makes: in the plan
+ * its number is another. */
 static nt_layer_profile *find_layer(nt_profile *p, const nt_graph *g, const nt_node *n)
 {
+    bool named = *n->name || nt_layer_weight(n);
     char name[128];
 
     nt_layer_name(name, sizeof name, g, n);
-    for (int i = 0; i < p->n_layers; i++) {
-        if (strcmp(p->layers[i].name, name) == 0)
+    for (int i = 0; i < p->n_layers && i < g->n_nodes; i++) {
+        if (named ? strcmp(p->layers[i].name, name) == 0
+                  : n->n_out > 0 && n->out[0] && makes(g->nodes[i], n->out[0]->name))
             return &p->layers[i];
     }
     return NULL;
 }
 
-/* The mean time of each step goes to the layer it belongs to; what has no layer of its own (a
+/* run[r][step]: what each step took in each of REPEAT runs. */
+static nt_status time_steps(double *run, size_t n, nt_staged *net, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (size_t r = 0; r < REPEAT; r++)
+        NT_TRY(nt_staged_forward_timed(net, run + r * n, e));
+done:
+    return s;
+}
+
+/* The median time of each step goes to the layer it belongs to; what has no layer of its own (a
  * change of layout) to the layer before it. */
 static nt_status time_layers(nt_profile *p, const nt_graph *g, nt_staged *net, nt_err *e)
 {
-    enum { REPEAT = 20 };
     nt_status s = NT_OK;
-    double *ms = nt_calloc((size_t)nt_staged_n_steps(net) + 1, sizeof *ms);
+    size_t n = (size_t)nt_staged_n_steps(net);
+    double *run = nt_calloc(REPEAT * n + 1, sizeof *run), one[REPEAT];
     nt_layer_profile *last = p->n_layers ? p->layers : NULL;
 
-    if (!ms)
+    if (!run)
         return nt_fail_nomem(e);
-    for (int r = 0; r < REPEAT; r++)
-        NT_TRY(nt_staged_forward_timed(net, ms, e));
-    for (int i = 0; i < nt_staged_n_steps(net); i++) {
-        nt_step_info info = nt_staged_step(net, i);
+    NT_TRY(time_steps(run, n, net, e));
+    for (size_t i = 0; i < n; i++) {
+        nt_step_info info = nt_staged_step(net, (int)i);
         nt_layer_profile *l = info.node ? find_layer(p, g, info.node) : NULL;
 
         last = l ? l : last;
         if (!last || info.once)
             continue;
-        last->time_ms = (isnan(last->time_ms) ? 0 : last->time_ms) + ms[i] / REPEAT;
+        for (size_t r = 0; r < REPEAT; r++)
+            one[r] = run[r * n + i];
+        last->time_ms = (isnan(last->time_ms) ? 0 : last->time_ms) + nt_median(one, REPEAT);
     }
 done:
-    nt_free(ms);
+    nt_free(run);
     return s;
 }
 

@@ -17,6 +17,12 @@ static int by_value(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
+double nt_median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+}
+
 nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -34,11 +40,10 @@ nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs
         NT_TRY(nt_staged_forward(net, e));
         ms[n++] = nt_clock_ms() - t0;
     }
-    qsort(ms, (size_t)n, sizeof *ms, by_value);
-    *out = (nt_timing){.median_ms = n % 2 ? ms[n / 2] : 0.5 * (ms[n / 2 - 1] + ms[n / 2]),
-                       .min_ms = ms[0],
-                       .max_ms = ms[n - 1],
-                       .runs = n};
+    out->median_ms = nt_median(ms, n);
+    out->min_ms = ms[0];
+    out->max_ms = ms[n - 1];
+    out->runs = n;
 done:
     nt_free(ms);
     return s;

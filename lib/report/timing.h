@@ -14,4 +14,7 @@ typedef struct nt_timing {
 nt_status nt_timing_forward(nt_timing *out, nt_staged *net, int warmup, int runs,
                             nt_err *e) NT_MUST_CHECK;
 
+/* Sorts v; n > 0. */
+double nt_median(double *v, int n);
+
 #endif

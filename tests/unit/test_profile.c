@@ -2,6 +2,7 @@
 #include "prune_net.h"
 
 #include "report/profile.h"
+#include "report/timing.h"
 
 /* LeNet-5 as in share/zoo. */
 #define LENET                                                                                  \
@@ -89,6 +90,63 @@ NT_TEST(a_comparison_gives_the_ratio_of_the_other_to_this)
     nt_profile_free(q);
     nt_model_free(a);
     nt_model_free(b);
+}
+
+/* What the plan of the same options holds, and nothing beside; for one row dense weights are
+ * not packed, so they are there once. */
+NT_TEST(the_peak_is_the_arena_and_the_weights)
+{
+    nt_model *m = build("[64, 1, 1]", "\"flatten\", {\"linear\": \"a\", \"out\": 512}, "
+                                      "\"relu\", {\"linear\": \"b\", \"out\": 256}");
+    int64_t params = 64 * 512 + 512 + 512 * 256 + 256;
+    nt_profile *p = profile(m);
+    nt_device *dev = NULL;
+    nt_plan *plan = NULL;
+    nt_plan_opts o = {.compute = NT_F32};
+    int64_t arena, held;
+
+    assert_ok(nt_device_new(&dev, 1, e));
+    assert_ok(nt_plan_new(&plan, nt_model_graph(m), dev, &o, e));
+    arena = (int64_t)nt_plan_arena_bytes(plan);
+    held = (int64_t)nt_plan_const_bytes(plan);
+    assert_int_equal(p->params, params);
+    assert_int_equal(p->peak_memory_bytes, arena + held);
+    assert_true(arena >= 4 * (512 + 256)); /* what is put out, beside what it is made of */
+    if (nt_device_backend(dev) == NT_BACKEND_ONEDNN)
+        assert_in_range(held, 4 * params, 4 * params + 256);
+    nt_plan_free(plan);
+    nt_device_free(dev);
+    nt_profile_free(p);
+    nt_model_free(m);
+}
+
+NT_TEST(layers_that_are_fused_have_one_time)
+{
+    nt_model *m = build("[8, 16, 16]", "{\"conv\": \"a\", \"out\": 16, \"pad\": 1}, "
+                                       "{\"bn\": \"n\"}, \"relu\", {\"max_pool\": 2}");
+    nt_profile_opts o = {.warmup = 1, .runs = 5, .layers = true};
+    nt_device *dev = NULL;
+    nt_profile *p = NULL;
+
+    assert_ok(nt_device_new(&dev, 1, e));
+    assert_ok(nt_profile_new(&p, m, dev, &o, e));
+    assert_int_equal(p->n_layers, 4);
+    assert_true(p->layers[0].time_ms > 0); /* convolution, normalisation, Relu */
+    assert_true(isnan(p->layers[1].time_ms) && isnan(p->layers[2].time_ms));
+    assert_true(p->layers[3].time_ms > 0);
+    assert_true(p->time_min_ms <= p->execution_time_ms);
+    assert_true(p->execution_time_ms <= p->time_max_ms);
+    nt_profile_free(p);
+    nt_device_free(dev);
+    nt_model_free(m);
+}
+
+NT_TEST(a_median_is_in_the_middle)
+{
+    double odd[] = {5, 1, 100}, even[] = {4, 1, 3, 100};
+
+    assert_float_equal(nt_median(odd, 3), 5, 0);
+    assert_float_equal(nt_median(even, 4), 3.5, 0);
 }
 
 NT_TEST_MAIN
