@@ -22,7 +22,7 @@ setup()
 # The options of --help, one a line: "-o --output FILE"
 options_of_help()
 {
-    grep <"$BATS_FILE_TMPDIR/$1.help" -oE '^ +(-[a-z], )?--[a-z-]+( [^ ]+)?' |
+    grep <"$BATS_FILE_TMPDIR/$1.help" -oE '^ +(-[a-z], )?--[a-z0-9-]+( [^ ]+)?' |
         sed -E 's/^ +//; s/^(-[a-z]),/\1/'
 }
 
