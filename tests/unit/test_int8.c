@@ -441,4 +441,57 @@ NT_TEST(unsigned_weights_around_their_zero_point_are_codes)
     check_net(&t, both(&t, y, OUT_ZERO), (double)OUT_ZERO.scale, 1, 2);
 }
 
+/* ---- operators of codes, as ONNX Runtime's quantizer writes them with QuantFormat.QOperator
+ */
+
+static nt_value *qlinear(net *t, const char *op, nt_value *x, nt_coding in,
+                         nt_value *const w[3], nt_coding out, nt_value *bias)
+{
+    nt_value *const v[] = {
+        x,    scalar(t, NT_F32, (double)in.scale),  scalar(t, in.type, in.zero),   w[0], w[1],
+        w[2], scalar(t, NT_F32, (double)out.scale), scalar(t, out.type, out.zero), bias};
+
+    return node(t, op, NULL, bias ? 9 : 8, v)->out[0];
+}
+
+static void check_qlinear_conv(nt_coding in, bool by_channel)
+{
+    const int64_t dims[] = {16, 8, 3, 3}, pads[] = {1, 1, 1, 1};
+    int rank = by_channel;
+    net t = start(13);
+    nt_rng rng;
+    nt_value *x = quantize(&t, input(&t, "x", DIMS(2, 8, 9, 9)), in), *w[3], *y;
+
+    nt_rng_init(&rng, 14);
+    w[0] = constant(&t, NT_I8, 4, dims, &rng, -127, 128);
+    w[1] = constant(&t, NT_F32, rank, dims, &rng, 0.0005, 0.003);
+    w[2] = constant(&t, NT_I8, rank, dims, NULL, 0, 0);
+    y = qlinear(&t, "QLinearConv", x, in, w, OUT_ZERO,
+                constant(&t, NT_I32, 1, dims, &rng, -20000, 20000));
+    assert_ok(nt_node_set_ints(t.g, y->producer, "pads", pads, 4, e));
+    check_net(&t, dequantize(&t, y, OUT_ZERO), (double)OUT_ZERO.scale, 1, 2);
+}
+
+NT_TEST(a_qlinear_convolution_is_computed_on_codes)
+{
+    check_qlinear_conv(U8, true);
+    check_qlinear_conv(U8_ZERO, false);
+    check_qlinear_conv(S8_ZERO, true);
+}
+
+NT_TEST(a_qlinear_product_is_computed_on_codes)
+{
+    const int64_t dims[] = {24, 10};
+    net t = start(13);
+    nt_rng rng;
+    nt_value *x = quantize(&t, input(&t, "x", DIMS(5, 24)), U8_ZERO), *w[3];
+
+    nt_rng_init(&rng, 15);
+    w[0] = constant(&t, NT_I8, 2, dims, &rng, -127, 128);
+    w[1] = scalar(&t, NT_F32, 0.004);
+    w[2] = scalar(&t, NT_I8, 0);
+    x = qlinear(&t, "QLinearMatMul", x, U8_ZERO, w, OUT_ZERO, NULL);
+    check_net(&t, dequantize(&t, x, OUT_ZERO), (double)OUT_ZERO.scale, 1, 2);
+}
+
 NT_TEST_MAIN
