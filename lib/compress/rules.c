@@ -21,6 +21,7 @@ static const char *const aliases[][2] = {
     {"Linear", "MatMul"},
     {"ReLU", "Relu"},
     {"ReLU6", "Clip"},
+    {"Hardtanh", "Clip"},
     {"MaxPool2d", "MaxPool"},
     {"AvgPool2d", "AveragePool"},
     {"BatchNorm2d", "BatchNormalization"},

@@ -26,6 +26,8 @@ nt_qpair nt_range_pair(nt_range r, nt_codes c)
             p.scale = reach / (float)(c.hi - p.zero);
         return p;
     }
+    if (c.hi - c.lo == 1 && reach > 0)
+        return (nt_qpair){reach, r.hi >= -r.lo ? c.lo : c.hi};
     if (r.hi > r.lo)
         p.scale = (r.hi - r.lo) / (float)(c.hi - c.lo);
     p.zero = c.lo + (int64_t)rintf(-r.lo / p.scale);

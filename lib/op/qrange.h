@@ -26,7 +26,8 @@ typedef struct nt_qpair {
  * - 1. */
 nt_codes nt_codes_of_bits(int bits, bool is_unsigned, bool symmetric, bool odd);
 
-/* The pair that spreads the codes over the range; scale 1 for an empty one. */
+/* The pair that spreads the codes over the range; scale 1 for an empty one. Two codes, as 0 is
+ * one of them, spread over the range's longer side. */
 nt_qpair nt_range_pair(nt_range r, nt_codes codes);
 /* The range of what the codes stand for. */
 nt_range nt_pair_range(nt_qpair p, nt_codes codes);

@@ -3,7 +3,7 @@
 
 #include "op/program.h"
 #include "op/steps.h"
-#include "op/util.h"
+#include "op/unary.h"
 
 #include <string.h>
 
@@ -39,15 +39,6 @@ nt_fakeq nt_fakeq_of(const nt_node *n)
     else
         q.view = (nt_axis_view){1, 1, nt_tensor_count(&like)};
     return q;
-}
-
-static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
-{
-    (void)g;
-    (void)e;
-    nt_infer_like(n->out[0], n->in[X]);
-    nt_infer_type(n->out[0], NT_F32);
-    return NT_OK;
 }
 
 /* At inference: nothing is looked at. */
@@ -228,7 +219,7 @@ static const nt_attr_spec attrs[] = {
     {                                                                                          \
         .name = type, .domain = "", .since = 1, .min_in = 2, .max_in = 3, .min_out = 1,        \
         .max_out = 1, .attrs = attrs, .trainable = 1 << X | 1 << THETA, .state = 1 << SEEN,    \
-        .infer = infer, .eval = eval, .lower = lower, .lower_grad = lower_grad,                \
+        .infer = nt_unary_infer, .eval = eval, .lower = lower, .lower_grad = lower_grad,       \
         .data = &(quantizer)                                                                   \
     }
 

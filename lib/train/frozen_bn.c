@@ -5,7 +5,7 @@
  *   y = a (x - mean) + shift, a = scale / sqrt(var + eps)
  *   dx = a dy, dscale = sum dy (x - mean) / sqrt(var + eps), dshift = sum dy
  */
-#include "op/util.h"
+#include "op/unary.h"
 #include "train/fakeq.h"
 
 #include <math.h>
@@ -19,15 +19,6 @@ static const nt_attr_spec attrs[] = {
     {"spatial", NT_ATTR_INT, false},
     {NULL, 0, false},
 };
-
-static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
-{
-    (void)g;
-    (void)e;
-    nt_infer_like(n->out[0], n->in[X]);
-    nt_infer_type(n->out[0], NT_F32);
-    return NT_OK;
-}
 
 static float at(const nt_tensor *t, int64_t k)
 {
@@ -104,6 +95,6 @@ const nt_op nt_op_frozen_bn = {.name = NT_FROZEN_BN,
                                .attrs = attrs,
                                .trainable = 1 << SCALE | 1 << SHIFT,
                                .state = 1 << MEAN | 1 << VAR,
-                               .infer = infer,
+                               .infer = nt_unary_infer,
                                .eval = eval,
                                .grad = grad};

@@ -191,6 +191,48 @@ same_exported()
     not cmp -s <(tar xOf q.nt quant.json) <(tar xOf t4.nt quant.json)
 }
 
+@test "the configurations of both tutorials run as they are written" {
+    cat >nni.json <<'J'
+[{"quant_types": ["weight"], "quant_bits": 8, "op_names": ["conv1"]},
+ {"quant_types": ["weight"], "quant_bits": 4, "quant_start_step": 0, "op_names": ["conv2"]},
+ {"quant_types": ["weight"], "quant_bits": 3, "op_names": ["fc1"]},
+ {"quant_types": ["weight"], "quant_bits": 2, "op_names": ["fc2"]}]
+J
+    cat >late.json <<'J'
+[{"quant_types": ["weight"], "quant_bits": {"weight": 8}, "op_types": ["Conv2d", "Linear"]},
+ {"quant_types": ["output"], "quant_bits": 8, "quant_start_step": 2, "op_types": ["ReLU"]}]
+J
+    cat >rules.json <<'J'
+{"custom_compression": {"quantization_args": {"quantize_conv11": true, "skip_layers": [8, 9, 10],
+                                              "skip_layers_ratio": 0.1}}}
+J
+    sed 's/quantization_args/quant_args/' rules.json >short.json
+    echo '{"custom_compression": {"layers": {"layer1.0.conv1": {"precision": 2},
+                                             "layer1.0.conv2": {"precision": 2}}}}' >layers.json
+    nt-zoo lenet5 --input 1x28x28 -o l.nt
+    nt-zoo resnet20 --input 1x8x8 -o r.nt
+    nt-quantize -q --config nni.json --save-plan p.json l.nt -o q.nt
+    [ "$(grep -o '"weight": [0-9]' p.json | tr -dc 0-9)" = 8432 ]
+    for c in "late qat" "rules lsq" "short lsq+" "layers pact"; do
+        set -- $c
+        nt-quantize -q --config "$1.json" --method "$2" --data idx:data --save-plan "$1.plan" r.nt |
+            nt-finetune -q --data idx:data --steps 3 --lr 0.01 --threads 1 |
+            nt-export -q -f dlrt -o q.dlrt
+        nt-eval -q --data idx:data --threads 1 q.dlrt
+    done
+    cmp rules.plan short.plan
+    [ "$(grep -c '"weight": 2' layers.plan)" = 2 ]
+}
+
+@test "what cannot be trained so is one line" {
+    nt-quantize -q --method lsq --data idx:data a.nt -o q.nt
+    refuses 2 "phases '9:1'" nt-finetune --data idx:data --progressive 9:1 q.nt -o t.nt
+    refuses 2 "nt-quantize has prepared" nt-finetune --data idx:data --progressive 4:1 a.nt -o t.nt
+    refuses 2 "freeze-bn" nt-finetune --data idx:data --freeze-bn -1 q.nt -o t.nt
+    refuses 2 "method" nt-quantize --method lsq++ a.nt -o t.nt
+    [ ! -e t.nt ]
+}
+
 @test "weights and activations of one bit are packed at one bit, and run" {
     nt-zoo resnet8 --input 1x8x8 -o r.nt
     for m in bnn xnor; do

@@ -99,6 +99,18 @@ NT_TEST(ranges_of_weights_are_those_of_now_by_channel)
     assert_float_equal(y[2], 4, 1e-6);
 }
 
+NT_TEST(of_two_codes_one_is_0)
+{
+    const nt_codes u1 = nt_codes_of_bits(1, true, false, false);
+    nt_qpair up = nt_range_pair((nt_range){-1, 1}, u1);
+    nt_qpair down = nt_range_pair((nt_range){-2, 1}, u1);
+
+    assert_float_equal(up.scale, 1, 0);
+    assert_int_equal(up.zero, 0);
+    assert_float_equal(down.scale, 2, 0);
+    assert_int_equal(down.zero, 1);
+}
+
 /* ---- step sizes */
 
 NT_TEST(lsq_has_the_gradient_of_the_paper)
