@@ -130,8 +130,11 @@ CLONES static void relu(float *v, int64_t n, float alpha)
             v[i] = v[i] <= 0 ? 0 : v[i];
     } else {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            v[i] = v[i] > 0 ? v[i] : alpha * v[i];
+        for (int64_t i = 0; i < n; i++) {
+            float k = v[i] > 0 ? 1 : alpha;
+
+            v[i] = k * v[i];
+        }
     }
 }
 
@@ -268,11 +271,15 @@ static float slope(float x, const nt_post *p)
     }
 }
 
+/* A factor is chosen, not a result, which gcc would make a branch of. */
 CLONES static void relu_bwd(float *dx, const float *x, const float *dy, int64_t n, float alpha)
 {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        dx[i] = x[i] > 0 ? dy[i] : alpha * dy[i];
+    for (int64_t i = 0; i < n; i++) {
+        float k = x[i] > 0 ? 1 : alpha;
+
+        dx[i] = k * dy[i];
+    }
 }
 
 /* dy where lo <= x <= hi, else 0. */
@@ -280,8 +287,12 @@ CLONES static void inside_bwd(float *dx, const float *x, const float *dy, int64_
                               float hi)
 {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        dx[i] = x[i] >= lo && x[i] <= hi ? dy[i] : 0;
+    for (int64_t i = 0; i < n; i++) {
+        float v = dy[i];
+
+        v = x[i] >= lo ? v : 0;
+        dx[i] = x[i] <= hi ? v : 0;
+    }
 }
 
 static float hard_slope(float x, const nt_post *p)
