@@ -25,11 +25,11 @@ static bool is_3x3(const nt_conv_desc *d)
 
 /*
  * oneDNN 2.6's own choice (convolution_auto) takes Winograd where it is half as fast and leaves
- * it where it is twice as fast; 3.7 has none. On Zen 4, one thread, 3x3 in fp32, Winograd over
- * direct was, by its 4x4 tiles' worth of output and with 32 channels and more: 49 and up 0.9 to
- * 4 times as fast in all passes, 12 to 16 0.5 to 1.1 (by weights 0.9 to 2), fewer always
- * slower. It computes blocks of 16 channels: forward, with 20 to 29 channels and 196 tiles, it
- * took what it takes with 32, and was 1.0 to 1.5 times as fast as direct.
+ * it where it is twice as fast. On Zen 4, one thread, 3x3 in fp32, its Winograd (ours is as
+ * fast) over direct was, by its 4x4 tiles' worth of output and with 32 channels and more: 49
+ * and up 0.9 to 4 times as fast in all passes, 12 to 16 0.5 to 1.1 (by weights 0.9 to 2), fewer
+ * always slower. It computes blocks of 16 channels: forward, with 20 to 29 channels and 196
+ * tiles, it took what it takes with 32, and was 1.0 to 1.5 times as fast as direct.
  */
 static bool suits_fp32_winograd(const nt_conv_desc *d, nt_pass pass)
 {

@@ -3,7 +3,7 @@
  * Convolutions go to the device's backend and nowhere else: what oneDNN refuses (Winograd for
  * this shape, a post-operation it cannot fuse) the planner has to hear of, since it can choose
  * better than to move the whole convolution. Only the GEMM algorithm in fp32 may be either's,
- * and Winograd in bf16, which oneDNN has not, is ours.
+ * and Winograd, which oneDNN has in some versions and never in bf16, is ours beside it.
  */
 #include "kernel/conv.h"
 
@@ -17,8 +17,8 @@ static bool may_be_blas(const nt_device *dev, const nt_conv_desc *d)
            (d->algo == NT_ALGO_GEMM && d->src == NT_F32 && d->dst == NT_F32);
 }
 
-#define IS_OURS(dev, d)                                                                        \
-    (NT_WITH_WINO && (dev)->bf16 && (d)->algo == NT_ALGO_WINOGRAD && (d)->src == NT_BF16)
+#define MAY_BE_OURS(dev, d) (NT_WITH_WINO && NT_USE_DNN(dev) && (d)->algo == NT_ALGO_WINOGRAD)
+#define IS_OURS(dev, d) (MAY_BE_OURS(dev, d) && (d)->src == NT_BF16 && (dev)->bf16)
 
 /* With d's own algorithm. */
 static nt_status fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d, bool training,
@@ -34,6 +34,8 @@ static nt_status fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d
         return wino_conv_fwd_new(out, dev, d, e);
     if (NT_USE_DNN(dev))
         s = dnn_conv_fwd_new(out, dev, d, training, e);
+    if (s == NT_EUNSUPPORTED && MAY_BE_OURS(dev, d))
+        s = wino_conv_fwd_new(out, dev, d, e);
     if (s == NT_EUNSUPPORTED && may_be_blas(dev, d))
         s = blas_conv_fwd_new(out, dev, d, training, e);
     return s;
@@ -48,6 +50,8 @@ static nt_status bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_co
         return wino_conv_bwd_data_new(out, dev, d, e);
     if (NT_USE_DNN(dev))
         s = dnn_conv_bwd_data_new(out, dev, d, e);
+    if (s == NT_EUNSUPPORTED && MAY_BE_OURS(dev, d))
+        s = wino_conv_bwd_data_new(out, dev, d, e);
     if (s == NT_EUNSUPPORTED && may_be_blas(dev, d))
         s = blas_conv_bwd_data_new(out, dev, d, e);
     return s;
@@ -62,6 +66,8 @@ static nt_status bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
         return wino_conv_bwd_weights_new(out, dev, d, e);
     if (NT_USE_DNN(dev))
         s = dnn_conv_bwd_weights_new(out, dev, d, e);
+    if (s == NT_EUNSUPPORTED && MAY_BE_OURS(dev, d))
+        s = wino_conv_bwd_weights_new(out, dev, d, e);
     if (s == NT_EUNSUPPORTED && may_be_blas(dev, d))
         s = blas_conv_bwd_weights_new(out, dev, d, e);
     return s;

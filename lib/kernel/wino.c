@@ -9,21 +9,22 @@
 
 #if NT_WITH_WINO
 #include "base/alloc.h"
-#include "kernel/wino_avx512.h"
+#include "kernel/wino_arith.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
     L2_BYTES = 640 << 10, /* of what a block of tiles keeps in the second-level cache */
-    MIN_TILES = 24,
     MAX_TILES = 96,
     CHUNK = 256 /* tiles of a chunk in the gradient by weights */
 };
 
 typedef struct wino_prim {
     nt_prim base;
-    wino_map src, dst; /* of the pass: what it reads tiles of, what has 2x2 of them */
+    const wino_arith *a;
+    wino_map src, dst; /* of the pass: what it reads, and what it writes tiles of */
     wino_grid grid;
     int64_t n, tiles, block; /* tiles in all, and of a block or chunk */
     int threads;
@@ -66,10 +67,16 @@ static nt_format pick(nt_format own, nt_format other, nt_format like, nt_format 
     return NT_FMT_C16;
 }
 
+static const wino_arith *arith_of(const nt_conv_desc *d)
+{
+    return d->src == NT_BF16 ? &wino_bf16 : &wino_f32;
+}
+
 static nt_status check(nt_format *src, nt_format *dst, const nt_conv_desc *d, nt_err *e)
 {
-    bool fits = wino_avx512_works() && d->sp == 2 && d->g == 1 && d->src == NT_BF16 &&
-                d->dst == NT_BF16 && layout_fits(d->src_fmt) && layout_fits(d->dst_fmt);
+    const wino_arith *a = arith_of(d);
+    bool fits = a->works() && d->sp == 2 && d->g == 1 && d->src == a->type &&
+                d->dst == a->type && layout_fits(d->src_fmt) && layout_fits(d->dst_fmt);
 
     for (int i = 0; i < d->sp && i < 2; i++)
         fits = fits && d->ker[i] == 3 && d->stride[i] == 1 && d->dil[i] == 1 && d->lo[i] >= 0 &&
@@ -78,7 +85,7 @@ static nt_status check(nt_format *src, nt_format *dst, const nt_conv_desc *d, nt
         fits = fits && (d->post[i].kind == NT_POST_RELU || d->post[i].kind == NT_POST_CLIP ||
                         d->post[i].kind == NT_POST_SUM);
     if (!fits)
-        return nt_fail(e, NT_EUNSUPPORTED, "no Winograd kernel in bf16 for this convolution");
+        return nt_fail(e, NT_EUNSUPPORTED, "no Winograd kernel for this convolution");
     *src = pick(d->src_fmt, d->dst_fmt, d->src_like, d->dst_like);
     *dst = pick(d->dst_fmt, d->src_fmt, d->dst_like, d->src_like);
     return NT_OK;
@@ -97,7 +104,9 @@ static nt_status prim_new(wino_prim **out, nt_device *dev, const nt_conv_desc *d
 
     if (!p)
         return nt_fail_nomem(e);
-    p->base = (nt_prim){.run = run, .free = prim_free, .impl = "winograd:avx512_bf16"};
+    p->base = (nt_prim){.run = run, .free = prim_free};
+    p->a = arith_of(d);
+    snprintf(p->base.impl, sizeof p->base.impl, "%s", p->a->impl);
     p->threads = nt_device_threads(dev);
     p->n = d->n;
     p->k = d->k;
@@ -109,31 +118,33 @@ static nt_status prim_new(wino_prim **out, nt_device *dev, const nt_conv_desc *d
 /* Tiles over the outputs [n][..][dst.h][dst.w]. */
 static void set_grid(wino_prim *p, int64_t lo_y, int64_t lo_x)
 {
-    p->grid = (wino_grid){ceil_div(p->dst.h, 2), ceil_div(p->dst.w, 2), {lo_y, lo_x}};
+    p->grid = (wino_grid){
+        ceil_div(p->dst.h, p->a->tile), ceil_div(p->dst.w, p->a->tile), {lo_y, lo_x}};
     p->tiles = p->n * p->grid.rows * p->grid.cols;
 }
 
-static size_t points_bytes(int64_t n, size_t size)
+/* n elements of each point */
+static size_t points_bytes(const wino_prim *p, int64_t n, size_t size)
 {
-    return (size_t)(WINO_POINTS * wino_point(n, size)) * size;
+    return (size_t)(p->a->points * wino_point(n, size)) * size;
 }
 
 /* All pairs of channels, of each point. */
 static size_t packed_bytes(const wino_prim *p, size_t size)
 {
-    return points_bytes(p->src.blocks * p->dst.blocks * WINO_LANES * WINO_LANES, size);
+    return points_bytes(p, p->src.blocks * p->dst.blocks * WINO_LANES * WINO_LANES, size);
 }
 
 /* ---- forward */
 
 static size_t v_bytes(const wino_prim *p)
 {
-    return points_bytes(p->block * p->src.blocks * WINO_LANES, sizeof(uint16_t));
+    return points_bytes(p, p->block * p->src.blocks * WINO_LANES, nt_dtype_size(p->a->type));
 }
 
 static size_t m_bytes(const wino_prim *p)
 {
-    return points_bytes(p->block * WINO_SLAB, sizeof(float));
+    return points_bytes(p, p->block * WINO_SLAB, sizeof(float));
 }
 
 static nt_status run_forward(nt_prim *base, void *const *arg, void *scratch, nt_err *e)
@@ -145,16 +156,16 @@ static nt_status run_forward(nt_prim *base, void *const *arg, void *scratch, nt_
 #pragma omp parallel for schedule(static) num_threads(p->threads)
     for (int64_t i = 0; i < blocks; i++) {
         char *mine = (char *)scratch + (size_t)omp_get_thread_num() * (v_bytes(p) + m_bytes(p));
-        uint16_t *v = (uint16_t *)mine;
+        void *v = mine;
         float *m = (float *)(mine + v_bytes(p));
         int64_t t = i * p->block, left = p->tiles - t,
                 count = left < p->block ? left : p->block;
 
-        wino_input(v, p->block, arg[0], &p->src, &p->grid, t, count);
+        p->a->input(v, p->block, arg[0], &p->src, &p->grid, t, count);
         for (int64_t k = 0; k < p->dst.c; k += WINO_SLAB) {
-            wino_products(m, v, arg[1], p->block, count, p->src.blocks, p->dst.blocks, k);
-            wino_output(arg[3], &p->dst, &p->grid, m, p->block, t, count, k, arg[2], p->post,
-                        p->n_post);
+            p->a->products(m, v, arg[1], p->block, count, p->src.blocks, p->dst.blocks, k);
+            p->a->output(arg[3], &p->dst, &p->grid, m, p->block, t, count, k, arg[2], p->post,
+                         p->n_post);
         }
     }
     return NT_OK;
@@ -176,7 +187,7 @@ static nt_status run_pack(nt_prim *base, void *const *arg, void *scratch, nt_err
     (void)e;
 #pragma omp parallel for schedule(static) num_threads(p->threads)
     for (int64_t b = 0; b < blocks; b++)
-        wino_weights(arg[1], arg[0], p->k, p->c, p->transposed, b, b + 1);
+        p->a->weights(arg[1], arg[0], p->k, p->c, p->transposed, b, b + 1);
     return NT_OK;
 }
 
@@ -184,10 +195,11 @@ static nt_status run_pack(nt_prim *base, void *const *arg, void *scratch, nt_err
  * blocks than threads. */
 static void set_block(wino_prim *p)
 {
-    int64_t one = WINO_POINTS * (p->src.blocks * WINO_LANES * 2 + WINO_SLAB * 4);
+    int64_t v = p->src.blocks * WINO_LANES * (int64_t)nt_dtype_size(p->a->type);
+    int64_t one = p->a->points * (v + WINO_SLAB * (int64_t)sizeof(float));
     int64_t n = L2_BYTES / one, share = ceil_div(p->tiles, p->threads);
 
-    n = n < MIN_TILES ? MIN_TILES : n > MAX_TILES ? MAX_TILES : n;
+    n = n < p->a->min_tiles ? p->a->min_tiles : n > MAX_TILES ? MAX_TILES : n;
     n = n < share ? n : share;
     p->block = ceil_div(n, WINO_ROWS) * WINO_ROWS;
     p->base.scratch = (size_t)p->threads * (v_bytes(p) + m_bytes(p));
@@ -208,8 +220,8 @@ nt_status wino_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc
     run->n_post = d->n_post;
     set_grid(run, d->lo[0], d->lo[1]);
     set_block(run);
-    *out =
-        (nt_conv_fwd){&run->base, &pack->base, packed_bytes(run, sizeof(uint16_t)), src, dst};
+    *out = (nt_conv_fwd){&run->base, &pack->base,
+                         packed_bytes(run, nt_dtype_size(run->a->type)), src, dst};
     run = pack = NULL;
 done:
     nt_free(run);
@@ -232,8 +244,8 @@ nt_status wino_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt
     run->dst = map_of(src, d->c, d->in);
     set_grid(run, 2 - d->lo[0], 2 - d->lo[1]);
     set_block(run);
-    *out = (nt_conv_bwd_data){&run->base, &pack->base, packed_bytes(run, sizeof(uint16_t)), src,
-                              dst};
+    *out = (nt_conv_bwd_data){&run->base, &pack->base,
+                              packed_bytes(run, nt_dtype_size(run->a->type)), src, dst};
     run = pack = NULL;
 done:
     nt_free(run);
@@ -243,32 +255,32 @@ done:
 
 /* ---- backward by weights */
 
-static size_t pairs_bytes(const wino_prim *p, const wino_map *m)
+static size_t groups_bytes(const wino_prim *p, const wino_map *m)
 {
-    return points_bytes(p->block * m->blocks * WINO_LANES, sizeof(uint16_t));
+    return points_bytes(p, p->block * m->blocks * WINO_LANES, nt_dtype_size(p->a->type));
 }
 
 /* One chunk: transforms, then sums; inside a parallel region. */
-static void run_chunk(const wino_prim *p, void *const *arg, uint16_t *v, uint16_t *y, int64_t t)
+static void run_chunk(const wino_prim *p, void *const *arg, void *v, void *y, int64_t t)
 {
     int64_t left = p->tiles - t, count = left < p->block ? left : p->block;
-    int64_t pairs = p->block / 2, used = ceil_div(count, 2);
+    int64_t groups = p->block / p->a->group, used = ceil_div(count, p->a->group);
 
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < used; i++) {
-        wino_input_pairs(v, pairs, arg[0], &p->src, &p->grid, t, count, i, i + 1);
-        wino_grad_pairs(y, pairs, arg[1], &p->dst, &p->grid, t, count, i, i + 1);
+        p->a->input_groups(v, groups, arg[0], &p->src, &p->grid, t, count, i, i + 1);
+        p->a->grad_groups(y, groups, arg[1], &p->dst, &p->grid, t, count, i, i + 1);
     }
 #pragma omp for schedule(static)
-    for (int64_t i = 0; i < WINO_POINTS * p->src.blocks; i++)
-        wino_sum_products(arg[2], v, y, pairs, used, p->src.blocks, p->dst.blocks,
-                          i / p->src.blocks, i % p->src.blocks, t == 0);
+    for (int64_t i = 0; i < p->a->points * p->src.blocks; i++)
+        p->a->sum_products(arg[2], v, y, groups, used, p->src.blocks, p->dst.blocks,
+                           i / p->src.blocks, i % p->src.blocks, t == 0);
 }
 
 static nt_status run_backward_weights(nt_prim *base, void *const *arg, void *scratch, nt_err *e)
 {
     const wino_prim *p = (const wino_prim *)base;
-    uint16_t *v = scratch, *y = (uint16_t *)((char *)scratch + pairs_bytes(p, &p->src));
+    void *v = scratch, *y = (char *)scratch + groups_bytes(p, &p->src);
 
     (void)e;
 #pragma omp parallel num_threads(p->threads)
@@ -277,7 +289,7 @@ static nt_status run_backward_weights(nt_prim *base, void *const *arg, void *scr
             run_chunk(p, arg, v, y, t);
 #pragma omp for schedule(static)
         for (int64_t b = 0; b < (arg[3] ? p->dst.blocks : 0); b++)
-            wino_bias_grad(arg[3], arg[1], &p->dst, p->n, b);
+            p->a->bias_grad(arg[3], arg[1], &p->dst, p->n, b);
     }
     return NT_OK;
 }
@@ -291,7 +303,7 @@ static nt_status run_unpack(nt_prim *base, void *const *arg, void *scratch, nt_e
     (void)e;
 #pragma omp parallel for schedule(static) num_threads(p->threads)
     for (int64_t b = 0; b < blocks; b++)
-        wino_weight_grad(arg[1], arg[0], p->k, p->c, b, b + 1);
+        p->a->weight_grad(arg[1], arg[0], p->k, p->c, b, b + 1);
     return NT_OK;
 }
 
@@ -308,8 +320,9 @@ nt_status wino_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
     run->src = map_of(src, d->c, d->in);
     run->dst = map_of(dst, d->k, d->out);
     set_grid(run, d->lo[0], d->lo[1]);
-    run->block = run->tiles < CHUNK ? ceil_div(run->tiles, 2) * 2 : CHUNK;
-    run->base.scratch = pairs_bytes(run, &run->src) + pairs_bytes(run, &run->dst);
+    run->block =
+        run->tiles < CHUNK ? ceil_div(run->tiles, run->a->group) * run->a->group : CHUNK;
+    run->base.scratch = groups_bytes(run, &run->src) + groups_bytes(run, &run->dst);
     *out = (nt_conv_bwd_weights){&run->base, &unpack->base, packed_bytes(run, sizeof(float)),
                                  src, dst};
     run = unpack = NULL;

@@ -176,7 +176,7 @@ static void level_sizes(const nt_conv_desc *d, const nt_prim *p, double *size, i
 
     for (int64_t i = 0; i < n; i++)
         most = fmax(most, size[i]);
-    for (int64_t i = 0; i < n && rounds_transforms(d, p); i++)
+    for (int64_t i = 0; i < n && (d->algo == NT_ALGO_WINOGRAD || rounds_transforms(d, p)); i++)
         size[i] = most;
 }
 
@@ -420,9 +420,29 @@ static const shape wino_shapes[] = {
     {"two chunks", 2, 3, 5, 20, 1, {23, 21}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
 };
 
-NT_TEST(winograd_in_bf16_agrees_with_plain_loops_in_both_layouts)
+/* In all pairs of the two layouts and an open one. */
+static void check_winograd(nt_device *dev, const shape *s, nt_dtype type, bool must)
 {
     static const nt_format formats[] = {NT_FMT_ANY, NT_FMT_C16, NT_FMT_NHWC};
+
+    for (int f = 0; f < 9; f++) {
+        nt_conv_desc d = desc_of(s);
+
+        d.src = d.dst = type;
+        d.algo = NT_ALGO_WINOGRAD;
+        d.src_fmt = formats[f / 3];
+        d.dst_fmt = formats[f % 3];
+        check_all_passes(dev, s->name, &d, must);
+        d.bias = false;
+        d.post[0] = (nt_post){NT_POST_SUM, 0, 0};
+        d.post[1] = (nt_post){f % 2 ? NT_POST_RELU : NT_POST_CLIP, 0.1f, 0.5f};
+        d.n_post = 2;
+        assert_true(check_forward(dev, s->name, &d, false) || !must);
+    }
+}
+
+NT_TEST(winograd_in_bf16_agrees_with_plain_loops_in_both_layouts)
+{
     nt_device *dev = new_device("onednn", 2);
 
     if (!nt_device_has_bf16(dev)) {
@@ -430,20 +450,17 @@ NT_TEST(winograd_in_bf16_agrees_with_plain_loops_in_both_layouts)
         skip();
     }
     for (size_t i = 0; i < N_OF(wino_shapes); i++)
-        for (int f = 0; f < 9; f++) {
-            nt_conv_desc d = desc_of(&wino_shapes[i]);
+        check_winograd(dev, &wino_shapes[i], NT_BF16, true);
+    nt_device_free(dev);
+}
 
-            d.src = d.dst = NT_BF16;
-            d.algo = NT_ALGO_WINOGRAD;
-            d.src_fmt = formats[f / 3];
-            d.dst_fmt = formats[f % 3];
-            check_all_passes(dev, wino_shapes[i].name, &d, true);
-            d.bias = false;
-            d.post[0] = (nt_post){NT_POST_SUM, 0, 0};
-            d.post[1] = (nt_post){f % 2 ? NT_POST_RELU : NT_POST_CLIP, 0.1f, 0.5f};
-            d.n_post = 2;
-            assert_true(check_forward(dev, wino_shapes[i].name, &d, false));
-        }
+/* A CPU that has bf16 has all that it takes. */
+NT_TEST(winograd_in_fp32_agrees_with_plain_loops_in_both_layouts)
+{
+    nt_device *dev = new_device("onednn", 2);
+
+    for (size_t i = 0; i < N_OF(wino_shapes); i++)
+        check_winograd(dev, &wino_shapes[i], NT_F32, nt_device_has_bf16(dev));
     nt_device_free(dev);
 }
 

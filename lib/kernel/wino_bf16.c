@@ -9,65 +9,24 @@
  *        | 0 -1  1  0 |        | .5 -.5  .5 |
  *        | 0  1  0 -1 |        | 0   0   1  |
  */
-#include "kernel/wino_avx512.h"
+#include "kernel/wino_simd.h"
 
 #if NT_WITH_WINO
-#include <immintrin.h>
-#include <string.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
-#ifdef __clang__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#define ISA WINO_ISA ",avx512bf16"
+#define TARGET static __attribute__((target(ISA)))
+#define INLINE INLINE_FOR(ISA)
 
-bool wino_avx512_works(void)
+enum { POINTS = 16, TILE = 2, GROUP = 2 };
+
+static bool works(void)
 {
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-
-/* ---- vectors of 16 channels */
-
-INLINE __m512 load_bf16(const uint16_t *x, __mmask16 lanes)
-{
-    return _mm512_castsi512_ps(
-        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, x)), 16));
+    return wino_avx512_works() && __builtin_cpu_supports("avx512bf16");
 }
 
 INLINE __m256i round_bf16(__m512 v)
 {
     return (__m256i)_mm512_cvtneps_pbh(v);
-}
-
-/* Real channels of a block. */
-INLINE __mmask16 lanes_of(const wino_map *map, int64_t block)
-{
-    int64_t left = map->c - block * WINO_LANES;
-
-    return left < WINO_LANES ? (__mmask16)((1u << left) - 1) : (__mmask16)0xffff;
-}
-
-/* Rows [0, rows) and columns [0, cols) of d from pixel (y, x) on; zero outside of the map. */
-INLINE void load_patch(__m512 d[4][4], int rows, int cols, const uint16_t *x,
-                       const wino_map *map, int64_t y0, int64_t x0, __mmask16 lanes)
-{
-    bool inside = y0 >= 0 && x0 >= 0 && y0 + rows <= map->h && x0 + cols <= map->w;
-    const uint16_t *from = x + y0 * map->row + x0 * map->pixel;
-
-    UNROLL
-    for (int i = 0; i < rows; i++) {
-        UNROLL
-        for (int j = 0; j < cols; j++) {
-            bool is =
-                inside || (y0 + i >= 0 && y0 + i < map->h && x0 + j >= 0 && x0 + j < map->w);
-
-            d[i][j] = is ? load_bf16(from + i * map->row + j * map->pixel, lanes)
-                         : _mm512_setzero_ps();
-        }
-    }
 }
 
 INLINE void input_row(__m512 *a, __m512 *b, __m512 *c, __m512 *d)
@@ -112,37 +71,26 @@ INLINE void transform_grad(__m512 d[4][4])
         grad_row(&d[i][0], &d[i][1], &d[i][2], &d[i][3]);
 }
 
-/* Where a tile is. */
-typedef struct place {
-    int64_t n, y, x; /* image, first output */
-} place;
-
-INLINE place place_of(const wino_grid *g, int64_t t)
-{
-    return (place){t / (g->rows * g->cols), t / g->cols % g->rows * 2, t % g->cols * 2};
-}
-
 /* ---- forward */
 
-TARGET void wino_input(uint16_t *v, int64_t tiles, const uint16_t *x, const wino_map *map,
-                       const wino_grid *g, int64_t t, int64_t count)
+TARGET void input(void *v, int64_t tiles, const void *x, const wino_map *map,
+                  const wino_grid *g, int64_t t, int64_t count)
 {
     int64_t channels = map->blocks * WINO_LANES;
-    int64_t point = wino_point(tiles * channels, sizeof *v);
+    int64_t point = wino_point(tiles * channels, sizeof(uint16_t));
 
     for (int64_t i = 0; i < count; i++) {
-        place p = place_of(g, t + i);
-        const uint16_t *image = x + p.n * map->image;
+        place p = place_of(g, t + i, TILE);
 
         for (int64_t b = 0; b < map->blocks; b++) {
-            uint16_t *to = v + i * channels + b * WINO_LANES;
+            uint16_t *to = (uint16_t *)v + i * channels + b * WINO_LANES;
             __m512 d[4][4];
 
-            load_patch(d, 4, 4, image + b * map->block, map, p.y - g->lo[0], p.x - g->lo[1],
-                       lanes_of(map, b));
+            load_patch(d[0], 4, 4, NT_BF16, x, p.n * map->image + b * map->block, map,
+                       p.y - g->lo[0], p.x - g->lo[1], lanes_of(map, b));
             transform_input(d);
             UNROLL
-            for (int q = 0; q < WINO_POINTS; q++)
+            for (int q = 0; q < POINTS; q++)
                 _mm256_storeu_si256((__m256i *)(to + q * point), round_bf16(d[q / 4][q % 4]));
         }
     }
@@ -211,17 +159,17 @@ INLINE void panel(const int cols, float *m, const uint16_t *v, const uint16_t *u
         product(4, cols, m + i * WINO_SLAB, v + i * channels, channels, u, channels / 2);
 }
 
-TARGET void wino_products(float *m, const uint16_t *v, const uint16_t *u, int64_t tiles,
-                          int64_t count, int64_t c_blocks, int64_t k_blocks, int64_t first)
+TARGET void products(float *m, const void *v, const void *u, int64_t tiles, int64_t count,
+                     int64_t c_blocks, int64_t k_blocks, int64_t first)
 {
     int64_t channels = c_blocks * WINO_LANES, block = channels * WINO_LANES;
     int64_t b0 = first / WINO_LANES, b1 = b0 + WINO_SLAB / WINO_LANES;
 
     if (b1 > k_blocks)
         b1 = k_blocks;
-    for (int64_t q = 0; q < WINO_POINTS; q++) {
-        const uint16_t *vq = v + q * wino_point(tiles * channels, sizeof *v);
-        const uint16_t *uq = u + q * wino_point(k_blocks * block, sizeof *u);
+    for (int64_t q = 0; q < POINTS; q++) {
+        const uint16_t *vq = (const uint16_t *)v + q * wino_point(tiles * channels, sizeof *vq);
+        const uint16_t *uq = (const uint16_t *)u + q * wino_point(k_blocks * block, sizeof *uq);
         float *mq = m + q * wino_point(tiles * WINO_SLAB, sizeof *m);
 
         for (int64_t b = b0; b < b1; b += 2) {
@@ -265,23 +213,6 @@ INLINE void transform_output(__m512 y[2][2], const float *m, int64_t point)
     }
 }
 
-/* old: what the destination holds. */
-INLINE __m512 finish(__m512 v, __m512 old, const nt_post *post, int n_post)
-{
-    for (int i = 0; i < n_post; i++) {
-        __m512 a = _mm512_set1_ps(post[i].alpha), b = _mm512_set1_ps(post[i].beta);
-        __m512 zero = _mm512_setzero_ps();
-
-        if (post[i].kind == NT_POST_RELU)
-            v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, zero, _CMP_LT_OQ), v, a);
-        else if (post[i].kind == NT_POST_CLIP)
-            v = _mm512_min_ps(_mm512_max_ps(v, a), b);
-        else
-            v = _mm512_add_ps(v, old);
-    }
-    return v;
-}
-
 /* Lanes past the last channel are padding of C16, which stays zero, or the next pixel's. */
 INLINE void store_output(uint16_t *y, const wino_map *map, __m512 v, __mmask16 lanes,
                          const nt_post *post, int n_post)
@@ -289,22 +220,22 @@ INLINE void store_output(uint16_t *y, const wino_map *map, __m512 v, __mmask16 l
     bool padded = map->pixel == WINO_LANES;
 
     if (n_post)
-        v = finish(v, load_bf16(y, lanes), post, n_post);
+        v = finish(v, wino_load(y, 0, NT_BF16, lanes), post, n_post);
     _mm256_mask_storeu_epi16(y, padded ? (__mmask16)0xffff : lanes,
                              round_bf16(_mm512_maskz_mov_ps(lanes, v)));
 }
 
-TARGET void wino_output(uint16_t *y, const wino_map *map, const wino_grid *g, const float *m,
-                        int64_t tiles, int64_t t, int64_t count, int64_t first,
-                        const float *bias, const nt_post *post, int n_post)
+TARGET void output(void *y, const wino_map *map, const wino_grid *g, const float *m,
+                   int64_t tiles, int64_t t, int64_t count, int64_t first, const float *bias,
+                   const nt_post *post, int n_post)
 {
     int64_t b0 = first / WINO_LANES, b1 = b0 + WINO_SLAB / WINO_LANES;
 
     if (b1 > map->blocks)
         b1 = map->blocks;
     for (int64_t i = 0; i < count; i++) {
-        place p = place_of(g, t + i);
-        uint16_t *corner = y + p.n * map->image + p.y * map->row + p.x * map->pixel;
+        place p = place_of(g, t + i, TILE);
+        uint16_t *corner = (uint16_t *)y + p.n * map->image + p.y * map->row + p.x * map->pixel;
 
         for (int64_t b = b0; b < b1; b++) {
             __mmask16 lanes = lanes_of(map, b);
@@ -350,47 +281,6 @@ INLINE void transform_weights(__m512 u[4][4], const __m512 w[9])
         weight_row(u[i], h[0][i], h[1][i], h[2][i]);
 }
 
-/* The taps of 16 x 16 filters, rows as they lie in the weights [k][c][9]; zero past their ends.
- */
-typedef float square[WINO_LANES][WINO_LANES * 9];
-
-INLINE int64_t at_most_16(int64_t n)
-{
-    return n < WINO_LANES ? n : WINO_LANES;
-}
-
-INLINE void load_square(square to, const float *w, int64_t k, int64_t c, int64_t k0, int64_t c0)
-{
-    size_t row = (size_t)at_most_16(c - c0) * 9 * sizeof(float);
-    int64_t rows = at_most_16(k - k0);
-
-    if (rows < WINO_LANES || row < sizeof to[0])
-        memset(to, 0, sizeof(square));
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(to[i], w + ((k0 + i) * c + c0) * 9, row);
-}
-
-/* Element offsets from one lane's taps to the next's in a square, where lanes are its rows or
- * its columns. */
-INLINE __m512i lane_offsets(bool rows)
-{
-    const __m512i n = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-
-    return _mm512_mullo_epi32(n, _mm512_set1_epi32(rows ? WINO_LANES * 9 : 9));
-}
-
-/* The taps from source channel number s of a square; `transposed`: its rows are the source, and
- * the taps are turned round. */
-INLINE void load_taps(__m512 to[9], square from, int s, bool transposed)
-{
-    __m512i lanes = lane_offsets(!transposed);
-
-    UNROLL
-    for (int r = 0; r < 9; r++)
-        to[r] = _mm512_i32gather_ps(lanes, transposed ? &from[s][8 - r] : &from[0][s * 9 + r],
-                                    sizeof(float));
-}
-
 /* Two bf16 roundings in one vector, lane by lane beside each other. */
 INLINE __m512i interleave(__m512 even, __m512 odd)
 {
@@ -401,16 +291,17 @@ INLINE __m512i interleave(__m512 even, __m512 odd)
     return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
 }
 
-TARGET void wino_weights(uint16_t *u, const float *w, int64_t k, int64_t c, bool transposed,
-                         int64_t from, int64_t to)
+TARGET void weights(void *u, const float *w, int64_t k, int64_t c, bool transposed,
+                    int64_t from, int64_t to)
 {
     int64_t n_src = transposed ? k : c, n_dst = transposed ? c : k;
     int64_t pairs = (n_src + 15) / 16 * 8, blocks = (n_dst + 15) / 16;
-    int64_t point = wino_point(blocks * pairs * 2 * WINO_LANES, sizeof *u);
+    int64_t point = wino_point(blocks * pairs * 2 * WINO_LANES, sizeof(uint16_t));
 
     for (int64_t b = from; b < to; b++) {
         int64_t width = b % 2 || b + 1 < blocks ? 2 : 1; /* of its panel */
-        uint16_t *first = u + (b - b % 2) * pairs * 2 * WINO_LANES + b % 2 * 2 * WINO_LANES;
+        uint16_t *first =
+            (uint16_t *)u + (b - b % 2) * pairs * 2 * WINO_LANES + b % 2 * 2 * WINO_LANES;
         square taps;
 
         for (int64_t i = 0; i < pairs; i++) {
@@ -425,7 +316,7 @@ TARGET void wino_weights(uint16_t *u, const float *w, int64_t k, int64_t c, bool
             transform_weights(even, w0);
             transform_weights(odd, w1);
             UNROLL
-            for (int q = 0; q < WINO_POINTS; q++)
+            for (int q = 0; q < POINTS; q++)
                 _mm512_storeu_si512(first + q * point + i * width * 2 * WINO_LANES,
                                     interleave(even[q / 4][q % 4], odd[q / 4][q % 4]));
         }
@@ -435,28 +326,29 @@ TARGET void wino_weights(uint16_t *u, const float *w, int64_t k, int64_t c, bool
 /* ---- backward by weights */
 
 /* One tile of the input (grad: of the output's gradient), transformed; zero past the end. */
-INLINE void load_tile(__m512 d[4][4], const bool grad, const uint16_t *x, const wino_map *map,
+INLINE void load_tile(__m512 d[4][4], const bool grad, const void *x, const wino_map *map,
                       const wino_grid *g, int64_t t, int64_t end, int64_t block)
 {
-    place p = place_of(g, t);
+    place p = place_of(g, t, TILE);
+    int64_t at = p.n * map->image + block * map->block;
 
     if (t >= end) {
         UNROLL
-        for (int q = 0; q < WINO_POINTS; q++)
+        for (int q = 0; q < POINTS; q++)
             d[q / 4][q % 4] = _mm512_setzero_ps();
         return;
     }
-    x += p.n * map->image + block * map->block;
     if (grad) {
-        load_patch(d, 2, 2, x, map, p.y, p.x, lanes_of(map, block));
+        load_patch(d[0], 4, 2, NT_BF16, x, at, map, p.y, p.x, lanes_of(map, block));
         transform_grad(d);
     } else {
-        load_patch(d, 4, 4, x, map, p.y - g->lo[0], p.x - g->lo[1], lanes_of(map, block));
+        load_patch(d[0], 4, 4, NT_BF16, x, at, map, p.y - g->lo[0], p.x - g->lo[1],
+                   lanes_of(map, block));
         transform_input(d);
     }
 }
 
-INLINE void transform_pairs(const bool grad, uint16_t *v, int64_t pairs, const uint16_t *x,
+INLINE void transform_pairs(const bool grad, uint16_t *v, int64_t pairs, const void *x,
                             const wino_map *map, const wino_grid *g, int64_t t, int64_t count,
                             int64_t from, int64_t to)
 {
@@ -471,23 +363,21 @@ INLINE void transform_pairs(const bool grad, uint16_t *v, int64_t pairs, const u
             load_tile(even, grad, x, map, g, t + 2 * i, t + count, b);
             load_tile(odd, grad, x, map, g, t + 2 * i + 1, t + count, b);
             UNROLL
-            for (int q = 0; q < WINO_POINTS; q++)
+            for (int q = 0; q < POINTS; q++)
                 _mm512_storeu_si512(out + q * point,
                                     interleave(even[q / 4][q % 4], odd[q / 4][q % 4]));
         }
     }
 }
 
-TARGET void wino_input_pairs(uint16_t *v, int64_t pairs, const uint16_t *x, const wino_map *map,
-                             const wino_grid *g, int64_t t, int64_t count, int64_t from,
-                             int64_t to)
+TARGET void input_groups(void *v, int64_t pairs, const void *x, const wino_map *map,
+                         const wino_grid *g, int64_t t, int64_t count, int64_t from, int64_t to)
 {
     transform_pairs(false, v, pairs, x, map, g, t, count, from, to);
 }
 
-TARGET void wino_grad_pairs(uint16_t *y, int64_t pairs, const uint16_t *dy, const wino_map *map,
-                            const wino_grid *g, int64_t t, int64_t count, int64_t from,
-                            int64_t to)
+TARGET void grad_groups(void *y, int64_t pairs, const void *dy, const wino_map *map,
+                        const wino_grid *g, int64_t t, int64_t count, int64_t from, int64_t to)
 {
     transform_pairs(true, y, pairs, dy, map, g, t, count, from, to);
 }
@@ -528,11 +418,12 @@ INLINE void sum_product(const int cols, float *du, int64_t stride, const uint16_
     }
 }
 
-TARGET void wino_sum_products(float *du, const uint16_t *v, const uint16_t *y, int64_t pairs,
-                              int64_t used, int64_t c_blocks, int64_t k_blocks, int64_t point,
-                              int64_t c_block, bool first)
+TARGET void sum_products(float *du, const void *all_v, const void *all_y, int64_t pairs,
+                         int64_t used, int64_t c_blocks, int64_t k_blocks, int64_t point,
+                         int64_t c_block, bool first)
 {
     int64_t block = pairs * 2 * WINO_LANES, stride = k_blocks * WINO_LANES;
+    const uint16_t *v = all_v, *y = all_y;
 
     v += point * wino_point(c_blocks * block, sizeof *v) + c_block * block;
     y += point * wino_point(k_blocks * block, sizeof *y);
@@ -563,7 +454,6 @@ INLINE void weight_grad_row(__m512 out[3], __m512 a, __m512 b, __m512 c, __m512 
 
 INLINE void transform_weight_grad(square to, int s, const float *du, int64_t point)
 {
-    __m512i lanes = lane_offsets(true);
     __m512 h[4][3], w[3];
 
     UNROLL
@@ -574,14 +464,12 @@ INLINE void transform_weight_grad(square to, int s, const float *du, int64_t poi
     UNROLL
     for (int i = 0; i < 3; i++) {
         weight_grad_row(w, h[0][i], h[1][i], h[2][i], h[3][i]);
-        UNROLL
-        for (int j = 0; j < 3; j++)
-            _mm512_i32scatter_ps(&to[0][s * 9 + 3 * i + j], lanes, w[j], sizeof(float));
+        store_taps(to, s, i, w);
     }
 }
 
-TARGET void wino_weight_grad(float *dw, const float *du, int64_t k, int64_t c, int64_t from,
-                             int64_t to)
+TARGET void weight_grad(float *dw, const float *du, int64_t k, int64_t c, int64_t from,
+                        int64_t to)
 {
     int64_t stride = (k + 15) / 16 * 16;
     int64_t point = wino_point((c + 15) / 16 * 16 * stride, sizeof *du);
@@ -590,32 +478,35 @@ TARGET void wino_weight_grad(float *dw, const float *du, int64_t k, int64_t c, i
         square taps;
 
         for (int64_t i = 0; i < c; i += WINO_LANES) {
-            int64_t cols = at_most_16(c - i), rows = at_most_16(k - b * WINO_LANES);
-
-            for (int s = 0; s < cols; s++)
+            for (int s = 0; s < at_most_16(c - i); s++)
                 transform_weight_grad(taps, s, du + (i + s) * stride + b * WINO_LANES, point);
-            for (int64_t l = 0; l < rows; l++)
-                memcpy(dw + ((b * WINO_LANES + l) * c + i) * 9, taps[l],
-                       (size_t)cols * 9 * sizeof(float));
+            store_square(dw, taps, k, c, b * WINO_LANES, i);
         }
     }
 }
 
-TARGET void wino_bias_grad(float *db, const uint16_t *dy, const wino_map *map, int64_t n,
-                           int64_t block)
+TARGET void bias_grad(float *db, const void *dy, const wino_map *map, int64_t n, int64_t block)
 {
-    __mmask16 lanes = lanes_of(map, block);
-    __m512 total = _mm512_setzero_ps();
-
-    for (int64_t i = 0; i < n; i++) {
-        const uint16_t *image = dy + i * map->image + block * map->block;
-        __m512 sum = _mm512_setzero_ps();
-
-        for (int64_t j = 0; j < map->h * map->w; j++)
-            sum = _mm512_add_ps(sum, load_bf16(image + j * map->pixel, lanes));
-        total = _mm512_add_ps(total, sum);
-    }
-    _mm512_mask_storeu_ps(db + block * WINO_LANES, lanes, total);
+    sum_block(db, dy, NT_BF16, map, n, block);
 }
+
+const wino_arith wino_bf16 = {
+    .impl = "winograd:avx512_bf16",
+    .type = NT_BF16,
+    .tile = TILE,
+    .points = POINTS,
+    .group = GROUP,
+    .min_tiles = 24,
+    .works = works,
+    .input = input,
+    .products = products,
+    .output = output,
+    .weights = weights,
+    .input_groups = input_groups,
+    .grad_groups = grad_groups,
+    .sum_products = sum_products,
+    .weight_grad = weight_grad,
+    .bias_grad = bias_grad,
+};
 
 #endif
