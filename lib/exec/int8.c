@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "exec/coding.h"
 #include "exec/fuse.h"
+#include "exec/int8_integer.h"
 #include "exec/int8_move.h"
 #include "graph/pass.h"
 #include "op/coded.h"
@@ -523,6 +524,7 @@ nt_status nt_int8(nt_graph *g, nt_device *dev, const char *const *keep, nt_err *
     if (!nt_device_has_int8(dev))
         return NT_OK;
     NT_TRY(nt_coding_settle(g, e));
+    NT_TRY(nt_int8_integer(g, keep, e));
     NT_TRY(nt_int8_move(g, keep, e));
     NT_TRY(nt_pass_dead(g, NULL, e));
     NT_TRY(layers(g, dev, keep, e));

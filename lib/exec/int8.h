@@ -14,7 +14,8 @@
  *
  * with codes x and w (and r) dequantized becomes one CodedConv or CodedDense (op/coded.h),
  * whose sums are exact: its result is that of the floats to rounding, which is a step of the
- * output's scale at most. The same with QLinearConv and QLinearMatMul. A sum of two dequantized
+ * output's scale at most. The same with QLinearConv and QLinearMatMul, and
+ * with ConvInteger and MatMulInteger where int8_integer.h has a way. A sum of two dequantized
  * tensors becomes a CodedAdd; what only moves or picks elements (MaxPool, Reshape, Concat of
  * one scale, ...) does so with codes, and dequantizing what is quantized again in the same
  * scale goes. What stands between and somebody else uses, or `keep` names, stays; and all else
