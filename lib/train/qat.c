@@ -486,6 +486,8 @@ static bool replace_numbers(cJSON *entry, const char *key, const nt_tensor *t)
         cJSON *v = cJSON_CreateNumber(nt_tensor_get(t, i));
 
         ok = v && cJSON_AddItemToArray(a, v);
+        if (!ok)
+            cJSON_Delete(v);
     }
     cJSON_DeleteItemFromObjectCaseSensitive(entry, key);
     if (ok && cJSON_AddItemToObject(entry, key, a))

@@ -301,15 +301,17 @@ done:
 static nt_status make_phases(nt_trainer *t, nt_err *e)
 {
     bool changed = false;
+    nt_status s = NT_OK;
 
     if (t->o.progressive == NULL)
         return NT_OK;
     if (t->qat == NULL)
         return nt_fail(e, NT_EINVAL,
                        "bits by epochs are for a model that nt-quantize has prepared");
-    nt_status s = nt_qat_set_phases(t->qat, t->o.progressive, t->per_epoch, e);
-
-    return s == NT_OK ? nt_qat_advance(t->qat, 0, false, &changed, e) : s;
+    NT_TRY(nt_qat_set_phases(t->qat, t->o.progressive, t->per_epoch, e));
+    NT_TRY(nt_qat_advance(t->qat, 0, false, &changed, e));
+done:
+    return s;
 }
 
 nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_device *dev,
