@@ -128,6 +128,11 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS) $(RT_LIB)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka
 
+$(B)/bench/%: $(B)/tests/bench/%.o $(LAYER_LIBS) $(RT_LIB)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD $@")
+	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
+
 # What tests are told: where the tools are, and how headers are compiled.
 TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_RT='$(abspath $(RT))' NT_CC='$(CC)' NT_CFLAGS='$(subst ','\'',$(ALL_CFLAGS))' \
 	OMP_WAIT_POLICY=passive $(if $(SAN),NT_SAN=1 \
@@ -168,7 +173,7 @@ golden: $(TOOLS)  ## write tests/golden anew from what the tools say now
 check-debian13:  ## make check in a Debian 13 (NT_DEBIAN13_ROOT=DIR: in this one)
 	@tests/debian13 $(B)/debian13
 
-bench: all  ## time nt beside ONNX Runtime and PyTorch
+bench: all $(B)/bench/loader  ## time nt beside ONNX Runtime and PyTorch
 	@NT_BIN='$(abspath $(BIN))' tests/bench/run
 
 # ---- pipelines

@@ -510,13 +510,15 @@ static nt_status train_epoch(nt_trainer *t, nt_err *e)
     nt_status s = NT_OK;
     double t0 = seconds();
 
-    t->seconds = 0;
+    t->seconds = t->waited = 0;
     t->timed = 0;
     NT_TRY(nt_loader_start(t->loader, t->clock.epoch, t->batch, e));
     while (t->batch < t->per_epoch && t->clock.step < t->steps) {
         const nt_batch *b;
+        double asked = seconds();
 
         NT_TRY(nt_loader_next(t->loader, &b, e));
+        t->waited += seconds() - asked;
         if (b == NULL) {
             s = nt_fail(e, NT_EFORMAT, "the training split ended early");
             goto done;
@@ -604,7 +606,8 @@ static nt_status finish_epoch(nt_trainer *t, nt_err *e)
         !nt_json_add_double(r, "loss", t->loss_sum / (double)t->samples) ||
         !nt_json_add_double(r, "lr", t->lr) ||
         !nt_json_add_double(r, "images_per_second", speed) ||
-        !nt_json_add_double(r, "seconds", t->seconds)) {
+        !nt_json_add_double(r, "seconds", t->seconds) ||
+        !nt_json_add_double(r, "data_wait_seconds", t->waited)) {
         s = nt_fail_nomem(e);
         goto done;
     }

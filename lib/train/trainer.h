@@ -78,7 +78,8 @@ void nt_trainer_free(nt_trainer *t);
 /* To the end, or from the checkpoint to the end. The result (the average, with EMA) is stored
  * in the model's graph. A loss that is not finite stops it: NT_EFORMAT with step and rate. */
 nt_status nt_trainer_run(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
-/* {"epochs": [{epoch, loss, lr, images_per_second, seconds, metric...}], "steps", "stopped",
+/* {"epochs": [{epoch, loss, lr, images_per_second, seconds, data_wait_seconds (of those, in
+ * which the next batch was not ready), metric...}], "steps", "stopped",
  * "activation_memory_bytes", "best"}; borrowed. */
 const cJSON *nt_trainer_report(const nt_trainer *t);
 

@@ -46,7 +46,7 @@ struct nt_trainer {
     const char *stopped;        /* NULL while it runs */
 
     /* speed, of this process only */
-    double lr, seconds;
+    double lr, seconds, waited; /* seconds: of this epoch; waited: of them, for data */
     uint64_t timed;
 };
 

@@ -34,6 +34,7 @@ setup()
 @test "the report has a record of each epoch, with evaluations" {
     "${train[@]}" --epochs 4 --eval-split test --eval-freq 2 --report r.json >out.nt
     [ "$(grep -c '"images_per_second"' r.json)" -eq 4 ]
+    [ "$(grep -c '"data_wait_seconds"' r.json)" -eq 4 ]
     [ "$(grep -c '"accuracy"' r.json)" -eq 3 ] # epochs 2 and 4, and the best one
     grep -q '"stopped": "epochs"' r.json
 }
