@@ -9,8 +9,8 @@
  *
  * Bits may come down step by step: where a phase has more of them than the model, quantizers
  * begin with these, and each time that bits go a learned scale becomes s * 2^(before - after),
- * so that the range stays, or (of weights) that of least squared error. A tensor whose start_step in quant.json is not reached passes as it
- * is, and is looked at meanwhile.
+ * so that the range stays, or (of weights) that of least squared error. A tensor whose
+ * start_step in quant.json is not reached passes as it is, and is looked at meanwhile.
  */
 #ifndef NT_TRAIN_QAT_H
 #define NT_TRAIN_QAT_H
