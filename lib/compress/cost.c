@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORTH 1.02 /* a larger count that takes less than this much longer is had for nothing  \
-                    */
+/* A larger count that takes less than this much longer is had for nothing. */
+#define WORTH 1.02
 
 /* ---- points */
 
