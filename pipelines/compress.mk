@@ -82,6 +82,11 @@ opt_model$(PRECISION)_dynamic_shape.onnx: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name opt_model --precision $(PRECISION) \
 	  $(RESOLUTIONS) $<
 
+# "clean all" with -j: one after the other
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 clean:
 	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx report report.html profile.json
 

@@ -156,7 +156,7 @@ goes_on()
     PATH=/usr/bin:/bin make -s -C job
     cmp job/opt_model.nt want.nt
     [ -s job/report ]
-    PATH=/usr/bin:/bin make -s -C job clean all
+    PATH=/usr/bin:/bin make -s -j2 -C job clean all
     cmp job/opt_model.nt want.nt
 }
 

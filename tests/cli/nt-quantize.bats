@@ -254,6 +254,11 @@ J
     nt-run e.nt --random --threads 1 --expect out/output.npy --rtol 0.1 --atol 0.1
 }
 
+bytes_of()
+{
+    nt-profile --threads 1 --runs 1 --json "$1" | awk '/"model_size_bytes"/ { print $2 + 0 }'
+}
+
 @test "bits by layer keep the budget, and come again from the plan" {
     nt-finetune -q --data idx:data --steps 60 --lr 0.05 --momentum 0.9 --threads 1 a.nt -o t.nt
     nt-quantize -q --bits 3/8 --data idx:data t.nt -o uniform.nt
