@@ -487,6 +487,8 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     NT_TRY(nt_graph_bind(g, g->ops, e));
     NT_TRY(nt_pass_infer(g, e));
     NT_TRY(nt_pass_dead(g, NULL, e));
+    if (!o->train)
+        nt_pass_round_biases(g);
     *record = j;
     j = NULL;
 done:

@@ -405,6 +405,8 @@ nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
         NT_TRY(nt_pass_fuse_bn(g, NULL, NULL, e));
     if (n || moved)
         NT_TRY(nt_pass_dead(g, NULL, e));
+    if (n)
+        nt_pass_round_biases(g);
     if (n_frozen)
         *n_frozen = n;
 done:

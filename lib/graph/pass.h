@@ -54,6 +54,11 @@ nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
  * outputs, which are cast. Shapes and types must be known, and are not to be inferred anew:
  * attributes still name the old types. */
 nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* The biases of layers whose input and weight are dequantized become whole multiples of the
+ * product of both scales: codes of int32, in which runtimes that compute on codes hold them
+ * (ONNX Runtime quantizes them so itself). So all find the same. Where a normalisation follows,
+ * its shift changes so that this holds of the bias that folding it would give. */
+void nt_pass_round_biases(nt_graph *g);
 /* Every input's extents for a batch of n: n where the first is open, and -1 where another one
  * is. One row per input; nt_free. NULL when memory ran out. */
 int64_t (*nt_pass_input_dims(const nt_graph *g, int64_t n))[NT_MAX_RANK];
