@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "graph/pass.h"
 #include "op/op.h"
 #include "train/config.h"
 #include "train/trainer.h"
@@ -344,6 +345,7 @@ static nt_status train(job *j, nt_err *e)
     s = nt_trainer_run(j->trainer, e);
     nt_cli_progress_end(j->c);
     NT_TRY(s);
+    nt_pass_round_biases(nt_model_graph(j->m));
     taken = record;
     record = NULL;
     NT_TRY(nt_model_add_history(j->m, taken, e));

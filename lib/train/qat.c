@@ -539,7 +539,6 @@ nt_status nt_qat_store(const nt_qat *q, nt_model *m, nt_err *e)
 
     for (int i = 0; i < q->n; i++)
         NT_TRY(store(&q->s[i], nt_model_graph(m), record, e));
-    nt_pass_round_biases(nt_model_graph(m));
     text = nt_json_text(record);
     if (!text)
         NT_TRY(nt_fail_nomem(e));
