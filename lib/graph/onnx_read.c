@@ -287,7 +287,7 @@ done:
 nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
                        const void *ext, size_t ext_n, nt_err *e)
 {
-    nt_onnx_reader r = {.src = {dir, ext, ext_n}};
+    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n}};
     nt_status s = read_model(&r, bytes, n, e);
 
     if (s == NT_OK)
@@ -298,7 +298,7 @@ nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *
 nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const char *dir,
                           const void *ext, size_t ext_n, nt_err *e)
 {
-    nt_onnx_reader r = {.src = {dir, ext, ext_n}, .consume = true};
+    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n}, .consume = true};
     nt_status s = read_model(&r, bytes, n, e);
 
     if (s == NT_OK)
