@@ -197,7 +197,7 @@ NT_TEST(every_layer_is_measured_with_its_own_channels)
                 {"g", 24, 12, false},
                 {"f", 12, 5, false}};
     nt_model *m = net();
-    nt_cost *c = measure(m, 0.001, 8);
+    nt_cost *c = measure(m, 1e-9, 8);
     double sum = 0;
 
     assert_int_equal(c->n, 5);
