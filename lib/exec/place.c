@@ -20,18 +20,11 @@ static size_t rounded(size_t n)
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-static nt_tid root_of(const nt_program *p, nt_tid t)
-{
-    while (p->t[t].root != t)
-        t = p->t[t].root;
-    return t;
-}
-
 /* ---- steps that run once */
 
 static bool is_constant(const nt_program *p, nt_tid t)
 {
-    const nt_ptensor *r = &p->t[root_of(p, t)];
+    const nt_ptensor *r = &p->t[nt_program_root(p, t)];
 
     return r->kind == NT_PT_CONST || r->once;
 }
@@ -43,7 +36,7 @@ static bool runs_once(const nt_program *p, const nt_pstep *s, const int *writers
     if (s->impure)
         return false;
     for (int i = 0; i < s->n_args; i++) {
-        nt_tid r = s->arg[i] < 0 ? -1 : root_of(p, s->arg[i]);
+        nt_tid r = s->arg[i] < 0 ? -1 : nt_program_root(p, s->arg[i]);
 
         if (r < 0)
             continue;
@@ -61,7 +54,7 @@ static void count_writers(const nt_program *p, int *writers)
     for (int i = 0; i < p->n_step; i++) {
         for (int a = 0; a < p->step[i].n_args; a++) {
             if (p->step[i].arg[a] >= 0 && p->step[i].writes[a])
-                writers[root_of(p, p->step[i].arg[a])]++;
+                writers[nt_program_root(p, p->step[i].arg[a])]++;
         }
     }
 }
@@ -75,7 +68,7 @@ static void mark_once(nt_program *p, int *writers)
         s->once = runs_once(p, s, writers);
         for (int a = 0; s->once && a < s->n_args; a++) {
             if (s->arg[a] >= 0 && s->writes[a])
-                p->t[root_of(p, s->arg[a])].once = true;
+                p->t[nt_program_root(p, s->arg[a])].once = true;
         }
     }
 }
@@ -101,14 +94,14 @@ static void find_lives(const nt_program *p, life *l)
 
             if (t < 0)
                 continue;
-            touch(&l[root_of(p, t)], i);
+            touch(&l[nt_program_root(p, t)], i);
             if (p->step[i].writes[a] && p->t[t].inplace >= 0 && l[t].first == i)
-                touch(&l[root_of(p, p->t[t].inplace)], i);
+                touch(&l[nt_program_root(p, p->t[t].inplace)], i);
         }
     }
     for (int t = 0; t < p->n_t; t++) {
         if (p->t[t].keep)
-            touch(&l[root_of(p, t)], p->n_step);
+            touch(&l[nt_program_root(p, t)], p->n_step);
     }
 }
 
@@ -151,7 +144,7 @@ done:
 static bool uses(const nt_program *p, const nt_pstep *s, nt_tid r, bool writes)
 {
     for (int a = 0; a < s->n_args; a++) {
-        if (s->arg[a] >= 0 && s->writes[a] == writes && root_of(p, s->arg[a]) == r)
+        if (s->arg[a] >= 0 && s->writes[a] == writes && nt_program_root(p, s->arg[a]) == r)
             return true;
     }
     return false;
@@ -186,7 +179,7 @@ static nt_status settle_inplace(nt_program *p, life *l, nt_err *e)
 
             if (p->step[i].once || !writes_first(l, &p->step[i], a, i) || p->t[w].inplace < 0)
                 continue;
-            r = root_of(p, p->t[w].inplace);
+            r = nt_program_root(p, p->t[w].inplace);
             if (can_share(p, l, w, r, i)) {
                 p->t[w].root = r;
                 l[r].last = l[w].last > l[r].last ? l[w].last : l[r].last;
@@ -277,7 +270,7 @@ static int sort_out(nt_program *p, const life *l, life *out, size_t *fixed)
     for (int t = 0; t < p->n_t; t++) {
         nt_ptensor *x = &p->t[t];
 
-        if (x->kind != NT_PT_TEMP || root_of(p, t) != t || l[t].first < 0)
+        if (x->kind != NT_PT_TEMP || nt_program_root(p, t) != t || l[t].first < 0)
             continue;
         if (!x->once) {
             out[n++] = l[t];
@@ -303,7 +296,7 @@ static size_t scratch_bytes(const nt_program *p)
 static void resolve(nt_program *p)
 {
     for (int t = 0; t < p->n_t; t++)
-        p->t[t].data = p->t[root_of(p, t)].data;
+        p->t[t].data = p->t[nt_program_root(p, t)].data;
     for (int i = 0; i < p->n_step; i++) {
         for (int a = 0; a < p->step[i].n_args; a++)
             p->step[i].ptr[a] = p->step[i].arg[a] < 0 ? NULL : p->t[p->step[i].arg[a]].data;

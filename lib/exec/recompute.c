@@ -31,13 +31,6 @@ typedef struct work {
     int n_step;
 } work;
 
-static nt_tid root_of(const nt_program *p, nt_tid t)
-{
-    while (p->t[t].root != t)
-        t = p->t[t].root;
-    return t;
-}
-
 /* The root that argument a of step s reads, also by writing over it; -1: none. */
 static nt_tid read_root(const nt_program *p, const nt_pstep *s, int a)
 {
@@ -45,12 +38,12 @@ static nt_tid read_root(const nt_program *p, const nt_pstep *s, int a)
 
     if (t >= 0 && s->writes[a])
         t = p->t[t].must ? p->t[t].inplace : -1;
-    return t < 0 ? -1 : root_of(p, t);
+    return t < 0 ? -1 : nt_program_root(p, t);
 }
 
 static nt_tid written_root(const nt_program *p, const nt_pstep *s, int a)
 {
-    return s->arg[a] >= 0 && s->writes[a] ? root_of(p, s->arg[a]) : -1;
+    return s->arg[a] >= 0 && s->writes[a] ? nt_program_root(p, s->arg[a]) : -1;
 }
 
 /* ---- what there is to save */
@@ -87,7 +80,7 @@ static void find_filled(work *w)
         }
     }
     for (int t = 0; t < p->n_t; t++) {
-        nt_tid r = root_of(p, t);
+        nt_tid r = nt_program_root(p, t);
 
         if (p->t[r].kind != NT_PT_TEMP)
             w->f[r].first = -1;
@@ -247,7 +240,7 @@ static void keep_crossing(work *w, const cut *c)
 static nt_status map(work *w, nt_tid t, nt_tid *out, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_tid r = root_of(w->p, t), root = -1;
+    nt_tid r = nt_program_root(w->p, t), root = -1;
 
     *out = t;
     if (t >= w->n_t || r >= w->n_t || !w->needed[r])

@@ -152,6 +152,13 @@ nt_status nt_program_blob(nt_program *p, size_t bytes, nt_tid *out, nt_err *e)
     return add_tensor(p, &t, out, e);
 }
 
+nt_tid nt_program_root(const nt_program *p, nt_tid t)
+{
+    while (p->t[t].root != t)
+        t = p->t[t].root;
+    return t;
+}
+
 nt_status nt_program_like(nt_program *p, nt_tid t, nt_tid root, nt_tid *out, nt_err *e)
 {
     nt_ptensor like = {

@@ -98,6 +98,8 @@ void nt_program_free(nt_program *p);
 /* A tensor with an address of its own. */
 nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind, void *data,
                            nt_tid *out, nt_err *e) NT_MUST_CHECK;
+/* The tensor whose memory t is a view of, however many views lie between; t itself if none. */
+nt_tid nt_program_root(const nt_program *p, nt_tid t);
 /* A temporary like t, in memory of its own or (root not -1) in root's. */
 nt_status nt_program_like(nt_program *p, nt_tid t, nt_tid root, nt_tid *out,
                           nt_err *e) NT_MUST_CHECK;
