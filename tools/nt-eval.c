@@ -15,7 +15,6 @@
 typedef struct options {
     const char *metrics, *compare, *command;
     int64_t limit;
-    double tolerance;
 } options;
 
 /* Which metrics were asked for, in order; `names` is cut into its words. */
@@ -137,9 +136,9 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     if (eo.batch_size == 0)
         eo.batch_size = nt_dataset_batch_size(data);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    NT_TRY(evaluate(&r, c->input, dev, split, eo, o->tolerance, e));
+    NT_TRY(evaluate(&r, c->input, dev, split, eo, c->tolerance, e));
     if (o->compare != NULL)
-        NT_TRY(evaluate(&ref, o->compare, dev, split, eo, o->tolerance, e));
+        NT_TRY(evaluate(&ref, o->compare, dev, split, eo, c->tolerance, e));
     if (!add_metrics(j, &r, metrics, n) ||
         (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)))
         NT_TRY(nt_fail_nomem(e));
@@ -259,7 +258,8 @@ int main(int argc, char **argv)
                     "--data SPEC [--split NAME] [--metric NAME,...] [--compare REF] [MODEL]",
                 .about = "Measures a model on a split (default: test), in fp32 unless asked "
                          "otherwise; intervals hold at 95 %.",
-                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
+                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_TOLERANCE |
+                         NT_CLI_REPORT};
     options o = {.metrics = "accuracy"};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "metric", &o.metrics, "NAME,...",
@@ -269,9 +269,6 @@ int main(int argc, char **argv)
                    "McNemar's exact p"),
         NT_OPT_STR(0, "command", &o.command, "CMD",
                    "run CMD with the model's path; it prints a JSON object of metrics"),
-        NT_OPT_DOUBLE(0, "tolerance", &o.tolerance, "R", 0, 1e3,
-                      "of --precision auto: bf16 where outputs differ by at most R of their "
-                      "size (0)"),
         NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples"),
         NT_OPT_END,
     };
@@ -281,8 +278,6 @@ int main(int argc, char **argv)
 
     nt_cli_parse(&c, opts, argc, argv);
     check_usage(&c, &o);
-    if (o.tolerance > 0 && c.precision != NT_PREC_AUTO)
-        nt_cli_usage(&c, "--tolerance goes with --precision auto");
     nt_cli_check_terminal(&c, false);
     if ((j = cJSON_CreateObject()) == NULL)
         NT_TRY(nt_fail_nomem(&e));

@@ -17,7 +17,6 @@ typedef struct options {
     nt_profile_opts o;
     const char *compare, *metric;
     nt_metric judge; /* what `metric` names */
-    double tolerance;
     bool cost_table;
     nt_cost_opts cost;
 } options;
@@ -54,8 +53,8 @@ done:
     return s;
 }
 
-static nt_status profile(nt_profile **out, const char *path, nt_device *dev, nt_split *split,
-                         const options *o, nt_err *e)
+static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt_device *dev,
+                         nt_split *split, const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
@@ -63,7 +62,7 @@ static nt_status profile(nt_profile **out, const char *path, nt_device *dev, nt_
     nt_profile_opts po = o->o;
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
-    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, o->tolerance, e));
+    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_profile_new(&p, m, dev, &po, e));
     if (split)
         NT_TRY(evaluate(p, m, dev, split, po.compute, o->judge, e));
@@ -90,13 +89,21 @@ static void on_progress(void *ctx, double share)
     nt_cli_progress(ctx, share, "networks of fewer channels");
 }
 
+/* Gives the report, and releases it. json NULL: memory ran out. */
+static nt_status give(const nt_cli *c, cJSON *json, const nt_str *text, nt_err *e)
+{
+    nt_status s = json ? nt_cli_report(c, json, text->p, e) : nt_fail_nomem(e);
+
+    nt_json_free(json);
+    return s;
+}
+
 /* With --cost-table, instead of a profile. */
 static nt_status cost_table(nt_cli *c, options *o, nt_device *dev, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_cost *cost = NULL;
-    cJSON *json = NULL;
     nt_str text = {0};
 
     o->cost.batch = o->o.batch;
@@ -108,12 +115,8 @@ static nt_status cost_table(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     NT_TRY(nt_cost_measure(&cost, nt_model_graph(m), dev, &o->cost, e));
     nt_cli_progress_end(c);
     NT_TRY(nt_cost_text(&text, cost, e));
-    json = nt_cost_json(cost);
-    if (!json)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_cli_report(c, json, text.p, e));
+    NT_TRY(give(c, nt_cost_json(cost), &text, e));
 done:
-    nt_json_free(json);
     nt_str_release(&text);
     nt_cost_free(cost);
     nt_model_free(m);
@@ -127,24 +130,19 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     nt_split *split = NULL;
     nt_profile *p = NULL, *q = NULL;
     nt_str text = {0};
-    cJSON *json = NULL;
 
     NT_TRY(nt_metric_find(&o->judge, o->metric, e));
     if (c->data) {
         NT_TRY(nt_dataset_open(&data, c->data, e));
         NT_TRY(nt_split_open(&split, data, c->split ? c->split : "test", e));
     }
-    NT_TRY(profile(&p, c->input, dev, split, o, e));
+    NT_TRY(profile(&p, c->input, c, dev, split, o, e));
     if (o->compare)
-        NT_TRY(profile(&q, o->compare, dev, split, o, e));
+        NT_TRY(profile(&q, o->compare, c, dev, split, o, e));
     NT_TRY(nt_profile_text(&text, p, title(c->input), q, o->compare ? title(o->compare) : NULL,
                            e));
-    json = nt_profile_json(p, q);
-    if (!json)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_cli_report(c, json, text.p, e));
+    NT_TRY(give(c, nt_profile_json(p, q), &text, e));
 done:
-    nt_json_free(json);
     nt_str_release(&text);
     note_int8(c, p, dev);
     nt_profile_free(p);
@@ -176,23 +174,21 @@ int main(int argc, char **argv)
     nt_cli c = {.tool = "nt-profile",
                 .synopsis = "[--layers] [--compare OTHER] [--cost-table] [MODEL]",
                 .about = "Counts and measures a model: parameters, MACs, bytes, memory, time.",
-                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_REPORT};
+                .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_TOLERANCE |
+                         NT_CLI_REPORT};
     options o = {.metric = "accuracy"};
     int64_t runs = 0;
     const nt_opt opts[] = {
         NT_OPT_BOOL(0, "layers", &o.o.layers, "add the table of layers with their times"),
         NT_OPT_STR(0, "compare", &o.compare, "MODEL", "a second model, and the ratios to it"),
         NT_OPT_STR(0, "metric", &o.metric, "NAME", "evaluation metric with --data (accuracy)"),
-        NT_OPT_DOUBLE(0, "tolerance", &o.tolerance, "R", 0, 1e3,
-                      "of --precision auto: bf16 where outputs differ by at most R of their "
-                      "size (0)"),
         NT_OPT_I64(0, "runs", &runs, "N", 1, 1001,
                    "timed runs (half a second of them; 5 per network of a cost table)"),
         NT_OPT_BOOL(0, "cost-table", &o.cost_table,
                     "measure what layers cost with fewer channels, instead"),
         NT_OPT_I64(0, "step", &o.cost.step, "N", 1, 1024,
                    "counts of channels in that table are multiples of N (8)"),
-        NT_OPT_DOUBLE(0, "time", &o.cost.time_s, "S", 0.001, 1e6,
+        NT_OPT_DOUBLE(0, "time", &o.cost.time_s, "S", 1e-6, 1e6,
                       "seconds that table may take (60)"),
         NT_OPT_END,
     };
@@ -200,8 +196,6 @@ int main(int argc, char **argv)
     nt_status s;
 
     nt_cli_parse(&c, opts, argc, argv);
-    if (o.tolerance > 0 && c.precision != NT_PREC_AUTO)
-        nt_cli_usage(&c, "--tolerance goes with --precision auto");
     nt_cli_check_terminal(&c, false);
     if (o.cost_table && (o.compare || o.o.layers || c.data))
         nt_cli_usage(&c, "--cost-table goes without --compare, --layers and --data");

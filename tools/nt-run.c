@@ -13,7 +13,7 @@
 
 typedef struct options {
     nt_strlist in, expect;
-    double rtol, atol, tolerance;
+    double rtol, atol;
     int64_t time;
     const char *dir;
     bool random;
@@ -120,7 +120,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     so.compute = nt_cli_compute(c);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     NT_TRY(nt_dlrt_model_load(&m, c->input, nt_ops_table(), e));
-    NT_TRY(nt_choose_bf16(&so.compute, nt_model_graph(m), dev, o->tolerance, e));
+    NT_TRY(nt_choose_bf16(&so.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));
     NT_TRY(nt_session_run(r, e));
     NT_TRY(report(c, r, o, e));
@@ -139,7 +139,8 @@ int main(int argc, char **argv)
                 .synopsis = "[-i [NAME=]FILE]... [--expect [NAME=]FILE]... [-o DIR] [MODEL]",
                 .about =
                     "Runs a model on given tensors (.npy, .npz, .pb) and compares its outputs.",
-                .takes = NT_CLI_INPUT | NT_CLI_COMPUTE | NT_CLI_REPORT | NT_CLI_SEED};
+                .takes = NT_CLI_INPUT | NT_CLI_COMPUTE | NT_CLI_TOLERANCE | NT_CLI_REPORT |
+                         NT_CLI_SEED};
     options o = {.rtol = 1e-3, .atol = 1e-5};
     const nt_opt opts[] = {
         NT_OPT_LIST('i', "in", &o.in, "FILE", "[NAME=]FILE: tensor for an input, in order"),
@@ -147,9 +148,6 @@ int main(int argc, char **argv)
         NT_OPT_LIST(0, "expect", &o.expect, "FILE", "[NAME=]FILE: what an output should be"),
         NT_OPT_DOUBLE(0, "rtol", &o.rtol, "R", 0, 1e9, "relative tolerance (1e-3)"),
         NT_OPT_DOUBLE(0, "atol", &o.atol, "A", 0, 1e9, "absolute tolerance (1e-5)"),
-        NT_OPT_DOUBLE(0, "tolerance", &o.tolerance, "R", 0, 1e3,
-                      "of --precision auto: bf16 where outputs differ by at most R of their "
-                      "size (0)"),
         NT_OPT_I64(0, "time", &o.time, "N", 1, 100000, "time N runs after warm-up"),
         NT_OPT_BOOL(0, "random", &o.random, "seeded random numbers for inputs not given"),
         NT_OPT_I64(0, "batch-size", &c.batch_size, "N", 1, 1 << 20,
@@ -160,8 +158,6 @@ int main(int argc, char **argv)
     nt_status s;
 
     nt_cli_parse(&c, opts, argc, argv);
-    if (o.tolerance > 0 && c.precision != NT_PREC_AUTO)
-        nt_cli_usage(&c, "--tolerance goes with --precision auto");
     nt_cli_check_terminal(&c, false);
     s = run(&c, &o, &e);
     return nt_cli_finish(&c, s, &e);

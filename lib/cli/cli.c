@@ -39,6 +39,9 @@ static size_t common_options(nt_opt *list, nt_cli *c)
         {NT_CLI_COMPUTE, NT_OPT_ENUM(0, "device", &st->device, "cpu|gpu", "where to compute")},
         {NT_CLI_COMPUTE,
          NT_OPT_ENUM(0, "precision", &c->precision, "auto|fp32|bf16", "what to compute in")},
+        {NT_CLI_TOLERANCE, NT_OPT_DOUBLE(0, "tolerance", &c->tolerance, "R", 0, 1e3,
+                                         "of --precision auto: bf16 where outputs differ by at "
+                                         "most R of their size (0)")},
         {NT_CLI_REPORT, NT_OPT_BOOL(0, "json", &c->json, "report as JSON")},
         {NT_CLI_REPORT,
          NT_OPT_STR(0, "report", &c->report, "FILE", "write the report to FILE, as JSON")},
@@ -92,6 +95,7 @@ static void set_defaults(nt_cli *c)
     c->config = c->data = c->split = c->report = NULL;
     c->batch_size = c->seed = c->threads = 0;
     c->precision = NT_PREC_AUTO;
+    c->tolerance = 0;
     c->output_given = c->json = c->quiet = c->verbose = false;
     c->progress = 0;
     c->record = NULL;
@@ -144,6 +148,8 @@ static void check(nt_cli *c)
         nt_cli_usage(c, "--report: standard output is taken by the model (give -o FILE)");
     if (c->quiet && c->verbose)
         nt_cli_usage(c, "--quiet and --verbose exclude each other");
+    if (c->tolerance > 0 && c->precision != NT_PREC_AUTO)
+        nt_cli_usage(c, "--tolerance goes with --precision auto");
 }
 
 void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv)

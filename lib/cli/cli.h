@@ -52,14 +52,15 @@ typedef struct nt_opt {
 /* Which common options a tool takes (all take --help, --version, -q, -v, --progress). The
  * common options are appended to the tool's own table by nt_cli_parse. */
 enum {
-    NT_CLI_OUTPUT = 1 << 0,  /* -o FILE: a model archive (or whatever the tool writes) */
-    NT_CLI_CONFIG = 1 << 1,  /* -c/--config FILE */
-    NT_CLI_DATA = 1 << 2,    /* --data SPEC, --split NAME, --batch-size N */
-    NT_CLI_SEED = 1 << 3,    /* --seed N, default 0 */
-    NT_CLI_COMPUTE = 1 << 4, /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
-    NT_CLI_REPORT = 1 << 5,  /* --json, --report FILE */
-    NT_CLI_INPUT = 1 << 6,   /* one operand: the model; default standard input */
-    NT_CLI_INPUTS = 1 << 7   /* any number of operands, in c->operands */
+    NT_CLI_OUTPUT = 1 << 0,   /* -o FILE: a model archive (or whatever the tool writes) */
+    NT_CLI_CONFIG = 1 << 1,   /* -c/--config FILE */
+    NT_CLI_DATA = 1 << 2,     /* --data SPEC, --split NAME, --batch-size N */
+    NT_CLI_SEED = 1 << 3,     /* --seed N, default 0 */
+    NT_CLI_COMPUTE = 1 << 4,  /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
+    NT_CLI_REPORT = 1 << 5,   /* --json, --report FILE */
+    NT_CLI_INPUT = 1 << 6,    /* one operand: the model; default standard input */
+    NT_CLI_INPUTS = 1 << 7,   /* any number of operands, in c->operands */
+    NT_CLI_TOLERANCE = 1 << 8 /* --tolerance R, which goes with --precision auto */
 };
 
 typedef struct nt_cli {
@@ -77,6 +78,7 @@ typedef struct nt_cli {
     int64_t batch_size;    /* 0: not given */
     int64_t seed, threads; /* threads: what was given, else the cores this process may use */
     nt_precision precision;
+    double tolerance; /* of outputs in bf16 (exec/precision.h) */
     bool json, quiet, verbose;
     const char *report;
     int progress;               /* 0 auto, 1 always, 2 never */

@@ -16,29 +16,24 @@ enum {
     PARALLEL = 32768 /* elements from which a second thread pays */
 };
 
-static bool is_kind(const nt_node *n, const char *kind)
-{
-    return strcmp(n->op_type, kind) == 0;
-}
-
 bool nt_moment_suits(const nt_node *n)
 {
     const nt_value *w = nt_layer_weight(n);
 
     if (!w || w->data->dtype != NT_F32)
         return false;
-    if (is_kind(n, "Conv"))
+    if (nt_node_is(n, "Conv"))
         return w->rank > 2;
-    if (is_kind(n, "Gemm"))
+    if (nt_node_is(n, "Gemm"))
         return nt_node_float(n, "alpha", 1) == 1 && nt_node_float(n, "beta", 1) == 1 &&
                !nt_node_int(n, "transA", 0);
-    return is_kind(n, "MatMul") && w == n->in[1] && w->rank == 2;
+    return nt_node_is(n, "MatMul") && w == n->in[1] && w->rank == 2;
 }
 
 nt_status nt_moment_init(nt_moment *m, const nt_node *layer, nt_err *e)
 {
     const nt_tensor *w = nt_layer_weight(layer)->data;
-    bool conv = is_kind(layer, "Conv");
+    bool conv = nt_node_is(layer, "Conv");
 
     *m = (nt_moment){.layer = layer, .groups = conv ? nt_node_int(layer, "group", 1) : 1};
     m->d = nt_tensor_count(w) / w->dims[nt_qdq_weight_axis(layer)];
@@ -77,7 +72,7 @@ static nt_status batch_of(batch *b, const nt_moment *m, const nt_tensor *x, nt_e
 
     *b = (batch){
         .x = x->data, .images = nt_tensor_count(x) / m->d, .channels = m->d, .windows = 1};
-    if (!is_kind(m->layer, "Conv")) {
+    if (!nt_node_is(m->layer, "Conv")) {
         b->taps = (nt_taps){.in = {1, 1, 1},
                             .out = {1, 1, 1},
                             .ker = {1, 1, 1},

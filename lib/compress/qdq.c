@@ -284,19 +284,14 @@ done:
 
 /* ---- after training */
 
-static bool is_kind(const nt_node *n, const char *kind)
-{
-    return n && strcmp(n->op_type, kind) == 0;
-}
-
 /* The node that leads from the floats of a weight to its codes, when v is such codes. */
 static nt_node *coder(const nt_value *v)
 {
     nt_node *n = v->producer;
 
-    if (is_kind(n, "Clip") && n->in[0]->producer)
+    if (nt_node_is(n, "Clip") && n->in[0]->producer)
         n = n->in[0]->producer;
-    return is_kind(n, "QuantizeLinear") && n->in[0]->data && n->in[1]->data ? n : NULL;
+    return nt_node_is(n, "QuantizeLinear") && n->in[0]->data && n->in[1]->data ? n : NULL;
 }
 
 /* The tensor that n makes of constants and, in place of its first input, x. */
@@ -341,10 +336,10 @@ done:
 /* The QuantizeLinear of an activation whose codes this node clips; else NULL. */
 static nt_node *clipped_activation(const nt_node *clip)
 {
-    nt_node *q = is_kind(clip, "Clip") && clip->n_in == 3 ? clip->in[0]->producer : NULL;
+    nt_node *q = nt_node_is(clip, "Clip") && clip->n_in == 3 ? clip->in[0]->producer : NULL;
 
-    return is_kind(q, "QuantizeLinear") && q->n_in == 3 && !q->in[0]->data && q->in[1]->data &&
-                   q->in[2]->data && nt_tensor_count(q->in[1]->data) == 1 &&
+    return nt_node_is(q, "QuantizeLinear") && q->n_in == 3 && !q->in[0]->data &&
+                   q->in[1]->data && q->in[2]->data && nt_tensor_count(q->in[1]->data) == 1 &&
                    clip->in[1]->data && clip->in[2]->data
                ? q
                : NULL;
@@ -392,7 +387,7 @@ nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
     NT_TRY(clip_activations(g, &moved, e));
     for (int i = 0; i < g->n_nodes; i++) {
         nt_node *quantize =
-            is_kind(g->nodes[i], "DequantizeLinear") ? coder(g->nodes[i]->in[0]) : NULL;
+            nt_node_is(g->nodes[i], "DequantizeLinear") ? coder(g->nodes[i]->in[0]) : NULL;
 
         if (!quantize)
             continue;

@@ -47,7 +47,7 @@ value()
     [ "$(value out_channels <costs.json)" = 6 ]
     [ "$(grep -c '"layer":' costs.json)" = 5 ]
     grep -q '"out": 4,' costs.json # conv1 with four of its six channels
-    nt-profile --cost-table --threads 1 --runs 1 --time 0.001 --json a.nt >out
+    nt-profile --cost-table --threads 1 --runs 1 --time 1e-6 --json a.nt >out
     [ "$(value networks <out)" = 1 ] # no time for more
     [ "$(grep -c '"in":' out)" = 5 ]
 }

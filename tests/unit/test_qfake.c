@@ -4,6 +4,7 @@
 #include "op/qfake.h"
 #include "op/qparam.h"
 
+#include "each_row.h"
 #include "test.h"
 
 #include <math.h>
@@ -29,17 +30,11 @@ static void fill(void)
     x[4] = -INFINITY;
 }
 
-#define EACH_ROW(r, n)                                                                         \
-    for (size_t r##_i = 0; r##_i < sizeof rows / sizeof *rows; r##_i++)                        \
-        for (size_t n##_i = 0; n##_i < sizeof lengths / sizeof *lengths; n##_i++)              \
-            for (const nt_qfake *r = &rows[r##_i], *end = r + 1; r < end; r++)                 \
-                for (int64_t n = lengths[n##_i]; n > 0; n = 0)
-
 NT_TEST(rows_become_what_their_codes_stand_for)
 {
     fill();
     x[5] = NAN;
-    EACH_ROW(r, n)
+    EACH_ROW(nt_qfake, r, n)
     {
         nt_qfake_forward(got, x, n, r);
         for (int64_t i = 0; i < n; i++) {
@@ -53,7 +48,7 @@ NT_TEST(rows_become_what_their_codes_stand_for)
 NT_TEST(gradients_go_straight_through_what_does_not_saturate)
 {
     fill();
-    EACH_ROW(r, n)
+    EACH_ROW(nt_qfake, r, n)
     {
         nt_qfake_sums want = {0, 0, 0}, s = nt_qfake_backward(got, x, dy, n, r), t;
         double size = 1e-5 * (double)n * fmax(1, fmax(r->hi, -r->lo));

@@ -4,6 +4,7 @@
 #include "op/qparam.h"
 #include "op/qrow.h"
 
+#include "each_row.h"
 #include "test.h"
 
 #include <math.h>
@@ -36,19 +37,13 @@ static int code(int64_t i, const nt_qrow *r)
     return r->is_signed ? (int8_t)q[i] : q[i];
 }
 
-#define EACH_ROW(r, n)                                                                         \
-    for (size_t r##_i = 0; r##_i < sizeof rows / sizeof *rows; r##_i++)                        \
-        for (size_t n##_i = 0; n##_i < sizeof lengths / sizeof *lengths; n##_i++)              \
-            for (const nt_qrow *r = &rows[r##_i], *end = r + 1; r < end; r++)                  \
-                for (int64_t n = lengths[n##_i]; n > 0; n = 0)
-
 NT_TEST(rows_of_codes_are_those_of_each_element)
 {
     fill();
     x[3] = INFINITY;
     x[4] = -INFINITY;
     x[5] = NAN;
-    EACH_ROW(r, n)
+    EACH_ROW(nt_qrow, r, n)
     {
         nt_qrow_quantize(q, x, n, r);
         for (int64_t i = 0; i < n; i++)
@@ -78,7 +73,7 @@ NT_TEST(rows_pull_gradients_through_quantization)
 {
     fill();
     x[3] = INFINITY;
-    EACH_ROW(r, n)
+    EACH_ROW(nt_qrow, r, n)
     {
         double sum = 0, s = nt_qrow_pull_quantize(got, x, dy, n, r);
 
@@ -97,7 +92,7 @@ NT_TEST(rows_pull_gradients_through_quantization)
 NT_TEST(rows_pull_gradients_through_dequantization)
 {
     fill();
-    EACH_ROW(r, n)
+    EACH_ROW(nt_qrow, r, n)
     {
         double sum = 0, s;
 
