@@ -222,6 +222,14 @@ static nt_range cut(const nt_observer *o, nt_range all, double percentile)
     return r;
 }
 
+const char *nt_range_method_name(nt_range_method m)
+{
+    static const char *const names[] = {"minmax", "moving_average", "percentile",
+                                        "mse",    "entropy",        "best"};
+
+    return names[m];
+}
+
 nt_range nt_observer_range(const nt_observer *o, nt_range_method m, nt_codes c,
                            double percentile)
 {

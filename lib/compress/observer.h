@@ -38,11 +38,13 @@ typedef enum nt_range_method {
     NT_RANGE_EMA,        /* moving averages of the batches' extremes (Jacob et al. 2018) */
     NT_RANGE_PERCENTILE, /* all but a share of the values */
     NT_RANGE_MSE,        /* least mean squared error */
-    NT_RANGE_ENTROPY     /* least Kullback-Leibler divergence (Migacz 2017) */
+    NT_RANGE_ENTROPY,    /* least Kullback-Leibler divergence (Migacz 2017) */
+    NT_RANGE_BEST        /* of the ones above (bestrange.h); no observer knows it */
 } nt_range_method;
 
-/* "minmax|moving_average|percentile|mse|entropy", in the order above. */
-#define NT_RANGE_METHODS "minmax|moving_average|percentile|mse|entropy"
+/* In the order above. */
+#define NT_RANGE_METHODS "minmax|moving_average|percentile|mse|entropy|best"
+const char *nt_range_method_name(nt_range_method m);
 
 /* percentile: of NT_RANGE_PERCENTILE, 99.99 for instance. Nothing seen gives 0, 0. */
 nt_range nt_observer_range(const nt_observer *o, nt_range_method m, nt_codes codes,

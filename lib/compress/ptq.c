@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "compress/adaround.h"
+#include "compress/bestrange.h"
 #include "compress/brecq.h"
 #include "compress/calib.h"
 #include "compress/gptq.h"
@@ -65,13 +66,28 @@ static nt_status calibrate(nt_qpoints *q, const nt_graph *g, const nt_calib *c, 
     return s;
 }
 
+static bool is_given(const nt_qpoint *p)
+{
+    return p->t.lo < p->t.hi;
+}
+
 /* Are the ranges of all activations given? */
 static bool all_given(const nt_qpoints *q)
 {
     for (int i = 0; i < q->n; i++)
-        if (q->p[i].t.lo >= q->p[i].t.hi)
+        if (!is_given(&q->p[i]))
             return false;
     return true;
+}
+
+static nt_status choose_methods(nt_qpoints *q, const nt_graph *g, const nt_calib *c,
+                                const nt_ptq_opts *o, nt_err *e)
+{
+    if (o->method == NT_RANGE_BEST && c->split && !all_given(q))
+        return nt_best_ranges(q, g, c, o->percentile, e);
+    for (int i = 0; i < q->n; i++)
+        q->p[i].method = o->method;
+    return NT_OK;
 }
 
 static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
@@ -80,8 +96,8 @@ static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
         nt_qpoint *p = &q->p[i];
         nt_codes c = nt_qtarget_codes(&p->t);
 
-        p->range = p->t.lo < p->t.hi ? (nt_range){p->t.lo, p->t.hi}
-                                     : nt_observer_range(p->seen, o->method, c, o->percentile);
+        p->range = is_given(p) ? (nt_range){p->t.lo, p->t.hi}
+                               : nt_observer_range(p->seen, p->method, c, o->percentile);
         p->pair = nt_range_pair(p->range, c);
         p->t.learned = o->train != NULL;
         for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
@@ -308,6 +324,16 @@ static nt_status record_start(cJSON *tensors, int64_t step, nt_err *e)
     return step <= 0 || nt_json_add_i64(last, "start_step", step) ? NT_OK : nt_fail_nomem(e);
 }
 
+static nt_status record_method(cJSON *tensors, const nt_qpoint *p, nt_err *e)
+{
+    cJSON *last = cJSON_GetArrayItem(tensors, cJSON_GetArraySize(tensors) - 1);
+
+    if (is_given(p) || p->seen->batches == 0)
+        return NT_OK;
+    return nt_json_add_str(last, "range", nt_range_method_name(p->method)) ? NT_OK
+                                                                           : nt_fail_nomem(e);
+}
+
 static nt_status record_points(cJSON *tensors, const nt_qpoints *q, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -320,6 +346,7 @@ static nt_status record_points(cJSON *tensors, const nt_qpoints *q, nt_err *e)
             r = (nt_range){NAN, NAN}; /* not known */
         NT_TRY(record_tensor(tensors, q->p[i].v->name, "activation", NULL, &q->p[i].t, &one, &r,
                              e));
+        NT_TRY(record_method(tensors, &q->p[i], e));
         NT_TRY(record_start(tensors, q->p[i].start_step, e));
     }
 done:
@@ -473,6 +500,7 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
         NT_TRY(nt_qpoints_take_seen(points, o->seen, e));
     else if (points->n && split)
         NT_TRY(calibrate(points, g, &c, e));
+    NT_TRY(choose_methods(points, g, &c, o, e));
     choose_ranges(points, o);
     if (o->rounding != NT_ROUND_NEAREST && !o->train) {
         if (!split)

@@ -22,7 +22,7 @@ typedef enum nt_ptq_rounding {
 } nt_ptq_rounding;
 
 typedef struct nt_ptq_opts {
-    nt_range_method method; /* of activations */
+    nt_range_method method; /* of activations; NT_RANGE_BEST needs the split */
     double percentile;      /* of NT_RANGE_PERCENTILE */
     bool weights_minmax;    /* scales of weights from the extremes, not of least error */
     bool correct_bias;      /* Nagel et al. 2019, arXiv:1906.04721, section 4.2, from data */
@@ -45,7 +45,7 @@ typedef struct nt_ptq_opts {
  * says. split: may be NULL where only weights are quantized and biases are not corrected.
  * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "brecq" or one of
  * train/quantizer.h, "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale",
- * "zero_point", "min", "max", "start_step"}]}. Where training follows and there are no data,
+ * "zero_point", "range", "min", "max", "start_step"}]}. Where training follows and there are no data,
  * ranges of activations are null: it finds them.
  */
 nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,

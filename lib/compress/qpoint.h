@@ -18,6 +18,7 @@ typedef struct nt_qpoint {
     double *mean; /* [channels] over axis 1, for values of layers; NULL: not wanted */
     int64_t channels;
     double n_mean; /* values that went into each mean */
+    nt_range_method method; /* that finds the range where none is given */
     nt_range range;
     nt_qpair pair;
     nt_value *y; /* what its users see after nt_qpoints_insert; NULL: it has none */

@@ -104,6 +104,16 @@ members()
     nt-prune -q --plan again.json a.nt -o pruned.nt
 }
 
+@test "what found the range of an activation is on record" {
+    for how in minmax entropy best; do
+        nt-quantize -q --bits 4/4 --range $how --data idx:data a.nt -o $how.nt
+        tar xOf $how.nt quant.json | grep '"range"' | tr -d ' ",' | sort -u >$how
+    done
+    [ "$(cat minmax entropy)" = "range:minmax"$'\n'"range:entropy" ]
+    not grep -v 'minmax\|moving_average\|percentile\|mse\|entropy' best
+    [ -s best ]
+}
+
 @test "a wrong configuration is one line and status 2" {
     echo '[{"quant_types": ["wieght"], "quant_bits": 8, "op_names": ["fc1"]}]' >c.json
     refuses 2 "config_list[0].quant_types" nt-quantize --config c.json a.nt -o q.nt

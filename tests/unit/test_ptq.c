@@ -73,7 +73,6 @@ static cJSON *quantize(const setup *u, net *t, const char *bits, nt_ptq_opts o)
     nt_qspec *spec = NULL;
     cJSON *record = NULL;
 
-    o.method = NT_RANGE_MINMAX;
     assert_ok(nt_qspec_new(&spec, t->g, e));
     assert_ok(nt_qspec_bits(spec, bits, false, e));
     assert_ok(nt_ptq(&record, t->g, spec, u->dev, u->train, &o, e));
@@ -169,6 +168,45 @@ NT_TEST(learned_rounding_gives_nearer_outputs_than_to_nearest)
     }
     assert_true(rms[1] < 0.9 * rms[0]);
     assert_true(rms[2] < 0.9 * rms[0]);
+    finish(&plain);
+    tear_down(&u);
+}
+
+/* One layer, whose weights are all the same. */
+static net sums(void)
+{
+    net t = start(17);
+    nt_value *w;
+
+    complete(&t, gemm(&t, "fc", NODE(&t, "Flatten", "flat", picture(&t))->out[0], 36, 3));
+    w = nt_graph_find_value(t.g, "fc.weight");
+    for (int64_t i = 0; i < nt_tensor_count(w->data); i++)
+        ((float *)w->data->data)[i] = 1;
+    return t;
+}
+
+NT_TEST(the_best_range_is_the_one_that_changes_least_what_its_layer_computes)
+{
+    setup u = set_up();
+    net plain = sums();
+    double rms[NT_RANGE_BEST + 1];
+    int least = 0;
+
+    for (int m = 0; m <= NT_RANGE_BEST; m++) {
+        net t = sums();
+        nt_ptq_opts o = {.method = (nt_range_method)m, .percentile = 99};
+        cJSON *record = quantize(&u, &t, "32/3", o);
+        const cJSON *x = cJSON_GetArrayItem(cJSON_GetObjectItem(record, "tensors"), 0);
+
+        rms[m] = compare(&u, plain.g, t.g).rms;
+        least = rms[m] < rms[least] ? m : least;
+        assert_string_equal(
+            cJSON_GetObjectItem(x, "range")->valuestring,
+            nt_range_method_name((nt_range_method)(m < NT_RANGE_BEST ? m : least)));
+        cJSON_Delete(record);
+        finish(&t);
+    }
+    assert_true(rms[NT_RANGE_BEST] == rms[least] && rms[least] < rms[NT_RANGE_MSE]);
     finish(&plain);
     tear_down(&u);
 }
