@@ -334,7 +334,8 @@ static nt_status record_method(cJSON *tensors, const nt_qpoint *p, nt_err *e)
                                                                            : nt_fail_nomem(e);
 }
 
-static nt_status record_points(cJSON *tensors, const nt_qpoints *q, nt_err *e)
+/* learned: the ranges are nobody's any more. */
+static nt_status record_points(cJSON *tensors, const nt_qpoints *q, bool learned, nt_err *e)
 {
     nt_status s = NT_OK;
 
@@ -346,7 +347,8 @@ static nt_status record_points(cJSON *tensors, const nt_qpoints *q, nt_err *e)
             r = (nt_range){NAN, NAN}; /* not known */
         NT_TRY(record_tensor(tensors, q->p[i].v->name, "activation", NULL, &q->p[i].t, &one, &r,
                              e));
-        NT_TRY(record_method(tensors, &q->p[i], e));
+        if (!learned)
+            NT_TRY(record_method(tensors, &q->p[i], e));
         NT_TRY(record_start(tensors, q->p[i].start_step, e));
     }
 done:
@@ -508,7 +510,7 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
         NT_TRY(o->rounding == NT_ROUND_BRECQ ? learn_blocks(&all, points, g, &c, o, e)
                                              : find_moments(&all, g, &c, o, e));
     }
-    NT_TRY(record_points(tensors, points, e));
+    NT_TRY(record_points(tensors, points, all.codes != NULL, e));
     NT_TRY(nt_qpoints_insert(points, g, e));
     /* Weights come last: what asks for what is read off constant weights. */
     NT_TRY(quantize_weights(tensors, g, &all, o, e));

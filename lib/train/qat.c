@@ -496,8 +496,10 @@ static bool replace_numbers(cJSON *entry, const char *key, const nt_tensor *t)
     return false;
 }
 
+/* No method of calibration found this one. */
 static bool replace_range(cJSON *entry, nt_range r)
 {
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, "range");
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "min");
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "max");
     return nt_json_add_double(entry, "min", r.lo) && nt_json_add_double(entry, "max", r.hi);

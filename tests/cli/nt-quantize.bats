@@ -164,6 +164,8 @@ same_exported()
     nt-finetune -q --data idx:data --steps 4 --lr 0.05 --threads 1 -o t.nt l.nt
     tar xOf t.nt quant.json | grep -q '"method": "lsq"'
     not cmp -s <(tar xOf l.nt quant.json) <(tar xOf t.nt quant.json)
+    tar xOf l.nt quant.json | grep -q '"range": "mse"'
+    not grep '"range"' <(tar xOf t.nt quant.json)
     same_exported t.nt
     nt-export -q -f onnx -o l.onnx l.nt
     run nt-run l.onnx --random --threads 1 --expect out/output.npy
