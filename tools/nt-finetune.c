@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "compress/prepare.h"
 #include "graph/pass.h"
 #include "op/op.h"
 #include "train/config.h"
@@ -19,7 +20,7 @@ typedef struct options {
         freeze_bn;
     int64_t epochs, steps, eval_freq, early_stopping, checkpoint_every;
     const char *optimizer, *scheduler, *loss, *teacher, *eval_split, *metric, *checkpoint;
-    const char *no_decay, *progressive;
+    const char *no_decay, *progressive, *qat;
     bool nesterov, resume, keep_best, recompute;
 } options;
 
@@ -28,8 +29,9 @@ typedef struct job {
     nt_cli *c;
     options o;
     nt_train_opts t;
+    nt_qconfig qat;
     cJSON *config, *schedule;
-    nt_sha256_hex config_digest;
+    nt_sha256_hex config_digest, qat_digest;
     char *identity;
     nt_model *m, *teacher;
     nt_device *dev;
@@ -50,6 +52,7 @@ static void job_release(job *j)
     nt_device_free(j->dev);
     nt_model_free(j->teacher);
     nt_model_free(j->m);
+    nt_qconfig_release(&j->qat);
     nt_json_free(j->schedule);
     nt_json_free(j->config);
     nt_free(j->identity);
@@ -70,6 +73,20 @@ static nt_status read_config(job *j, nt_err *e)
         s = nt_train_config(&j->t, j->config, "", &j->o.eval_split, e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", path);
+done:
+    return s;
+}
+
+static nt_status read_qat(job *j, nt_err *e)
+{
+    const nt_qmethod *method;
+    nt_status s = NT_OK;
+
+    if (j->o.qat == NULL)
+        return NT_OK;
+    NT_TRY(nt_qconfig_load(&j->qat, j->o.qat, e));
+    NT_TRY(nt_prepare_method(&method, &j->qat, e));
+    NT_TRY(nt_sha256_file(&j->qat_digest, j->o.qat, e));
 done:
     return s;
 }
@@ -129,6 +146,7 @@ static nt_status read_settings(job *j, nt_err *e)
 
     nt_train_defaults(t);
     NT_TRY(read_config(j, e));
+    NT_TRY(read_qat(j, e));
     if (eval_split != NULL)
         j->o.eval_split = eval_split;
     NT_TRY(read_optimizer(t, o, e));
@@ -246,7 +264,8 @@ static nt_status make_record(cJSON **out, const job *j, nt_err *e)
          !nt_json_add_str(inputs, "teacher", nt_model_digest(j->teacher))) ||
         (nt_device_tuning(j->dev, tuning, sizeof tuning) &&
          !nt_json_add_str(inputs, "kernels", "tuned")) ||
-        (j->config != NULL && !nt_json_add_str(inputs, "config", j->config_digest.text)))
+        (j->config != NULL && !nt_json_add_str(inputs, "config", j->config_digest.text)) ||
+        (j->qat.json != NULL && !nt_json_add_str(inputs, "qat", j->qat_digest.text)))
         NT_TRY(nt_fail_nomem(e));
     *out = r;
     r = NULL;
@@ -329,6 +348,32 @@ done:
     return s;
 }
 
+/* s, and where the model is to blame, its name; else it is the options' fault. */
+static nt_status blame_model(const job *j, nt_status s, nt_err *e)
+{
+    if (s == NT_EFORMAT || s == NT_EUNSUPPORTED)
+        nt_err_prefix(e, "%s", strcmp(j->c->input, "-") == 0 ? "standard input" : j->c->input);
+    return s;
+}
+
+/* A run that goes on finds its model prepared in the checkpoint. */
+static nt_status prepare(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_ptq_opts p;
+    bool found = false;
+
+    nt_ptq_defaults(&p);
+    p.batch_size = j->c->batch_size;
+    p.seed = (uint64_t)j->c->seed;
+    if (j->o.resume)
+        NT_TRY(nt_prepare_again(&found, j->m, j->o.checkpoint, j->identity, e));
+    if (!found)
+        NT_TRY(blame_model(j, nt_prepare(j->m, &j->qat, j->dev, j->train, &p, e), e));
+done:
+    return s;
+}
+
 static nt_status train(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -338,10 +383,10 @@ static nt_status train(job *j, nt_err *e)
     NT_TRY(make_identity(j, record, e));
     j->t.progress = progress;
     j->t.ctx = j;
+    if (j->qat.json != NULL)
+        NT_TRY(prepare(j, e));
     s = nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->t, e);
-    if (s == NT_EFORMAT || s == NT_EUNSUPPORTED) /* else it is the options' fault */
-        nt_err_prefix(e, "%s", strcmp(j->c->input, "-") == 0 ? "standard input" : j->c->input);
-    NT_TRY(s);
+    NT_TRY(blame_model(j, s, e));
     s = nt_trainer_run(j->trainer, e);
     nt_cli_progress_end(j->c);
     NT_TRY(s);
@@ -408,8 +453,10 @@ int main(int argc, char **argv)
                       "average the weights, and give the average"),
         NT_OPT_DOUBLE(0, "freeze-bn", &o->freeze_bn, "EPOCH", 0, COUNT,
                       "from then on normalise by the running statistics, and leave them"),
+        NT_OPT_STR(0, "qat", &o->qat, "FILE",
+                   "quantize first, as this configuration of nt-quantize says, to train so"),
         NT_OPT_STR(0, "progressive", &o->progressive, "BITS:EPOCHS,...",
-                   "of a model that nt-quantize prepared: begin with more bits"),
+                   "of --qat, or a model that nt-quantize prepared: begin with more bits"),
         NT_OPT_DOUBLE(0, "clip-norm", &o->clip, "X", 0, 1e30, "bound the gradient's norm"),
         NT_OPT_STR(0, "eval-split", &o->eval_split, "NAME", "evaluate on this split"),
         NT_OPT_I64(0, "eval-freq", &o->eval_freq, "N", 1, COUNT, "every N epochs (default 1)"),

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "compress/equalize.h"
 #include "compress/mixed.h"
+#include "compress/qconfig.h"
 #include "compress/revert.h"
 #include "data/data.h"
 #include "graph/model.h"
@@ -17,11 +18,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* In the order of --method; those behind brecq are of train/quantizer.h. */
-enum { METHOD_PTQ, METHOD_ADAROUND, METHOD_GPTQ, METHOD_BRECQ };
-static const char *const methods[] = {"ptq",  "adaround", "gptq", "brecq", "qat", "lsq",
-                                      "lsq+", "dorefa",   "pact", "bnn",   "xnor"};
 
 typedef struct options {
     const char *bits, *plan, *save_plan;
@@ -44,45 +40,25 @@ typedef struct job {
     cJSON *mixed, *log; /* how bits were chosen, and given back; NULL: they were not */
 } job;
 
-/* A config is an array (NNI's config_list), or an object with config_list or
- * custom_compression. */
-static nt_status apply_config(nt_qspec *q, const cJSON *j, nt_err *e)
-{
-    static const char *const keys[] = {"config_list", "custom_compression", NULL};
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(j, "config_list");
-    const cJSON *custom = cJSON_GetObjectItemCaseSensitive(j, "custom_compression");
-    nt_status s = NT_OK;
-
-    if (cJSON_IsArray(j))
-        return nt_qspec_config_list(q, j, e);
-    if (!cJSON_IsObject(j))
-        return nt_fail(e, NT_EINVAL, "an array or an object is wanted");
-    NT_TRY(nt_json_check_keys(j, keys, "config", e));
-    if (!list == !custom)
-        NT_TRY(nt_fail(e, NT_EINVAL, "one of config_list and custom_compression is wanted"));
-    s = list ? nt_qspec_config_list(q, list, e) : nt_qspec_custom(q, custom, e);
-done:
-    return s;
-}
-
 /* A method that is for weights of one bit has them, and inputs likewise. */
 static const char *default_bits(const options *o)
 {
-    const nt_qmethod *m = nt_qmethod_find(methods[o->method]);
+    const nt_qmethod *m = nt_qmethod_find(nt_quantize_methods[o->method]);
 
     return m && m->weight == &nt_quantizer_range && m->sign ? "1" : "8";
 }
 
-static nt_status choose(nt_qspec *q, const nt_cli *c, const options *o, nt_err *e)
+static nt_status choose(nt_qspec *q, const options *o, const nt_qconfig *config, nt_err *e)
 {
-    const char *file = o->plan ? o->plan : c->config;
     nt_status s = NT_OK;
     cJSON *j = NULL;
 
-    if (!file)
+    if (config->json)
+        return nt_qconfig_apply(q, config, e);
+    if (!o->plan)
         return nt_qspec_bits(q, o->bits ? o->bits : default_bits(o), o->ends, e);
-    NT_TRY(nt_json_load(&j, file, e));
-    s = o->plan ? nt_qspec_plan(q, j, e) : apply_config(q, j, e);
+    NT_TRY(nt_json_load(&j, o->plan, e));
+    s = nt_qspec_plan(q, j, e);
 done:
     nt_json_free(j);
     return s;
@@ -97,21 +73,23 @@ static nt_status save_plan(const char *path, const cJSON *plan, nt_err *e)
     return s;
 }
 
-/* quant.json of the archive. */
-static nt_status keep_record(nt_model *m, const cJSON *record, nt_err *e)
-{
-    char *text = nt_json_text(record);
-    nt_status s = text
-                      ? nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e)
-                      : nt_fail_nomem(e);
-
-    nt_free(text);
-    return s;
-}
-
 static void show_blocks(void *ctx, double fraction)
 {
     nt_cli_progress(ctx, fraction, "blocks");
+}
+
+static nt_ptq_rounding rounding_of(int method)
+{
+    switch (method) {
+    case NT_QUANTIZE_ADAROUND:
+        return NT_ROUND_ADAROUND;
+    case NT_QUANTIZE_GPTQ:
+        return NT_ROUND_GPTQ;
+    case NT_QUANTIZE_BRECQ:
+        return NT_ROUND_BRECQ;
+    default:
+        return NT_ROUND_NEAREST;
+    }
 }
 
 static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
@@ -119,21 +97,20 @@ static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
     nt_status s = NT_OK;
 
     *w = (job){.c = c, .o = o};
-    w->p = (nt_ptq_opts){.method = (nt_range_method)o->range,
-                         .percentile = o->percentile,
-                         .weights_minmax = o->weights == 1,
-                         .correct_bias = !o->no_bias && c->data,
-                         .rounding = o->method == METHOD_ADAROUND ? NT_ROUND_ADAROUND
-                                     : o->method == METHOD_GPTQ   ? NT_ROUND_GPTQ
-                                     : o->method == METHOD_BRECQ  ? NT_ROUND_BRECQ
-                                                                  : NT_ROUND_NEAREST,
-                         .train = nt_qmethod_find(methods[o->method]),
-                         .batch_size = c->batch_size,
-                         .samples = (size_t)o->calibrate,
-                         .seed = (uint64_t)c->seed,
-                         .steps = o->steps ? o->steps : 1000,
-                         .progress = show_blocks,
-                         .ctx = c};
+    nt_ptq_defaults(&w->p);
+    w->p.method = (nt_range_method)o->range;
+    w->p.percentile = o->percentile;
+    w->p.weights_minmax = o->weights == 1;
+    w->p.correct_bias = !o->no_bias && c->data;
+    w->p.rounding = rounding_of(o->method);
+    w->p.train = nt_qmethod_find(nt_quantize_methods[o->method]);
+    w->p.batch_size = c->batch_size;
+    w->p.samples = (size_t)o->calibrate;
+    w->p.seed = (uint64_t)c->seed;
+    w->p.progress = show_blocks;
+    w->p.ctx = c;
+    if (o->steps)
+        w->p.steps = o->steps;
     NT_TRY(nt_device_new(&w->dev, (int)c->threads, e));
     if (!c->data)
         return NT_OK;
@@ -217,7 +194,7 @@ static nt_status quantize(job *w, nt_model *m, nt_qspec *q, nt_err *e)
     w->plan = nt_qspec_to_plan(q); /* while there is the graph it is of */
     if (!w->plan)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(keep_record(m, w->record, e));
+    NT_TRY(nt_model_set_quant_record(m, w->record, e));
 done:
     if (g)
         nt_model_take_graph(m, g);
@@ -303,23 +280,39 @@ static nt_status check_options(const nt_cli *c, const options *o, nt_err *e)
         return nt_fail(e, NT_EINVAL, "--costs belongs to --mixed");
     if (o->mixed && !c->data)
         return nt_fail(e, NT_EINVAL, "--mixed needs --data");
-    if (o->steps && o->method != METHOD_BRECQ)
+    if (o->steps && o->method != NT_QUANTIZE_BRECQ)
         return nt_fail(e, NT_EINVAL, "--steps belongs to --method brecq");
     if (!isnan(o->delta) && !c->data)
         return nt_fail(e, NT_EINVAL, "--delta needs --data");
-    if (!isnan(o->delta) && nt_qmethod_find(methods[o->method]))
+    if (!isnan(o->delta) && nt_qmethod_find(nt_quantize_methods[o->method]))
         return nt_fail(e, NT_EINVAL, "--delta is not for --method %s: training comes first",
-                       methods[o->method]);
+                       nt_quantize_methods[o->method]);
     return NT_OK;
 }
 
-static nt_status run(nt_cli *c, const options *o, nt_err *e)
+/* What --config says beside the layers holds where the command line says nothing. */
+static nt_status read_config(nt_qconfig *config, options *o, const char *path, nt_err *e)
 {
+    nt_status s = NT_OK;
+
+    if (path)
+        NT_TRY(nt_qconfig_load(config, path, e));
+    if (o->method < 0)
+        o->method = config->method >= 0 ? config->method : NT_QUANTIZE_PTQ;
+    o->keep_bn = o->keep_bn || config->keep_bn;
+done:
+    return s;
+}
+
+static nt_status run(nt_cli *c, options *o, nt_err *e)
+{
+    nt_qconfig config = {.method = -1};
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_qspec *q = NULL;
     job w = {0};
 
+    NT_TRY(read_config(&config, o, c->config, e));
     NT_TRY(check_options(c, o, e));
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     if (!o->keep_bn)
@@ -328,7 +321,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
         NT_TRY(nt_equalize(nt_model_graph(m), NULL, e));
     NT_TRY(nt_qspec_new(&q, nt_model_graph(m), e));
     NT_TRY(open_job(&w, c, o, e));
-    NT_TRY(o->mixed ? choose_mixed(q, &w, nt_model_graph(m), e) : choose(q, c, o, e));
+    NT_TRY(o->mixed ? choose_mixed(q, &w, nt_model_graph(m), e) : choose(q, o, &config, e));
     NT_TRY(quantize(&w, m, q, e));
     nt_cli_progress_end(c);
     if (o->save_plan)
@@ -340,6 +333,7 @@ done:
     close_job(&w);
     nt_qspec_free(q);
     nt_model_free(m);
+    nt_qconfig_release(&config);
     return s;
 }
 
@@ -352,12 +346,8 @@ int main(int argc, char **argv)
                 .about = "Makes weights and activations integers of few bits.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    options o = {.calibrate = 512,
-                 .percentile = 99.99,
-                 .range = NT_RANGE_MSE,
-                 .weights = 0,
-                 .delta = NAN,
-                 .eval_split = "test"};
+    nt_ptq_opts d;
+    options o = {.method = -1, .delta = NAN, .eval_split = "test"};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "bits", &o.bits, "W[/A]",
                    "bits of weights and of activations, 1 to 16; 32: floating point (8)"),
@@ -400,6 +390,10 @@ int main(int argc, char **argv)
     nt_err e = {{0}};
     nt_status s;
 
+    nt_ptq_defaults(&d);
+    o.calibrate = (int64_t)d.samples;
+    o.percentile = d.percentile;
+    o.range = d.method;
     nt_cli_parse(&c, opts, argc, argv);
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);

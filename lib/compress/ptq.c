@@ -471,6 +471,12 @@ done:
     return s;
 }
 
+void nt_ptq_defaults(nt_ptq_opts *o)
+{
+    *o = (nt_ptq_opts){
+        .method = NT_RANGE_MSE, .percentile = 99.99, .samples = 512, .steps = 1000};
+}
+
 static const char *method_name(const nt_ptq_opts *o)
 {
     static const char *const rounding[] = {"ptq", "adaround", "gptq", "brecq"};

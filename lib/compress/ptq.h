@@ -40,6 +40,10 @@ typedef struct nt_ptq_opts {
     const nt_qpoints *seen; /* what nt_ptq_observe saw, instead of looking again; or NULL */
 } nt_ptq_opts;
 
+/* What nt-quantize does unless told otherwise: ranges of least squared error from 512 samples.
+ */
+void nt_ptq_defaults(nt_ptq_opts *o);
+
 /*
  * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g)
  * says. split: may be NULL where only weights are quantized and biases are not corrected.

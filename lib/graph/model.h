@@ -56,6 +56,7 @@ nt_status nt_model_set_task(nt_model *m, const char *task, nt_err *e) NT_MUST_CH
 
 /* quant.json, nt_json_free; NULL where there is none, or it cannot be read. */
 cJSON *nt_model_quant_record(const nt_model *m);
+nt_status nt_model_set_quant_record(nt_model *m, const cJSON *record, nt_err *e) NT_MUST_CHECK;
 /* The bits of a quantized parameter by such a record (NULL: none): X, or X_quantized where its
  * integers are in the graph. 0 where it says nothing. */
 int nt_quant_bits(const cJSON *record, const char *parameter);

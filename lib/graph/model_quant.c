@@ -27,6 +27,15 @@ cJSON *nt_model_quant_record(const nt_model *m)
     return text && nt_json_parse(&record, text, n, &e) == NT_OK ? record : NULL;
 }
 
+nt_status nt_model_set_quant_record(nt_model *m, const cJSON *record, nt_err *e)
+{
+    char *text = nt_json_text(record);
+    nt_status s = text ? nt_archive_put(m->a, MEMBER, text, strlen(text), e) : nt_fail_nomem(e);
+
+    nt_free(text);
+    return s;
+}
+
 int nt_quant_bits(const cJSON *record, const char *parameter)
 {
     const cJSON *t;

@@ -103,6 +103,20 @@ static void copy_all(const nt_archive *a, const nt_params *from, nt_params *p,
     }
 }
 
+bool nt_checkpoint_is_of(nt_model *m, const char *identity)
+{
+    size_t bytes = 0;
+    const void *text = nt_archive_get(nt_model_archive(m), PREFIX "train.json", &bytes);
+    cJSON *j = NULL;
+    nt_err e = {{0}};
+    bool same = text != NULL && nt_json_parse(&j, text, bytes, &e) == NT_OK;
+    const char *has = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(j, "identity"));
+
+    same = same && has != NULL && strcmp(has, identity) == 0;
+    nt_json_free(j);
+    return same;
+}
+
 nt_status nt_checkpoint_load(const char *path, const nt_graph_ops *ops, nt_params *p,
                              cJSON **json, const nt_ckpt_buffer *buf, size_t n, nt_err *e)
 {

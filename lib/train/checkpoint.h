@@ -34,4 +34,7 @@ nt_status nt_checkpoint_load(const char *path, const nt_graph_ops *ops, nt_param
                              cJSON **json, const nt_ckpt_buffer *buf, size_t n,
                              nt_err *e) NT_MUST_CHECK;
 
+/* Is m, a model as it was loaded, the checkpoint of a run of that identity? */
+bool nt_checkpoint_is_of(nt_model *m, const char *identity);
+
 #endif

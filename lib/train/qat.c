@@ -536,17 +536,12 @@ done:
 nt_status nt_qat_store(const nt_qat *q, nt_model *m, nt_err *e)
 {
     cJSON *record = nt_model_quant_record(m);
-    char *text = NULL;
     nt_status s = NT_OK;
 
     for (int i = 0; i < q->n; i++)
         NT_TRY(store(&q->s[i], nt_model_graph(m), record, e));
-    text = nt_json_text(record);
-    if (!text)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_archive_put(nt_model_archive(m), "quant.json", text, strlen(text), e));
+    NT_TRY(nt_model_set_quant_record(m, record, e));
 done:
-    nt_free(text);
     nt_json_free(record);
     return s;
 }

@@ -113,10 +113,71 @@ J
     refuses 2 "lr" "${train[@]}" --lr 1x -o out.nt
     refuses 2 "need an eval split" "${train[@]}" --keep-best -o out.nt
     refuses 2 "nope" "${train[@]}" --split nope -o out.nt
-    refuses 2 "" "${train[@]}" --qat x.json -o out.nt
+    refuses 2 "" "${train[@]}" --no-such-option x.json -o out.nt
     echo '{"epoch": 3}' >config.json
     refuses 2 "config.json: epoch: unknown key (did you mean 'epochs'?)" \
         "${train[@]}" -c config.json -o out.nt
+    [ ! -e out.nt ]
+}
+
+# config NAME HEAD [KEY: VALUE]...: a file of --qat that quantizes all layers to 4 bits
+config()
+{
+    local layers='[{"quant_types": ["weight", "input"], "quant_bits": 4, "op_types": ["default"]'
+    echo "{$2 \"config_list\": $layers${3:+, $3}}]}" >"$1"
+}
+
+@test "--qat gives what nt-quantize --config and training make together" {
+    nt-zoo resnet8 --input 1x8x8 -o net.nt
+    train=(nt-finetune -q --data idx:data --batch-size 16 --lr 0.01 --epochs 2 --ema 0.9)
+    config list.json
+    config lsq.json '"method": "lsq", "keep_bn": true,' '"quant_start_step": 3'
+    echo '{"custom_compression": {"quantization_args": {"skip_layers": [0]}}}' >rules.json
+    nt-quantize -q --bits 4/8 --data idx:data net.nt --save-plan plan.json -o rounded.nt
+    for how in list rules plan lsq; do
+        [ $how = lsq ] && method=lsq || method=qat
+        nt-quantize -q --config $how.json --method $method --data idx:data --batch-size 16 net.nt |
+            "${train[@]}" -o two.nt
+        "${train[@]}" --qat $how.json net.nt -o one.nt
+        cmp <(tar xOf two.nt model.onnx quant.json) <(tar xOf one.nt model.onnx quant.json)
+    done
+    tar xOf one.nt quant.json | grep -q '"method": "lsq"'
+    nt-info --layers one.nt | grep -q BatchNormalization
+    nt-info --history one.nt | grep -q 'qat "lsq.json"'
+    tar xOf one.nt manifest.json | grep -q "\"qat\": \"$(sha256sum lsq.json | cut -d ' ' -f 1)\""
+}
+
+@test "a run with --qat that is resumed gives the bytes of one that never stopped" {
+    config q.json '"method": "lsq",' '"quant_start_step": 5'
+    train+=(--qat q.json --epochs 100 --ema 0.9)
+    "${train[@]}" >whole.nt
+    "${train[@]}" --checkpoint state.nt --checkpoint-every 1 >killed.nt 3>&- &
+    for _ in $(seq 100); do [ -e state.nt ] && break; sleep 0.02; done
+    kill -KILL $!
+    wait $! || true
+    "${train[@]}" --checkpoint state.nt --resume | cmp whole.nt
+    config q.json '"method": "lsq",' '"quant_start_step": 6'
+    refuses 2 "checkpoint of another training" \
+        "${train[@]}" --checkpoint state.nt --resume -o x.nt
+    [ ! -e x.nt ]
+}
+
+@test "a wrong file of --qat is one line, and no output" {
+    refuses 1 "missing.json" "${train[@]}" --qat missing.json -o out.nt
+    config q.json '"methd": "lsq",'
+    refuses 2 "q.json: methd: unknown key (did you mean 'method'?)" \
+        "${train[@]}" --qat q.json -o out.nt
+    config q.json '"method": "gptq",'
+    refuses 2 "q.json: method: nothing is trained by 'gptq'" "${train[@]}" --qat q.json -o out.nt
+    echo '[{"quant_types": ["weight"], "quant_bits": 8, "op_names": ["fc9"]}]' >q.json
+    refuses 2 "did you mean 'fc1'" "${train[@]}" --qat q.json -o out.nt
+    echo '{"method": "lsq"}' >q.json
+    refuses 2 "one of config_list, custom_compression and plan" \
+        "${train[@]}" --qat q.json -o out.nt
+    nt-quantize -q --data idx:data in.nt -o quantized.nt
+    config q.json
+    refuses 1 "quantized.nt: the model is quantized already" \
+        nt-finetune quantized.nt --data idx:data --qat q.json -o out.nt
     [ ! -e out.nt ]
 }
 

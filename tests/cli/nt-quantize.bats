@@ -114,6 +114,20 @@ members()
     [ -s best ]
 }
 
+@test "a config may be a plan, name the method and keep normalisations" {
+    nt-zoo resnet8 --input 1x8x8 -o r.nt
+    nt-quantize -q --bits 4/6 --method lsq --keep-bn --data idx:data r.nt --save-plan p.json -o one.nt
+    echo "{\"method\": \"lsq\", \"keep_bn\": true, \"plan\": $(cat p.json)}" >c.json
+    nt-quantize -q --config c.json --data idx:data r.nt -o two.nt
+    cmp <(members one.nt) <(members two.nt)
+    nt-quantize -q --config p.json --method lsq --keep-bn --data idx:data r.nt -o two.nt
+    cmp <(members one.nt) <(members two.nt)
+    nt-quantize -q --config c.json --method qat --data idx:data r.nt -o two.nt
+    tar xOf two.nt quant.json | grep -q '"method": "qat"'
+    echo '{"method": "zip", "plan": []}' >c.json
+    refuses 2 "c.json: method: got 'zip'" nt-quantize --config c.json r.nt -o q.nt
+}
+
 @test "a wrong configuration is one line and status 2" {
     echo '[{"quant_types": ["wieght"], "quant_bits": 8, "op_names": ["fc1"]}]' >c.json
     refuses 2 "config_list[0].quant_types" nt-quantize --config c.json a.nt -o q.nt
