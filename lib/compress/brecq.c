@@ -76,25 +76,10 @@ static void take_pairs(nt_qpoints *to, const nt_qpoints *from)
     }
 }
 
-/* Training would have it normalise each batch. */
-static nt_status check(const nt_graph *g, nt_err *e)
-{
-    char name[256];
-
-    for (int i = 0; i < g->n_nodes; i++)
-        if (nt_node_is(g->nodes[i], "BatchNormalization"))
-            return nt_fail(e, NT_EUNSUPPORTED,
-                           "node '%s': a BatchNormalization that is not folded, which "
-                           "reconstruction of blocks cannot do with",
-                           nt_node_label(name, sizeof name, g->nodes[i]));
-    return NT_OK;
-}
-
 static nt_status init(run *r, const nt_qpoints *points, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(check(r->g, e));
     NT_TRY(copy_of(&r->f, r->g, e));
     NT_TRY(settle(r->f, e));
     NT_TRY(copy_of(&r->q, r->g, e));

@@ -6,7 +6,8 @@
  * layer of a chain, or whatever else lies between two such places. One after the other is
  * learned on the samples as the blocks before it, quantized, hand them on; what they hand on is
  * kept (samples.h), so that nothing is run twice. Blocks of more than 16 layers, and those with
- * several ends, are learned layer by layer.
+ * several ends, are learned layer by layer. Batch normalisations that are not folded count by
+ * their running statistics, and stay.
  */
 #ifndef NT_COMPRESS_BRECQ_H
 #define NT_COMPRESS_BRECQ_H

@@ -6,6 +6,7 @@
 #include "compress/soft.h"
 #include "exec/plan.h"
 #include "graph/pass.h"
+#include "train/fakeq.h"
 #include "train/lsq.h"
 #include "train/optim.h"
 
@@ -30,7 +31,7 @@ typedef struct soft_weight {
 
 typedef struct learner {
     const nt_samples *in, *ideal, *out;
-    nt_graph *g; /* with quantizers that drop out */
+    nt_graph *g; /* with quantizers that drop out, and normalisations that stay */
     nt_params *p;
     nt_plan *plan;
     nt_optim *opt, *other; /* of V, and of the parameters */
@@ -47,7 +48,7 @@ typedef struct learner {
     nt_rng rng;
 } learner;
 
-/* ---- the block with quantizers that drop out */
+/* ---- the block as it is trained: with quantizers that drop out */
 
 /* a op b before `before`. */
 static nt_status add_op(nt_value **out, nt_graph *g, const nt_node *before, const char *op,
@@ -122,7 +123,8 @@ static nt_status drop_all(nt_graph *g, nt_err *e)
         if (x)
             NT_TRY(drop(g, x, n->out[0], e));
     }
-    NT_TRY(nt_graph_bind(g, g->ops, e));
+    nt_freeze_norms(g); /* those that are not folded go by their running statistics */
+    NT_TRY(nt_graph_bind(g, nt_train_ops(), e));
     NT_TRY(nt_pass_infer(g, e));
 done:
     return s;

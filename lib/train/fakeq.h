@@ -30,5 +30,8 @@ nt_fakeq nt_fakeq_of(const nt_node *n);
 const nt_quantizer *nt_fakeq_quantizer(const nt_node *n);
 
 extern const nt_op nt_op_frozen_bn;
+/* Each BatchNormalization of g becomes one; g is then to be bound to nt_train_ops(). false:
+ * there is none. */
+bool nt_freeze_norms(nt_graph *g);
 
 #endif

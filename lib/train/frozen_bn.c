@@ -98,3 +98,15 @@ const nt_op nt_op_frozen_bn = {.name = NT_FROZEN_BN,
                                .infer = nt_unary_infer,
                                .eval = eval,
                                .grad = grad};
+
+bool nt_freeze_norms(nt_graph *g)
+{
+    bool any = false;
+
+    for (int i = 0; i < g->n_nodes; i++)
+        if (nt_node_is(g->nodes[i], "BatchNormalization")) {
+            g->nodes[i]->op_type = NT_FROZEN_BN;
+            any = true;
+        }
+    return any;
+}

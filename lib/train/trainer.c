@@ -216,11 +216,7 @@ static nt_status freeze_normalisations(nt_trainer *t, bool *changed, nt_err *e)
     if (t->frozen || t->o.freeze_bn < 0 || epoch < t->o.freeze_bn)
         return NT_OK;
     t->frozen = true;
-    for (int i = 0; i < t->g->n_nodes; i++)
-        if (nt_node_is(t->g->nodes[i], "BatchNormalization")) {
-            t->g->nodes[i]->op_type = NT_FROZEN_BN;
-            *changed = true;
-        }
+    *changed = nt_freeze_norms(t->g);
     return nt_graph_bind(t->g, nt_train_ops(), e);
 }
 

@@ -53,8 +53,18 @@ loss()
     refuses 2 "there are none" nt-quantize --bits 4/32 --method brecq a.nt -o r.nt
     refuses 2 "belongs to --method brecq" nt-quantize --steps 5 --data idx:data a.nt -o r.nt
     refuses 2 "steps" nt-quantize --method brecq --steps 0 --data idx:data a.nt -o r.nt
-    nt-zoo resnet8 --input 1x8x8 | refuses 1 "not folded" nt-quantize --method brecq --keep-bn \
-        --data idx:data -o r.nt
+}
+
+@test "blocks are learned with normalisations folded, and with those that stay" {
+    nt-zoo resnet8 --input 1x8x8 -o net.nt
+    for how in "" --keep-bn; do
+        nt-quantize -q --bits 3/8 --method brecq --steps 20 $how --data idx:data net.nt -o q.nt
+        nt-quantize -q --bits 3/8 $how --data idx:data net.nt -o nearest.nt
+        not cmp -s <(members q.nt) <(members nearest.nt)
+        nt-info --layers q.nt >layers
+        if [ "$how" ]; then grep -q BatchNorm layers; else not grep -q BatchNorm layers; fi
+        nt-eval q.nt --data idx:data >/dev/null
+    done
 }
 
 @test "a config_list gives layers their bits" {

@@ -247,6 +247,44 @@ NT_TEST(blocks_are_reconstructed_the_same_each_time_wherever_samples_are_kept)
     tear_down(&u);
 }
 
+/* conv - Relu - BatchNormalization - conv - Flatten - Gemm: nothing to fold it into. */
+static net normalised_net(void)
+{
+    net t = start(17);
+    nt_value *x = NODE(&t, "Relu", "r0", conv(&t, "c0", picture(&t), 1, 4, 1))->out[0];
+    nt_value *var = weight(&t, "n.var", DIMS(4));
+
+    x = NODE(&t, "BatchNormalization", "n", x, weight(&t, "n.scale", DIMS(4)),
+             weight(&t, "n.shift", DIMS(4)), weight(&t, "n.mean", DIMS(4)), var)
+            ->out[0];
+    x = conv(&t, "c1", x, 4, 4, 1);
+    complete(&t, gemm(&t, "fc", NODE(&t, "Flatten", "flat", x)->out[0], 144, 5));
+    randomise(&t);
+    for (int k = 0; k < 4; k++)
+        nt_tensor_set(var->data, k, 0.25 + k);
+    return t;
+}
+
+NT_TEST(blocks_are_reconstructed_with_normalisations_that_stay)
+{
+    setup u = set_up();
+    net plain = normalised_net(), nearest = normalised_net(), t = normalised_net();
+    nt_ptq_opts o = {.rounding = NT_ROUND_BRECQ, .steps = 1000, .seed = 3};
+    static const char *const stay[] = {"n.scale", "n.shift", "n.mean", "n.var"};
+
+    cJSON_Delete(quantize(&u, &nearest, "3/8", (nt_ptq_opts){0}));
+    cJSON_Delete(quantize(&u, &t, "3/8", o));
+    assert_true(compare(&u, plain.g, t.g).rms < 0.8 * compare(&u, plain.g, nearest.g).rms);
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
+        assert_memory_equal(nt_graph_find_value(t.g, stay[i])->data->data,
+                            nt_graph_find_value(plain.g, stay[i])->data->data,
+                            4 * sizeof(float));
+    finish(&plain);
+    finish(&nearest);
+    finish(&t);
+    tear_down(&u);
+}
+
 static bool is_coded(const nt_value *v)
 {
     return v->producer && strcmp(v->producer->op_type, "DequantizeLinear") == 0;
