@@ -628,9 +628,11 @@ done:
 nt_status dnn_pack_new(nt_prim **out, nt_device *dev, const dnn_md *plain, dnn_cmd packed,
                        bool unpack, nt_err *e)
 {
-    nt_status s;
+    nt_status s = unpack ? NT_EUNSUPPORTED : dnn_wino_pack_new(out, dev, plain, packed, e);
     md_store p;
 
+    if (s != NT_EUNSUPPORTED)
+        return s;
     memset(&p, 0, sizeof p);
     NT_TRY(check(store_init(&p, plain), "weight layout", e));
     if (unpack)

@@ -105,5 +105,8 @@ nt_status dnn_copy_new(nt_prim **out, nt_device *dev, const dnn_md *x, const dnn
 /* args: plain, packed; or with unpack: packed, plain. */
 nt_status dnn_pack_new(nt_prim **out, nt_device *dev, const dnn_md *plain, dnn_cmd packed,
                        bool unpack, nt_err *e) NT_MUST_CHECK;
+/* The same of weights for Winograd in fp32 (oneDNN 2, AVX-512); else NT_EUNSUPPORTED. */
+nt_status dnn_wino_pack_new(nt_prim **out, nt_device *dev, const dnn_md *plain, dnn_cmd packed,
+                            nt_err *e) NT_MUST_CHECK;
 
 #endif
