@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/qat.h"
+#include "train/qat_priv.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -12,37 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PHASES = 8, MOST_BITS = 8 };
-
-/* One quantized tensor. Names are of the model's constants. */
-typedef struct site {
-    nt_node *node;
-    const nt_quantizer *z;
-    const char *tensor, *scale, *zero;
-    bool weight, is_unsigned;
-    bool again;     /* of what is quantized already */
-    nt_codes codes; /* the model's */
-    int bits;
-    uint64_t start;
-    double count; /* elements of a group, of activations in one sample */
-    float *w, *seen, *theta;
-    size_t seen_at, theta_at; /* in nt_params.state and .w */
-} site;
-
-typedef struct phase {
-    int bits;
-    double epochs;
-} phase;
-
-struct nt_qat {
-    nt_graph *g;
-    const nt_params *p;
-    site *s;
-    int n;
-    phase phase[MAX_PHASES];
-    int n_phases;
-    double per_epoch;
-};
+enum { MOST_BITS = 8 };
 
 /* ---- quant.json */
 
@@ -51,8 +21,7 @@ static const cJSON *item(const cJSON *o, const char *key)
     return cJSON_GetObjectItemCaseSensitive(o, key);
 }
 
-/* Of a value that is quantized as somebody's output and again as an input there are two. */
-static cJSON *entry_of(const cJSON *record, const char *tensor, bool weight, bool again)
+cJSON *nt_qat_entry(const cJSON *record, const char *tensor, bool weight, bool again)
 {
     const char *kind = weight ? "weight" : "activation";
     cJSON *t, *found = NULL;
@@ -124,23 +93,23 @@ static const nt_value *source_of(const nt_value *x)
 }
 
 /* What the pair, and the entry of quant.json (or NULL), say. */
-static nt_status describe(site *at, const pair_nodes *p, const nt_qmethod *m,
+static nt_status describe(nt_qsite *at, const pair_nodes *p, const nt_qmethod *m,
                           const cJSON *record, nt_err *e)
 {
     const nt_value *x = p->q->in[0], *scale = p->q->in[1];
     const nt_value *source = source_of(x);
-    const cJSON *entry = entry_of(record, source->name, x->data != NULL, source != x);
+    const cJSON *entry = nt_qat_entry(record, source->name, x->data != NULL, source != x);
     const char *scheme = cJSON_GetStringValue(item(entry, "scheme"));
     nt_status s = NT_OK;
 
-    *at = (site){.tensor = source->name,
-                 .again = source != x,
-                 .scale = scale->name,
-                 .zero = p->q->in[2]->name,
-                 .weight = x->data != NULL,
-                 .is_unsigned = p->q->in[2]->dtype == NT_U8 || p->q->in[2]->dtype == NT_U16,
-                 .start = (uint64_t)number(entry, "start_step", 0),
-                 .count = 1};
+    *at = (nt_qsite){.tensor = source->name,
+                     .again = source != x,
+                     .scale = scale->name,
+                     .zero = p->q->in[2]->name,
+                     .weight = x->data != NULL,
+                     .is_unsigned = p->q->in[2]->dtype == NT_U8 || p->q->in[2]->dtype == NT_U16,
+                     .start = (uint64_t)number(entry, "start_step", 0),
+                     .count = 1};
     NT_TRY(nt_qparam_range(&at->codes.lo, &at->codes.hi, p->q->out[0]->dtype, e));
     if (p->clip) {
         at->codes.lo = nt_tensor_get_i64(p->clip->in[1]->data, 0);
@@ -178,7 +147,7 @@ done:
     return s;
 }
 
-static nt_status set_codes(nt_graph *g, const site *at, nt_codes c, int bits, bool on,
+static nt_status set_codes(nt_graph *g, const nt_qsite *at, nt_codes c, int bits, bool on,
                            nt_err *e)
 {
     nt_status s = NT_OK;
@@ -192,7 +161,7 @@ done:
     return s;
 }
 
-static nt_status add_node(nt_graph *g, site *at, const pair_nodes *p, int index, nt_err *e)
+static nt_status add_node(nt_graph *g, nt_qsite *at, const pair_nodes *p, int index, nt_err *e)
 {
     int64_t groups = nt_tensor_count(p->q->in[1]->data);
     nt_value *in[3] = {p->q->in[0], NULL, NULL}, *y = NULL;
@@ -220,10 +189,10 @@ done:
 }
 
 /* Where pairs were found beforehand the quantizer takes them over. */
-static nt_status resume(const site *at, const pair_nodes *p, const cJSON *record, nt_err *e)
+static nt_status resume(const nt_qsite *at, const pair_nodes *p, const cJSON *record, nt_err *e)
 {
     const nt_tensor *scale = p->q->in[1]->data, *zero = p->q->in[2]->data;
-    const cJSON *entry = entry_of(record, at->tensor, at->weight, at->again);
+    const cJSON *entry = nt_qat_entry(record, at->tensor, at->weight, at->again);
     bool unknown = !at->weight && entry && cJSON_IsNull(item(entry, "min"));
     nt_fakeq q = nt_fakeq_of(at->node);
     nt_qpair *pair = NULL;
@@ -248,7 +217,7 @@ static nt_status convert(nt_qat *q, const nt_qmethod *m, const cJSON *record, nt
 
     for (int i = 0; i < q->g->n_nodes; i++) {
         pair_nodes p = pair_at(q->g->nodes[i]);
-        site *at = &q->s[q->n];
+        nt_qsite *at = &q->s[q->n];
 
         if (!p.q)
             continue;
@@ -312,7 +281,7 @@ void nt_qat_place(nt_qat *q, nt_params *p)
 {
     q->p = p;
     for (int i = 0; i < q->n; i++) {
-        site *at = &q->s[i];
+        nt_qsite *at = &q->s[i];
         nt_value *const *in = at->node->in;
         const nt_param *seen = nt_params_find(p, in[NT_FAKEQ_SEEN]->name);
         const nt_param *theta =
@@ -327,7 +296,7 @@ void nt_qat_place(nt_qat *q, nt_params *p)
     }
 }
 
-static nt_fakeq fakeq_of(const site *at)
+nt_fakeq nt_qat_fakeq(const nt_qsite *at)
 {
     nt_fakeq q = nt_fakeq_of(at->node);
 
@@ -338,7 +307,7 @@ static nt_fakeq fakeq_of(const site *at)
 
 /* ---- as training goes on */
 
-static nt_status read_phases(phase *v, int *n, const char *text, nt_err *e)
+static nt_status read_phases(nt_qphase *v, int *n, const char *text, nt_err *e)
 {
     *n = 0;
     for (const char *at = text;; at++) {
@@ -347,11 +316,11 @@ static nt_status read_phases(phase *v, int *n, const char *text, nt_err *e)
         double epochs = *end == ':' ? strtod(end + 1, &end) : 0;
 
         if (bits < 2 || bits > MOST_BITS || !(epochs > 0 && epochs < 1e6) ||
-            (*end && *end != ',') || *n == MAX_PHASES)
+            (*end && *end != ',') || *n == NT_QAT_PHASES)
             return nt_fail(e, NT_EINVAL,
                            "phases '%s': want BITS:EPOCHS,... with 2 to %d bits, at most %d",
-                           text, MOST_BITS, MAX_PHASES);
-        v[(*n)++] = (phase){(int)bits, epochs};
+                           text, MOST_BITS, NT_QAT_PHASES);
+        v[(*n)++] = (nt_qphase){(int)bits, epochs};
         if (!*end)
             return NT_OK;
         at = end;
@@ -360,7 +329,7 @@ static nt_status read_phases(phase *v, int *n, const char *text, nt_err *e)
 
 nt_status nt_qat_check_phases(const char *text, nt_err *e)
 {
-    phase v[MAX_PHASES];
+    nt_qphase v[NT_QAT_PHASES];
     int n;
 
     return read_phases(v, &n, text, e);
@@ -384,8 +353,8 @@ static int phase_bits(const nt_qat *q, uint64_t step)
     return 0;
 }
 
-static nt_status advance(nt_qat *q, const site *at, uint64_t step, bool resumed, bool *changed,
-                         nt_err *e)
+static nt_status advance(nt_qat *q, const nt_qsite *at, uint64_t step, bool resumed,
+                         bool *changed, nt_err *e)
 {
     int before = (int)nt_node_int(at->node, "bits", 8), bits = phase_bits(q, step);
     bool on = step >= at->start;
@@ -399,7 +368,7 @@ static nt_status advance(nt_qat *q, const site *at, uint64_t step, bool resumed,
     if (bits != at->bits)
         c = nt_codes_of_bits(bits, at->is_unsigned, at->codes.symmetric, at->z->odd);
     NT_TRY(set_codes(q->g, at, c, bits, on, e));
-    fq = fakeq_of(at);
+    fq = nt_qat_fakeq(at);
     if (bits != before && at->z->widen && !resumed)
         at->z->widen(&fq, at->w, ldexpf(1, before - bits));
     *changed = true;
@@ -420,8 +389,8 @@ done:
 void nt_qat_adjust(const nt_qat *q, double lr, double decay)
 {
     for (int i = 0; i < q->n; i++) {
-        const site *at = &q->s[i];
-        nt_fakeq fq = fakeq_of(at);
+        const nt_qsite *at = &q->s[i];
+        nt_fakeq fq = nt_qat_fakeq(at);
 
         if (at->theta && at->z->adjust)
             at->z->adjust(q->p->g + at->theta_at, &fq, at->count, lr, decay);
@@ -431,7 +400,7 @@ void nt_qat_adjust(const nt_qat *q, double lr, double decay)
 void nt_qat_keep(const nt_qat *q)
 {
     for (int i = 0; i < q->n; i++) {
-        nt_fakeq fq = fakeq_of(&q->s[i]);
+        nt_fakeq fq = nt_qat_fakeq(&q->s[i]);
 
         if (q->s[i].z->keep && nt_node_int(q->s[i].node, "on", 1))
             q->s[i].z->keep(&fq, q->s[i].w);
@@ -441,7 +410,7 @@ void nt_qat_keep(const nt_qat *q)
 void nt_qat_copy(const nt_qat *q, float *w, float *state)
 {
     for (int i = 0; i < q->n; i++) {
-        const site *at = &q->s[i];
+        const nt_qsite *at = &q->s[i];
         size_t groups = (size_t)nt_fakeq_of(at->node).view.n;
 
         memcpy(state + at->seen_at, at->seen, NT_N_SEEN * groups * sizeof(float));
@@ -449,99 +418,4 @@ void nt_qat_copy(const nt_qat *q, float *w, float *state)
             memcpy(w + at->theta_at, at->theta,
                    (size_t)at->z->n_theta * groups * sizeof(float));
     }
-}
-
-/* ---- the result */
-
-static nt_status model_const(nt_tensor **out, nt_graph *g, const char *name, int64_t n,
-                             nt_err *e)
-{
-    nt_value *v = nt_graph_find_value(g, name);
-
-    if (!v || !v->data || nt_tensor_count(v->data) != n)
-        return nt_fail(e, NT_EINVAL, "the model has no constant '%s' of %lld elements", name,
-                       (long long)n);
-    *out = v->data;
-    return NT_OK;
-}
-
-static nt_status bake(nt_graph *g, const site *at, const nt_fakeq *q, nt_err *e)
-{
-    int64_t n = q->view.outer * q->view.n * q->view.inner;
-    nt_tensor *w = NULL;
-    nt_status s = NT_OK;
-
-    NT_TRY(model_const(&w, g, at->tensor, n, e));
-    nt_fakeq_forward(w->data, q, at->z, at->w);
-done:
-    return s;
-}
-
-static bool replace_numbers(cJSON *entry, const char *key, const nt_tensor *t)
-{
-    cJSON *a = cJSON_CreateArray();
-    bool ok = a != NULL;
-
-    for (int64_t i = 0; ok && i < nt_tensor_count(t); i++) {
-        cJSON *v = cJSON_CreateNumber(nt_tensor_get(t, i));
-
-        ok = v && cJSON_AddItemToArray(a, v);
-        if (!ok)
-            cJSON_Delete(v);
-    }
-    cJSON_DeleteItemFromObjectCaseSensitive(entry, key);
-    if (ok && cJSON_AddItemToObject(entry, key, a))
-        return true;
-    cJSON_Delete(a);
-    return false;
-}
-
-/* No method of calibration found this one. */
-static bool replace_range(cJSON *entry, nt_range r)
-{
-    cJSON_DeleteItemFromObjectCaseSensitive(entry, "range");
-    cJSON_DeleteItemFromObjectCaseSensitive(entry, "min");
-    cJSON_DeleteItemFromObjectCaseSensitive(entry, "max");
-    return nt_json_add_double(entry, "min", r.lo) && nt_json_add_double(entry, "max", r.hi);
-}
-
-static nt_status store(const site *at, nt_graph *g, cJSON *record, nt_err *e)
-{
-    cJSON *entry = entry_of(record, at->tensor, at->weight, at->again);
-    nt_tensor *scale = NULL, *zero = NULL;
-    nt_fakeq q = fakeq_of(at);
-    nt_status s = NT_OK;
-
-    if (nt_fakeq_seen(&q, NT_SEEN_STARTED)[0] == 0)
-        return NT_OK; /* its start was not reached */
-    NT_TRY(model_const(&scale, g, at->scale, q.view.n, e));
-    NT_TRY(model_const(&zero, g, at->zero, q.view.n, e));
-    for (int64_t k = 0; k < q.view.n; k++) {
-        nt_qpair p = at->z->pair(&q, k);
-
-        nt_tensor_set(scale, k, p.scale);
-        nt_tensor_set_i64(zero, k, p.zero);
-    }
-    if (at->z->bakes)
-        NT_TRY(bake(g, at, &q, e));
-    if (entry &&
-        (!replace_numbers(entry, "scale", scale) ||
-         !replace_numbers(entry, "zero_point", zero) ||
-         (!at->weight && !replace_range(entry, nt_pair_range(at->z->pair(&q, 0), at->codes)))))
-        NT_TRY(nt_fail_nomem(e));
-done:
-    return s;
-}
-
-nt_status nt_qat_store(const nt_qat *q, nt_model *m, nt_err *e)
-{
-    cJSON *record = nt_model_quant_record(m);
-    nt_status s = NT_OK;
-
-    for (int i = 0; i < q->n; i++)
-        NT_TRY(store(&q->s[i], nt_model_graph(m), record, e));
-    NT_TRY(nt_model_set_quant_record(m, record, e));
-done:
-    nt_json_free(record);
-    return s;
 }
