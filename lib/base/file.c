@@ -96,6 +96,46 @@ nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max, nt_e
     return s;
 }
 
+nt_status nt_file_open(int *fd, size_t *n, const char *path, nt_err *e)
+{
+    struct stat st;
+    int f;
+
+    *fd = -1;
+    if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        return NT_OK;
+    f = open(path, O_RDONLY);
+    if (f < 0)
+        return nt_fail_errno(e, "cannot open");
+    if (fstat(f, &st) || !S_ISREG(st.st_mode)) { /* another one by now */
+        close(f);
+        return NT_OK;
+    }
+    *fd = f;
+    *n = (size_t)st.st_size;
+    return NT_OK;
+}
+
+nt_status nt_file_read_at(void *out, size_t n, int fd, size_t at, nt_err *e)
+{
+    char *to = out;
+
+    while (n > 0) {
+        ssize_t got = pread(fd, to, n, (off_t)at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return nt_fail_errno(e, "cannot read");
+        if (got == 0)
+            return nt_fail(e, NT_EFORMAT, "ends early");
+        to += got;
+        at += (size_t)got;
+        n -= (size_t)got;
+    }
+    return NT_OK;
+}
+
 char *nt_path_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir);

@@ -13,6 +13,11 @@
  * puts it in front. */
 nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max,
                        nt_err *e) NT_MUST_CHECK;
+/* A regular file's descriptor (close) and size. Standard input ("-") and what is no regular file
+ * have none: *fd is -1, and that is no failure. */
+nt_status nt_file_open(int *fd, size_t *n, const char *path, nt_err *e) NT_MUST_CHECK;
+/* The n bytes from `at` on; a file that ends before them is NT_EFORMAT. */
+nt_status nt_file_read_at(void *out, size_t n, int fd, size_t at, nt_err *e) NT_MUST_CHECK;
 /* dir/name; nt_free. NULL when memory ran out. */
 char *nt_path_join(const char *dir, const char *name);
 /* Is `name` relative, without "..", so that it stays inside its folder? */

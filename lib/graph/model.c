@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MODEL "model.onnx"
 #define WEIGHTS "weights.bin"
@@ -70,13 +71,18 @@ static nt_status folder_of(char **out, const char *path, nt_err *e)
     return NT_OK;
 }
 
-static nt_status read_onnx(nt_model *m, const char *path, void *bytes, size_t n, nt_err *e)
+/* From bytes, or where they are NULL from the file fd. */
+static nt_status read_onnx(nt_model *m, const char *path, void *bytes, int fd, size_t n,
+                           nt_err *e)
 {
     nt_status s = NT_OK;
     char *dir = NULL;
 
     NT_TRY(folder_of(&dir, path, e));
-    NT_TRY(nt_onnx_consume(&m->g, bytes, n, dir, NULL, 0, e));
+    if (bytes)
+        NT_TRY(nt_onnx_consume(&m->g, bytes, n, dir, NULL, 0, e));
+    else
+        NT_TRY(nt_onnx_read_file(&m->g, fd, n, dir, e));
     NT_TRY(nt_archive_new(&m->a, e));
 done:
     nt_free(dir);
@@ -126,6 +132,27 @@ done:
 
 enum { DIGEST = 1, VERIFY = 2 }; /* what is hashed: the file, the members */
 
+/* A bare ONNX file, weights straight to where they stay; anything else leaves m->g NULL. */
+static nt_status read_plain_file(nt_model *m, const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char first[512]; /* what nt_archive_sniff looks at */
+    size_t n = 0;
+    int fd = -1;
+
+    NT_TRY(nt_file_open(&fd, &n, path, e));
+    if (fd < 0 || n < sizeof first)
+        goto done;
+    NT_TRY(nt_file_read_at(first, sizeof first, fd, 0, e));
+    m->file_size = n;
+    if (!nt_archive_sniff(first, sizeof first))
+        NT_TRY(read_onnx(m, path, NULL, fd, n, e));
+done:
+    if (fd >= 0)
+        close(fd);
+    return s;
+}
+
 /* The graph, and the archive around it if there is one. */
 static nt_status read_file(nt_model *m, const char *path, int hashed, nt_err *e)
 {
@@ -133,6 +160,10 @@ static nt_status read_file(nt_model *m, const char *path, int hashed, nt_err *e)
     char *bytes = NULL;
     size_t n = 0;
 
+    if (!(hashed & DIGEST))
+        NT_TRY(read_plain_file(m, path, e));
+    if (m->g)
+        goto done;
     NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
     if (n == 0)
         NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
@@ -144,7 +175,7 @@ static nt_status read_file(nt_model *m, const char *path, int hashed, nt_err *e)
         NT_TRY(read_members(m, e));
         NT_TRY(nt_archive_detach(m->a, e));
     } else {
-        NT_TRY(read_onnx(m, path, bytes, n, e));
+        NT_TRY(read_onnx(m, path, bytes, -1, n, e));
     }
 done:
     nt_free(bytes);

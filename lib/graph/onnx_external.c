@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "graph/onnx_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,25 +99,15 @@ done:
 
 nt_status nt_onnx_external_read(void *out, size_t n, const nt_onnx_external *x, nt_err *e)
 {
-    char *to = out;
-    int64_t offset = x->offset;
+    nt_status s = NT_OK;
 
-    if (x->mem && n > 0)
+    if (!x->mem)
+        s = nt_file_read_at(out, n, x->fd, (size_t)x->offset, e);
+    else if (n > 0)
         memcpy(out, x->mem, n);
-    while (!x->mem && n > 0) {
-        ssize_t got = pread(x->fd, to, n, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return nt_fail_errno(e, "cannot read external data");
-        if (got == 0)
-            return nt_fail(e, NT_EFORMAT, "external data ends early");
-        to += got;
-        n -= (size_t)got;
-        offset += got;
-    }
-    return NT_OK;
+    if (s != NT_OK)
+        nt_err_prefix(e, "external data");
+    return s;
 }
 
 void nt_onnx_external_close(nt_onnx_external *x)

@@ -21,6 +21,10 @@ nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *
  * so that a large model is not there twice (nt_discard). */
 nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const char *dir,
                           const void *ext, size_t ext_n, nt_err *e) NT_MUST_CHECK;
+/* The same of a regular file of n bytes, of which no more is held than the graph needs: each
+ * weight is read to where it stays. */
+nt_status nt_onnx_read_file(nt_graph **out, int fd, size_t n, const char *dir,
+                            nt_err *e) NT_MUST_CHECK;
 /*
  * Writes a ModelProto into nt_alloc'ed memory, deterministic: initialisers in order of first
  * use as raw_data. With inferred types as value_info. When the model would pass 2 GiB, tensors

@@ -21,20 +21,31 @@ void nt_onnx_free(void *message);
 /* The same into an arena, with which the message goes: not for nt_onnx_free. */
 nt_status nt_onnx_unpack_in(void **out, nt_arena *a, const ProtobufCMessageDescriptor *d,
                             const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
-/* What nt_onnx_unpack checks beforehand. */
-nt_status nt_onnx_check(const ProtobufCMessageDescriptor *d, const void *bytes, size_t n,
-                        nt_err *e) NT_MUST_CHECK;
-/* Reads a field's key at p[*at] and finds the bytes of its value, p[*at..*at + *len). */
-bool nt_onnx_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at);
+/* Reads a field's key at p[*at], and what stands between it and its value: of a number, all of
+ * it. *len: the bytes of the value, from the new *at on; they may be more than there are. */
+bool nt_onnx_head(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at);
+enum { NT_ONNX_HEAD_MAX = 20 };
+nt_status nt_onnx_damaged(nt_err *e);
+
+/* A model's bytes: in memory, or in a regular file, of which only pieces are held. */
+typedef struct nt_onnx_bytes {
+    const uint8_t *mem; /* NULL: in the file */
+    int fd;
+    size_t n;
+} nt_onnx_bytes;
 
 /* onnx_lean.c: a model but for the raw data of its initialisers, which stays where it is. */
+typedef struct nt_onnx_raw {
+    size_t at, n; /* among the model's bytes */
+} nt_onnx_raw;
+
 typedef struct nt_onnx_lean {
     Onnx__ModelProto *model;
-    ProtobufCBinaryData *raw; /* by initialiser of the graph: within the bytes given */
+    nt_onnx_raw *raw; /* by initialiser of the graph */
     size_t n_raw;
 } nt_onnx_lean;
 
-nt_status nt_onnx_lean_unpack(nt_onnx_lean *out, const void *bytes, size_t n,
+nt_status nt_onnx_lean_unpack(nt_onnx_lean *out, const nt_onnx_bytes *b,
                               nt_err *e) NT_MUST_CHECK;
 void nt_onnx_lean_release(nt_onnx_lean *l);
 
@@ -44,6 +55,8 @@ typedef struct nt_onnx_source {
     const void *ext; /* NULL: none */
     size_t ext_n;
     bool consume; /* raw data that was copied is not wanted any more */
+    int fd;       /* of the model, where raw data has a length but no address: */
+    size_t at;    /* there it is */
 } nt_onnx_source;
 
 /* onnx_tensor.c: messages do not name the tensor. */
@@ -102,6 +115,7 @@ typedef struct nt_onnx_scope {
 
 typedef struct nt_onnx_reader {
     nt_graph *g;
+    nt_onnx_bytes bytes;
     nt_onnx_lean lean;
     nt_onnx_source src;
     bool consume;      /* initialisers' raw data, as they are read */

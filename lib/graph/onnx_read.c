@@ -117,20 +117,23 @@ done:
 
 /* The message borrows the raw data no longer than it is read. */
 static nt_status decode(nt_tensor **out, const nt_onnx_reader *r, Onnx__TensorProto *p,
-                        const ProtobufCBinaryData *raw, nt_err *e)
+                        const nt_onnx_raw *raw, nt_err *e)
 {
     nt_onnx_source src = r->src;
     nt_status s;
 
     src.consume = r->consume;
-    p->raw_data = *raw;
+    src.fd = r->bytes.fd;
+    src.at = raw->at;
+    p->raw_data =
+        (ProtobufCBinaryData){raw->n, r->bytes.mem ? (uint8_t *)r->bytes.mem + raw->at : NULL};
     s = nt_onnx_tensor_decode(out, p, &src, e);
     p->raw_data = (ProtobufCBinaryData){0, NULL};
     return s;
 }
 
 static nt_status read_initialiser(nt_onnx_reader *r, Onnx__TensorProto *p,
-                                  const ProtobufCBinaryData *raw, nt_err *e)
+                                  const nt_onnx_raw *raw, nt_err *e)
 {
     nt_tensor *t = NULL;
     nt_value *v;
@@ -266,42 +269,47 @@ done:
     return s;
 }
 
-static nt_status read_model(nt_onnx_reader *r, const void *bytes, size_t n, nt_err *e)
+static nt_status read_model(nt_graph **out, nt_onnx_reader *r, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    if (n > INT_MAX)
+    if (r->bytes.n > INT_MAX)
         return nt_fail(e, NT_EFORMAT, "larger than 2 GiB, which ONNX files cannot be");
-    NT_TRY(nt_onnx_lean_unpack(&r->lean, bytes, n, e));
+    NT_TRY(nt_onnx_lean_unpack(&r->lean, &r->bytes, e));
     NT_TRY(nt_graph_new(&r->g, e));
     NT_TRY(read_header(r->g, r->lean.model, e));
     NT_TRY(read_graph(r, r->lean.model, e));
+    *out = r->g;
+    r->g = NULL;
 done:
     nt_map_free(r->functions);
     nt_onnx_lean_release(&r->lean);
-    if (s != NT_OK)
-        nt_graph_free(r->g);
+    nt_graph_free(r->g);
     return s;
 }
 
 nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
                        const void *ext, size_t ext_n, nt_err *e)
 {
-    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n}};
-    nt_status s = read_model(&r, bytes, n, e);
+    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n},
+                        .bytes = {.mem = bytes, .n = n}};
 
-    if (s == NT_OK)
-        *out = r.g;
-    return s;
+    return read_model(out, &r, e);
 }
 
 nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const char *dir,
                           const void *ext, size_t ext_n, nt_err *e)
 {
-    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n}, .consume = true};
-    nt_status s = read_model(&r, bytes, n, e);
+    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n},
+                        .bytes = {.mem = bytes, .n = n},
+                        .consume = true};
 
-    if (s == NT_OK)
-        *out = r.g;
-    return s;
+    return read_model(out, &r, e);
+}
+
+nt_status nt_onnx_read_file(nt_graph **out, int fd, size_t n, const char *dir, nt_err *e)
+{
+    nt_onnx_reader r = {.src = {.dir = dir}, .bytes = {.fd = fd, .n = n}};
+
+    return read_model(out, &r, e);
 }

@@ -2,6 +2,7 @@
 /* TensorProto to tensor. What a tensor claims to be is held against what is there before memory
  * is asked for. */
 #include "base/alloc.h"
+#include "base/file.h"
 #include "graph/onnx_io.h"
 #include "graph/onnx_private.h"
 
@@ -142,6 +143,15 @@ static void copy_raw(char *to, const ProtobufCBinaryData *raw, bool consume)
     }
 }
 
+static nt_status read_raw(char *to, const ProtobufCBinaryData *raw, const nt_onnx_source *src,
+                          nt_err *e)
+{
+    if (!raw->data)
+        return nt_file_read_at(to, raw->len, src->fd, src->at, e);
+    copy_raw(to, raw, src->consume);
+    return NT_OK;
+}
+
 nt_status nt_onnx_tensor_decode(nt_tensor **out, const Onnx__TensorProto *p,
                                 const nt_onnx_source *src, nt_err *e)
 {
@@ -158,7 +168,7 @@ nt_status nt_onnx_tensor_decode(nt_tensor **out, const Onnx__TensorProto *p,
     if (is_external(p))
         NT_TRY(nt_onnx_external_read(t->data, bytes, &x, e));
     else if (p->raw_data.len > 0)
-        copy_raw(t->data, &p->raw_data, src->consume);
+        NT_TRY(read_raw(t->data, &p->raw_data, src, e));
     else if (bytes > 0)
         copy_typed(t, p, typed_want(p, bytes));
     tidy_bools(t, bytes);

@@ -10,8 +10,6 @@
 
 #define MAX_NESTING 100 /* what Google's parsers allow */
 
-static const char damaged[] = "not an ONNX file, or damaged";
-
 /* A varint of at most 10 bytes at *at; false at the end of the bytes. */
 static bool read_varint(uint64_t *out, const uint8_t *p, size_t n, size_t *at)
 {
@@ -29,7 +27,7 @@ static bool read_varint(uint64_t *out, const uint8_t *p, size_t n, size_t *at)
     return false;
 }
 
-bool nt_onnx_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at)
+bool nt_onnx_head(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, size_t *at)
 {
     uint64_t ignored;
 
@@ -46,13 +44,16 @@ bool nt_onnx_field(uint64_t *key, uint64_t *len, const uint8_t *p, size_t n, siz
         *len = 4;
         break;
     case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-        if (!read_varint(len, p, n, at))
-            return false;
-        break;
+        return read_varint(len, p, n, at);
     default:
         return false;
     }
-    return *len <= n - *at;
+    return true;
+}
+
+nt_status nt_onnx_damaged(nt_err *e)
+{
+    return nt_fail(e, NT_EFORMAT, "not an ONNX file, or damaged");
 }
 
 static bool is_text(const uint8_t *p, size_t n)
@@ -78,8 +79,8 @@ static nt_status check_wire(const ProtobufCMessageDescriptor *d, const uint8_t *
         const ProtobufCFieldDescriptor *f;
         nt_status s = NT_OK;
 
-        if (!nt_onnx_field(&key, &len, p, n, &at))
-            return nt_fail(e, NT_EFORMAT, damaged);
+        if (!nt_onnx_head(&key, &len, p, n, &at) || len > n - at)
+            return nt_onnx_damaged(e);
         f = protobuf_c_message_descriptor_get_field(d, (unsigned)(key >> 3));
         if (!f || (key & 7) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
             continue;
@@ -91,12 +92,6 @@ static nt_status check_wire(const ProtobufCMessageDescriptor *d, const uint8_t *
             return s;
     }
     return NT_OK;
-}
-
-nt_status nt_onnx_check(const ProtobufCMessageDescriptor *d, const void *bytes, size_t n,
-                        nt_err *e)
-{
-    return check_wire(d, bytes, n, 0, e);
 }
 
 /* Where protobuf-c's memory comes from, and whether it ran out there. */
@@ -133,7 +128,7 @@ nt_status nt_onnx_unpack_in(void **out, nt_arena *a, const ProtobufCMessageDescr
         return s;
     *out = protobuf_c_message_unpack(d, &allocator, n, bytes);
     if (!*out)
-        return m.failed ? nt_fail_nomem(e) : nt_fail(e, NT_EFORMAT, damaged);
+        return m.failed ? nt_fail_nomem(e) : nt_onnx_damaged(e);
     return NT_OK;
 }
 

@@ -34,6 +34,43 @@ NT_TEST(files_are_read_whole)
     scratch_close(&t);
 }
 
+NT_TEST(a_regular_file_is_read_from_anywhere)
+{
+    char part[4] = "";
+    size_t n = 0;
+    scratch t;
+    int fd = -1;
+
+    scratch_open(&t);
+    assert_ok(nt_outfile_save(scratch_path(&t, "f"), "0123456789", 10, e));
+    assert_ok(nt_file_open(&fd, &n, t.path, e));
+    assert_true(fd >= 0);
+    assert_int_equal(n, 10);
+    assert_ok(nt_file_read_at(part, 3, fd, 6, e));
+    assert_string_equal(part, "678");
+    assert_ok(nt_file_read_at(part, 0, fd, 10, e));
+    assert_fails(NT_EFORMAT, "ends early", nt_file_read_at(part, 3, fd, 8, e));
+    close(fd);
+    assert_fails(NT_EIO, "cannot read: Bad file descriptor",
+                 nt_file_read_at(part, 3, -1, 0, e));
+    scratch_close(&t);
+}
+
+NT_TEST(what_is_no_regular_file_has_to_be_read_from_its_beginning)
+{
+    static const char *const paths[] = {"-", "/dev/null", "/"};
+    size_t n;
+    int fd = 0;
+
+    for (int i = 0; i < 3; i++) {
+        fd = 0;
+        assert_ok(nt_file_open(&fd, &n, paths[i], e));
+        assert_int_equal(fd, -1);
+    }
+    assert_fails(NT_EIO, "cannot open: No such file or directory",
+                 nt_file_open(&fd, &n, "/nonexistent", e));
+}
+
 NT_TEST(pipe_is_read_to_its_end)
 {
     char *back = NULL;

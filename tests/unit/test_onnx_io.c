@@ -699,6 +699,92 @@ NT_TEST(a_model_that_is_consumed_reads_the_same)
     nt_graph_free(h);
 }
 
+/* ---- from a file */
+
+static nt_status read_through(nt_graph **out, int fd, const void *bytes, size_t n, nt_err *e)
+{
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(pwrite(fd, bytes, n, 0), n);
+    return nt_onnx_read_file(out, fd, n, NULL, e);
+}
+
+/* More of everything than the window that the file is read through. */
+NT_TEST(a_file_reads_as_its_bytes_do)
+{
+    enum { N = 20000 };
+    nt_str s = small_graph(), m;
+    float *w = nt_calloc(N, sizeof *w);
+    char name[32];
+    FILE *f = tmpfile();
+    nt_graph *g = NULL, *h = NULL;
+
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "node_%d", i);
+        add(&s, 1, pb_node("Relu", name, "x", name));
+    }
+    for (int i = 0; i < 5; i++) {
+        w[i] = (float)i + 1;
+        snprintf(name, sizeof name, "w_%d", i);
+        add(&s, INITIALIZER, pb_tensor(name, NT_F32, 1, DIMS(N), w, N * sizeof *w));
+        add(&s, INITIALIZER, pb_tensor(name + 1, NT_F32, 1, DIMS(i), w, (size_t)i * sizeof *w));
+    }
+    m = pb_model(8, 17, &s);
+    assert_ok(read_bytes(&g, &m, e));
+    assert_ok(read_through(&h, fileno(f), m.p, m.n, e));
+    assert_true(same_graph(g, h));
+    nt_graph_free(g);
+    nt_graph_free(h);
+    nt_str_release(&m);
+    nt_free(w);
+    fclose(f);
+}
+
+static void check_same_verdict(int fd, const nt_str *m)
+{
+    nt_graph *g = NULL, *h = NULL;
+    nt_err a = {{0}}, b = {{0}};
+
+    assert_int_equal(read_bytes(&g, m, &a), read_through(&h, fd, m->p, m->n, &b));
+    assert_string_equal(a.msg, b.msg);
+    nt_graph_free(g);
+    nt_graph_free(h);
+}
+
+NT_TEST(a_damaged_file_is_refused_as_its_bytes_are)
+{
+    nt_str m = small_model(), bad = {0};
+    FILE *f = tmpfile();
+
+    for (size_t n = 0; n < m.n; n++) {
+        nt_str_addn(&bad, m.p, n);
+        check_same_verdict(fileno(f), &bad);
+        nt_str_release(&bad);
+        nt_str_addn(&bad, m.p, m.n);
+        bad.p[n] = (char)(bad.p[n] ^ 0x85);
+        check_same_verdict(fileno(f), &bad);
+        nt_str_release(&bad);
+    }
+    nt_str_release(&m);
+    fclose(f);
+}
+
+/* Cut while it is read. */
+NT_TEST(a_file_that_is_shorter_than_it_was_is_refused)
+{
+    nt_str m = small_model();
+    FILE *f = tmpfile();
+    nt_graph *g = NULL;
+
+    for (size_t n = 0; n < m.n; n++) {
+        assert_int_equal(ftruncate(fileno(f), 0), 0);
+        assert_int_equal(pwrite(fileno(f), m.p, n, 0), n);
+        assert_fails(NT_EFORMAT, "ends early", nt_onnx_read_file(&g, fileno(f), m.n, NULL, e));
+    }
+    assert_null(g);
+    nt_str_release(&m);
+    fclose(f);
+}
+
 /* w of 3 floats, whose data is said to be at `location` from byte 4 on. */
 static nt_str model_outside(const char *location)
 {
