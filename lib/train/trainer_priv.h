@@ -50,6 +50,14 @@ struct nt_trainer {
     uint64_t timed;
 };
 
+/* Is there an evaluation after epoch number `epoch`, from 1? */
+bool nt_trainer_eval_is_due(const nt_trainer *t, uint64_t epoch);
+/* Takes the masks as the archive has them now. */
+nt_status nt_trainer_find_masks(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+/* Zeros what is pruned in buf, which lies as the weights do. */
+void nt_trainer_apply_masks(const nt_trainer *t, float *buf);
+/* Plans for training and evaluating the graph as it is now. */
+nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* Has the run reached its last epoch or step, or been stopped? Sets t->stopped. */
 bool nt_trainer_is_over(nt_trainer *t);
 nt_status nt_trainer_save(nt_trainer *t, nt_err *e) NT_MUST_CHECK;

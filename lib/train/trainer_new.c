@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* What a training run is made of. */
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "train/fakeq.h"
+#include "train/logits.h"
+#include "train/trainer_priv.h"
+
+#include <math.h>
+#include <string.h>
+
+void nt_train_defaults(nt_train_opts *o)
+{
+    nt_err e;
+
+    *o = (nt_train_opts){
+        .temperature = 4,
+        .distill_weight = 0.9,
+        .ema_period = 2000,
+        .freeze_bn = -1,
+        .decay_norm = true,
+        .decay_bias = true,
+        .batch_size = 128,
+        .workers = 1,
+        .eval_freq = 1,
+    };
+    if (nt_optim_defaults(&o->optim, "sgd", &e) != NT_OK)
+        o->optim = (nt_optim_opts){0};
+}
+
+/* ---- what the run needs */
+
+static nt_status check_opts(const nt_train_opts *o, const nt_model *teacher,
+                            const nt_split *eval, nt_err *e)
+{
+    bool watches = o->early_stopping > 0 || o->keep_best;
+
+    if (o->epochs <= 0 && o->steps <= 0)
+        return nt_fail(e, NT_EINVAL, "neither epochs nor steps are given");
+    if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1))
+        return nt_fail(e, NT_EINVAL, "label smoothing %g is outside [0, 1]",
+                       o->label_smoothing);
+    if (o->label_smoothing > 0 && o->loss != NT_LOSS_CROSS_ENTROPY)
+        return nt_fail(e, NT_EINVAL, "label smoothing goes with the loss cross_entropy");
+    if (teacher != NULL && o->loss != NT_LOSS_CROSS_ENTROPY)
+        return nt_fail(e, NT_EINVAL, "a teacher goes with the loss cross_entropy");
+    if (teacher != NULL && !(o->temperature > 0))
+        return nt_fail(e, NT_EINVAL, "temperature %g is not above 0", o->temperature);
+    if (teacher != NULL && !(o->distill_weight >= 0 && o->distill_weight <= 1))
+        return nt_fail(e, NT_EINVAL, "distillation weight %g is outside [0, 1]",
+                       o->distill_weight);
+    if (o->progressive != NULL && nt_qat_check_phases(o->progressive, e) != NT_OK)
+        return NT_EINVAL;
+    if (!(o->warmup >= 0) || !(o->clip_norm >= 0) || o->eval_freq < 1)
+        return nt_fail(e, NT_EINVAL,
+                       "warm-up and clipping must not be negative, "
+                       "the evaluation's frequency at least 1");
+    if (watches && eval == NULL)
+        return nt_fail(e, NT_EINVAL, "early stopping and keeping the best need an eval split");
+    if (o->resume && o->checkpoint == NULL)
+        return nt_fail(e, NT_EINVAL, "resume needs a checkpoint");
+    return NT_OK;
+}
+
+bool nt_trainer_eval_is_due(const nt_trainer *t, uint64_t epoch)
+{
+    uint64_t skip = (uint64_t)t->o.eval_skip;
+
+    if (t->eval == NULL)
+        return false;
+    return epoch >= t->epochs ||
+           (epoch > skip && (epoch - skip) % (uint64_t)t->o.eval_freq == 0);
+}
+
+static void plan_length(nt_trainer *t)
+{
+    uint64_t epochs = (uint64_t)t->o.epochs, steps = (uint64_t)t->o.steps;
+
+    t->per_epoch = nt_loader_batches(t->loader);
+    t->steps = epochs > 0 ? epochs * t->per_epoch : steps;
+    if (steps > 0 && steps < t->steps)
+        t->steps = steps;
+    t->epochs = (t->steps + t->per_epoch - 1) / t->per_epoch;
+}
+
+static nt_status make_schedule(nt_trainer *t, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_schedule_run run = {
+        .lr = t->o.optim.lr,
+        .epochs = t->epochs,
+        .steps = t->steps,
+        .warmup_updates = (uint64_t)llround(t->o.warmup * (double)t->per_epoch),
+        .metric_is_loss = !nt_metric_more_is_better(t->o.metric),
+    };
+
+    for (uint64_t i = 1; i <= t->epochs; i++)
+        run.evals += nt_trainer_eval_is_due(t, i);
+    NT_TRY(nt_schedule_new(&t->schedule, t->o.schedule, &run, "scheduler", e));
+    if (nt_schedule_wants_metric(t->schedule) && t->eval == NULL)
+        s = nt_fail(e, NT_EINVAL, "scheduler: 'plateau' needs an eval split");
+done:
+    return s;
+}
+
+static nt_status make_optim(nt_trainer *t, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_optim_new(&t->optim, &t->o.optim, t->p->n_w, e));
+    for (int i = 0; i < t->p->n; i++) {
+        const nt_param *v = &t->p->v[i];
+
+        if (v->is_quantizer || (v->is_norm && !v->is_state && !t->o.decay_norm) ||
+            (v->is_bias && !t->o.decay_bias))
+            NT_TRY(nt_optim_group(t->optim, v->offset, v->count, 0, 1, e));
+    }
+done:
+    return s;
+}
+
+nt_status nt_trainer_find_masks(nt_trainer *t, nt_err *e)
+{
+    t->n_masks = 0;
+    for (int i = 0; i < t->p->n; i++) {
+        const nt_param *v = &t->p->v[i];
+        const nt_tensor *mask = v->is_state ? NULL : nt_model_mask(t->m, v->name);
+
+        if (mask == NULL)
+            continue;
+        if (mask->dtype != NT_U8 || nt_tensor_count(mask) != (int64_t)v->count)
+            return nt_fail(e, NT_EFORMAT, "mask of '%s': want uint8 of the parameter's shape",
+                           v->name);
+        t->masks[t->n_masks++] = (nt_train_mask){v->offset, v->count, mask->data};
+    }
+    return NT_OK;
+}
+
+void nt_trainer_apply_masks(const nt_trainer *t, float *buf)
+{
+    for (int i = 0; i < t->n_masks; i++) {
+        const nt_train_mask *m = &t->masks[i];
+        float *p = buf + m->offset;
+
+#pragma omp parallel for schedule(static)
+        for (size_t j = 0; j < m->count; j++)
+            if (!m->keep[j])
+                p[j] = 0;
+    }
+}
+
+/* The samples of the largest batch: the only one may be smaller. */
+static int64_t first_batch(const nt_trainer *t)
+{
+    int64_t n = (int64_t)nt_split_count(t->train);
+
+    return t->o.batch_size < n ? t->o.batch_size : n;
+}
+
+nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_plan_opts po = {
+        .training = true, .compute = t->o.compute, .params = t->p, .recompute = t->o.recompute};
+    nt_eval_opts eo = {.batch_size = t->o.batch_size, .workers = t->o.workers};
+    int64_t chw[3], classes = nt_split_classes(t->train);
+    nt_rng root, dropout;
+
+    nt_rng_init(&root, t->o.seed);
+    dropout = nt_rng_fork(&root, "dropout");
+    po.seed = nt_rng_u64(&dropout);
+    nt_loader_shape(t->loader, chw);
+    NT_TRY(nt_batch_plan_new(&t->plan, t->g, t->dev, &po, first_batch(t), chw, e));
+    if (classes > nt_batch_plan_classes(t->plan)) {
+        s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
+                    (long long)classes, (long long)nt_batch_plan_classes(t->plan));
+        goto done;
+    }
+    if (t->eval_split != NULL)
+        NT_TRY(nt_evaluator_new(&t->eval, t->g, t->p, t->dev, t->eval_split, &eo, e));
+done:
+    return s;
+}
+
+static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
+{
+    nt_plan_opts to = {.compute = t->o.compute};
+    nt_status s = NT_OK;
+    int64_t chw[3];
+
+    if (teacher == NULL)
+        return NT_OK;
+    nt_loader_shape(t->loader, chw);
+    NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
+    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, first_batch(t), chw, e));
+    if (nt_batch_plan_classes(t->teacher) != nt_batch_plan_classes(t->plan))
+        s = nt_fail(e, NT_EFORMAT, "it has %lld outputs, the student %lld",
+                    (long long)nt_batch_plan_classes(t->teacher),
+                    (long long)nt_batch_plan_classes(t->plan));
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "teacher");
+    return s;
+}
+
+static nt_status make_averages(nt_trainer *t, nt_err *e)
+{
+    if (t->o.keep_best) {
+        t->best_w = nt_calloc(t->p->n_w, sizeof *t->best_w);
+        t->best_state = nt_calloc(t->p->n_state, sizeof *t->best_state);
+        if (t->best_w == NULL || t->best_state == NULL)
+            return nt_fail_nomem(e);
+    }
+    return t->o.ema_decay > 0 ? nt_ema_new(&t->ema, t->p, t->o.ema_decay, t->o.ema_period, e)
+                              : NT_OK;
+}
+
+/* The classifier's loss is taken at the logits; mse at the outputs as they are. */
+static nt_status make_graph(nt_trainer *t, nt_err *e)
+{
+    const nt_graph *g = nt_model_graph(t->m);
+
+    return t->o.loss == NT_LOSS_CROSS_ENTROPY ? nt_logits_graph(&t->g, g, e)
+                                              : nt_graph_dup(&t->g, g, true, e);
+}
+
+static nt_status make_loader(nt_trainer *t, nt_split *train, nt_err *e)
+{
+    nt_loader_opts lo = {.batch_size = t->o.batch_size,
+                         .shuffle = -1,
+                         .augment = true,
+                         .workers = t->o.workers,
+                         .seed = t->o.seed};
+    nt_status s = nt_loader_new(&t->loader, train, &lo, e);
+
+    if (s == NT_OK && nt_loader_batches(t->loader) == 0)
+        s = nt_fail(e, NT_EFORMAT, "the training split has no samples");
+    return s;
+}
+
+/* Parameters, and those of quantizers among them where the model is prepared. */
+static nt_status make_params(nt_trainer *t, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_qat_new(&t->qat, t->g, t->m, e));
+    NT_TRY(nt_params_new(&t->p, t->g, e));
+    if (t->qat != NULL)
+        nt_qat_place(t->qat, t->p);
+done:
+    return s;
+}
+
+static nt_status make_phases(nt_trainer *t, nt_err *e)
+{
+    bool changed = false;
+    nt_status s = NT_OK;
+
+    if (t->o.progressive == NULL)
+        return NT_OK;
+    if (t->qat == NULL)
+        return nt_fail(e, NT_EINVAL,
+                       "bits by epochs are for a model that nt-quantize has prepared");
+    NT_TRY(nt_qat_set_phases(t->qat, t->o.progressive, t->per_epoch, e));
+    NT_TRY(nt_qat_advance(t->qat, 0, false, &changed, e));
+done:
+    return s;
+}
+
+nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_device *dev,
+                         nt_split *train, nt_split *eval, const nt_train_opts *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_trainer *t = NULL;
+
+    NT_TRY(check_opts(o, teacher, eval, e));
+    if ((t = nt_calloc(1, sizeof *t)) == NULL)
+        return nt_fail_nomem(e);
+    t->m = m;
+    t->dev = dev;
+    t->train = train;
+    t->eval_split = eval;
+    t->o = *o;
+    t->metric = NAN;
+    t->best = nt_metric_more_is_better(o->metric) ? -INFINITY : INFINITY;
+    t->report = cJSON_CreateObject();
+    if (t->report == NULL || nt_json_add_array(t->report, "epochs") == NULL) {
+        s = nt_fail_nomem(e);
+        goto done;
+    }
+    NT_TRY(make_graph(t, e));
+    NT_TRY(make_params(t, e));
+    if (t->p->n_w == 0) {
+        s = nt_fail(e, NT_EUNSUPPORTED, "the network has no parameters to train");
+        goto done;
+    }
+    t->masks = nt_calloc((size_t)t->p->n, sizeof *t->masks);
+    if (t->masks == NULL)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_trainer_find_masks(t, e));
+    nt_trainer_apply_masks(t, t->p->w);
+    NT_TRY(make_loader(t, train, e));
+    plan_length(t);
+    NT_TRY(make_phases(t, e));
+    NT_TRY(nt_trainer_make_plans(t, e));
+    NT_TRY(make_teacher(t, teacher, e));
+    NT_TRY(make_optim(t, e));
+    NT_TRY(make_schedule(t, e));
+    NT_TRY(make_averages(t, e));
+    *out = t;
+    t = NULL;
+done:
+    nt_trainer_free(t);
+    return s;
+}
+
+void nt_trainer_free(nt_trainer *t)
+{
+    if (t == NULL)
+        return;
+    nt_evaluator_free(t->eval);
+    nt_loader_free(t->loader);
+    nt_batch_plan_free(t->plan);
+    nt_batch_plan_free(t->teacher);
+    nt_optim_free(t->optim);
+    nt_schedule_free(t->schedule);
+    nt_ema_free(t->ema);
+    nt_qat_free(t->qat);
+    nt_params_free(t->p);
+    nt_graph_free(t->teacher_g);
+    nt_graph_free(t->g);
+    nt_free(t->masks);
+    nt_free(t->best_w);
+    nt_free(t->best_state);
+    nt_json_free(t->report);
+    nt_free(t);
+}
