@@ -15,8 +15,8 @@
 #endif
 
 #define ALIGNMENT 64
-#define LARGE ((size_t)4 << 20) /* bytes from which on pages matter */
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE HUGE_PAGE /* bytes from which on pages matter */
 #define UNREAD (-1)
 
 /* Allocations left until the one that fails: 0 none, UNREAD before the environment was asked.
