@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/str.h"
+#include "graph/map.h"
 #include "graph/onnx_io.h"
 #include "graph/onnx_private.h"
 
@@ -217,6 +218,46 @@ done:
     return s;
 }
 
+/* NAME_NUMBER, or with the next number that gives a name nobody has; NULL: out of memory. */
+static char *free_name(nt_arena *a, const nt_map *taken, const char *name, int *number)
+{
+    char *unlike, *kept;
+    bool is_taken;
+
+    do {
+        if (!(unlike = nt_strfmt("%s_%d", name, (*number)++)))
+            return NULL;
+        is_taken = nt_map_get(taken, unlike) != NULL;
+        kept = is_taken ? NULL : nt_arena_strdup(a, unlike);
+        nt_free(unlike);
+    } while (is_taken);
+    return kept;
+}
+
+/* ONNX wants names of nodes to differ: of those that have one the first keeps it. */
+static nt_status part_names(writer *w, nt_err *e)
+{
+    nt_map *first = nt_map_new();
+    nt_status s = first ? NT_OK : NT_ENOMEM;
+    int number = 2;
+
+    for (size_t i = 0; s == NT_OK && i < w->p.n_node; i++) {
+        Onnx__NodeProto *p = w->p.node[i];
+
+        if (p->name && !nt_map_get(first, p->name) && !nt_map_put(first, p->name, p))
+            s = NT_ENOMEM;
+    }
+    for (size_t i = 0; s == NT_OK && i < w->p.n_node; i++) {
+        Onnx__NodeProto *p = w->p.node[i];
+
+        if (p->name && nt_map_get(first, p->name) != p &&
+            !(p->name = free_name(w->a, first, p->name, &number)))
+            s = NT_ENOMEM;
+    }
+    nt_map_free(first);
+    return s == NT_OK ? NT_OK : nt_fail_nomem(e);
+}
+
 static nt_status encode_model(writer *w, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -224,6 +265,7 @@ static nt_status encode_model(writer *w, nt_err *e)
 
     NT_TRY(encode_header(w, e));
     NT_TRY(encode_nodes(w, e));
+    NT_TRY(part_names(w, e));
     NT_TRY(encode_initialisers(w, e));
     NT_TRY(encode_values(&w->p.input, &w->p.n_input, w->a, g->inputs, g->n_inputs, e));
     NT_TRY(encode_values(&w->p.output, &w->p.n_output, w->a, g->outputs, g->n_outputs, e));

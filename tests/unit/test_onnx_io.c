@@ -613,6 +613,25 @@ NT_TEST(writing_loses_nothing_that_is_kept)
     nt_graph_free(h);
 }
 
+NT_TEST(nodes_of_one_name_are_told_apart)
+{
+    nt_str m = rich_model();
+    nt_graph *g = read_model(&m), *h, *again;
+
+    assert_true(g->n_nodes == 2);
+    g->nodes[0]->name = g->nodes[1]->name = "t";
+    h = reread(g);
+    assert_string_equal(h->nodes[0]->name, "t");
+    assert_string_equal(h->nodes[1]->name, "t_2");
+    g->nodes[0]->name = "";
+    again = reread(g);
+    assert_string_equal(again->nodes[0]->name, "");
+    assert_string_equal(again->nodes[1]->name, "t");
+    nt_graph_free(g);
+    nt_graph_free(h);
+    nt_graph_free(again);
+}
+
 NT_TEST(the_same_graph_gives_the_same_bytes)
 {
     nt_str m = rich_model();
