@@ -14,6 +14,7 @@
 #include "exec/int8_integer.h"
 #include "exec/int8_move.h"
 #include "graph/pass.h"
+#include "kernel/eltwise.h"
 #include "op/coded.h"
 #include "op/filters.h"
 #include "op/qparam.h"
@@ -35,6 +36,8 @@ typedef struct layer {
     nt_value *end; /* what is made */
     bool coded;    /* ... as codes */
     nt_coding y;
+    bool has_f;
+    nt_post f;     /* of the sum, in floats */
     double lo, hi; /* a clip of the codes */
 } layer;
 
@@ -126,8 +129,22 @@ static bool takes_codes(layer *l, const nt_node *n, const nt_value *v)
 {
     const nt_value *r = nt_node_is(n, "Add") ? n->in[n->in[0] == v] : NULL;
 
-    return r && r != v && !l->r.codes && isinf(l->lo) && isinf(l->hi) && same_shape(r, v) &&
-           same_shape(r, n->out[0]) && nt_coded_of(&l->r, r);
+    return r && r != v && !l->r.codes && !l->has_f && isinf(l->lo) && isinf(l->hi) &&
+           same_shape(r, v) && same_shape(r, n->out[0]) && nt_coded_of(&l->r, r);
+}
+
+/* n is some other function, before any clip. Not one that is faster by itself. */
+static bool takes_function(layer *l, nt_device *dev, const nt_node *n)
+{
+    nt_post p;
+
+    if (l->has_f || !isinf(l->lo) || !isinf(l->hi) || !n->op || !n->op->as_post ||
+        !n->op->as_post(n, &p) || p.kind == NT_POST_CLIP ||
+        (p.kind == NT_POST_RELU && p.alpha == 0) || nt_eltwise_apart(dev, &p, NT_F32))
+        return false;
+    l->f = p;
+    l->has_f = true;
+    return true;
 }
 
 /* n is a Relu or a Clip. lo and hi are in floats until the scale is known. */
@@ -164,9 +181,10 @@ static void from_floats_to_codes(layer *l)
     l->hi = l->hi / l->y.scale + l->y.zero;
 }
 
-/* Down to QuantizeLinear. Where that is not reached the layer ends in floats, at its root or
- * bias, and the planner's ordinary fusion goes on from there. */
-static void follow(layer *l, const char *const *keep)
+/* Down to QuantizeLinear, past no function where `dev` is NULL. Where that is not reached the
+ * layer ends in floats, at its root or bias, and the planner's ordinary fusion goes on from
+ * there. */
+static void follow(layer *l, nt_device *dev, const char *const *keep)
 {
     nt_value *v = l->end;
     const nt_node *n;
@@ -179,7 +197,8 @@ static void follow(layer *l, const char *const *keep)
         v = l->end = n->out[0];
     at = *l;
     while ((n = sole_use(v, keep)) && !nt_coding_of_quantize(&l->y, n)) {
-        if (!takes_codes(l, n, v) && !takes_clip(&l->lo, &l->hi, n)) {
+        if (!takes_codes(l, n, v) && !(dev && takes_function(l, dev, n)) &&
+            !takes_clip(&l->lo, &l->hi, n)) {
             *l = at;
             return;
         }
@@ -298,7 +317,8 @@ static bool is_padded(const layer *l)
 
 static void multiply_out(parts *p, const double *sum, const layer *l, const nt_qparam *q)
 {
-    double step = l->coded ? l->y.scale : 1, zero = l->coded ? l->y.zero : 0;
+    bool in_steps = l->coded && !l->has_f;
+    double step = in_steps ? l->y.scale : 1, zero = in_steps ? l->y.zero : 0;
     float *scale = p->scale->data, *bias = p->bias->data;
 
     p->x_zero = is_padded(l) ? l->x.c.zero : 0;
@@ -375,6 +395,29 @@ done:
     return s;
 }
 
+static nt_status set_coding(nt_graph *g, nt_node *n, const char *scale, const char *zero,
+                            const nt_coding *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_node_set_float(g, n, scale, c->scale, e));
+    NT_TRY(nt_node_set_int(g, n, zero, c->zero, e));
+done:
+    return s;
+}
+
+static nt_status set_function(nt_graph *g, nt_node *n, const layer *l, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_node_set_int(g, n, "function", l->f.kind, e));
+    NT_TRY(nt_node_set_float(g, n, "f_alpha", l->f.alpha, e));
+    NT_TRY(nt_node_set_float(g, n, "f_beta", l->f.beta, e));
+    NT_TRY(set_coding(g, n, "y_scale", "y_zero", &l->y, e));
+done:
+    return s;
+}
+
 static nt_status set_attrs(nt_graph *g, nt_node *n, const layer *l, const parts *p, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -384,13 +427,16 @@ static nt_status set_attrs(nt_graph *g, nt_node *n, const layer *l, const parts 
     NT_TRY(nt_node_set_float(g, n, "sum_scale", p->sum_scale, e));
     if (l->coded)
         NT_TRY(set_clip(g, n, l->end->dtype, l->lo, l->hi, e));
+    if (l->coded && l->has_f)
+        NT_TRY(set_function(g, n, l, e));
 done:
     return s;
 }
 
 /* The node that does all of l, in front of the last one it stands for; that and the others are
- * left without a use. Not so where the device cannot do it. */
-static nt_status write_layer(nt_graph *g, nt_device *dev, const layer *l, parts *p, nt_err *e)
+ * left without a use. Not so (*written: false) where the device cannot do it. */
+static nt_status write_layer(bool *written, nt_graph *g, nt_device *dev, const layer *l,
+                             parts *p, nt_err *e)
 {
     nt_value *in[5] = {l->x.codes, NULL, NULL, NULL, l->r.codes}, *y = NULL;
     const nt_op *op = l->conv ? nt_op_coded_conv : nt_op_coded_dense;
@@ -408,7 +454,8 @@ static nt_status write_layer(nt_graph *g, nt_device *dev, const layer *l, parts 
                                 1, e));
     n->op = op;
     NT_TRY(set_attrs(g, n, l, p, e));
-    if (nt_coded_fits(dev, n))
+    *written = nt_coded_fits(dev, n);
+    if (*written)
         NT_TRY(nt_graph_replace_value(g, l->end, y, e));
     else
         nt_graph_remove_node(g, n);
@@ -416,30 +463,45 @@ done:
     return s;
 }
 
-static nt_status layers(nt_graph *g, nt_device *dev, const char *const *keep, nt_err *e)
+static nt_status build(bool *written, nt_graph *g, nt_device *dev, const layer *l,
+                       const char *const *keep, nt_err *e)
 {
     nt_status s = NT_OK;
     parts p = {0};
+    bool fits;
 
-    for (int i = 0; i < g->n_nodes; i++) {
-        layer l = {0};
-        bool fits;
-
-        if (find_root(&l, g->nodes[i]))
-            follow(&l, keep);
-        else if (!find_qlinear(&l, g->nodes[i]))
-            continue;
-        if (nt_fuse_is_kept(l.end, keep))
-            continue;
-        NT_TRY(build_parts(&p, &fits, &l, e));
-        if (fits)
-            NT_TRY(write_layer(g, dev, &l, &p, e));
-        i = l.root->id; /* one more where the new node stands in front of it */
-        parts_release(&p);
-        p = (parts){0};
-    }
+    *written = false;
+    if (nt_fuse_is_kept(l->end, keep))
+        return NT_OK;
+    NT_TRY(build_parts(&p, &fits, l, e));
+    if (fits)
+        NT_TRY(write_layer(written, g, dev, l, &p, e));
 done:
     parts_release(&p);
+    return s;
+}
+
+static nt_status layers(nt_graph *g, nt_device *dev, const char *const *keep, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < g->n_nodes; i++) {
+        layer l = {0}, plain;
+        bool found = find_root(&l, g->nodes[i]), written = false;
+
+        plain = l;
+        if (found)
+            follow(&l, dev, keep);
+        else if (!find_qlinear(&l, g->nodes[i]))
+            continue;
+        NT_TRY(build(&written, g, dev, &l, keep, e));
+        if (!written && l.has_f) {
+            follow(&plain, NULL, keep);
+            NT_TRY(build(&written, g, dev, &plain, keep, e));
+        }
+        i = l.root->id; /* one more where the new node stands in front of it */
+    }
+done:
     return s;
 }
 
@@ -472,17 +534,6 @@ static bool find_sum(sum *f, const nt_node *n, const char *const *keep)
             return false;
     }
     return false;
-}
-
-static nt_status set_coding(nt_graph *g, nt_node *n, const char *scale, const char *zero,
-                            const nt_coding *c, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_node_set_float(g, n, scale, c->scale, e));
-    NT_TRY(nt_node_set_int(g, n, zero, c->zero, e));
-done:
-    return s;
 }
 
 static nt_status write_sum(nt_graph *g, const nt_node *add, const sum *f, nt_err *e)

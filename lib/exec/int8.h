@@ -10,9 +10,10 @@
  * For inference, in the plan's own copy of the graph, all shapes known. A file says what a
  * quantized layer computes in floats, between DequantizeLinear and QuantizeLinear; here
  *
- *     [QuantizeLinear] ( [Relu|Clip] ( [Add] ( Conv|Gemm|MatMul (x, w, [b]), [r] ) ) )
+ *     [QuantizeLinear] ( [Relu|Clip] ( [f] ( [Add] ( Conv|Gemm|MatMul (x, w, [b]), [r] ) ) ) )
  *
- * with codes x and w (and r) dequantized becomes one CodedConv or CodedDense (op/coded.h),
+ * with codes x and w (and r) dequantized, and f a function that the device has as a
+ * post-operation (HardSwish, Sigmoid, ...), becomes one CodedConv or CodedDense (op/coded.h),
  * whose sums are exact: its result is that of the floats to rounding, which is a step of the
  * output's scale at most. The same with QLinearConv and QLinearMatMul, and
  * with ConvInteger and MatMulInteger where int8_integer.h has a way. A sum of two dequantized

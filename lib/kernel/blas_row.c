@@ -221,6 +221,13 @@ CLONES static void hard_swish(float *v, int64_t n)
         v[i] = v[i] * clip(v[i] / 6 + 0.5f, 0, 1);
 }
 
+CLONES static void linear(float *v, int64_t n, float alpha, float beta)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        v[i] = alpha * v[i] + beta;
+}
+
 void blas_row_post(float *v, int64_t n, const nt_post *p)
 {
     switch (p->kind) {
@@ -235,6 +242,9 @@ void blas_row_post(float *v, int64_t n, const nt_post *p)
         break;
     case NT_POST_HARDSWISH:
         hard_swish(v, n);
+        break;
+    case NT_POST_LINEAR:
+        linear(v, n, p->alpha, p->beta);
         break;
     default:
         transcendental(v, n, p);
@@ -265,6 +275,8 @@ static float slope(float x, const nt_post *p)
     case NT_POST_MISH:
         s = tanh_softplus(x);
         return s + x * (1 - s * s) * sigmoid(x);
+    case NT_POST_LINEAR:
+        return p->alpha;
     default:
         assert(p->kind == NT_POST_GELU); /* Phi(x) + x phi(x) */
         return normal_cdf(x) + x * 0.39894228f * expf(-0.5f * x * x);

@@ -17,8 +17,9 @@
  *     y[k] = post(scale[k] sum of (x - x_zero) w + bias[k])
  *
  * rounded and saturated where y is u8 or s8. So scale is x's scale times w's, over y's; bias
- * is in steps of y, and includes its zero point. Padding counts as x_zero. A NT_POST_SUM adds
- * sum_scale times the codes of type `sum` that y's memory holds before.
+ * is in steps of y, and includes its zero point, unless a NT_POST_LINEAR behind a function
+ * brings what is y's. Padding counts as x_zero. A NT_POST_SUM adds sum_scale times the codes of
+ * type `sum` that y's memory holds before.
  * The arrays are borrowed while a prim is made. NT_EUNSUPPORTED on a device without
  * nt_device_has_int8, and for what oneDNN does not do.
  */

@@ -127,7 +127,8 @@ static dnnl_status_t special_eltwise(dnnl_alg_kind_t *alg, float *alpha, float *
 
 static bool has_alpha(nt_post_kind k)
 {
-    return k == NT_POST_RELU || k == NT_POST_CLIP || k == NT_POST_SWISH || k == NT_POST_ELU;
+    return k == NT_POST_RELU || k == NT_POST_CLIP || k == NT_POST_SWISH || k == NT_POST_ELU ||
+           k == NT_POST_LINEAR;
 }
 
 bool dnn_eltwise_alg(dnnl_alg_kind_t *alg, float *alpha, float *beta, const nt_post *p)
@@ -137,7 +138,7 @@ bool dnn_eltwise_alg(dnnl_alg_kind_t *alg, float *alpha, float *beta, const nt_p
         [NT_POST_SIGMOID] = dnnl_eltwise_logistic, [NT_POST_TANH] = dnnl_eltwise_tanh,
         [NT_POST_SWISH] = dnnl_eltwise_swish,      [NT_POST_GELU] = dnnl_eltwise_gelu_erf,
         [NT_POST_ELU] = dnnl_eltwise_elu,          [NT_POST_GELU_TANH] = dnnl_eltwise_gelu_tanh,
-        [NT_POST_MISH] = dnnl_eltwise_mish,
+        [NT_POST_MISH] = dnnl_eltwise_mish,        [NT_POST_LINEAR] = dnnl_eltwise_linear,
     };
 
     *alpha = p->alpha;
@@ -148,7 +149,7 @@ bool dnn_eltwise_alg(dnnl_alg_kind_t *alg, float *alpha, float *beta, const nt_p
     *alg = plain[p->kind];
     if (!has_alpha(p->kind))
         *alpha = 0;
-    if (p->kind != NT_POST_CLIP)
+    if (p->kind != NT_POST_CLIP && p->kind != NT_POST_LINEAR)
         *beta = 0;
     return true;
 }

@@ -80,9 +80,10 @@ typedef enum nt_post_kind {
     NT_POST_SWISH,       /* x sigmoid(alpha x) */
     NT_POST_GELU,        /* erf form */
     NT_POST_GELU_TANH,
-    NT_POST_ELU,  /* x > 0 ? x : alpha (exp(x) - 1) */
-    NT_POST_MISH, /* x tanh(log(1 + exp(x))) */
-    NT_POST_SUM   /* + what the destination holds (it must be initialised) */
+    NT_POST_ELU,    /* x > 0 ? x : alpha (exp(x) - 1) */
+    NT_POST_MISH,   /* x tanh(log(1 + exp(x))) */
+    NT_POST_LINEAR, /* alpha x + beta */
+    NT_POST_SUM     /* + what the destination holds (it must be initialised) */
 } nt_post_kind;
 
 typedef struct nt_post {

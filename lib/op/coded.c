@@ -21,8 +21,8 @@ static nt_codes codes_of(const nt_node *n)
                       .sum = nt_has_in(n, R) ? n->in[R]->dtype : n->out[0]->dtype};
 }
 
-/* The node's own post-operations: the sum with r, and a clip where it is more than saturation.
- */
+/* The node's own post-operations: the sum with r, a function, which is of floats, and a clip
+ * where it is more than saturation. */
 static int own_posts(nt_post *post, const nt_node *n)
 {
     float lo, hi, type_lo, type_hi;
@@ -35,6 +35,12 @@ static int own_posts(nt_post *post, const nt_node *n)
     hi = nt_node_float(n, "hi", type_hi);
     if (nt_has_in(n, R))
         post[k++] = (nt_post){.kind = NT_POST_SUM};
+    if (nt_node_attr(n, "function")) {
+        post[k++] = (nt_post){(nt_post_kind)nt_node_int(n, "function", 0),
+                              nt_node_float(n, "f_alpha", 0), nt_node_float(n, "f_beta", 0)};
+        post[k++] = (nt_post){NT_POST_LINEAR, 1 / nt_node_float(n, "y_scale", 1),
+                              (float)nt_node_int(n, "y_zero", 0)};
+    }
     if (lo > type_lo || hi < type_hi)
         post[k++] = (nt_post){NT_POST_CLIP, lo, hi};
     return k;

@@ -34,6 +34,8 @@ static inline double post_ref(const nt_post *p, double x, double sum)
         return x > 0 ? x : p->alpha * expm1(x);
     case NT_POST_MISH:
         return x * tanh(log1p(exp(x)));
+    case NT_POST_LINEAR:
+        return p->alpha * x + p->beta;
     case NT_POST_SUM:
         return x + sum;
     }

@@ -229,6 +229,53 @@ NT_TEST(a_clip_between_convolution_and_codes_is_taken_in)
     check_net(&t, both(&t, y, OUT_ZERO), (double)OUT_ZERO.scale, 1, 2);
 }
 
+/* Functions that this oneDNN has as post-operations: hardsigmoid came with 3.0. */
+static const char *const functions[] = {"HardSwish", "Sigmoid", "Tanh", "Elu", "LeakyRelu"};
+
+/* Q DQ Conv [+ r] f [Clip] Q DQ: one step on codes, and those of Q and DQ. */
+static void check_function(const char *f, nt_coding in, nt_coding out, bool residual, bool clip)
+{
+    net t = start(14);
+    nt_rng rng;
+    nt_value *x = input(&t, "x", DIMS(1, 16, 9, 9)), *a, *y;
+
+    nt_rng_init(&rng, 2);
+    a = both(&t, x, in);
+    y = coded_conv(&t, a, (shape){16, 16, 1, 3, 1, 9}, &rng);
+    if (residual)
+        y = NODE(&t, "Add", NULL, y, a)->out[0];
+    y = NODE(&t, f, NULL, y)->out[0];
+    if (clip)
+        y = NODE(&t, "Clip", NULL, y, scalar(&t, NT_F32, -0.1), scalar(&t, NT_F32, 0.6))
+                ->out[0];
+    check_net(&t, both(&t, y, out), (double)out.scale, 1, 2);
+}
+
+NT_TEST(a_function_between_convolution_and_codes_is_taken_in)
+{
+    const nt_coding outs[] = {{NT_U8, 0.012f, 20}, {NT_I8, 0.011f, -90}};
+
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        for (int k = 0; k < 8; k++)
+            check_function(functions[i], k & 1 ? U8_ZERO : S8, outs[k & 1], k & 2, k & 4);
+}
+
+NT_TEST(a_dense_layer_takes_in_a_function)
+{
+    net t = start(14);
+    nt_rng rng;
+    nt_node *n;
+    nt_value *x = input(&t, "x", DIMS(3, 40)), *w;
+
+    nt_rng_init(&rng, 5);
+    x = both(&t, x, U8_ZERO);
+    w = coded_weight(&t, DIMS(24, 40), 0, &rng);
+    n = NODE(&t, "Gemm", NULL, x, w);
+    assert_ok(nt_node_set_int(t.g, n, "transB", 1, e));
+    x = NODE(&t, "HardSwish", NULL, n->out[0])->out[0];
+    check_net(&t, both(&t, x, OUT_ZERO), (double)OUT_ZERO.scale, 1, 2);
+}
+
 NT_TEST(what_is_not_quantized_again_comes_out_in_floats)
 {
     net t = start(13);

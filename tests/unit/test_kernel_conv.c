@@ -569,13 +569,13 @@ NT_TEST(gemm_convolutions_by_onednn_take_channels_last_and_both_types)
 NT_TEST(post_operations_follow_the_convolution_in_order)
 {
     static const nt_post posts[] = {
-        {NT_POST_RELU, 0, 0},        {NT_POST_RELU, 0.1f, 0},
-        {NT_POST_CLIP, -0.5f, 1.5f}, {NT_POST_SIGMOID, 0, 0},
-        {NT_POST_TANH, 0, 0},        {NT_POST_SWISH, 1, 0},
-        {NT_POST_HARDSWISH, 0, 0},   {NT_POST_HARDSIGMOID, 0.2f, 0.5f},
-        {NT_POST_GELU, 0, 0},        {NT_POST_GELU_TANH, 0, 0},
-        {NT_POST_ELU, 0.7f, 0},      {NT_POST_MISH, 0, 0},
-        {NT_POST_SUM, 0, 0},
+        {NT_POST_RELU, 0, 0},          {NT_POST_RELU, 0.1f, 0},
+        {NT_POST_CLIP, -0.5f, 1.5f},   {NT_POST_SIGMOID, 0, 0},
+        {NT_POST_TANH, 0, 0},          {NT_POST_SWISH, 1, 0},
+        {NT_POST_HARDSWISH, 0, 0},     {NT_POST_HARDSIGMOID, 0.2f, 0.5f},
+        {NT_POST_GELU, 0, 0},          {NT_POST_GELU_TANH, 0, 0},
+        {NT_POST_ELU, 0.7f, 0},        {NT_POST_MISH, 0, 0},
+        {NT_POST_LINEAR, 1.5f, 0.25f}, {NT_POST_SUM, 0, 0},
     };
     static const int some[] = {1, 2, 8, 10};
 

@@ -40,11 +40,12 @@ static nt_desc with(const nt_desc *shape, nt_dtype t, nt_format f)
 }
 
 static const nt_post functions[] = {
-    {NT_POST_RELU, 0, 0},      {NT_POST_RELU, 0.1f, 0},  {NT_POST_CLIP, -1, 2},
+    {NT_POST_RELU, 0, 0},           {NT_POST_RELU, 0.1f, 0},  {NT_POST_CLIP, -1, 2},
     {NT_POST_CLIP, 0.5f, 2}, /* moves zero */
-    {NT_POST_SIGMOID, 0, 0},   {NT_POST_TANH, 0, 0},     {NT_POST_HARDSIGMOID, 0.2f, 0.5f},
-    {NT_POST_HARDSWISH, 0, 0}, {NT_POST_SWISH, 1.5f, 0}, {NT_POST_GELU, 0, 0},
-    {NT_POST_GELU_TANH, 0, 0}, {NT_POST_ELU, 0.7f, 0},   {NT_POST_MISH, 0, 0},
+    {NT_POST_SIGMOID, 0, 0},        {NT_POST_TANH, 0, 0},     {NT_POST_HARDSIGMOID, 0.2f, 0.5f},
+    {NT_POST_HARDSWISH, 0, 0},      {NT_POST_SWISH, 1.5f, 0}, {NT_POST_GELU, 0, 0},
+    {NT_POST_GELU_TANH, 0, 0},      {NT_POST_ELU, 0.7f, 0},   {NT_POST_MISH, 0, 0},
+    {NT_POST_LINEAR, 1.5f, -0.25f},
 };
 
 /* By central differences. */
