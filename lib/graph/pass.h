@@ -59,6 +59,10 @@ nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;
  * (ONNX Runtime quantizes them so itself). So all find the same. Where a normalisation follows,
  * its shift changes so that this holds of the bias that folding it would give. */
 void nt_pass_round_biases(nt_graph *g);
+/* ONNX Runtime's QLinearAdd, QLinearAveragePool, QGemm and so on (domain com.microsoft) become
+ * DequantizeLinear, ONNX's operator and QuantizeLinear. The graph need not be bound. What has no
+ * such form, or channels last, stays: binding refuses it. */
+nt_status nt_pass_qlinear(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Every input's extents for a batch of n: n where the first is open, and -1 where another one
  * is. One row per input; nt_free. NULL when memory ran out. */
 int64_t (*nt_pass_input_dims(const nt_graph *g, int64_t n))[NT_MAX_RANK];
