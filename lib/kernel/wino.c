@@ -9,6 +9,7 @@
 
 #if NT_WITH_WINO
 #include "base/alloc.h"
+#include "kernel/choose.h"
 #include "kernel/wino_arith.h"
 
 #include <omp.h>
@@ -67,14 +68,34 @@ static nt_format pick(nt_format own, nt_format other, nt_format like, nt_format 
     return NT_FMT_C16;
 }
 
-static const wino_arith *arith_of(const nt_conv_desc *d)
+/* Tiles of the outputs, or (by data) of the inputs. */
+static int64_t tiles_of(const nt_conv_desc *d, nt_pass pass, int64_t tile)
 {
-    return d->src == NT_BF16 ? &wino_bf16 : &wino_f32;
+    const int64_t *extent = pass == NT_PASS_BWD_DATA ? d->in : d->out;
+
+    return d->n * ceil_div(extent[0], tile) * ceil_div(extent[1], tile);
+}
+
+/* Gradients, where its points are few enough beside those of 2x2, and a network's noise is much
+ * larger than what F(4x4) is off by; and where tiles are enough to pay for the transforms of
+ * the weights and of their gradients. */
+static bool suits_4x4(const nt_conv_desc *d, nt_pass pass)
+{
+    int64_t tiles = tiles_of(d, pass, 4);
+
+    return pass != NT_PASS_FORWARD && tiles >= 96 && 3 * tiles <= tiles_of(d, pass, 2);
+}
+
+static const wino_arith *arith_of(const nt_conv_desc *d, nt_pass pass)
+{
+    if (d->src != NT_BF16)
+        return &wino_f32;
+    return suits_4x4(d, pass) ? &wino_bf16_4x4 : &wino_bf16;
 }
 
 static nt_status check(nt_format *src, nt_format *dst, const nt_conv_desc *d, nt_err *e)
 {
-    const wino_arith *a = arith_of(d);
+    const wino_arith *a = arith_of(d, NT_PASS_FORWARD);
     bool fits = a->works() && d->sp == 2 && d->g == 1 && d->src == a->type &&
                 d->dst == a->type && layout_fits(d->src_fmt) && layout_fits(d->dst_fmt);
 
@@ -96,7 +117,7 @@ static void prim_free(nt_prim *p)
     nt_free(p);
 }
 
-static nt_status prim_new(wino_prim **out, nt_device *dev, const nt_conv_desc *d,
+static nt_status prim_new(wino_prim **out, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
                           nt_status (*run)(nt_prim *, void *const *, void *, nt_err *),
                           nt_err *e)
 {
@@ -105,7 +126,7 @@ static nt_status prim_new(wino_prim **out, nt_device *dev, const nt_conv_desc *d
     if (!p)
         return nt_fail_nomem(e);
     p->base = (nt_prim){.run = run, .free = prim_free};
-    p->a = arith_of(d);
+    p->a = arith_of(d, pass);
     snprintf(p->base.impl, sizeof p->base.impl, "%s", p->a->impl);
     p->threads = nt_device_threads(dev);
     p->n = d->n;
@@ -212,8 +233,8 @@ nt_status wino_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc
     wino_prim *run = NULL, *pack = NULL;
 
     NT_TRY(check(&src, &dst, d, e));
-    NT_TRY(prim_new(&run, dev, d, run_forward, e));
-    NT_TRY(prim_new(&pack, dev, d, run_pack, e));
+    NT_TRY(prim_new(&run, dev, d, NT_PASS_FORWARD, run_forward, e));
+    NT_TRY(prim_new(&pack, dev, d, NT_PASS_FORWARD, run_pack, e));
     run->src = map_of(src, d->c, d->in);
     run->dst = map_of(dst, d->k, d->out);
     memcpy(run->post, d->post, sizeof run->post);
@@ -237,8 +258,8 @@ nt_status wino_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt
     wino_prim *run = NULL, *pack = NULL;
 
     NT_TRY(check(&src, &dst, d, e));
-    NT_TRY(prim_new(&run, dev, d, run_backward_data, e));
-    NT_TRY(prim_new(&pack, dev, d, run_pack, e));
+    NT_TRY(prim_new(&run, dev, d, NT_PASS_BWD_DATA, run_backward_data, e));
+    NT_TRY(prim_new(&pack, dev, d, NT_PASS_BWD_DATA, run_pack, e));
     pack->transposed = true;
     run->src = map_of(dst, d->k, d->out); /* it reads dy and writes dx */
     run->dst = map_of(src, d->c, d->in);
@@ -315,8 +336,8 @@ nt_status wino_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
     wino_prim *run = NULL, *unpack = NULL;
 
     NT_TRY(check(&src, &dst, d, e));
-    NT_TRY(prim_new(&run, dev, d, run_backward_weights, e));
-    NT_TRY(prim_new(&unpack, dev, d, run_unpack, e));
+    NT_TRY(prim_new(&run, dev, d, NT_PASS_BWD_WEIGHTS, run_backward_weights, e));
+    NT_TRY(prim_new(&unpack, dev, d, NT_PASS_BWD_WEIGHTS, run_unpack, e));
     run->src = map_of(src, d->c, d->in);
     run->dst = map_of(dst, d->k, d->out);
     set_grid(run, d->lo[0], d->lo[1]);

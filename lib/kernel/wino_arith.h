@@ -55,7 +55,7 @@ static inline int64_t wino_point(int64_t n, size_t size)
  *
  *   backward by weights
  *   v, y  [point][block][tiles / group][16][group]
- *   du    [point][c_blocks * 16][k_blocks * 16]
+ *   du    [point][c_block][k_block][16 input channels][16 output channels]
  */
 typedef struct wino_arith {
     const char *impl;
@@ -99,6 +99,6 @@ typedef struct wino_arith {
     void (*bias_grad)(float *db, const void *dy, const wino_map *map, int64_t n, int64_t block);
 } wino_arith;
 
-extern const wino_arith wino_bf16, wino_f32;
+extern const wino_arith wino_bf16, wino_bf16_4x4, wino_f32;
 
 #endif
