@@ -417,7 +417,7 @@ static nt_status weight_target(nt_qtarget *t, const nt_qlayer *l, const nt_qmeth
                        "layer '%s': method %s does not train weights of 1 bit, "
                        "bnn and xnor do",
                        l->name, m->name);
-    t->set = z->set;
+    t->odd = z->odd;
     t->symmetric = t->symmetric || z->bakes;
     t->is_unsigned = t->is_unsigned && !z->bakes;
     t->per_channel = t->per_channel && !z->whole;

@@ -12,7 +12,7 @@
 
 nt_codes nt_qtarget_codes(const nt_qtarget *t)
 {
-    return nt_codes_of_bits(t->bits, t->is_unsigned, t->symmetric, t->set);
+    return nt_codes_of_bits(t->bits, t->is_unsigned, t->symmetric, t->odd);
 }
 
 nt_dtype nt_qtarget_type(const nt_qtarget *t)

@@ -51,7 +51,7 @@ static nt_qpair best_pair(row w, const nt_qtarget *t, bool mse)
 
     if (t->bits == 1)
         return mean_magnitude(w);
-    if (!mse || t->set == NT_CODES_ODD || all.lo == all.hi)
+    if (!mse || t->odd || all.lo == all.hi)
         return best;
     least = squared_error(w, best, codes);
     for (int k = STEPS - 1; k >= FEWEST; k--) {

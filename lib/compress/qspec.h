@@ -13,7 +13,6 @@
 
 #include "base/json.h"
 #include "graph/graph.h"
-#include "op/qrange.h"
 
 /* One tensor of a layer: its weight, its input or its output. */
 typedef struct nt_qtarget {
@@ -21,7 +20,7 @@ typedef struct nt_qtarget {
     bool symmetric;   /* else affine */
     bool is_unsigned; /* codes from 0 on; only where not symmetric around 0 */
     bool per_channel; /* weights: along the output channels */
-    nt_code_set set;  /* weights: what the method of training wants */
+    bool odd;         /* weights: the odd codes of train/dorefa.c */
     bool learned;     /* activations: training changes the scale */
     float lo, hi;     /* activations: the range, where it is given; 0, 0: found from data */
 } nt_qtarget;

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-nt_codes nt_codes_of_bits(int bits, bool is_unsigned, bool symmetric, nt_code_set set)
+nt_codes nt_codes_of_bits(int bits, bool is_unsigned, bool symmetric, bool odd)
 {
     int64_t half = (int64_t)1 << (bits - 1);
 
@@ -11,11 +11,9 @@ nt_codes nt_codes_of_bits(int bits, bool is_unsigned, bool symmetric, nt_code_se
         return (nt_codes){0, 2 * half - 1, symmetric};
     if (bits == 1)
         return (nt_codes){-1, 1, true};
-    if (set == NT_CODES_ODD && bits < 8)
+    if (odd && bits < 8)
         return (nt_codes){1 - 2 * half, 2 * half - 1, true};
-    if (symmetric && !(set == NT_CODES_ALL && bits < 4))
-        return (nt_codes){1 - half, half - 1, true};
-    return (nt_codes){-half, half - 1, symmetric};
+    return (nt_codes){symmetric ? 1 - half : -half, half - 1, symmetric};
 }
 
 nt_qpair nt_range_pair(nt_range r, nt_codes c)

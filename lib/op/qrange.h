@@ -21,15 +21,10 @@ typedef struct nt_qpair {
     int64_t zero;
 } nt_qpair;
 
-/* Which codes around 0 a number of bits gives. */
-typedef enum nt_code_set {
-    NT_CODES_EVEN, /* symmetric ones leave out the lowest: as many below 0 as above */
-    NT_CODES_ALL,  /* but of two and three bits, where it is a quarter or an eighth of them */
-    NT_CODES_ODD   /* of up to 7 bits the odd numbers from 1 - 2^bits to 2^bits - 1 */
-} nt_code_set;
-
-/* Those of so many bits: from 0 on, or around 0. Of one bit -1 and 1. */
-nt_codes nt_codes_of_bits(int bits, bool is_unsigned, bool symmetric, nt_code_set set);
+/* Those of so many bits: from 0 on, or around 0; symmetric ones leave out the lowest. Of one
+ * bit -1 and 1. odd: of up to 7 bits around 0 only the odd numbers, from 1 - 2^bits to 2^bits
+ * - 1. */
+nt_codes nt_codes_of_bits(int bits, bool is_unsigned, bool symmetric, bool odd);
 
 /* The pair that spreads the codes over the range; scale 1 for an empty one. Two codes, as 0 is
  * one of them, spread over the range's longer side. */

@@ -68,7 +68,7 @@ static void backward(float *dw, const nt_fakeq *q, const float *w, const float *
 }
 
 const nt_quantizer nt_quantizer_dorefa = {.name = "dorefa",
-                                          .set = NT_CODES_ODD,
+                                          .odd = true,
                                           .whole = true,
                                           .bakes = true,
                                           .start = start,

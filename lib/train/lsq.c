@@ -103,7 +103,6 @@ static void widen(const nt_fakeq *q, const float *w, float factor)
 }
 
 const nt_quantizer nt_quantizer_lsq = {.name = "lsq",
-                                       .set = NT_CODES_ALL,
                                        .n_theta = 1,
                                        .start = start,
                                        .resume = resume,

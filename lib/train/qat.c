@@ -366,7 +366,7 @@ static nt_status advance(nt_qat *q, const nt_qsite *at, uint64_t step, bool resu
     if (bits == before && on == (nt_node_int(at->node, "on", 1) != 0))
         return NT_OK;
     if (bits != at->bits)
-        c = nt_codes_of_bits(bits, at->is_unsigned, at->codes.symmetric, at->z->set);
+        c = nt_codes_of_bits(bits, at->is_unsigned, at->codes.symmetric, at->z->odd);
     NT_TRY(set_codes(q->g, at, c, bits, on, e));
     fq = nt_qat_fakeq(at);
     if (bits != before && at->z->widen && !resumed)

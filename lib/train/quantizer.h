@@ -46,10 +46,10 @@ typedef struct nt_quantizer {
     const char *name;
     int n_theta;  /* numbers for each group */
     bool follows; /* looks on after it has started */
-    nt_code_set set;
-    bool whole; /* wants one group in all */
-    bool bakes; /* weights do not quantize to their forward values unless they are put in
-                   their place */
+    bool odd;     /* of k bits the codes are the odd numbers from 1 - 2^k to 2^k - 1 */
+    bool whole;   /* wants one group in all */
+    bool bakes;   /* weights do not quantize to their forward values unless they are put in
+                     their place */
 
     /* theta of group k from what was seen; NULL: there is none. x: see nt_fakeq_look. */
     void (*start)(const nt_fakeq *q, int64_t k);

@@ -101,7 +101,7 @@ NT_TEST(ranges_of_weights_are_those_of_now_by_channel)
 
 NT_TEST(of_two_codes_one_is_0)
 {
-    const nt_codes u1 = nt_codes_of_bits(1, true, false, NT_CODES_EVEN);
+    const nt_codes u1 = nt_codes_of_bits(1, true, false, false);
     nt_qpair up = nt_range_pair((nt_range){-1, 1}, u1);
     nt_qpair down = nt_range_pair((nt_range){-2, 1}, u1);
 
@@ -109,24 +109,6 @@ NT_TEST(of_two_codes_one_is_0)
     assert_int_equal(up.zero, 0);
     assert_float_equal(down.scale, 2, 0);
     assert_int_equal(down.zero, 1);
-}
-
-static void assert_codes(nt_codes c, int64_t lo, int64_t hi)
-{
-    assert_int_equal(c.lo, lo);
-    assert_int_equal(c.hi, hi);
-}
-
-NT_TEST(few_bits_may_keep_their_lowest_code)
-{
-    assert_codes(nt_codes_of_bits(2, false, true, NT_CODES_EVEN), -1, 1);
-    assert_codes(nt_codes_of_bits(2, false, true, NT_CODES_ALL), -2, 1);
-    assert_codes(nt_codes_of_bits(3, false, true, NT_CODES_ALL), -4, 3);
-    assert_codes(nt_codes_of_bits(4, false, true, NT_CODES_ALL), -7, 7);
-    assert_codes(nt_codes_of_bits(4, false, false, NT_CODES_ALL), -8, 7);
-    assert_codes(nt_codes_of_bits(2, false, true, NT_CODES_ODD), -3, 3);
-    assert_codes(nt_codes_of_bits(2, true, true, NT_CODES_ALL), 0, 3);
-    assert_codes(nt_codes_of_bits(1, false, true, NT_CODES_ALL), -1, 1);
 }
 
 /* ---- step sizes */
@@ -249,7 +231,7 @@ NT_TEST(pact_and_finite_differences_agree)
 
 NT_TEST(dorefa_has_the_levels_of_the_paper)
 {
-    const nt_codes odd = nt_codes_of_bits(2, false, true, NT_CODES_ODD);
+    const nt_codes odd = nt_codes_of_bits(2, false, true, true);
     float y[N], most = tanhf(5);
     rig r;
 
@@ -269,7 +251,7 @@ NT_TEST(dorefa_s_gradient_is_that_of_the_tangent)
     float dx[N], most = tanhf(5);
     rig r;
 
-    rig_init(&r, &nt_quantizer_dorefa, nt_codes_of_bits(2, false, true, NT_CODES_ODD), 2, true,
+    rig_init(&r, &nt_quantizer_dorefa, nt_codes_of_bits(2, false, true, true), 2, true,
              (nt_qpair){0.7F / 3, 0});
     nt_fakeq_backward(dx, NULL, &r.q, r.z, x, dy);
     for (int i = 0; i < N; i++) {
