@@ -56,11 +56,6 @@ done:
     return s;
 }
 
-static bool is_given(const nt_qpoint *p)
-{
-    return p->t.lo < p->t.hi || p->seen->batches == 0;
-}
-
 static nt_status add_pairs(twins *t, nt_range_method m, double percentile, nt_err *e)
 {
     const nt_qspec *spec = t->q->spec;
@@ -70,7 +65,7 @@ static nt_status add_pairs(twins *t, nt_range_method m, double percentile, nt_er
         int at = t->q->input_of[i];
         const nt_qpoint *p = at < 0 ? NULL : &t->q->p[at];
 
-        if (!p || is_given(p))
+        if (!p || !nt_qpoint_is_found(p))
             continue;
         NT_TRY(add_pair(t, &spec->layers[i], at,
                         nt_observer_range(p->seen, m, nt_qtarget_codes(&p->t), percentile), e));

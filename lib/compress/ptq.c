@@ -66,16 +66,11 @@ static nt_status calibrate(nt_qpoints *q, const nt_graph *g, const nt_calib *c, 
     return s;
 }
 
-static bool is_given(const nt_qpoint *p)
-{
-    return p->t.lo < p->t.hi;
-}
-
 /* Are the ranges of all activations given? */
 static bool all_given(const nt_qpoints *q)
 {
     for (int i = 0; i < q->n; i++)
-        if (!is_given(&q->p[i]))
+        if (!nt_qpoint_is_given(&q->p[i]))
             return false;
     return true;
 }
@@ -96,8 +91,9 @@ static void choose_ranges(nt_qpoints *q, const nt_ptq_opts *o)
         nt_qpoint *p = &q->p[i];
         nt_codes c = nt_qtarget_codes(&p->t);
 
-        p->range = is_given(p) ? (nt_range){p->t.lo, p->t.hi}
-                               : nt_observer_range(p->seen, p->method, c, o->percentile);
+        p->range = nt_qpoint_is_given(p)
+                       ? (nt_range){p->t.lo, p->t.hi}
+                       : nt_observer_range(p->seen, p->method, c, o->percentile);
         p->pair = nt_range_pair(p->range, c);
         p->t.learned = o->train != NULL;
         for (int64_t k = 0; p->mean && p->n_mean > 0 && k < p->channels; k++)
@@ -317,18 +313,23 @@ static nt_status record_tensor(cJSON *tensors, const char *tensor, const char *k
     return ok ? NT_OK : nt_fail_nomem(e);
 }
 
+static cJSON *last_of(cJSON *tensors)
+{
+    return cJSON_GetArrayItem(tensors, cJSON_GetArraySize(tensors) - 1);
+}
+
 static nt_status record_start(cJSON *tensors, int64_t step, nt_err *e)
 {
-    cJSON *last = cJSON_GetArrayItem(tensors, cJSON_GetArraySize(tensors) - 1);
+    cJSON *last = last_of(tensors);
 
     return step <= 0 || nt_json_add_i64(last, "start_step", step) ? NT_OK : nt_fail_nomem(e);
 }
 
 static nt_status record_method(cJSON *tensors, const nt_qpoint *p, nt_err *e)
 {
-    cJSON *last = cJSON_GetArrayItem(tensors, cJSON_GetArraySize(tensors) - 1);
+    cJSON *last = last_of(tensors);
 
-    if (is_given(p) || p->seen->batches == 0)
+    if (!nt_qpoint_is_found(p))
         return NT_OK;
     return nt_json_add_str(last, "range", nt_range_method_name(p->method)) ? NT_OK
                                                                            : nt_fail_nomem(e);

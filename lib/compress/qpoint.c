@@ -13,6 +13,16 @@ static bool same_target(const nt_qtarget *a, const nt_qtarget *b)
            a->is_unsigned == b->is_unsigned && a->lo == b->lo && a->hi == b->hi;
 }
 
+bool nt_qpoint_is_given(const nt_qpoint *p)
+{
+    return p->t.lo < p->t.hi;
+}
+
+bool nt_qpoint_is_found(const nt_qpoint *p)
+{
+    return !nt_qpoint_is_given(p) && p->seen->batches > 0;
+}
+
 /* ---- who asks */
 
 /* What this input of this node is to be quantized to; bits 0: not at all. */

@@ -17,7 +17,7 @@ typedef struct nt_qpoint {
     nt_observer *seen;
     double *mean; /* [channels] over axis 1, for values of layers; NULL: not wanted */
     int64_t channels;
-    double n_mean; /* values that went into each mean */
+    double n_mean;          /* values that went into each mean */
     nt_range_method method; /* that finds the range where none is given */
     nt_range range;
     nt_qpair pair;
@@ -30,6 +30,11 @@ typedef struct nt_qpoints {
     const nt_qspec *spec;
     int *input_of; /* [spec->n]: which point is the layer's input; -1: none */
 } nt_qpoints;
+
+/* Is the range told by who asks, or else to be found in what was seen? Neither where nothing
+ * was seen. */
+bool nt_qpoint_is_given(const nt_qpoint *p);
+bool nt_qpoint_is_found(const nt_qpoint *p);
 
 nt_status nt_qpoints_new(nt_qpoints **out, const nt_qspec *spec, nt_err *e) NT_MUST_CHECK;
 void nt_qpoints_free(nt_qpoints *q);

@@ -8,11 +8,13 @@
  *       w      s8, constant: [k][c/g][taps...], or of a dense layer [k][n], [n][k] with transB
  *       scale, bias   float32, constant: one for each output channel
  *       r      codes to add, of the output's shape
- *       attributes: Conv's; x_zero; sum_scale, of r; lo, hi: a clip of the codes; function,
- *              f_alpha, f_beta: a nt_post of the sum, and what makes codes of that: y_scale,
- * y_zero output: u8, s8 or float32; the latter takes in what follows (nt_fusion) CodedAdd
- * codes.h, nt_codes_add: a, b attributes: a_scale, a_zero, b_scale, b_zero, y_scale, y_zero;
- * lo, hi
+ *       attributes: Conv's; x_zero; sum_scale, of r; lo, hi: a clip of the codes;
+ *           function, f_alpha, f_beta: a nt_post of the sum, and what makes codes of
+ *           that: y_scale, y_zero
+ *       output: u8, s8 or float32; the latter takes in what follows (nt_fusion)
+ *
+ *   CodedAdd                codes.h, nt_codes_add: a, b
+ *       attributes: a_scale, a_zero, b_scale, b_zero, y_scale, y_zero; lo, hi
  */
 #ifndef NT_OP_CODED_H
 #define NT_OP_CODED_H
