@@ -48,6 +48,30 @@ nt_status dnn_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, c
     return eltwise(out, dev, p, x, dnnl_backward_data, 3, args, e);
 }
 
+/* Generated code alone: the reference one is slow, and loses the second operand when the result
+ * takes its memory. */
+static nt_status generated(nt_prim **out, nt_device *dev, const dnn_op *o, const dnn_arg *args,
+                           nt_err *e)
+{
+    dnnl_primitive_desc_t pd = NULL;
+    nt_status s;
+
+    NT_TRY(dnn_pd_new(&pd, dev, o, e));
+    if (!strncmp(dnn_pd_impl(pd), "ref", 3))
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "oneDNN has no fast code for these operands"));
+    NT_TRY(dnn_prim_new(out, dev, pd, 3, args, e));
+done:
+    dnn_pd_free(pd);
+    return s;
+}
+
+/* oneDNN 2.6 gives the first operand back unchanged where the second has one channel and all
+ * channels lie in one padded block. */
+static bool is_left_out(const nt_desc *b, const nt_desc *y)
+{
+    return has_padding(y) && b->dims[1] == 1 && !nt_desc_same(b, y);
+}
+
 /* oneDNN's fast kernels broadcast the second operand only; addition and product can swap. */
 nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
                          const nt_desc *b, const nt_desc *y, nt_err *e)
@@ -74,6 +98,8 @@ nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, con
     }
     if (!nt_desc_same(a, y))
         return nt_fail(e, NT_EUNSUPPORTED, "oneDNN broadcasts the second operand only");
+    if (is_left_out(b, y))
+        return nt_fail(e, NT_EUNSUPPORTED, "oneDNN leaves out an operand of one channel");
     if (nt_desc_same(b, y) && (kind != NT_BIN_DIV || !has_padding(y))) {
         o.src = o.weights = o.dst = dnn_md_flat(y);
     } else {
@@ -81,7 +107,7 @@ nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, con
         o.weights = dnn_md_of(b);
         o.dst = dnn_md_of(y);
     }
-    return dnn_prim_of(out, dev, &o, 3, args, e);
+    return generated(out, dev, &o, args, e);
 }
 
 nt_status dnn_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt_err *e)

@@ -16,12 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline nt_device *portable_device(int threads)
+static inline nt_device *device_of(const char *backend, int threads)
 {
     nt_device *dev = NULL;
 
-    setenv("NT_BACKEND", "openblas", 1);
+    setenv("NT_BACKEND", backend, 1);
     assert_ok(nt_device_new(&dev, threads, e));
+    return dev;
+}
+
+static inline nt_device *portable_device(int threads)
+{
+    nt_device *dev = device_of("openblas", threads);
+
     assert_int_equal(nt_device_backend(dev), NT_BACKEND_OPENBLAS);
     return dev;
 }
