@@ -431,6 +431,12 @@ done:
     return s;
 }
 
+/* With as many axes as the result? What has less lies along its last axes, not its channels. */
+static bool is_aligned(const nt_node *n)
+{
+    return n->in[0]->rank == n->out[0]->rank && n->in[1]->rank == n->out[0]->rank;
+}
+
 nt_status nt_dlrt_pair(nt_dlrt_lower *l, const nt_node *n, uint32_t a, uint32_t b, uint32_t y,
                        float lo, float hi, nt_err *e)
 {
@@ -441,7 +447,7 @@ nt_status nt_dlrt_pair(nt_dlrt_lower *l, const nt_node *n, uint32_t a, uint32_t 
 
     if (t[a].h * t[a].w < t[b].h * t[b].w)
         big = b, small = a;
-    if (t[big].c != t[y].c || t[big].h != t[y].h || t[big].w != t[y].w ||
+    if (!is_aligned(n) || t[big].c != t[y].c || t[big].h != t[y].h || t[big].w != t[y].w ||
         t[small].c != t[y].c ||
         ((t[small].h != 1 || t[small].w != 1) &&
          (t[small].h != t[y].h || t[small].w != t[y].w)))

@@ -375,6 +375,25 @@ NT_TEST(what_it_cannot_write_is_named)
     finish(&t);
 }
 
+/* [1,5] lies along the last axis of [1,5,5], not along the channels. */
+NT_TEST(a_row_that_is_no_row_of_channels_is_refused)
+{
+    static const char *const ops[] = {"Add", "Mul"};
+
+    for (int i = 0; i < 4; i++) {
+        net t = start(13);
+        nt_value *x = input(&t, "x", DIMS(1, 5, 5)), *row = input(&t, "row", DIMS(1, 5));
+        void *file = NULL;
+        size_t n = 0;
+
+        complete(&t, i < 2 ? NODE(&t, ops[i], "y", x, row)->out[0]
+                           : NODE(&t, ops[i - 2], "y", row, x)->out[0]);
+        assert_fails(NT_EUNSUPPORTED, "node 'y': operands of these shapes",
+                     nt_dlrt_make(&file, &n, t.g, 0, 0, e));
+        finish(&t);
+    }
+}
+
 NT_TEST(memory_may_run_out_anywhere)
 {
     net t = start(13);
