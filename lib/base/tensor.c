@@ -387,6 +387,11 @@ void nt_tensor_set_bits(nt_tensor *t, int64_t i, uint64_t v)
         ((uint64_t *)t->data)[i] = v;
 }
 
+uint64_t nt_bits_order(nt_dtype t, uint64_t v)
+{
+    return t == NT_U64 ? v : v ^ UINT64_C(1) << 63;
+}
+
 static uint32_t float_bits(float v)
 {
     uint32_t u;

@@ -83,6 +83,9 @@ void nt_tensor_set_i64(nt_tensor *t, int64_t i, int64_t v);
  * on the way in the bits that have no place are dropped; a bool is v != 0. */
 uint64_t nt_tensor_get_bits(const nt_tensor *t, int64_t i);
 void nt_tensor_set_bits(nt_tensor *t, int64_t i, uint64_t v);
+/* Such bits of an integer type as a number that grows with the integer they stand for: to be
+ * compared with one another. */
+uint64_t nt_bits_order(nt_dtype t, uint64_t v);
 
 /* Round to nearest even. */
 float nt_bf16_to_f32(uint16_t v);

@@ -28,6 +28,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     int axis, rank = 0;
 
     (void)g;
+    NT_TRY(nt_wants_numbers(n->in[0], e));
     nt_infer_type(n->out[0], NT_I64);
     if (x->rank < 0)
         goto done;
@@ -78,14 +79,14 @@ static void search_floats(const search *q, int64_t *best, int64_t at, int64_t la
 
 static void search_integers(const search *q, int64_t *best, int64_t at, int64_t lanes)
 {
-    int64_t most[LANES];
+    uint64_t most[LANES], flip = q->sign > 0 ? 0 : UINT64_MAX; /* the order the other way */
 
     for (int64_t k = 0; k < q->v.n; k++, at += q->v.inner)
         for (int64_t l = 0; l < lanes; l++) {
-            int64_t v = nt_tensor_get_i64(q->x, at + l);
+            uint64_t bits = nt_tensor_get_bits(q->x, at + l);
+            uint64_t v = nt_bits_order(q->x->dtype, bits) ^ flip;
 
-            if (k == 0 || (q->sign > 0 ? v > most[l] : v < most[l]) ||
-                (q->last && v == most[l])) {
+            if (k == 0 || v > most[l] || (q->last && v == most[l])) {
                 most[l] = v;
                 best[l] = k;
             }

@@ -22,6 +22,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     int axis;
 
     (void)g;
+    NT_TRY(nt_wants_numbers(n->in[0], e));
     if (t && n->in[0]->rank >= 0)
         NT_TRY(axis_of(&axis, t, n->in[0]->rank, e));
     nt_infer_like(n->out[0], n->in[0]);
@@ -29,23 +30,31 @@ done:
     return s;
 }
 
-/* y[at], y[at + step], ... are the sums of x's; integers wrap around. */
-static void run(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int64_t n,
-                bool exclusive)
+/* y[at], y[at + step], ... are the sums of x's. */
+static void run_floats(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int64_t n,
+                       bool exclusive)
 {
     double sum = 0;
-    uint64_t whole = 0;
 
     for (int64_t i = 0; i < n; i++, at += step) {
-        double v = nt_dtype_is_real(x->dtype) ? nt_tensor_get(x, at) : 0;
-        uint64_t w = nt_dtype_is_real(x->dtype) ? 0 : (uint64_t)nt_tensor_get_i64(x, at);
+        double v = nt_tensor_get(x, at);
 
-        if (nt_dtype_is_real(x->dtype))
-            nt_tensor_set(y, at, exclusive ? sum : sum + v);
-        else
-            nt_tensor_set_i64(y, at, (int64_t)(exclusive ? whole : whole + w));
+        nt_tensor_set(y, at, exclusive ? sum : sum + v);
         sum += v;
-        whole += w;
+    }
+}
+
+/* The same of integers, which wrap around. */
+static void run_integers(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int64_t n,
+                         bool exclusive)
+{
+    uint64_t sum = 0;
+
+    for (int64_t i = 0; i < n; i++, at += step) {
+        uint64_t v = nt_tensor_get_bits(x, at);
+
+        nt_tensor_set_bits(y, at, exclusive ? sum : sum + v);
+        sum += v;
     }
 }
 
@@ -53,6 +62,8 @@ static void run_all(nt_tensor *y, const nt_tensor *x, int axis, bool exclusive, 
 {
     nt_axis_view v = nt_tensor_axis(x, axis);
     int64_t first = reverse ? (v.n - 1) * v.inner : 0;
+    void (*run)(nt_tensor *, const nt_tensor *, int64_t, int64_t, int64_t, bool) =
+        nt_dtype_is_real(x->dtype) ? run_floats : run_integers;
 
     for (int64_t o = 0; o < v.outer; o++)
         for (int64_t i = 0; i < v.inner; i++)

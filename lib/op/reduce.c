@@ -58,8 +58,8 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     int rank = 0;
 
     (void)g;
-    if (x->dtype == NT_STRING ||
-        (x->dtype == NT_BOOL && kind(n) != NT_REDUCE_MAX && kind(n) != NT_REDUCE_MIN))
+    NT_TRY(nt_wants_numbers(x, e));
+    if (x->dtype == NT_BOOL && kind(n) != NT_REDUCE_MAX && kind(n) != NT_REDUCE_MIN)
         return nt_fail(e, NT_EUNSUPPORTED, "input has type %s", nt_dtype_name(x->dtype));
     nt_infer_type(n->out[0], x->dtype);
     if (x->rank < 0 || (!known && !keeps_dims(n)))

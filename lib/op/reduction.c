@@ -185,54 +185,72 @@ static void make_floats(const job *j, strip s)
 
 /* ---- integers */
 
-/* What an integer type holds at most or at least. */
-static int64_t extreme(const nt_tensor *like, bool largest)
+/* The bits of what an integer type holds at most or at least. */
+static uint64_t extreme(nt_dtype t, bool largest)
 {
     uint64_t space = 0;
-    nt_tensor one = {.dtype = like->dtype, .data = &space};
+    nt_tensor one = {.dtype = t, .data = &space};
 
+    if (t == NT_BOOL)
+        return largest;
     nt_tensor_set(&one, 0, largest ? INFINITY : -INFINITY);
-    return nt_tensor_get_i64(&one, 0);
+    return nt_tensor_get_bits(&one, 0);
 }
 
-static int64_t take_up(nt_reduction r, int64_t acc, int64_t v)
+static uint64_t larger(nt_dtype t, uint64_t a, uint64_t b)
 {
-    uint64_t a = (uint64_t)acc, b = (uint64_t)v;
+    return nt_bits_order(t, a) > nt_bits_order(t, b) ? a : b;
+}
 
+static uint64_t magnitude(nt_dtype t, uint64_t v)
+{
+    return t != NT_U64 && (int64_t)v < 0 ? 0 - v : v;
+}
+
+static uint64_t take_up(nt_reduction r, nt_dtype t, uint64_t acc, uint64_t v)
+{
     switch (r) {
     case NT_REDUCE_L1:
-        return (int64_t)(a + (v < 0 ? 0 - b : b));
+        return acc + magnitude(t, v);
     case NT_REDUCE_SUM_SQUARE:
-        return (int64_t)(a + b * b);
+        return acc + v * v;
     case NT_REDUCE_MAX:
-        return v > acc ? v : acc;
+        return larger(t, acc, v);
     case NT_REDUCE_MIN:
-        return v < acc ? v : acc;
+        return larger(t, acc, v) == acc ? v : acc;
     case NT_REDUCE_PROD:
-        return (int64_t)(a * b);
+        return acc * v;
     default:
-        return (int64_t)(a + b);
+        return acc + v;
     }
 }
 
-static int64_t reduce_integers(const job *j, int64_t at)
+static uint64_t mean_of(nt_dtype t, uint64_t sum, int64_t count)
 {
-    int64_t acc = j->r == NT_REDUCE_PROD;
+    if (count == 0)
+        return 0;
+    return t == NT_U64 ? sum / (uint64_t)count : (uint64_t)((int64_t)sum / count);
+}
+
+static uint64_t reduce_integers(const job *j, int64_t at)
+{
+    nt_dtype t = j->x->dtype;
+    uint64_t acc = j->r == NT_REDUCE_PROD;
     nt_walk w;
 
     if (j->r == NT_REDUCE_MAX || j->r == NT_REDUCE_MIN)
-        acc = extreme(j->x, j->r == NT_REDUCE_MIN);
+        acc = extreme(t, j->r == NT_REDUCE_MIN);
     for (nt_walk_init(&w, j->b.n_in, j->b.in, 1, j->b.in_stride); nt_walk_more(&w);
          nt_walk_next(&w))
         for (int64_t i = 0; i < w.len; i++)
-            acc = take_up(j->r, acc, nt_tensor_get_i64(j->x, at + w.at[0] + i * w.step[0]));
-    return j->r == NT_REDUCE_MEAN && j->b.count ? acc / j->b.count : acc;
+            acc = take_up(j->r, t, acc, nt_tensor_get_bits(j->x, at + w.at[0] + i * w.step[0]));
+    return j->r == NT_REDUCE_MEAN ? mean_of(t, acc, j->b.count) : acc;
 }
 
 static void make_integers(const job *j, strip s)
 {
     for (int64_t l = 0; l < s.lanes; l++)
-        nt_tensor_set_i64(j->y, s.y + l, reduce_integers(j, s.x + l));
+        nt_tensor_set_bits(j->y, s.y + l, reduce_integers(j, s.x + l));
 }
 
 void nt_reduction_eval(nt_tensor *y, const nt_tensor *x, const bool *gone, nt_reduction r)

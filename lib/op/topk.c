@@ -48,6 +48,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
     int axis;
 
     (void)g;
+    NT_TRY(nt_wants_numbers(n->in[0], e));
     nt_infer_type(n->out[0], x->dtype);
     if (n->n_out > 1)
         nt_infer_type(n->out[1], NT_I64);
@@ -64,10 +65,12 @@ done:
     return s;
 }
 
-/* An element as it is sorted: by v, of integers past 2^53 by exact, then by place. */
+/* An element as it is sorted: a floating-point number by v, an integer by exact, then by place.
+ */
 typedef struct entry {
-    double v; /* negated for the smallest first */
-    int64_t exact, at;
+    double v;       /* 0 of integers; negated for the smallest first */
+    uint64_t exact; /* 0 of floating-point numbers */
+    int64_t at;
 } entry;
 
 static int by_size(const void *pa, const void *pb)
@@ -83,16 +86,27 @@ static int by_size(const void *pa, const void *pb)
     return (a->at > b->at) - (a->at < b->at);
 }
 
+static entry entry_of(const nt_tensor *x, int64_t at, bool largest)
+{
+    entry r = {0};
+
+    if (nt_dtype_is_real(x->dtype)) {
+        r.v = nt_tensor_get(x, at);
+        r.v = largest ? r.v : -r.v;
+    } else {
+        r.exact = nt_bits_order(x->dtype, nt_tensor_get_bits(x, at));
+        r.exact = largest ? r.exact : ~r.exact; /* falls as the integer grows */
+    }
+    return r;
+}
+
 /* The elements at, at + step, ... in order. */
 static void sort(entry *row, const nt_tensor *x, int64_t at, int64_t n, int64_t step,
                  bool largest)
 {
     for (int64_t i = 0; i < n; i++) {
-        double v = nt_tensor_get(x, at + i * step);
-        int64_t exact = nt_dtype_is_real(x->dtype) ? 0 : nt_tensor_get_i64(x, at + i * step);
-
-        /* ~exact falls as exact grows, and has no value it cannot take */
-        row[i] = (entry){largest ? v : -v, largest ? exact : ~exact, i};
+        row[i] = entry_of(x, at + i * step, largest);
+        row[i].at = i;
     }
     qsort(row, (size_t)n, sizeof *row, by_size);
 }

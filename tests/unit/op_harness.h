@@ -43,7 +43,7 @@ typedef struct op_arg {
     bool positive;       /* random numbers in [0.5, 1.5) rather than a spread around zero */
     bool fixed;          /* takes no part in gradients */
     const float *floats; /* given numbers instead of random ones */
-    int64_t ints[16];    /* of integer constants */
+    int64_t ints[16];    /* of integers: in two's complement */
 } op_arg;
 
 #define OC_DIMS(...)                                                                           \
@@ -151,8 +151,8 @@ static inline void op_fill(nt_tensor *t, const op_arg *a, bool spaced, nt_rng *r
     for (int64_t i = 0; i < n; i++) {
         double v = nt_rng_double(r) * 2 - 1;
 
-        if (a->dtype != NT_F32 && a->dtype != NT_F64)
-            nt_tensor_set_i64(t, i, a->ints[i < 16 ? i : 15]);
+        if (!nt_dtype_is_real(a->dtype))
+            nt_tensor_set_bits(t, i, (uint64_t)a->ints[i < 16 ? i : 15]);
         else if (a->floats)
             nt_tensor_set(t, i, a->floats[i]);
         else if (spaced)

@@ -167,7 +167,8 @@ NT_TEST(castlike_takes_the_type_and_nothing_else_of_its_second_input)
 
 NT_TEST(half_precision_goes_through_casts_and_functions)
 {
-    const op_arg half = {.kind = OC_IN, .dtype = NT_F16, OC_DIMS(2, 3), .ints = {1, -2, 3, 0}};
+    const float x[] = {1, -2, 3, 0, 0, 0};
+    const op_arg half = {.kind = OC_IN, .dtype = NT_F16, OC_DIMS(2, 3), .floats = x};
     static const char *const ops[] = {"Exp", "Relu", "Sigmoid", "Softmax", "Erf", "Abs"};
 
     check_op(&(op_case){
