@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- arguments */
@@ -263,8 +264,22 @@ static void extrapolate(const passes *p, int i, nt_tensor *y, double value)
                 value);
 }
 
-/* x and y as float or double data. */
-static void run_passes(const passes *p, nt_tensor *y, const nt_tensor *x, double value)
+/* Every number of y becomes the nearest that an integer type has. */
+static void round_to(nt_tensor *y, int64_t n, nt_dtype t)
+{
+    uint64_t space = 0;
+    nt_tensor one = {.dtype = t, .data = &space};
+
+    for (int64_t i = 0; i < n; i++) {
+        nt_tensor_set(&one, 0, round(nt_tensor_get(y, i)));
+        nt_tensor_set(y, i, nt_tensor_get(&one, 0));
+    }
+}
+
+/* x and y as float or double data. each: an integer type that passes end in, or NT_UNDEFINED.
+ */
+static void run_passes(const passes *p, nt_tensor *y, const nt_tensor *x, double value,
+                       nt_dtype each)
 {
     const void *from = x->data;
 
@@ -275,6 +290,8 @@ static void run_passes(const passes *p, nt_tensor *y, const nt_tensor *x, double
             nt_interp(to.data, from, p->outer[i], &p->taps[i], p->inner[i]);
         else
             nt_interp_f64(to.data, from, p->outer[i], &p->taps[i], p->inner[i]);
+        if (each)
+            round_to(&to, p->outer[i] * p->taps[i].out * p->inner[i], each);
         extrapolate(p, i, &to, value);
         from = to.data;
     }
@@ -291,6 +308,28 @@ static nt_status widened(nt_tensor **out, const nt_tensor *x, nt_err *e)
     return s;
 }
 
+/* What integers become that are not rounded: cut off, but for what only the weights' rounding
+ * keeps from being whole. */
+static double cut_off(double v)
+{
+    double whole = round(v);
+
+    return fabs(v - whole) < 1e-4 ? whole : trunc(v);
+}
+
+/* The sums as x's type has them: with antialias ONNX Runtime rounds integers after each axis,
+ * as Pillow does; without it cuts them off at the end. */
+static void store(nt_tensor *y, const nt_tensor *wide)
+{
+    bool real = nt_dtype_is_real(y->dtype);
+
+    for (int64_t i = 0; i < nt_tensor_count(y); i++) {
+        double v = nt_tensor_get(wide, i);
+
+        nt_tensor_set(y, i, real ? v : cut_off(v));
+    }
+}
+
 static nt_status eval_sums(const nt_resize *r, const nt_tensor *x, nt_tensor *y, nt_err *e)
 {
     nt_tensor *wide_x = NULL, *wide_y = NULL;
@@ -299,14 +338,14 @@ static nt_status eval_sums(const nt_resize *r, const nt_tensor *x, nt_tensor *y,
 
     NT_TRY(make_passes(&p, r, x->dtype == NT_F32 ? sizeof(float) : sizeof(double), e));
     if (x->dtype == NT_F32 || x->dtype == NT_F64) {
-        run_passes(&p, y, x, r->extrapolation);
+        run_passes(&p, y, x, r->extrapolation, NT_UNDEFINED);
         goto done;
     }
     NT_TRY(widened(&wide_x, x, e));
     NT_TRY(nt_tensor_new(&wide_y, NT_F64, y->rank, y->dims, e));
-    run_passes(&p, wide_y, wide_x, r->extrapolation);
-    for (int64_t i = 0; i < nt_tensor_count(y); i++)
-        nt_tensor_set(y, i, nt_tensor_get(wide_y, i));
+    run_passes(&p, wide_y, wide_x, r->extrapolation,
+               r->antialias && !nt_dtype_is_real(x->dtype) ? x->dtype : NT_UNDEFINED);
+    store(y, wide_y);
 done:
     nt_tensor_free(wide_x);
     nt_tensor_free(wide_y);

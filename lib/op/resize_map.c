@@ -173,21 +173,36 @@ done:
     return s;
 }
 
+static bool all_extents_stay(const nt_resize *r)
+{
+    for (int i = 0; i < r->rank; i++)
+        if (r->axis[i].in != r->axis[i].out)
+            return false;
+    return true;
+}
+
+/* A scale that adds no whole point moves them, unless no axis gets one or antialias is set: so
+ * it is in ONNX Runtime, and in PyTorch for linear modes. */
 bool nt_resize_is_kept(const nt_resize *r, int axis)
 {
     const nt_resize_axis *a = &r->axis[axis];
 
-    return a->in == a->out && fabs(a->scale - 1) < 1e-9 && a->from == 0 && a->to == 1;
+    if (a->in != a->out || a->from != 0 || a->to != 1)
+        return false;
+    return fabs(a->scale - 1) < 1e-9 || r->antialias || all_extents_stay(r);
 }
 
 /* ---- coordinates */
 
-/* The input coordinate of output index o. A width may be a fraction, and ONNX takes it as that.
- */
+/* The input coordinate of output index o. Where both ends are tied it is the output's whole
+ * extent that they are tied to, as in ONNX Runtime and PyTorch: ONNX's reference takes scale *
+ * in for it, and with 1 2 3 4 by 0.6 misses the last corner. */
 static double coordinate(const nt_resize *r, const nt_resize_axis *a, int64_t o)
 {
     double x = (double)o, last = (double)(a->in - 1), half = (x + 0.5) / a->scale - 0.5;
 
+    if (nt_resize_is_kept(r, (int)(a - r->axis)))
+        return x;
     switch (r->coord) {
     case NT_COORD_HALF_PIXEL:
         return half;
@@ -196,7 +211,7 @@ static double coordinate(const nt_resize *r, const nt_resize_axis *a, int64_t o)
     case NT_COORD_PYTORCH_HALF_PIXEL:
         return a->out > 1 ? half : 0;
     case NT_COORD_ALIGN_CORNERS:
-        return o == 0 ? 0 : x * last / (a->width - 1);
+        return a->out > 1 ? x * last / (double)(a->out - 1) : 0;
     case NT_COORD_ASYMMETRIC:
         return x / a->scale;
     case NT_COORD_TF_HALF_PIXEL_FOR_NN:
@@ -204,7 +219,7 @@ static double coordinate(const nt_resize *r, const nt_resize_axis *a, int64_t o)
     default: /* tf_crop_and_resize */
         if (a->out == 1)
             return (a->from + a->to) * last / 2;
-        return a->from * last + x * (a->to - a->from) * last / (a->width - 1);
+        return a->from * last + x * (a->to - a->from) * last / (double)(a->out - 1);
     }
 }
 

@@ -111,6 +111,76 @@ NT_TEST(antialias_averages)
         (0 * 3 + 1 * 3 + 2) / 7.F, (1 + 2 * 3 + 7 * 3) / 7.F);
 }
 
+/* Of these, each beside ONNX Runtime and PyTorch, the first by 0.6 is 2.4 wide. */
+NT_TEST(corners_are_aligned_with_whole_extents)
+{
+    static const char *const modes[] = {"linear", "cubic", "nearest"};
+    const float x[] = {1, 2, 3, 4};
+    op_case crop = {
+        .op = "Resize",
+        .in = {GIVEN(x, 1, 1, 1, 4), F32S(0, 0, 0, 0, 1, 1, 1, 1), F32S(1, 1, 1, 1.3F)},
+        .attr = {MODE("linear"), COORD("tf_crop_and_resize")}};
+
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        op_case c = {.op = "Resize",
+                     .in = {GIVEN(x, 1, 1, 1, 4), NONE, F32S(1, 1, 1, 0.6F)},
+                     .attr = {MODE(modes[i]), COORD("align_corners")}};
+
+        assert_eval(&c, 1, 4);
+        check_op(&c);
+    }
+    assert_eval(&crop, 1, 1.75F, 2.5F, 3.25F, 4);
+    assert_eval((&(op_case){.op = "Resize",
+                            .in = {GIVEN(x, 1, 1, 1, 4), NONE, F32S(1, 1, 1, 1.3F)},
+                            .attr = {MODE("cubic"), COORD("align_corners")}}),
+                1, 1.66796875F, 2.5F, 3.33203125F, 4);
+}
+
+NT_TEST(a_scale_that_adds_no_point_leaves_a_picture_as_it_is)
+{
+    const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    op_case c = {.op = "Resize",
+                 .opset = 18,
+                 .in = {GIVEN(x, 1, 1, 3, 3), NONE, F32S(1, 1, 1.3F, 1.3F)},
+                 .attr = {MODE("linear")}};
+
+    assert_eval(&c, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    check_op(&c);
+    c.in[2] = (op_arg)F32S(1, 1, 1.3F, 2); /* no longer: other points are between */
+    assert_eval(&c, 1, 1.25F, 1.75F, 2.25F, 2.75F, 3, 2.9615383F, 3.2115386F, 3.7115386F,
+                4.2115383F, 4.7115383F, 4.9615383F, 5.2692308F, 5.519231F, 6.019231F, 6.519231F,
+                7.019231F, 7.2692308F);
+    check_op(&c);
+    c.attr[1] = (op_attr)INT("antialias", 1);
+    assert_eval(&c, 1, 1.25F, 1.75F, 2.25F, 2.75F, 3, 4, 4.25F, 4.75F, 5.25F, 5.75F, 6, 7,
+                7.25F, 7.75F, 8.25F, 8.75F, 9);
+    check_op(&c);
+}
+
+/* What ONNX Runtime 1.30 gives. */
+NT_TEST(integers_are_cut_off_but_with_antialias_rounded_after_each_axis)
+{
+    op_arg codes = {.kind = OC_IN, .dtype = NT_U8, OC_DIMS(1, 1, 2, 4)};
+    op_case c = {.op = "Resize", .opset = 18, .in = {codes, NONE, NONE, I64(1, 1, 3, 3)}};
+    const int64_t u8[] = {10, 21, 35, 90, 200, 255, 3, 77};
+    const int64_t i32[] = {10, -21, 35, 90, -200, 255, 3, 77};
+
+    memcpy(c.in[0].ints, u8, sizeof u8);
+    c.attr[0] = (op_attr)MODE("linear");
+    assert_eval(&c, 11, 28, 80, 110, 78, 72, 209, 129, 64);
+    c.attr[1] = (op_attr)INT("antialias", 1);
+    assert_eval(&c, 13, 28, 75, 114, 79, 66, 215, 129, 57);
+    c.attr[0] = (op_attr)MODE("cubic");
+    assert_eval(&c, 0, 16, 81, 123, 77, 59, 253, 137, 36);
+    c.in[0].dtype = NT_I32;
+    memcpy(c.in[0].ints, i32, sizeof i32);
+    assert_eval(&c, 4, -11, 86, -37, 77, 61, -77, 165, 35);
+    c.attr[0] = (op_attr)MODE("linear");
+    assert_eval(&c, 2, 7, 75, -37, 68, 66, -76, 129, 57);
+    c.attr[1] = (op_attr)INT("antialias", 0);
+    assert_eval(&c, 4, 7, 80, -59, 68, 72, -124, 129, 64);
+}
+
 NT_TEST(cubic_by_hand)
 {
     const float x[] = {1, 2, 4, 8};
