@@ -17,9 +17,13 @@ typedef struct options {
 #define PART_DB                                                                                \
     60 /* a thousandth of the signal: float rounding stays well above, 8 bits do not */
 
-static nt_status load(nt_model **m, const char *path, nt_err *e)
+static nt_status load(nt_model **m, const nt_cli *c, const char *path, nt_err *e)
 {
-    return nt_dlrt_model_load(m, path, nt_ops_table(), e);
+    nt_status s = nt_dlrt_model_load(m, path, nt_ops_table(), e);
+
+    if (s == NT_OK)
+        nt_cli_warn_lines(c, path, nt_model_remarks(*m));
+    return s;
 }
 
 static nt_status report(const nt_cli *c, const nt_diff *d, nt_err *e)
@@ -65,8 +69,8 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
     nt_diff *d = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(load(&ref, c->operands.v[0], e));
-    NT_TRY(load(&m, c->operands.v[1], e));
+    NT_TRY(load(&ref, c, c->operands.v[0], e));
+    NT_TRY(load(&m, c, c->operands.v[1], e));
     NT_TRY(open_split(&data, &d_o.split, c, e));
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     if ((s = nt_diff_new(&d, ref, m, dev, &d_o, e)) != NT_OK) {

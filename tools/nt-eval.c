@@ -40,14 +40,15 @@ done:
 /* ---- our own metrics */
 
 static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, nt_split *split,
-                          nt_eval_opts o, double tolerance, nt_err *e)
+                          nt_eval_opts o, const nt_cli *c, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_evaluator *v = NULL;
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
-    s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, tolerance, e);
+    nt_cli_warn_lines(c, path, nt_model_remarks(m));
+    s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, c->tolerance, e);
     if (s == NT_OK)
         s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e);
     if (s == NT_OK)
@@ -136,9 +137,9 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     if (eo.batch_size == 0)
         eo.batch_size = nt_dataset_batch_size(data);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    NT_TRY(evaluate(&r, c->input, dev, split, eo, c->tolerance, e));
+    NT_TRY(evaluate(&r, c->input, dev, split, eo, c, e));
     if (o->compare != NULL)
-        NT_TRY(evaluate(&ref, o->compare, dev, split, eo, c->tolerance, e));
+        NT_TRY(evaluate(&ref, o->compare, dev, split, eo, c, e));
     if (!add_metrics(j, &r, metrics, n) ||
         (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)))
         NT_TRY(nt_fail_nomem(e));

@@ -181,6 +181,7 @@ static nt_status run(const nt_cli *c, options *o, nt_err *e)
     if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "--verify needs a file: give -o or -d"));
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(nt_qdq_freeze(nt_model_graph(m), NULL, e));
     NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
 done:

@@ -228,8 +228,11 @@ static nt_status load(job *j, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(nt_model_load(&j->m, j->c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(j->c, j->c->input, nt_model_remarks(j->m));
     if (j->o.teacher != NULL)
         NT_TRY(nt_model_load(&j->teacher, j->o.teacher, nt_ops_table(), e));
+    if (j->teacher)
+        nt_cli_warn_lines(j->c, j->o.teacher, nt_model_remarks(j->teacher));
     NT_TRY(open_data(j, e));
     NT_TRY(open_device(j, e));
     warn_of_classes(j);

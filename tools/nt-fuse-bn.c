@@ -66,6 +66,7 @@ int main(int argc, char **argv)
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);
     NT_TRY(nt_model_load(&m, c.input, nt_ops_table(), &e));
+    nt_cli_warn_lines(&c, c.input, nt_model_remarks(m));
     NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, &n, &e));
     NT_TRY(nt_pass_dead(nt_model_graph(m), NULL, &e));
     if (strict)

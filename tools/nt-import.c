@@ -70,6 +70,7 @@ int main(int argc, char **argv)
     if (c.verbose)
         NT_TRY(nt_load_log_new(&log, &e));
     NT_TRY(load(&m, c.input, log, &e));
+    nt_cli_warn_lines(&c, c.input, nt_model_remarks(m));
     NT_TRY(nt_model_set_task(m, tasks[task], &e));
     nt_cli_note(&c, "%d layers, %d values, opset %d", nt_model_graph(m)->n_nodes,
                 nt_model_graph(m)->n_values, nt_model_graph(m)->opset);

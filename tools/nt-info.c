@@ -40,6 +40,7 @@ static nt_status describe(const nt_cli *c, const options *o, nt_err *e)
     cJSON *j = NULL;
 
     NT_TRY(nt_model_look(&m, c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(o->history ? nt_info_history(&text, m, e) : nt_info_text(&text, m, o->layers, e));
     j = nt_info_json(m);
     if (!j)

@@ -62,6 +62,7 @@ static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt
     nt_profile_opts po = o->o;
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
+    nt_cli_warn_lines(c, path, nt_model_remarks(m));
     NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_profile_new(&p, m, dev, &po, e));
     if (split)
@@ -112,6 +113,7 @@ static nt_status cost_table(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     o->cost.progress = on_progress;
     o->cost.ctx = c;
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(nt_cost_measure(&cost, nt_model_graph(m), dev, &o->cost, e));
     nt_cli_progress_end(c);
     NT_TRY(nt_cost_text(&text, cost, e));

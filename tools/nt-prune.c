@@ -208,6 +208,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_shrink_stats st;
 
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
     NT_TRY(nt_channels_new(&ch, nt_model_graph(m), e));
     removed = nt_calloc((size_t)ch->n_channels + 1, sizeof *removed);

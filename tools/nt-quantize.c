@@ -315,6 +315,7 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
     NT_TRY(read_config(&config, o, c->config, e));
     NT_TRY(check_options(c, o, e));
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     if (!o->keep_bn)
         NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, NULL, e));
     if (o->equalize)

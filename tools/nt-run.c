@@ -120,6 +120,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     so.compute = nt_cli_compute(c);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     NT_TRY(nt_dlrt_model_load(&m, c->input, nt_ops_table(), e));
+    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(nt_choose_bf16(&so.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));
     NT_TRY(nt_session_run(r, e));

@@ -43,6 +43,7 @@ int main(int argc, char **argv)
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);
     NT_TRY(nt_model_load(&m, c.input, nt_ops_table(), &e));
+    nt_cli_warn_lines(&c, c.input, nt_model_remarks(m));
     NT_TRY(nt_shrink(m, &st, &e));
     if (st.kept_constant)
         nt_cli_warn(&c, "%lld masked channels stay: they carry a constant into zero padding",

@@ -59,6 +59,16 @@ void nt_cli_warn(const nt_cli *c, const char *fmt, ...)
     nt_cli_message(c, "warning: ", text);
 }
 
+void nt_cli_warn_lines(const nt_cli *c, const char *subject, const char *text)
+{
+    if (strcmp(subject, "-") == 0)
+        subject = "standard input";
+    for (const char *end; text && *text; text = *end ? end + 1 : end) {
+        end = text + strcspn(text, "\n");
+        nt_cli_warn(c, "%s: %.*s", subject, (int)(end - text), text);
+    }
+}
+
 void nt_cli_note(const nt_cli *c, const char *fmt, ...)
 {
     char text[MAX_MESSAGE];

@@ -101,6 +101,7 @@ struct nt_node {
     nt_attr *attrs;
     int n_attrs;
     int id;          /* index in g->nodes */
+    int opset;       /* what a function wrote it for, where that is not the graph's; 0: it is */
     const char *doc; /* NULL: none */
 };
 
@@ -154,6 +155,9 @@ typedef struct nt_graph_ops {
      * also those left out may stay NULL, and eval is not asked. NULL: no operator is such. */
     bool (*is_made)(const nt_node *n);
     nt_status (*make)(const nt_node *n, const nt_tensor *const *in, nt_tensor **out, nt_err *e);
+    /* How inference runs the node otherwise than it is written; NULL: it does not, or (the
+     * function) no operator is such. */
+    const char *(*remark)(const nt_node *n);
 } nt_graph_ops;
 
 /* Empty, of IR version 8 and opset 17. */

@@ -34,6 +34,7 @@ void nt_model_free(nt_model *m)
     nt_model_clear_masks(m);
     nt_graph_free(m->g);
     nt_archive_free(m->a);
+    nt_free(m->remarks);
     nt_free(m);
 }
 
@@ -197,6 +198,7 @@ static nt_status load(nt_model **out, const char *path, const nt_graph_ops *ops,
     NT_TRY(model_new(&m, e));
     NT_TRY(read_file(m, path, hashed, e));
     NT_TRY(prepare(m->g, ops, log, e));
+    NT_TRY(nt_remarks_collect(&m->remarks, m->g, e));
     NT_TRY(nt_masks_read(m, e));
     *out = m;
     m = NULL;
@@ -313,6 +315,11 @@ void nt_model_take_graph(nt_model *m, nt_graph *g)
 nt_archive *nt_model_archive(nt_model *m)
 {
     return m->a;
+}
+
+const char *nt_model_remarks(const nt_model *m)
+{
+    return m->remarks;
 }
 
 const char *nt_model_digest(const nt_model *m)

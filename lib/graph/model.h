@@ -43,6 +43,10 @@ nt_graph *nt_model_graph(nt_model *m);
 void nt_model_take_graph(nt_model *m, nt_graph *g);
 /* The members but model.onnx, weights.bin and the masks, which saving writes anew. */
 nt_archive *nt_model_archive(nt_model *m);
+/* What a user should know of the model that was loaded: a line for each way in which nodes are
+ * run otherwise than they are written ("node 'bn1' and 3 more: BatchNormalization: ..."). NULL:
+ * nothing. */
+const char *nt_model_remarks(const nt_model *m);
 /* SHA-256 of the bytes the model was read from ("" when made in memory, or loaded to run). */
 const char *nt_model_digest(const nt_model *m);
 /* Bytes read; 0 when made in memory. */

@@ -48,6 +48,20 @@ static nt_status read_constants(nt_onnx_reader *r, nt_onnx_scope *sc, const Onnx
         NT_TRY(nt_onnx_tensor_decode(&t, p->initializer[i], &r->src, e));
         nt_value_take_data(v, t);
     }
+    for (size_t i = 0; i < p->n_sparse_initializer; i++) {
+        const Onnx__TensorProto *values = p->sparse_initializer[i]->values;
+        nt_tensor *t = NULL;
+        nt_value *v = NULL;
+
+        NT_TRY(nt_onnx_sparse_decode(&t, r, p->sparse_initializer[i], e));
+        s = nt_onnx_local_value(&v, r, sc, values->name ? values->name : "", e);
+        if (s == NT_OK)
+            nt_value_take_data(v, t);
+        else
+            nt_tensor_free(t);
+        if (s != NT_OK)
+            goto done;
+    }
 done:
     return s;
 }
@@ -127,6 +141,46 @@ static nt_status take_branch(nt_graph *g, nt_node *n, nt_err *e)
     for (int i = 0; i < n->n_out; i++)
         NT_TRY(stand_for(g, n, i, out[i], e));
     nt_graph_unhook_node(n);
+done:
+    nt_free(out);
+    nt_map_free(sc.names);
+    return s;
+}
+
+/* ---- one subgraph of several */
+
+static nt_status declare_inputs(nt_onnx_reader *r, nt_onnx_scope *sc, const Onnx__GraphProto *p,
+                                nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_value *v;
+
+    for (size_t i = 0; i < p->n_input; i++) {
+        NT_TRY(nt_onnx_local_value(&v, r, sc, p->input[i]->name ? p->input[i]->name : "", e));
+        v->is_input = true;
+    }
+done:
+    return s;
+}
+
+nt_status nt_onnx_try_subgraph(nt_graph *g, const nt_node *n, const char *attr, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char label[256];
+    nt_onnx_reader r = {.g = g};
+    nt_onnx_scope sc = {.open = true, .label = label, .names = nt_map_new()};
+    Onnx__GraphProto *p;
+    nt_value **out = NULL;
+
+    if (!sc.names)
+        return nt_fail_nomem(e);
+    nt_node_label(label, sizeof label, n);
+    NT_TRY(subgraph(&p, g, n, attr, e));
+    if (!(out = nt_calloc(p->n_output + 1, sizeof *out)))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(declare_inputs(&r, &sc, p, e));
+    NT_TRY(inline_graph(out, &r, &sc, p, e));
+    NT_TRY(bind_new(g, e));
 done:
     nt_free(out);
     nt_map_free(sc.names);
@@ -386,54 +440,5 @@ nt_status nt_pass_control(nt_graph *g, int *n_expanded, nt_err *e)
     if (*n_expanded > 0)
         unpin(g);
 done:
-    return s;
-}
-
-/* ---- what stays */
-
-/* By value id: can it be computed from constants and shapes alone? */
-static void mark_fixed(const nt_graph *g, bool *fixed)
-{
-    for (int i = 0; i < g->n_values; i++)
-        fixed[g->values[i]->id] = g->values[i]->data != NULL;
-    for (int i = 0; i < g->n_nodes; i++) {
-        const nt_node *n = g->nodes[i];
-        bool all = true;
-
-        for (int k = 0; k < n->n_in && !nt_node_is(n, "Shape") && !nt_node_is(n, "Size"); k++)
-            all = all && (!n->in[k] || fixed[n->in[k]->id]);
-        for (int k = 0; k < n->n_out; k++)
-            if (n->out[k])
-                fixed[n->out[k]->id] = all;
-    }
-}
-
-static nt_status check_node(const nt_node *n, const bool *fixed, nt_err *e)
-{
-    char label[128];
-    int n_in = nt_node_is(n, "If") ? 1 : nt_node_is(n, "Loop") ? 2 : 0;
-
-    for (int k = 0; k < n_in && k < n->n_in; k++)
-        if (n->in[k] && !fixed[n->in[k]->id])
-            return nt_fail(e, NT_EUNSUPPORTED,
-                           "node '%s': operator '%s' whose %s depends on the data is not "
-                           "supported",
-                           nt_node_label(label, sizeof label, n), n->op_type,
-                           n_in == 1 ? "condition" : "end");
-    return NT_OK;
-}
-
-nt_status nt_pass_check_control(const nt_graph *g, nt_err *e)
-{
-    nt_status s = NT_OK;
-    bool *fixed = nt_calloc((size_t)g->n_values + 1, sizeof *fixed);
-
-    if (!fixed)
-        return nt_fail_nomem(e);
-    mark_fixed(g, fixed);
-    for (int i = 0; i < g->n_nodes; i++)
-        NT_TRY(check_node(g->nodes[i], fixed, e));
-done:
-    nt_free(fixed);
     return s;
 }

@@ -80,9 +80,11 @@ done:
     return s;
 }
 
-/* A body of another opset would have to be converted. Foreign domains it uses become ours. */
-static nt_status take_opsets(nt_onnx_reader *r, const Onnx__FunctionProto *p, nt_err *e)
+/* A body of another opset says so at its nodes: what both have in one form needs no conversion.
+ * Foreign domains it uses become ours. */
+static nt_status take_opsets(nt_onnx_reader *r, nt_onnx_function *f, nt_err *e)
 {
+    const Onnx__FunctionProto *p = f->p;
     nt_status s = NT_OK;
 
     if (p->n_opset_import > MAX_LIST)
@@ -92,9 +94,11 @@ static nt_status take_opsets(nt_onnx_reader *r, const Onnx__FunctionProto *p, nt
 
         if (*nt_onnx_domain(o->domain))
             NT_TRY(nt_onnx_add_domain(r->g, o->domain, o->version, e));
-        else if (o->version != r->g->opset)
+        else if (o->version < NT_OPSET_MIN || o->version > NT_OPSET_MAX)
             NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "is written for opset %lld, the model for %d",
                            (long long)o->version, r->g->opset));
+        else
+            f->opset = o->version == r->g->opset ? 0 : (int)o->version;
     }
 done:
     return s;
@@ -116,7 +120,7 @@ static nt_status add_function(nt_onnx_reader *r, const Onnx__FunctionProto *p, n
         return nt_fail_nomem(e);
     f->p = p;
     NT_TRY(read_defaults(f, r, e));
-    NT_TRY(take_opsets(r, p, e));
+    NT_TRY(take_opsets(r, f, e));
     if (!nt_map_put(r->functions, key, f))
         NT_TRY(nt_fail_nomem(e));
 done:

@@ -143,12 +143,17 @@ static nt_status read_attr(nt_onnx_reader *r, nt_node *n, const nt_onnx_scope *s
 {
     nt_status s = NT_OK;
     bool there = true, known;
+    Onnx__AttributeProto *local = NULL;
     nt_attr a;
 
-    if ((p->g || p->n_graphs) && sc && !(sc->open && !sc->label))
+    if (p->n_graphs && sc)
         return nt_fail(e, NT_EUNSUPPORTED,
-                       "subgraphs inside local functions and loops are not "
-                       "supported");
+                       "lists of subgraphs inside functions and subgraphs are not supported");
+    if (p->g && sc) {
+        NT_TRY(nt_onnx_localize(&local, r, sc, p, e));
+        p = local;
+        sc = NULL; /* its names are the graph's */
+    }
     if (p->g)
         pin_names(r, sc, p->g);
     for (size_t i = 0; i < p->n_graphs; i++)
@@ -181,6 +186,7 @@ static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p,
     NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, name, in, (int)p->n_input, out,
                              (int)p->n_output, e));
     n->domain = nt_arena_strdup(r->g->arena, nt_onnx_domain(p->domain));
+    n->opset = sc && sc->fn ? sc->fn->opset : 0;
     if (p->doc_string)
         n->doc = nt_arena_strdup(r->g->arena, p->doc_string);
     if (!n->domain || (p->doc_string && !n->doc))
@@ -191,8 +197,7 @@ done:
     return s;
 }
 
-/* The tensor that a Constant's attribute means; NULL for kinds that stay a node (strings,
- * sparse tensors). */
+/* The tensor that a Constant's attribute means; NULL for kinds that stay a node (strings). */
 static nt_status constant_data(nt_tensor **out, const nt_attr *a, nt_err *e)
 {
     static const char *const names[] = {
@@ -222,23 +227,34 @@ static nt_status constant_data(nt_tensor **out, const nt_attr *a, nt_err *e)
     return s;
 }
 
+/* The same of the one attribute of a Constant inside sc. */
+static nt_status constant_of(nt_tensor **out, nt_onnx_reader *r, const Onnx__AttributeProto *p,
+                             const nt_onnx_scope *sc, nt_err *e)
+{
+    nt_status s;
+    bool there;
+    nt_attr a;
+
+    *out = NULL;
+    if (p->sparse_tensor)
+        return nt_onnx_sparse_decode(out, r, p->sparse_tensor, e);
+    s = nt_onnx_scoped_attr(&a, &there, r, sc, p, e);
+    return s == NT_OK && there ? constant_data(out, &a, e) : s;
+}
+
 /* A Constant node becomes a constant where its attribute allows. */
 static nt_status read_constant(bool *is_constant, nt_onnx_reader *r, const Onnx__NodeProto *p,
                                const nt_onnx_scope *sc, nt_err *e)
 {
     nt_status s;
-    nt_attr a;
     nt_tensor *t = NULL;
-    bool there, known;
     nt_value *v;
+    bool known;
 
     *is_constant = false;
     if (p->n_output != 1 || p->n_attribute != 1 || !*p->output[0])
         return NT_OK;
-    s = nt_onnx_scoped_attr(&a, &there, r, sc, p->attribute[0], e);
-    if (s != NT_OK || !there)
-        return s;
-    s = constant_data(&t, &a, e);
+    s = constant_of(&t, r, p->attribute[0], sc, e);
     if (s != NT_OK || !t)
         return s;
     v = nt_onnx_lookup(r, sc, p->output[0], &known);

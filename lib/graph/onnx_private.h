@@ -99,6 +99,7 @@ typedef struct nt_onnx_function {
     const Onnx__FunctionProto *p;
     nt_attr *dflt; /* attributes with a default */
     int n_dflt;
+    int opset; /* of ai.onnx, where it is not the model's; 0: it is */
 } nt_onnx_function;
 
 /* One function body on its way into the graph, and the call it stands for; or a subgraph, which
@@ -122,8 +123,13 @@ typedef struct nt_onnx_reader {
     nt_map *functions; /* "domain:name" -> nt_onnx_function, NULL: none */
     bool shadowed;     /* a subgraph asks for a value by what is not its name */
     size_t n_inlined;  /* nodes that came from functions */
+    size_t n_sparse;   /* bytes that sparse tensors have taken */
     nt_value absent;   /* stands in a scope's names for what the call leaves out */
 } nt_onnx_reader;
+
+/* onnx_sparse.c: all elements of a sparse tensor. */
+nt_status nt_onnx_sparse_decode(nt_tensor **out, nt_onnx_reader *r,
+                                const Onnx__SparseTensorProto *p, nt_err *e) NT_MUST_CHECK;
 
 /* onnx_read.c: an opset import of another domain, once. */
 nt_status nt_onnx_add_domain(nt_graph *g, const char *domain, int64_t version,
@@ -141,6 +147,17 @@ nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
 nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
                               const nt_onnx_scope *sc, const Onnx__AttributeProto *p,
                               nt_err *e) NT_MUST_CHECK;
+
+/* onnx_control.c: adds what is in the subgraph of n to the graph, once, its inputs being values
+ * that nothing makes, and binds it: to see whether it can be. */
+nt_status nt_onnx_try_subgraph(nt_graph *g, const nt_node *n, const char *attr,
+                               nt_err *e) NT_MUST_CHECK;
+
+/* onnx_localize.c: a copy, in the arena, of an attribute that holds a subgraph, with the names
+ * that what sc knows has in the graph. */
+nt_status nt_onnx_localize(Onnx__AttributeProto **out, nt_onnx_reader *r,
+                           const nt_onnx_scope *sc, const Onnx__AttributeProto *p,
+                           nt_err *e) NT_MUST_CHECK;
 
 /* onnx_node.c: nodes of the graph (sc NULL) or of a function body. */
 nt_status nt_onnx_nodes_read(nt_onnx_reader *r, Onnx__NodeProto *const *v, size_t n,

@@ -147,21 +147,34 @@ static nt_status read_initialiser(nt_onnx_reader *r, Onnx__TensorProto *p,
     return s == NT_OK ? copy_text(&v->doc, r->g, p->doc_string, e) : s;
 }
 
+static nt_status read_sparse(nt_onnx_reader *r, const Onnx__SparseTensorProto *p, nt_err *e)
+{
+    const char *name = p->values && p->values->name ? p->values->name : "";
+    nt_tensor *t = NULL;
+    nt_value *v;
+    nt_status s = NT_OK;
+
+    if (!*name)
+        return nt_fail(e, NT_EFORMAT, "a sparse initialiser has no name");
+    s = nt_onnx_sparse_decode(&t, r, p, e);
+    if (s != NT_OK) {
+        nt_err_prefix(e, "initialiser '%s'", name);
+        return s;
+    }
+    return nt_graph_add_const(&v, r->g, name, t, e);
+}
+
 static nt_status read_initialisers(nt_onnx_reader *r, const Onnx__GraphProto *p, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    if (p->n_sparse_initializer > 0) {
-        const Onnx__TensorProto *t = p->sparse_initializer[0]->values;
-
-        return nt_fail(e, NT_EUNSUPPORTED, "initialiser '%s' is sparse",
-                       t && t->name ? t->name : "");
-    }
     for (size_t i = 0; i < p->n_initializer; i++) {
         if (!p->initializer[i]->name || !*p->initializer[i]->name)
             NT_TRY(nt_fail(e, NT_EFORMAT, "initialiser %zu has no name", i));
         NT_TRY(read_initialiser(r, p->initializer[i], &r->lean.raw[i], e));
     }
+    for (size_t i = 0; i < p->n_sparse_initializer; i++)
+        NT_TRY(read_sparse(r, p->sparse_initializer[i], e));
 done:
     return s;
 }

@@ -32,7 +32,8 @@ nt_status nt_pass_settle(nt_graph *g, int *n_settled, nt_err *e) NT_MUST_CHECK;
 /* An If whose condition is constant becomes its branch, a Loop whose number of rounds is, as
  * many bodies. To be followed by folding, and folding by this, until *n_expanded stays 0. */
 nt_status nt_pass_control(nt_graph *g, int *n_expanded, nt_err *e) NT_MUST_CHECK;
-/* NT_EUNSUPPORTED names an If or Loop that no shapes of the inputs would make such. */
+/* NT_EUNSUPPORTED names an If or Loop that no shapes of the inputs would make such, or what a
+ * branch or body has that nt has not. */
 nt_status nt_pass_check_control(const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Removes nodes whose outputs nobody uses, then compacts. */
 nt_status nt_pass_dead(nt_graph *g, int *n_removed, nt_err *e) NT_MUST_CHECK;

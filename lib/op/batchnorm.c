@@ -41,6 +41,13 @@ static bool gives_statistics(const nt_node *n)
     return is_read(n, RUNNING_MEAN) || is_read(n, RUNNING_VAR);
 }
 
+static const char *remark(const nt_node *n)
+{
+    if (!nt_node_int(n, "training_mode", 0) || gives_statistics(n))
+        return NULL;
+    return "training_mode is 1: the stored mean and variance are used, not the batch's";
+}
+
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
 {
     if (nt_node_int(n, "spatial", 1) != 1)
@@ -363,6 +370,7 @@ const nt_op nt_op_batchnorm[] = {
         .eval = eval,
         .lower = lower,
         .lower_grad = lower_grad,
+        .remark = remark,
         .couple = couple,
     },
     {0},

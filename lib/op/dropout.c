@@ -21,6 +21,15 @@ typedef struct drop_ctx {
     float scale;
 } drop_ctx;
 
+static const char *remark(const nt_node *n)
+{
+    const nt_tensor *t = nt_const_in(n, 2);
+
+    return t && nt_tensor_count(t) == 1 && nt_tensor_get_i64(t, 0)
+               ? "training_mode is true: nothing is dropped but in training"
+               : NULL;
+}
+
 static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 {
     (void)g;
@@ -184,7 +193,7 @@ static const nt_attr_spec attrs_12[] = {{"seed", NT_ATTR_INT, false}, {0}};
 #define DROPOUT                                                                                \
     .name = "Dropout", .domain = "", .min_in = 1, .min_out = 1, .max_out = 2,                  \
     .flags = NT_OPF_IDENTITY, .infer = infer, .eval = eval, .grad = nt_view_grad,              \
-    .lower = lower, .lower_grad = lower_grad, .couple = nt_couple_unary
+    .lower = lower, .lower_grad = lower_grad, .remark = remark, .couple = nt_couple_unary
 
 const nt_op nt_op_dropout[] = {
     {DROPOUT, .since = 7, .until = 9, .max_in = 1, .attrs = attrs_7},

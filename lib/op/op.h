@@ -94,6 +94,10 @@ typedef struct nt_op {
      * nothing)? NULL: NT_OPF_IDENTITY tells. */
     bool (*does_nothing)(const nt_node *n);
 
+    /* How inference runs this node otherwise than ONNX has it, in words for the user; NULL: not
+     * at all. */
+    const char *(*remark)(const nt_node *n);
+
     /* Which channels of its tensors stand or fall together (couple.h). NULL: all channels of
      * all its tensors are frozen, with this operator as the reason. */
     nt_status (*couple)(nt_coupling *c, const nt_node *n, nt_err *e);

@@ -216,10 +216,27 @@ static nt_status missing(const nt_graph *g, const nt_node *n, nt_err *e)
                    g->opset);
 }
 
+static bool is_foreign(const nt_node *n)
+{
+    return n->domain[0] && strcmp(n->domain, "ai.onnx") != 0;
+}
+
 /* Foreign domains have versions of their own; each of their operators has one entry. */
 static int opset_of(const nt_graph *g, const nt_node *n)
 {
-    return n->domain[0] && strcmp(n->domain, "ai.onnx") ? INT_MAX : g->opset;
+    return is_foreign(n) ? INT_MAX : g->opset;
+}
+
+/* An operator of a function that is written for another opset than the graph: is it the same?
+ */
+static nt_status check_opset(const nt_op *op, const nt_node *n, nt_err *e)
+{
+    if (n->opset == 0 || is_foreign(n) || nt_op_find(n->domain, n->op_type, n->opset) == op)
+        return NT_OK;
+    return nt_fail(e, NT_EUNSUPPORTED,
+                   "is written for opset %d in a function, and is another operator in the "
+                   "model's: convert both to one opset",
+                   n->opset);
 }
 
 static nt_status find(const struct nt_op **out, const nt_graph *g, const nt_node *n, nt_err *e)
@@ -229,6 +246,7 @@ static nt_status find(const struct nt_op **out, const nt_graph *g, const nt_node
 
     if (!op)
         NT_TRY(missing(g, n, e));
+    NT_TRY(check_opset(op, n, e));
     NT_TRY(check_node(op, g, n, e));
     *out = op;
 done:
@@ -297,9 +315,14 @@ static nt_status make(const nt_node *n, const nt_tensor *const *in, nt_tensor **
     return s;
 }
 
+static const char *remark(const nt_node *n)
+{
+    return n->op->remark ? n->op->remark(n) : NULL;
+}
+
 const nt_graph_ops *nt_ops_table(void)
 {
-    static const nt_graph_ops ops = {find, infer, eval, is_identity, is_made, make};
+    static const nt_graph_ops ops = {find, infer, eval, is_identity, is_made, make, remark};
 
     return &ops;
 }

@@ -288,9 +288,15 @@ static nt_status make(const nt_node *n, const nt_tensor *const *in, nt_tensor **
     return nt_ops_table()->make(n, in, out, e);
 }
 
+static const char *remark(const nt_node *n)
+{
+    return nt_ops_table()->remark(n);
+}
+
 const nt_graph_ops *nt_train_ops(void)
 {
-    static const nt_graph_ops all = {find, infer_any, eval_any, is_identity, is_made, make};
+    static const nt_graph_ops all = {find,    infer_any, eval_any, is_identity,
+                                     is_made, make,      remark};
 
     return &all;
 }

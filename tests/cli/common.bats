@@ -252,3 +252,34 @@ fastest()
     echo "# nt-info: $ms ms" >&3
     [ "$ms" -lt 200 ]
 }
+
+@test "every tool says once that a BatchNormalization is not in the training mode it asks for" {
+    idx_split data train 20 2
+    idx_split data t10k 20 2
+    one_node_onnx BatchNormalization "x s b m v" training_mode=1 "s b m v" >bn.onnx
+    want="warning: bn.onnx: node 'only': BatchNormalization: training_mode is 1: the stored mean and variance are used, not the batch's"
+    while read -r command; do
+        echo "$command"
+        $command >out 2>said || true
+        cat said
+        [ "$(grep -cF "$want" said)" -eq 1 ]
+    done <<'END'
+nt-import bn.onnx -o a.nt
+nt-info bn.onnx
+nt-run bn.onnx --random -o out.d
+nt-profile bn.onnx
+nt-profile bn.onnx --cost-table
+nt-eval bn.onnx --data idx:data --split test
+nt-prune bn.onnx -s 0.5 -o b.nt
+nt-shrink bn.onnx -o c.nt
+nt-fuse-bn bn.onnx -o d.nt
+nt-quantize bn.onnx --data idx:data -o e.nt
+nt-finetune bn.onnx --data idx:data --steps 1 -o f.nt
+nt-export bn.onnx -f onnx -o g.onnx
+nt-diff bn.onnx a.nt --data idx:data
+END
+    nt-info a.nt 2>said
+    grep -q "warning: a.nt: node 'only'" said # in an archive, too
+    nt-info -q bn.onnx 2>said
+    [ ! -s said ]
+}

@@ -59,3 +59,35 @@ small_data()
     idx_split data train 60 8
     idx_split data t10k 40 8
 }
+
+# A field of a protobuf message: number, text (no byte of it 0); and one that is an integer below
+# 128 and not 0.
+pb_field()
+{
+    local LC_ALL=C n=${#2}
+    if [ "$n" -lt 128 ]; then
+        printf "\\$(printf %03o $(($1 << 3 | 2)))\\$(printf %03o "$n")%s" "$2"
+    else
+        printf "\\$(printf %03o $(($1 << 3 | 2)))\\$(printf %03o $((n & 127 | 128)))\\$(printf %03o $((n >> 7)))%s" "$2"
+    fi
+}
+pb_number()
+{
+    printf "\\$(printf %03o $(($1 << 3)))\\$(printf %03o "$2")"
+}
+
+# An ONNX model of opset 17 with x [1,1,2,2] and y, one node, and one channel of 0.747 for each of
+# the inputs named: operator, inputs ("x s"), attribute = integer, constants ("s")
+one_node_onnx()
+{
+    local d graph node='' v shape='' type
+    for v in $2; do node+=$(pb_field 1 "$v"); done
+    node+=$(pb_field 2 y)$(pb_field 3 only)$(pb_field 4 "$1")
+    node+=$(pb_field 5 "$(pb_field 1 "${3%=*}")$(pb_number 3 "${3#*=}")")
+    graph=$(pb_field 1 "$node")$(pb_field 2 g)
+    for v in $4; do graph+=$(pb_field 5 "$(pb_number 1 1)$(pb_number 2 1)$(pb_field 8 "$v")$(pb_field 9 '????')"); done
+    for d in 1 1 2 2; do shape+=$(pb_field 1 "$(pb_number 1 "$d")"); done
+    type=$(pb_field 2 "$(pb_field 1 "$(pb_number 1 1)$(pb_field 2 "$shape")")")
+    graph+=$(pb_field 11 "$(pb_field 1 x)$type")$(pb_field 12 "$(pb_field 1 y)")
+    printf %s "$(pb_number 1 8)$(pb_field 8 "$(pb_number 2 17)")$(pb_field 7 "$graph")"
+}

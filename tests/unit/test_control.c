@@ -235,6 +235,78 @@ NT_TEST(a_condition_may_ask_for_shapes)
     nt_graph_free(g);
 }
 
+/* If x has one row, a branch of these nodes (released), else Neg: x's rows are open. */
+static nt_graph *undecided(const char *op, nt_str *more)
+{
+    const int64_t one = 1, open[] = {-1, 2};
+    nt_str g = {0}, node = pb_node("If", "if", "cond", "y"), gather, then = {0};
+
+    add(&g, NODES, pb_node("Shape", "", "x", "s"));
+    gather = pb_node("Gather", "", "s zero", "d");
+    add(&g, NODES, gather);
+    add(&g, NODES, pb_node("Equal", "", "d one", "cond"));
+    if (more)
+        add(&then, NODES, *more);
+    else
+        add(&then, NODES, pb_node(op, "inside", "x", "a"));
+    add(&then, OUTPUT, untyped("a"));
+    add_graph(&node, "then_branch", then);
+    add_graph(&node, "else_branch", branch("Neg", "x", "b"));
+    add(&g, NODES, node);
+    add(&g, INITIALIZER, pb_tensor("one", NT_I64, 0, NULL, &one, sizeof one));
+    add(&g, INITIALIZER, pb_tensor("zero", NT_I64, 0, NULL, (const int64_t[]){0}, 8));
+    add(&g, INPUT, pb_value("x", 2, open));
+    add(&g, OUTPUT, untyped("y"));
+    return loaded(&g);
+}
+
+NT_TEST(a_branch_that_shapes_may_choose_must_be_known)
+{
+    nt_graph *g = undecided("Relu", NULL);
+    nt_str deep;
+
+    assert_int_equal(fold(g), 0);
+    assert_ok(nt_pass_check_control(g, e));
+    nt_graph_free(g);
+    g = undecided("Nope", NULL);
+    assert_int_equal(fold(g), 0);
+    assert_fails(NT_EUNSUPPORTED,
+                 "node 'if': then_branch: node 'if/inside': operator 'Nope' (opset 13) is not "
+                 "supported",
+                 nt_pass_check_control(g, e));
+    nt_graph_free(g);
+    deep = pb_node("If", "inner", "cond", "a");
+    add_graph(&deep, "then_branch", branch("Relu", "x", "c"));
+    add_graph(&deep, "else_branch", branch("Nope", "x", "c"));
+    g = undecided(NULL, &deep);
+    assert_int_equal(fold(g), 0);
+    assert_fails(
+        NT_EUNSUPPORTED,
+        "node 'if': then_branch: node 'if/inner': else_branch: node 'Nope_5': operator "
+        "'Nope' (opset 13) is not supported",
+        nt_pass_check_control(g, e));
+    nt_graph_free(g);
+}
+
+NT_TEST(a_branch_that_is_not_taken_need_not_be_known)
+{
+    const bool no = false;
+    nt_str g = {0}, node = pb_node("If", "if", "cond", "y");
+    nt_graph *h;
+
+    add_graph(&node, "then_branch", branch("Nope", "x", "a"));
+    add_graph(&node, "else_branch", branch("Neg", "x", "a"));
+    add(&g, NODES, node);
+    add(&g, INITIALIZER, pb_tensor("cond", NT_BOOL, 0, NULL, &no, 1));
+    add(&g, INPUT, pb_value("x", DIMS(2)));
+    add(&g, OUTPUT, pb_value("y", DIMS(2)));
+    h = loaded(&g);
+    assert_int_equal(fold(h), 1);
+    assert_ok(nt_pass_check_control(h, e));
+    assert_string_equal(h->nodes[0]->op_type, "Neg");
+    nt_graph_free(h);
+}
+
 NT_TEST(a_condition_that_the_data_decide_is_refused)
 {
     nt_str g = {0}, node = pb_node("If", "choose", "cond", "y");

@@ -208,14 +208,75 @@ NT_TEST(tensors_that_lie_about_themselves_are_refused_by_name)
     check_refused(&m, NT_EUNSUPPORTED, "value 'y': has 9 dimensions, more than 8");
 }
 
-NT_TEST(sparse_initialisers_are_refused_by_name)
+/* A SparseTensorProto 'thin' of the extents [2][4]: three values at these places. */
+static nt_str thin(const int64_t *at, int rank, const int64_t *at_dims)
 {
     const float w[3] = {1, 2, 3};
-    nt_str sparse = {0}, m;
+    size_t n = rank == 2 ? (size_t)at_dims[1] : 1;
+    nt_str sparse = {0};
 
     add(&sparse, 1, pb_tensor("thin", NT_F32, 1, DIMS(3), w, sizeof w));
-    m = model_with(15, sparse);
-    check_refused(&m, NT_EUNSUPPORTED, "initialiser 'thin' is sparse");
+    add(&sparse, 2, pb_tensor("", NT_I64, rank, at_dims, at, (size_t)at_dims[0] * n * 8));
+    pb_int(&sparse, 3, 2);
+    pb_int(&sparse, 3, 4);
+    return sparse;
+}
+
+static void check_thin(nt_str *m)
+{
+    const float want[8] = {0, 1, 0, 0, 2, 0, 0, 3};
+    nt_graph *g = NULL;
+    const nt_value *v;
+
+    assert_ok(nt_onnx_read(&g, m->p, m->n, NULL, NULL, 0, e));
+    v = nt_graph_find_value(g, "thin");
+    assert_int_equal(v->rank, 2);
+    for (int i = 0; i < 8; i++)
+        assert_float_equal(nt_tensor_get(v->data, i), want[i], 0);
+    nt_graph_free(g);
+    nt_str_release(m);
+}
+
+NT_TEST(sparse_initialisers_are_read_in_full)
+{
+    const int64_t flat[] = {1, 4, 7}, by_axis[] = {0, 1, 1, 0, 1, 3};
+    nt_str m = model_with(15, thin(flat, 1, (const int64_t[]){3}));
+
+    check_thin(&m);
+    m = model_with(15, thin(by_axis, 2, (const int64_t[]){3, 2}));
+    check_thin(&m);
+}
+
+NT_TEST(a_sparse_constant_is_one_like_others)
+{
+    const int64_t flat[] = {1, 4, 7};
+    nt_str a = {0}, node = pb_node("Constant", "c", "", "thin"), m;
+
+    pb_text(&a, 1, "sparse_value");
+    add(&a, 22, thin(flat, 1, (const int64_t[]){3}));
+    pb_int(&a, 20, 11);
+    pb_sub(&node, 5, &a);
+    m = model_with(1, node);
+    check_thin(&m);
+}
+
+NT_TEST(sparse_initialisers_that_lie_are_refused_by_name)
+{
+    const int64_t outside[] = {1, 4, 8}, axis[] = {0, 1, 2, 0, 1, 3}, two[] = {1, 4};
+    nt_str huge = {0}, m = model_with(15, thin(outside, 1, (const int64_t[]){3}));
+
+    check_refused(&m, NT_EFORMAT, "initialiser 'thin': index 2 lies outside of it");
+    m = model_with(15, thin(axis, 2, (const int64_t[]){3, 2}));
+    check_refused(&m, NT_EFORMAT, "initialiser 'thin': index 1 lies outside of it");
+    m = model_with(15, thin(two, 1, (const int64_t[]){2}));
+    check_refused(&m, NT_EFORMAT, "initialiser 'thin': its indices do not fit 3 values");
+    add(&huge, 1, pb_tensor("thin", NT_F32, 1, DIMS(0), NULL, 0));
+    add(&huge, 2, pb_tensor("", NT_I64, 1, DIMS(0), NULL, 0));
+    pb_int(&huge, 3, 1 << 20);
+    pb_int(&huge, 3, 1 << 10);
+    m = model_with(15, huge);
+    check_refused(&m, NT_EUNSUPPORTED,
+                  "initialiser 'thin': is sparse, and takes 4294967296 bytes in full");
 }
 
 /* A TensorProto of 3 elements 1, 2, 3 in a typed field. */

@@ -103,6 +103,32 @@ static void running_statistics(const char *backend)
     nt_device_free(dev);
 }
 
+/* Inference uses the stored statistics then, and ONNX has those of the batch. */
+NT_TEST(batchnorm_in_training_mode_is_remarked_on)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        op_case c = {.op = "BatchNormalization",
+                     .opset = 15,
+                     .in = {IN(2, 3, 4), CONST(3), CONST(3), CONST(3), POSITIVE_CONST(3)},
+                     .attr = {INT("training_mode", mode)}};
+        nt_graph *g = op_bound_graph(&c, false);
+
+        if (mode)
+            assert_string_equal(nt_ops_table()->remark(g->nodes[0]),
+                                "training_mode is 1: the stored mean and variance are used, "
+                                "not the batch's");
+        else
+            assert_null(nt_ops_table()->remark(g->nodes[0]));
+        nt_graph_free(g);
+        c.n_out = 3; /* somebody reads the batch's, and so they are used */
+        if (mode) {
+            g = op_bound_graph(&c, false);
+            assert_null(nt_ops_table()->remark(g->nodes[0]));
+            nt_graph_free(g);
+        }
+    }
+}
+
 NT_TEST(batchnorm_moves_its_running_statistics_as_pytorch_does)
 {
     running_statistics("onednn");

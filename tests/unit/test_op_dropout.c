@@ -45,6 +45,25 @@ NT_TEST(dropout_passes_on_at_inference)
                         "[A,3]");
 }
 
+NT_TEST(dropout_in_training_mode_is_remarked_on)
+{
+    op_arg on = {.kind = OC_CONST, .dtype = NT_BOOL, .fixed = true};
+    op_case c = {.op = "Dropout", .opset = 13, .in = {IN(2, 3), NONE, on}};
+
+    for (int mode = 0; mode < 2; mode++) {
+        nt_graph *g;
+
+        c.in[2].ints[0] = mode;
+        g = op_bound_graph(&c, false);
+        if (mode)
+            assert_string_equal(nt_ops_table()->remark(g->nodes[0]),
+                                "training_mode is true: nothing is dropped but in training");
+        else
+            assert_null(nt_ops_table()->remark(g->nodes[0]));
+        nt_graph_free(g);
+    }
+}
+
 NT_TEST(training_drops_a_share_and_scales_the_rest)
 {
     drop d = open_drop(&quarter, 1);
