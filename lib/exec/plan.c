@@ -370,6 +370,34 @@ static nt_status find_readings(body *b, nt_err *e)
 
 /* ---- lowering */
 
+/* NULL: none of them is empty. */
+static const nt_value *empty_one(nt_value *const *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (int k = 0; v[i] && k < v[i]->rank; k++)
+            if (v[i]->dims[k].value == 0)
+                return v[i];
+    return NULL;
+}
+
+/* Kernels know no tensor without elements, and say so in their own words. */
+static nt_status lower(body *b, const nt_node *n, nt_err *e)
+{
+    nt_status s = (n->op->lower ? n->op->lower : nt_lower_default)(b->prog, n, e);
+    const nt_value *none = empty_one(n->in, n->n_in);
+    char label[128], shape[128];
+
+    if (!none)
+        none = empty_one(n->out, n->n_out);
+    if (s == NT_OK || s == NT_ENOMEM || !none)
+        return s;
+    return nt_fail(e, s,
+                   "node '%s': %s: a dimension of '%s' %s is 0: what computes nothing has to be "
+                   "taken out of the model",
+                   nt_node_label(label, sizeof label, n), n->op_type, none->name,
+                   nt_value_shape_text(shape, sizeof shape, none));
+}
+
 static nt_status lower_forward(body *b, const bool *absorbed, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -379,7 +407,7 @@ static nt_status lower_forward(body *b, const bool *absorbed, nt_err *e)
 
         if (absorbed[i])
             continue;
-        NT_TRY((n->op->lower ? n->op->lower : nt_lower_default)(b->prog, n, e));
+        NT_TRY(lower(b, n, e));
     }
     b->prog->n_forward = b->prog->n_step;
 done:

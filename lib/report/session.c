@@ -124,6 +124,19 @@ static void take_bits(nt_tensor *t, nt_dtype want)
         t->dtype = NT_BF16;
 }
 
+/* Where the model leaves an extent open there must be something. */
+static nt_status check_not_empty(const nt_value *v, const nt_tensor *t, nt_err *e)
+{
+    char got[128];
+
+    for (int k = 0; k < t->rank; k++)
+        if (t->dims[k] == 0 && (v->rank < 0 || v->dims[k].value < 0))
+            return nt_fail(e, NT_EINVAL,
+                           "input '%s': dimension %d of %s is 0: give at least one", v->name, k,
+                           nt_shape_text(got, sizeof got, t->rank, t->dims));
+    return NT_OK;
+}
+
 /* Type and rank must be the graph's; what the graph fixes must be equal. */
 static nt_status check_input(const nt_value *v, const nt_tensor *t, nt_err *e)
 {
@@ -133,7 +146,7 @@ static nt_status check_input(const nt_value *v, const nt_tensor *t, nt_err *e)
     for (int k = 0; ok && k < v->rank; k++)
         ok = v->dims[k].value < 0 || v->dims[k].value == t->dims[k];
     if (ok)
-        return NT_OK;
+        return check_not_empty(v, t, e);
     return nt_fail(e, NT_EINVAL, "input '%s': %s %s does not fit %s %s", v->name,
                    nt_dtype_name(t->dtype), nt_shape_text(got, sizeof got, t->rank, t->dims),
                    nt_dtype_name(v->dtype), nt_value_shape_text(want, sizeof want, v));

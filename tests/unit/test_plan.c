@@ -5,6 +5,8 @@
 #include "net.h"
 #include "starve.h"
 
+#include <stdlib.h>
+
 /* y = relu(W x + b), W [2][2] = {1, 2, -1, 1}, b = {0, 1}; the batch of x is open. */
 static net dense(void)
 {
@@ -378,6 +380,25 @@ NT_TEST(each_allocation_of_planning_may_fail)
     assert_true(starve(make_plan, &v) > 60);
     nt_params_free(v.o.params);
     nt_device_free(v.dev);
+    finish(&t);
+}
+
+/* Kernels say only that they do not have it. */
+NT_TEST(a_layer_without_outputs_is_refused_by_name)
+{
+    net t = start(17);
+    nt_value *x = input(&t, "x", DIMS(1, 2)), *w = weight(&t, "f.weight", DIMS(2, 0));
+    nt_device *dev = NULL;
+    nt_plan *p = NULL;
+
+    complete(&t, NODE(&t, "MatMul", "f", x, w)->out[0]);
+    assert_ok(nt_device_new(&dev, 1, e));
+    assert_fails(
+        NT_EUNSUPPORTED,
+        "node 'f': MatMul: a dimension of 'f.weight' [2,0] is 0: what computes nothing "
+        "has to be taken out of the model",
+        nt_plan_new(&p, t.g, dev, &(nt_plan_opts){0}, e));
+    nt_device_free(dev);
     finish(&t);
 }
 

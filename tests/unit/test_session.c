@@ -95,6 +95,19 @@ static nt_mismatch compare(fixture *f, const char *name, int index, double rtol,
     return m;
 }
 
+NT_TEST(a_batch_of_none_is_refused)
+{
+    fixture f = open_fixture();
+    char a[700], b[700];
+
+    put(&f, "a.npy", 0, NULL);
+    PUT(&f, "b.npy", 3, -4);
+    spec(a, sizeof a, &f, "", "a.npy");
+    assert_fails(NT_EINVAL, "input 'a': dimension 0 of [0,2] is 0: give at least one",
+                 open_session(&f, a, spec(b, sizeof b, &f, "", "b.npy"), e));
+    close_fixture(&f);
+}
+
 NT_TEST(tensors_go_to_inputs_in_order_or_by_name)
 {
     fixture f = open_fixture();
