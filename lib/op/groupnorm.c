@@ -4,6 +4,7 @@
  * per channel. Scale and shift are per group in opset 18, per channel since 21.
  */
 #include "kernel/groupnorm.h"
+#include "op/adapt.h"
 #include "op/couple.h"
 #include "op/op.h"
 #include "op/steps.h"
@@ -269,24 +270,35 @@ done:
     return s;
 }
 
-/* ---- coupling: of a group with several channels the statistics would be different ones */
+/* ---- coupling: the statistics are those of whole groups, which stand or fall as such */
 
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
     nt_span x = {n->in[X], 1, 1};
-    int64_t channels = x.v->dims[1].value;
+    int64_t channels = x.v->dims[1].value, groups, per;
     nt_status s = NT_OK;
 
-    if (channels < 0)
+    if (channels < 1)
         return NT_OK;
+    groups = groups_of(n, channels);
+    per = channels / groups;
     NT_TRY(nt_couple_same(c, x, (nt_span){n->out[0], 1, 1}, e));
-    for (int i = SCALE; i <= SHIFT && !per_group(n); i++)
-        NT_TRY(nt_couple_same(c, x, (nt_span){n->in[i], 0, 1}, e));
-    if (!is_instance(n))
-        NT_TRY(nt_couple_freeze(
-            c, x, n, "the statistics of its groups are taken over several channels", e));
+    for (int64_t i = 1; i < per; i++)
+        NT_TRY(nt_couple_tie(c, x, 0, per, x, i, per, groups, e));
+    for (int i = SCALE; i <= SHIFT; i++)
+        NT_TRY(nt_couple_tie(c, (nt_span){n->in[i], 0, 1}, 0, 1, x, 0, per_group(n) ? per : 1,
+                             per_group(n) ? groups : channels, e));
 done:
     return s;
+}
+
+static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
+{
+    int64_t old = nt_kept_old_dim(k, n->in[X], 1), left = nt_kept_dim(k, n->in[X], 1);
+
+    if (is_instance(n) || left == old || left < 1)
+        return NT_OK;
+    return nt_node_set_int(g, n, "num_groups", left / (old / groups_of(n, old)), e);
 }
 
 static const nt_attr_spec instance_attrs[] = {{"epsilon", NT_ATTR_FLOAT, false}, {0}};
@@ -300,7 +312,8 @@ static const nt_attr_spec attrs_21[] = {{"epsilon", NT_ATTR_FLOAT, false},
 #define FACETS                                                                                 \
     .domain = "", .min_in = 3, .max_in = 3, .min_out = 1, .max_out = 1,                        \
     .trainable = 1 << SCALE | 1 << SHIFT, .check = check, .infer = infer, .cost = cost,        \
-    .eval = eval, .grad = grad, .lower = lower, .lower_grad = lower_grad, .couple = couple
+    .eval = eval, .grad = grad, .lower = lower, .lower_grad = lower_grad, .couple = couple,    \
+    .adapt = adapt
 
 const nt_op nt_op_groupnorm[] = {
     {.name = "GroupNormalization", .since = 18, .until = 20, .attrs = attrs_18, FACETS},
