@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-info - inputs, outputs, layers, history and hashes of a model. */
-#include "base/alloc.h"
-#include "base/file.h"
 #include "cli/cli.h"
 #include "graph/model.h"
 #include "op/op.h"
@@ -12,24 +10,19 @@ typedef struct options {
     bool history, verify, layers, ops;
 } options;
 
-/* Every member against the SHA-256 that the manifest gives. */
-static nt_status verify(const char *path, nt_err *e)
+/* Every member that has a hash was checked against it while the model was read. */
+static nt_status say_verified(const nt_cli *c, nt_model *m, nt_err *e)
 {
-    nt_status s = NT_OK;
-    char *bytes = NULL;
-    size_t n = 0;
-    nt_archive *a = NULL;
+    const nt_archive *a = nt_model_archive(m);
 
-    NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
-    if (!nt_archive_sniff(bytes, n))
-        NT_TRY(nt_fail(e, NT_EFORMAT, "a bare ONNX file holds no hashes to verify"));
-    NT_TRY(nt_archive_read(&a, bytes, n, true, e));
-done:
-    if (s != NT_OK)
-        nt_err_prefix(e, "%s", path);
-    nt_archive_free(a);
-    nt_free(bytes);
-    return s;
+    if (!nt_model_is_archived(m))
+        return nt_fail(e, NT_EFORMAT, "%s: a bare ONNX file holds no hashes to verify",
+                       c->input);
+    for (size_t i = 0; i < nt_archive_count(a); i++)
+        if (nt_archive_is_unlisted(a, i))
+            nt_cli_warn(c, "%s: member '%s' is not in the manifest: no hash to verify it by",
+                        c->input, nt_archive_name(a, i));
+    return NT_OK;
 }
 
 static nt_status describe(const nt_cli *c, const options *o, nt_err *e)
@@ -39,7 +32,10 @@ static nt_status describe(const nt_cli *c, const options *o, nt_err *e)
     nt_str text = {0};
     cJSON *j = NULL;
 
-    NT_TRY(nt_model_look(&m, c->input, nt_ops_table(), e));
+    NT_TRY(o->verify ? nt_model_load(&m, c->input, nt_ops_table(), e)
+                     : nt_model_look(&m, c->input, nt_ops_table(), e));
+    if (o->verify)
+        NT_TRY(say_verified(c, m, e));
     nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(o->history ? nt_info_history(&text, m, e) : nt_info_text(&text, m, o->layers, e));
     j = nt_info_json(m);
@@ -93,17 +89,11 @@ int main(int argc, char **argv)
         NT_OPT_END,
     };
     nt_err e = {{0}};
-    nt_status s = NT_OK;
+    nt_status s;
 
     nt_cli_parse(&c, opts, argc, argv);
-    if (o.ops) {
-        s = operators(&c, &e);
-        return nt_cli_finish(&c, s, &e);
-    }
-    nt_cli_check_terminal(&c, false);
-    if (o.verify)
-        NT_TRY(verify(c.input, &e));
-    NT_TRY(describe(&c, &o, &e));
-done:
+    if (!o.ops)
+        nt_cli_check_terminal(&c, false);
+    s = o.ops ? operators(&c, &e) : describe(&c, &o, &e);
     return nt_cli_finish(&c, s, &e);
 }

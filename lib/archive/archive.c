@@ -262,6 +262,19 @@ const char *nt_archive_name(const nt_archive *a, size_t i)
     return a->members[i].name;
 }
 
+void nt_archive_set_unlisted(nt_archive *a, const char *name)
+{
+    size_t at;
+
+    if (find(a, name, &at))
+        a->members[at].unlisted = true;
+}
+
+bool nt_archive_is_unlisted(const nt_archive *a, size_t i)
+{
+    return a->members[i].unlisted;
+}
+
 cJSON *nt_archive_manifest(nt_archive *a)
 {
     return a->manifest;

@@ -4,8 +4,10 @@
  *
  * manifest.json comes first and lists every other member's size and SHA-256; then model.onnx,
  * then the rest sorted by name. mtime 0, ids 0, mode 0644, so that same members give same
- * bytes. On reading, gzip and zstd compressed tars are taken too. Members are only ever held in
- * memory under names that stay inside the archive; nothing is unpacked.
+ * bytes. On reading, gzip and zstd compressed tars are taken too, and files that someone added
+ * to the tar (notes, with tar rf): they are carried on, but for names that the format gives a
+ * meaning to, which only the manifest can bring in. Members are only ever held in memory under
+ * names that stay inside the archive; nothing is unpacked.
  */
 #ifndef NT_ARCHIVE_ARCHIVE_H
 #define NT_ARCHIVE_ARCHIVE_H
@@ -52,6 +54,10 @@ void nt_archive_remove_prefix(nt_archive *a, const char *prefix);
 size_t nt_archive_count(const nt_archive *a);
 /* Members in file order, manifest.json left out. */
 const char *nt_archive_name(const nt_archive *a, size_t i);
+
+/* Did it come without a line in the manifest, and so without a hash (tar rf)? Saving names it.
+ */
+bool nt_archive_is_unlisted(const nt_archive *a, size_t i);
 
 /* The manifest without "members": {"format", "task", "inputs", "outputs", "layers", "history"}.
  * Borrowed, and the caller may change it. */

@@ -14,6 +14,7 @@ typedef struct nt_member {
     void *bytes;
     size_t n;
     bool borrowed; /* bytes are the reader's (nt_archive_read_in_place) */
+    bool unlisted; /* the manifest it was read with does not name it */
 } nt_member;
 
 struct nt_archive {
@@ -25,6 +26,10 @@ struct nt_archive {
 /* NT_EFORMAT unless the name is one a member may have. */
 nt_status nt_archive_check_name(const char *name, nt_err *e) NT_MUST_CHECK;
 
+/* The most that n compressed bytes are believed to unpack to. */
+size_t nt_archive_unpacked_max(size_t n);
+/* Marks the member of that name, which is there. */
+void nt_archive_set_unlisted(nt_archive *a, const char *name);
 /* As nt_archive_take, of bytes that stay the caller's until nt_archive_detach. */
 nt_status nt_archive_lend(nt_archive *a, const char *name, const void *bytes, size_t n,
                           nt_err *e) NT_MUST_CHECK;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every byte is hostile. The manifest comes first and is small; after it no member is read that
- * it does not list, none twice, and none at another size than it says, so that what a
- * compressed archive unpacks to is known, and bounded, before memory is asked for. At the end
- * each listed member must have come: a tar cut between two entries looks like a complete one.
+ * Every byte is hostile. The manifest comes first and is small; after it no member that it
+ * lists is read twice, and none at another size than it says. What it does not list is a file
+ * that someone added: it may have any name that means nothing here, and the last of several
+ * counts, as it does for tar. What a compressed archive unpacks to is known, and bounded,
+ * before memory is asked for. At the end each listed member must have come: a tar cut between
+ * two entries looks like a complete one.
  */
 #include "archive/archive.h"
 
@@ -20,7 +22,11 @@
 #include <sys/types.h>
 
 #define MAX_MANIFEST_BYTES (64 << 20)
-#define MAX_RATIO 256 /* of unpacked to packed bytes: weights rarely pass 2, sparse ones 50 */
+/* Of unpacked to packed bytes: weights rarely pass 2, sparse ones 50; those of large models
+ * less. */
+#define MAX_RATIO 256
+#define LARGE_RATIO 32
+#define LARGE ((size_t)1 << 30)
 #define IN_PLACE (64 << 10) /* smaller members are copied: texts end in a NUL, then */
 #define ALLOWANCE (1 << 20) /* so that small archives of zeros are no bombs */
 
@@ -35,6 +41,7 @@ typedef struct reader {
     struct archive *tar;
     nt_archive *a;
     size_t packed; /* bytes of the input */
+    size_t total;  /* of the members so far: of all listed ones, to begin with */
     cJSON *manifest;
     expected *list; /* by name */
     size_t n_list;
@@ -78,7 +85,17 @@ static nt_status open_tar(reader *r, const void *bytes, size_t n, nt_err *e)
     return NT_OK;
 }
 
-/* *entry is NULL at the end. */
+/* A member's name, without the "./" that tar puts in front when it is told so. */
+static const char *name_of(struct archive_entry *entry)
+{
+    const char *name = archive_entry_pathname(entry);
+
+    while (name && name[0] == '.' && name[1] == '/')
+        name += 2;
+    return name;
+}
+
+/* *entry is NULL at the end. A folder is let pass. */
 static nt_status next_entry(reader *r, struct archive_entry **entry, nt_err *e)
 {
     int got = archive_read_next_header(r->tar, entry);
@@ -90,9 +107,11 @@ static nt_status next_entry(reader *r, struct archive_entry **entry, nt_err *e)
     }
     if (got != ARCHIVE_OK)
         return fail_tar(r->tar, e);
-    name = archive_entry_pathname(*entry);
+    name = name_of(*entry);
     if (!name)
         return nt_fail(e, NT_EFORMAT, "a member has no name");
+    if (archive_entry_filetype(*entry) == AE_IFDIR)
+        return NT_OK;
     if (archive_entry_filetype(*entry) != AE_IFREG || archive_entry_hardlink(*entry))
         return nt_fail(e, NT_EFORMAT, "member '%.100s' is not a regular file", name);
     return nt_archive_check_name(name, e);
@@ -193,19 +212,28 @@ static nt_status read_expected(expected *x, const cJSON *entry, nt_err *e)
     return NT_OK;
 }
 
-/* What all members together unpack to must be plausible for the bytes at hand. */
-static nt_status check_total(const reader *r, nt_err *e)
+size_t nt_archive_unpacked_max(size_t n)
+{
+    size_t most, large;
+
+    if (!nt_size_mul(&most, n, MAX_RATIO) || !nt_size_add(&most, most, ALLOWANCE))
+        most = SIZE_MAX;
+    if (!nt_size_mul(&large, n, LARGE_RATIO))
+        large = SIZE_MAX;
+    if (most > LARGE)
+        most = large > LARGE ? large : LARGE;
+    return most;
+}
+
+/* Members of `size` bytes more must be plausible for the bytes at hand. */
+static nt_status add_total(reader *r, size_t size, nt_err *e)
 {
     bool plain = archive_filter_code(r->tar, 0) == ARCHIVE_FILTER_NONE;
-    size_t total = 0, limit = r->packed;
+    size_t limit = plain ? r->packed : nt_archive_unpacked_max(r->packed);
 
-    if (!plain &&
-        (!nt_size_mul(&limit, limit, MAX_RATIO) || !nt_size_add(&limit, limit, ALLOWANCE)))
-        limit = SIZE_MAX;
-    for (size_t i = 0; i < r->n_list; i++)
-        if (!nt_size_add(&total, total, r->list[i].size) || total > limit)
-            return nt_fail(e, NT_EFORMAT, "members of more than %zu bytes in an archive of %zu",
-                           limit, r->packed);
+    if (!nt_size_add(&r->total, r->total, size) || r->total > limit)
+        return nt_fail(e, NT_EFORMAT, "members of more than %zu bytes in an archive of %zu",
+                       limit, r->packed);
     return NT_OK;
 }
 
@@ -233,7 +261,8 @@ static nt_status read_list(reader *r, nt_err *e)
     for (const cJSON *c = members->child; c; c = c->next)
         NT_TRY(read_expected(&r->list[r->n_list++], c, e));
     qsort(r->list, n, sizeof *r->list, compare_expected);
-    NT_TRY(check_total(r, e));
+    for (size_t i = 0; i < n; i++)
+        NT_TRY(add_total(r, r->list[i].size, e));
 done:
     return s;
 }
@@ -263,7 +292,7 @@ static nt_status read_manifest(reader *r, nt_err *e)
 
     if (s != NT_OK)
         return s;
-    if (!entry || strcmp(archive_entry_pathname(entry), NT_ARCHIVE_MANIFEST) != 0)
+    if (!entry || strcmp(name_of(entry), NT_ARCHIVE_MANIFEST) != 0)
         return nt_fail(e, NT_EFORMAT, "not a model archive: it does not begin with '%s'",
                        NT_ARCHIVE_MANIFEST);
     size = archive_entry_size(entry);
@@ -273,34 +302,99 @@ static nt_status read_manifest(reader *r, nt_err *e)
     return parse_manifest(r, (size_t)size, e);
 }
 
-static nt_status read_member(reader *r, struct archive_entry *entry, nt_err *e)
+/* May only the manifest bring a member of this name? The format gives it a meaning. */
+static bool is_known(const char *name)
 {
-    nt_status s = NT_OK;
-    const char *name = archive_entry_pathname(entry);
-    expected key = {.name = name};
-    expected *x = bsearch(&key, r->list, r->n_list, sizeof key, compare_expected);
+    static const char *const known[] = {
+        NT_ARCHIVE_MANIFEST, "model.onnx",   "weights.bin", "masks.json",
+        "quant.json",        "metrics.json", "masks/",      "state/"};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        size_t n = strlen(known[i]);
+
+        if (strncmp(name, known[i], n) == 0 && (!name[n] || known[i][n - 1] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* A member that the manifest does not name. */
+static nt_status check_unlisted(reader *r, const char *name, la_int64_t size, nt_err *e)
+{
+    if (is_known(name))
+        return nt_fail(e, NT_EFORMAT, "member '%.100s' is not in the manifest", name);
+    return size < 0 ? nt_fail(e, NT_EFORMAT, "member '%.100s' has no size", name)
+                    : add_total(r, (size_t)size, e);
+}
+
+static nt_status check_listed(expected *x, la_int64_t size, nt_err *e)
+{
+    if (x->seen)
+        return nt_fail(e, NT_EFORMAT, "member '%.100s' appears twice", x->name);
+    if (size < 0 || (uint64_t)size != x->size)
+        return nt_fail(e, NT_EFORMAT,
+                       "member '%.100s': %" PRId64 " bytes, the manifest says %zu", x->name,
+                       (int64_t)size, x->size);
+    x->seen = true;
+    return NT_OK;
+}
+
+/* The bytes go into the archive: taken, or lent where they lie. */
+static nt_status read_content(reader *r, const char *name, size_t size, const expected *x,
+                              nt_err *e)
+{
     const char *bytes;
     char *own = NULL;
+    nt_status s = read_bytes(r, &own, &bytes, size, e);
 
-    if (!x)
-        return nt_fail(e, NT_EFORMAT, "member '%.100s' is not in the manifest", name);
-    if (x->seen)
-        return nt_fail(e, NT_EFORMAT, "member '%.100s' appears twice", name);
-    if (archive_entry_size(entry) < 0 || (uint64_t)archive_entry_size(entry) != x->size)
-        return nt_fail(e, NT_EFORMAT,
-                       "member '%.100s': %" PRId64 " bytes, the manifest says %zu", name,
-                       (int64_t)archive_entry_size(entry), x->size);
-    x->seen = true;
-    s = read_bytes(r, &own, &bytes, x->size, e);
-    if (s == NT_OK && r->verify && strcmp(nt_sha256(bytes, x->size).text, x->sha256) != 0)
+    if (s == NT_OK && x && r->verify && strcmp(nt_sha256(bytes, size).text, x->sha256) != 0)
         s = nt_fail(e, NT_EFORMAT, "its SHA-256 is not the one in the manifest");
     if (s != NT_OK) {
         nt_err_prefix(e, "member '%.100s'", name);
         nt_free(own);
         return s;
     }
-    return own ? nt_archive_take(r->a, name, own, x->size, e)
-               : nt_archive_lend(r->a, name, bytes, x->size, e);
+    return own ? nt_archive_take(r->a, name, own, size, e)
+               : nt_archive_lend(r->a, name, bytes, size, e);
+}
+
+/* The line of the manifest about that name, or NULL. */
+static expected *find_expected(const reader *r, const char *name)
+{
+    const expected key = {.name = name};
+
+    return bsearch(&key, r->list, r->n_list, sizeof key, compare_expected);
+}
+
+/* tar adds folders with the files in them, and they are nothing of their own. */
+static nt_status pass_folder(const reader *r, const char *name, nt_err *e)
+{
+    char plain[NT_ARCHIVE_MAX_NAME + 1] = "";
+    size_t n = strlen(name);
+
+    n -= n > 0 && name[n - 1] == '/';
+    if (n <= NT_ARCHIVE_MAX_NAME)
+        memcpy(plain, name, n);
+    return find_expected(r, plain)
+               ? nt_fail(e, NT_EFORMAT, "member '%.100s' is not a regular file", plain)
+               : NT_OK;
+}
+
+static nt_status read_member(reader *r, struct archive_entry *entry, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char *name = name_of(entry);
+    la_int64_t size = archive_entry_size(entry);
+    expected *x = find_expected(r, name);
+
+    if (archive_entry_filetype(entry) == AE_IFDIR)
+        return pass_folder(r, name, e);
+    NT_TRY(x ? check_listed(x, size, e) : check_unlisted(r, name, size, e));
+    NT_TRY(read_content(r, name, (size_t)size, x, e));
+    if (!x)
+        nt_archive_set_unlisted(r->a, name);
+done:
+    return s;
 }
 
 static nt_status read_members(reader *r, nt_err *e)

@@ -10,38 +10,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_BYTES ((size_t)1 << 16)
-
-/* Room to start with: a regular file's size and one more, so that its end is seen. */
-static nt_status first_room(size_t *room, int fd, size_t max, nt_err *e)
+/* How much a regular file will bring, else 0; more than max is refused. */
+static nt_status expected_size(size_t *size, int fd, size_t max, nt_err *e)
 {
     struct stat st;
 
-    *room = FIRST_BYTES;
+    *size = 0;
     if (fstat(fd, &st))
         return nt_fail_errno(e, "cannot read");
     if (!S_ISREG(st.st_mode) || st.st_size <= 0)
         return NT_OK;
     if ((uintmax_t)st.st_size > max)
         return nt_fail(e, NT_EFORMAT, "%jd bytes, want at most %zu", (intmax_t)st.st_size, max);
-    return nt_size_add(room, (size_t)st.st_size, 2) ? NT_OK : nt_fail_nomem(e);
-}
-
-/* Room for one more byte at least, and the NUL. */
-static nt_status grow(char **p, size_t *room, size_t used, nt_err *e)
-{
-    size_t want = *room;
-    char *grown;
-
-    if (*p && used + 1 < *room)
-        return NT_OK;
-    if (*p && !nt_size_mul(&want, *room, 2))
-        return nt_fail_nomem(e);
-    grown = *p ? nt_realloc(*p, want, 1) : nt_alloc(want, 1);
-    if (!grown)
-        return nt_fail_nomem(e);
-    *p = grown;
-    *room = want;
+    *size = (size_t)st.st_size;
     return NT_OK;
 }
 
@@ -58,15 +39,55 @@ static nt_status read_some(size_t *got, int fd, char *p, size_t n, nt_err *e)
     return NT_OK;
 }
 
-static nt_status read_all(char **out, size_t *n, int fd, size_t max, nt_err *e)
+nt_status nt_file_read_block(size_t *got, int fd, char *p, size_t n, nt_err *e)
 {
     nt_status s = NT_OK;
-    size_t room, used = 0, got = 1;
-    char *p = NULL;
+    size_t more = 1;
 
-    NT_TRY(first_room(&room, fd, max, e));
+    for (*got = 0; *got < n && more > 0; *got += more)
+        NT_TRY(read_some(&more, fd, p + *got, n - *got, e));
+done:
+    return s;
+}
+
+/* Twice the room, or all that a regular file of `size` bytes takes and a byte to see its end
+ * by; with the NUL. */
+static nt_status grow(char **p, size_t *room, size_t size, nt_err *e)
+{
+    size_t want;
+    char *grown;
+
+    if (!nt_size_mul(&want, *room, 2) || !nt_size_add(&size, size, 2))
+        return nt_fail_nomem(e);
+    want = want > size ? want : size;
+    if (!(grown = nt_realloc(*p, want, 1)))
+        return nt_fail_nomem(e);
+    *p = grown;
+    *room = want;
+    return NT_OK;
+}
+
+static nt_status look(const nt_file_watch *w, const char *p, size_t n, nt_err *e)
+{
+    return w ? w->look(w->ctx, p, n, e) : NT_OK;
+}
+
+nt_status nt_file_read_rest(char **out, size_t *n, int fd, size_t max,
+                            const nt_file_watch *watch, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *p = *out;
+    size_t room = NT_FILE_BLOCK + 1, used = *n, size, got = 1;
+
+    *out = NULL;
+    NT_TRY(expected_size(&size, fd, max, e));
+    NT_TRY(look(watch, p, used, e));
     while (got > 0) {
-        NT_TRY(grow(&p, &room, used, e));
+        if (used + 1 == room) {
+            if (!size && used > NT_FILE_BLOCK)
+                NT_TRY(look(watch, p, used, e));
+            NT_TRY(grow(&p, &room, size, e));
+        }
         NT_TRY(read_some(&got, fd, p + used, room - used - 1, e));
         used += got;
         if (used > max)
@@ -81,19 +102,43 @@ done:
     return s;
 }
 
+nt_status nt_file_open_input(int *fd, const char *path, nt_err *e)
+{
+    *fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY);
+    return *fd < 0 ? nt_fail_errno(e, "cannot open") : NT_OK;
+}
+
+void nt_file_close(int fd)
+{
+    if (fd > STDIN_FILENO)
+        close(fd);
+}
+
+nt_status nt_file_read_watched(char **out, size_t *n, const char *path, size_t max,
+                               const nt_file_watch *watch, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t used = 0;
+    int fd = -1;
+    char *p = NULL;
+
+    NT_TRY(nt_file_open_input(&fd, path, e));
+    if (!(p = nt_alloc(NT_FILE_BLOCK + 1, 1)))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_file_read_block(&used, fd, p, NT_FILE_BLOCK, e));
+    NT_TRY(nt_file_read_rest(&p, &used, fd, max, watch, e));
+    *out = p;
+    *n = used;
+    p = NULL;
+done:
+    nt_free(p);
+    nt_file_close(fd);
+    return s;
+}
+
 nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max, nt_err *e)
 {
-    nt_status s;
-    int fd;
-
-    if (strcmp(path, "-") == 0)
-        return read_all(out, n, STDIN_FILENO, max, e);
-    fd = open(path, O_RDONLY);
-    if (fd < 0)
-        return nt_fail_errno(e, "cannot open");
-    s = read_all(out, n, fd, max, e);
-    close(fd);
-    return s;
+    return nt_file_read_watched(out, n, path, max, NULL, e);
 }
 
 nt_status nt_file_open(int *fd, size_t *n, const char *path, nt_err *e)

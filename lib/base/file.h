@@ -13,8 +13,29 @@
  * puts it in front. */
 nt_status nt_file_read(char **out, size_t *n, const char *path, size_t max,
                        nt_err *e) NT_MUST_CHECK;
-/* A regular file's descriptor (close) and size. Standard input ("-") and what is no regular file
- * have none: *fd is -1, and that is no failure. */
+/* Asked what it makes of a file's beginning: of the first block, before more memory is taken,
+ * and of what is no regular file each time twice as much has come. A failure ends the reading.
+ */
+typedef struct nt_file_watch {
+    nt_status (*look)(void *ctx, const char *bytes, size_t n, nt_err *e);
+    void *ctx;
+} nt_file_watch;
+
+/* As nt_file_read, watched, so that endless input which cannot be what is wanted ends soon. */
+nt_status nt_file_read_watched(char **out, size_t *n, const char *path, size_t max,
+                               const nt_file_watch *watch, nt_err *e) NT_MUST_CHECK;
+/* The same of an open file, whose first *n bytes stand in *out already (of nt_alloc, with room
+ * for NT_FILE_BLOCK and one NUL: taken, also on failure). watch may be NULL. */
+enum { NT_FILE_BLOCK = 1 << 16 };
+nt_status nt_file_read_rest(char **out, size_t *n, int fd, size_t max,
+                            const nt_file_watch *watch, nt_err *e) NT_MUST_CHECK;
+/* The bytes up to n that come; fewer only at the end. */
+nt_status nt_file_read_block(size_t *got, int fd, char *p, size_t n, nt_err *e) NT_MUST_CHECK;
+/* Opens for reading; "-" is standard input, which nt_file_close leaves open. */
+nt_status nt_file_open_input(int *fd, const char *path, nt_err *e) NT_MUST_CHECK;
+void nt_file_close(int fd);
+/* A regular file's descriptor (close) and size. Standard input ("-") and what is no regular
+ * file have none: *fd is -1, and that is no failure. */
 nt_status nt_file_open(int *fd, size_t *n, const char *path, nt_err *e) NT_MUST_CHECK;
 /* The n bytes from `at` on; a file that ends before them is NT_EFORMAT. */
 nt_status nt_file_read_at(void *out, size_t n, int fd, size_t at, nt_err *e) NT_MUST_CHECK;

@@ -154,13 +154,26 @@ done:
     return s;
 }
 
+/* Can text begin so? What is none, a device of zeros say, is not read to its end. */
+static nt_status look(void *ctx, const char *text, size_t n, nt_err *e)
+{
+    const char *end = text + n, *p = skip_blanks(text, end);
+
+    (void)ctx;
+    if (p < end && !strchr("{[\"-0123456789tfn", *p))
+        return fail_at(e, text, p, "not valid JSON near here");
+    return memchr(text, '\0', n) ? nt_fail(e, NT_EFORMAT, "holds a NUL, which JSON never does")
+                                 : NT_OK;
+}
+
 nt_status nt_json_load(cJSON **out, const char *path, nt_err *e)
 {
+    const nt_file_watch watch = {look, NULL};
     nt_status s = NT_OK;
     char *text = NULL;
     size_t n;
 
-    NT_TRY(nt_file_read(&text, &n, path, MAX_FILE_BYTES, e));
+    NT_TRY(nt_file_read_watched(&text, &n, path, MAX_FILE_BYTES, &watch, e));
     NT_TRY(nt_json_parse(out, text, n, e));
 done:
     if (s != NT_OK)

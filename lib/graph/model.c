@@ -2,11 +2,13 @@
 /* Loading and saving: archive or bare ONNX in, archive out. */
 #include "graph/model.h"
 
+#include "archive/intake.h"
 #include "base/alloc.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "graph/model_private.h"
 #include "graph/onnx_io.h"
+#include "graph/onnx_watch.h"
 #include "graph/pass.h"
 
 #include <stdint.h>
@@ -159,28 +161,28 @@ done:
 static nt_status read_file(nt_model *m, const char *path, int hashed, nt_err *e)
 {
     nt_status s = NT_OK;
-    char *bytes = NULL;
-    size_t n = 0;
+    nt_intake in = {0};
+    nt_onnx_watch plain = {0};
+    nt_file_watch watch = {nt_onnx_look, &plain};
 
     if (!(hashed & DIGEST))
         NT_TRY(read_plain_file(m, path, e));
     if (m->g)
         goto done;
-    NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
-    if (n == 0)
-        NT_TRY(nt_fail(e, NT_EFORMAT, "is empty"));
+    NT_TRY(nt_intake_read(&in, path, &watch, e));
     if (hashed & DIGEST)
-        m->digest = nt_sha256(bytes, n);
-    m->file_size = n;
-    if (nt_archive_sniff(bytes, n)) {
-        NT_TRY(nt_archive_read_in_place(&m->a, bytes, n, hashed & VERIFY, e));
+        m->digest = nt_sha256(in.bytes, in.n);
+    m->file_size = in.file_size;
+    m->archived = nt_archive_sniff(in.bytes, in.n);
+    if (m->archived) {
+        NT_TRY(nt_archive_read_in_place(&m->a, in.bytes, in.n, hashed & VERIFY, e));
         NT_TRY(read_members(m, e));
         NT_TRY(nt_archive_detach(m->a, e));
     } else {
-        NT_TRY(read_onnx(m, path, bytes, -1, n, e));
+        NT_TRY(read_onnx(m, path, in.bytes, -1, in.n, e));
     }
 done:
-    nt_free(bytes);
+    nt_free(in.bytes);
     return s;
 }
 
@@ -295,8 +297,7 @@ nt_status nt_model_save(nt_model *m, const char *path, nt_err *e)
 done:
     nt_archive_remove(m->a, MODEL);
     nt_archive_remove(m->a, WEIGHTS);
-    nt_archive_remove(m->a, "masks.json");
-    nt_archive_remove_prefix(m->a, "masks/");
+    nt_masks_drop(m);
     return s;
 }
 
@@ -310,6 +311,11 @@ void nt_model_take_graph(nt_model *m, nt_graph *g)
     if (m->g != g)
         nt_graph_free(m->g);
     m->g = g;
+}
+
+bool nt_model_is_archived(const nt_model *m)
+{
+    return m->archived;
 }
 
 nt_archive *nt_model_archive(nt_model *m)

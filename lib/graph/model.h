@@ -47,7 +47,10 @@ nt_archive *nt_model_archive(nt_model *m);
  * run otherwise than they are written ("node 'bn1' and 3 more: BatchNormalization: ..."). NULL:
  * nothing. */
 const char *nt_model_remarks(const nt_model *m);
-/* SHA-256 of the bytes the model was read from ("" when made in memory, or loaded to run). */
+/* Was it read from an archive, rather than a bare .onnx? */
+bool nt_model_is_archived(const nt_model *m);
+/* SHA-256 of the bytes the model was read from, unpacked where they were compressed ("" when
+ * made in memory, or loaded to run). */
 const char *nt_model_digest(const nt_model *m);
 /* Bytes read; 0 when made in memory. */
 size_t nt_model_file_size(const nt_model *m);

@@ -213,10 +213,18 @@ nt_status nt_masks_read(nt_model *m, nt_err *e)
         nt_err_prefix(e, LIST);
         goto done;
     }
-    nt_archive_remove(m->a, LIST);
-    nt_archive_remove_prefix(m->a, PREFIX);
+    nt_masks_drop(m);
 done:
     return s;
+}
+
+void nt_masks_drop(nt_model *m)
+{
+    nt_archive_remove(m->a, LIST);
+    for (size_t i = nt_archive_count(m->a); i-- > 0;) {
+        if (is_mask(nt_archive_name(m->a, i)))
+            nt_archive_remove(m->a, nt_archive_name(m->a, i));
+    }
 }
 
 static nt_status write_mask(nt_model *m, const nt_mask *mask, nt_err *e)

@@ -310,6 +310,32 @@ static void from_fortran(nt_tensor *t, const unsigned char *src)
     }
 }
 
+/* How many bytes the elements take. */
+static nt_status data_bytes(size_t *want, const header *h, nt_err *e)
+{
+    int64_t count;
+
+    if (!nt_shape_count(&count, h->rank, h->dims) ||
+        !nt_size_mul(want, (size_t)count, nt_dtype_size(h->dtype)))
+        return nt_fail(e, NT_EFORMAT, "has fewer elements than its shape says");
+    return NT_OK;
+}
+
+nt_status nt_npy_look(void *ctx, const char *bytes, size_t n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    size_t start = 0, want = 0;
+    header h;
+
+    (void)ctx;
+    NT_TRY(read_header(&h, &start, (const unsigned char *)bytes, n, e));
+    NT_TRY(data_bytes(&want, &h, e));
+    if (n - start > want)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "has %zu bytes too many", n - start - want));
+done:
+    return s;
+}
+
 nt_status nt_npy_decode(nt_tensor **out, const void *bytes, size_t n, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -319,12 +345,13 @@ nt_status nt_npy_decode(nt_tensor **out, const void *bytes, size_t n, nt_err *e)
     header h;
 
     NT_TRY(read_header(&h, &start, bytes, n, e));
-    if (!nt_shape_count(&count, h.rank, h.dims) ||
-        !nt_size_mul(&want, (size_t)count, nt_dtype_size(h.dtype)) || want > n - start)
+    NT_TRY(data_bytes(&want, &h, e));
+    if (want > n - start)
         NT_TRY(nt_fail(e, NT_EFORMAT, "has fewer elements than its shape says"));
     if (want < n - start)
         NT_TRY(nt_fail(e, NT_EFORMAT, "has %zu bytes too many", n - start - want));
     NT_TRY(nt_tensor_new(&t, h.dtype, h.rank, h.dims, e));
+    count = nt_tensor_count(t);
     if (h.fortran)
         from_fortran(t, (const unsigned char *)bytes + start);
     else if (want > 0)

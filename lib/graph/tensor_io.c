@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "graph/internal.h"
 #include "graph/onnx_io.h"
+#include "graph/onnx_watch.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -57,34 +58,69 @@ static nt_status add_member(void *data, const char *name, const void *bytes, siz
     return add(data, copy, t, e);
 }
 
-static nt_status read_bytes(list *l, const char *path, const void *bytes, size_t n, nt_err *e)
+static nt_status read_npz(list *l, const void *bytes, size_t n, nt_err *e)
 {
-    nt_status s = NT_OK;
+    return nt_unzip(bytes, n, add_member, l, e);
+}
+
+static nt_status read_npy(list *l, const void *bytes, size_t n, nt_err *e)
+{
+    nt_tensor *t = NULL;
+    nt_status s = nt_npy_decode(&t, bytes, n, e);
+
+    return s == NT_OK ? add(l, NULL, t, e) : s;
+}
+
+static nt_status read_pb(list *l, const void *bytes, size_t n, nt_err *e)
+{
     nt_tensor *t = NULL;
     char *name = NULL;
+    nt_status s = nt_onnx_tensor_read(&t, &name, bytes, n, e);
 
-    if (ends_in(path, ".npz"))
-        return nt_unzip(bytes, n, add_member, l, e);
-    if (ends_in(path, ".npy"))
-        NT_TRY(nt_npy_decode(&t, bytes, n, e));
-    else if (ends_in(path, ".pb"))
-        NT_TRY(nt_onnx_tensor_read(&t, &name, bytes, n, e));
-    else
-        NT_TRY(nt_fail(e, NT_EINVAL, "want a .npy, .npz or .pb file"));
-    s = add(l, name, t, e);
-done:
-    return s;
+    return s == NT_OK ? add(l, name, t, e) : s;
+}
+
+static nt_status look_npz(void *ctx, const char *bytes, size_t n, nt_err *e)
+{
+    (void)ctx;
+    return n >= 4 && memcmp(bytes, "PK", 2) == 0 ? NT_OK
+                                                 : nt_fail(e, NT_EFORMAT, "not a .npz file");
+}
+
+typedef struct format {
+    const char *end;
+    nt_status (*look)(void *ctx, const char *bytes, size_t n, nt_err *e);
+    nt_status (*read)(list *l, const void *bytes, size_t n, nt_err *e);
+} format;
+
+/* NULL where the path ends in nothing that we know. */
+static const format *format_of(const char *path)
+{
+    static const format formats[] = {{".npz", look_npz, read_npz},
+                                     {".npy", nt_npy_look, read_npy},
+                                     {".pb", nt_onnx_tensor_look, read_pb}};
+
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (ends_in(path, formats[i].end))
+            return &formats[i];
+    return NULL;
 }
 
 nt_status nt_tensor_load(nt_named_tensor **out, size_t *n, const char *path, nt_err *e)
 {
     nt_status s = NT_OK;
     list l = {NULL, 0};
+    nt_onnx_watch state = {0};
+    nt_file_watch watch = {NULL, &state};
+    const format *f = format_of(path);
     char *bytes = NULL;
     size_t bytes_n;
 
-    NT_TRY(nt_file_read(&bytes, &bytes_n, path, SIZE_MAX, e));
-    NT_TRY(read_bytes(&l, path, bytes, bytes_n, e));
+    if (!f)
+        NT_TRY(nt_fail(e, NT_EINVAL, "want a .npy, .npz or .pb file"));
+    watch.look = f->look;
+    NT_TRY(nt_file_read_watched(&bytes, &bytes_n, path, SIZE_MAX, &watch, e));
+    NT_TRY(f->read(&l, bytes, bytes_n, e));
     *out = l.v;
     *n = l.n;
     l = (list){NULL, 0};

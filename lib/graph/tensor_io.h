@@ -24,6 +24,9 @@ void nt_named_tensors_free(nt_named_tensor *v, size_t n);
  * integers as 8-bit ones. */
 nt_status nt_npy_encode(void **bytes, size_t *n, const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
 nt_status nt_npy_decode(nt_tensor **out, const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
+/* A look of nt_file_watch: NT_EFORMAT for the beginning of what is no .npy file, or has more
+ * bytes than its shape says. ctx is not used. */
+nt_status nt_npy_look(void *ctx, const char *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
 nt_status nt_npy_save(const char *path, const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
 
 #endif

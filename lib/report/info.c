@@ -62,6 +62,22 @@ static bool add_members(cJSON *o, const nt_archive *ar)
     return a != NULL;
 }
 
+/* Members that the manifest does not name: nothing says whether they are what they were. */
+static bool add_unlisted(cJSON *o, const nt_archive *ar)
+{
+    cJSON *a = NULL;
+
+    for (size_t i = 0; i < nt_archive_count(ar); i++) {
+        if (!nt_archive_is_unlisted(ar, i))
+            continue;
+        if (!a && !(a = nt_json_add_array(o, "unlisted_members")))
+            return false;
+        if (!cJSON_AddItemToArray(a, cJSON_CreateString(nt_archive_name(ar, i))))
+            return false;
+    }
+    return true;
+}
+
 static const cJSON *history_of(nt_model *m)
 {
     return cJSON_GetObjectItemCaseSensitive(nt_archive_manifest(nt_model_archive(m)),
@@ -80,7 +96,7 @@ cJSON *nt_info_json(nt_model *m)
         nt_json_add_i64(o, "ir_version", g->ir_version) &&
         add_values(o, "inputs", g->inputs, g->n_inputs) &&
         add_values(o, "outputs", g->outputs, g->n_outputs) && add_layers(o, g) &&
-        add_members(o, nt_model_archive(m)) &&
+        add_members(o, nt_model_archive(m)) && add_unlisted(o, nt_model_archive(m)) &&
         cJSON_AddItemToObject(o, "history", h ? cJSON_Duplicate(h, true) : cJSON_CreateArray());
 
     if (ok)
@@ -98,6 +114,19 @@ static void text_values(nt_str *out, const char *what, nt_value *const *v, int n
     for (int i = 0; i < n; i++)
         nt_str_addf(out, "%-8s %s %s %s\n", what, v[i]->name, nt_dtype_name(v[i]->dtype),
                     nt_value_shape_text(shape, sizeof shape, v[i]));
+}
+
+static void text_unlisted(nt_str *out, const nt_archive *ar)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < nt_archive_count(ar); i++) {
+        if (!nt_archive_is_unlisted(ar, i))
+            continue;
+        nt_archive_get(ar, nt_archive_name(ar, i), &n);
+        nt_str_addf(out, "unlisted %s (%zu bytes, not in the manifest)\n",
+                    nt_archive_name(ar, i), n);
+    }
 }
 
 static bool text_layers(nt_str *out, const nt_graph *g)
@@ -140,6 +169,7 @@ nt_status nt_info_text(nt_str *out, nt_model *m, bool layers, nt_err *e)
     text_values(out, "output", g->outputs, g->n_outputs);
     nt_str_addf(out, "layers   %d\n", g->n_nodes);
     nt_str_addf(out, "masks    %s\n", nt_model_has_masks(m) ? "yes" : "no");
+    text_unlisted(out, nt_model_archive(m));
     if (layers && !text_layers(out, g))
         return nt_fail_nomem(e);
     return nt_info_history(out, m, e);

@@ -90,7 +90,11 @@ static nt_status load_input(nt_session *r, const char *spec, nt_err *e)
     for (size_t i = 0; i < n; i++) {
         bool known = v[i].name && find_input(r->g, v[i].name) >= 0;
 
-        NT_TRY(put_input(r, *name ? name : known ? v[i].name : NULL, &v[i].t, e));
+        s = put_input(r, *name ? name : known ? v[i].name : NULL, &v[i].t, e);
+        if (s != NT_OK) {
+            nt_err_prefix(e, "%s", spec);
+            goto done;
+        }
     }
 done:
     nt_named_tensors_free(v, n);
@@ -163,13 +167,8 @@ static nt_status read_inputs(nt_session *r, const nt_session_opts *o, nt_err *e)
                            "supported",
                            r->g->inputs[i]->name);
     }
-    for (size_t i = 0; i < o->n_inputs; i++) {
-        s = load_input(r, o->inputs[i], e);
-        if (s != NT_OK) {
-            nt_err_prefix(e, "%s", o->inputs[i]);
-            goto done;
-        }
-    }
+    for (size_t i = 0; i < o->n_inputs; i++)
+        NT_TRY(load_input(r, o->inputs[i], e));
     for (int i = 0; i < r->g->n_inputs; i++) {
         if (!r->in[i] && !o->random)
             return nt_fail(e, NT_EINVAL, "input '%s' is not given", r->g->inputs[i]->name);
