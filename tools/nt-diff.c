@@ -2,6 +2,7 @@
 /* nt-diff - runs two models on the same inputs, and shows where they part. */
 #include "cli/cli.h"
 #include "export/dlrt_read.h"
+#include "graph/pass.h"
 #include "op/op.h"
 #include "report/diff.h"
 
@@ -17,10 +18,12 @@ typedef struct options {
 #define PART_DB                                                                                \
     60 /* a thousandth of the signal: float rounding stays well above, 8 bits do not */
 
-static nt_status load(nt_model **m, const nt_cli *c, const char *path, nt_err *e)
+static nt_status load(nt_model **m, const char *path, const nt_cli *c, nt_err *e)
 {
     nt_status s = nt_dlrt_model_load(m, path, nt_ops_table(), e);
 
+    if (s == NT_OK && c->resolution)
+        s = nt_pass_fix_size(nt_model_graph(*m), c->size[0], c->size[1], e);
     if (s == NT_OK)
         nt_cli_warn_lines(c, path, nt_model_remarks(*m));
     return s;
@@ -69,8 +72,8 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
     nt_diff *d = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(load(&ref, c, c->operands.v[0], e));
-    NT_TRY(load(&m, c, c->operands.v[1], e));
+    NT_TRY(load(&ref, c->operands.v[0], c, e));
+    NT_TRY(load(&m, c->operands.v[1], c, e));
     NT_TRY(open_split(&data, &d_o.split, c, e));
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     if ((s = nt_diff_new(&d, ref, m, dev, &d_o, e)) != NT_OK) {
@@ -102,7 +105,8 @@ int main(int argc, char **argv)
                     "REFERENCE MODEL",
         .about = "Runs two models on the same inputs, data or random numbers, and shows "
                  "where they part.",
-        .takes = NT_CLI_INPUTS | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
+        .takes = NT_CLI_INPUTS | NT_CLI_DATA | NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_SIZE |
+                 NT_CLI_REPORT};
     options o = {.min_sqnr = NAN, .max_steps = NAN, .limit = 256};
     const nt_opt opts[] = {
         NT_OPT_DOUBLE(0, "min-sqnr", &o.min_sqnr, "DB", -1000, 1000,

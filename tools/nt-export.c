@@ -2,22 +2,25 @@
 /* nt-export - writes a model in the formats of others. */
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/outfile.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "compress/qdq.h"
 #include "export/dlrt.h"
 #include "export/onnx_export.h"
 #include "export/verify.h"
 #include "graph/model.h"
+#include "graph/pass.h"
 #include "op/op.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct options {
     const char *format, *dir, *name;
     int precision; /* 0 fp32, 1 fp16 */
     nt_strlist resolutions;
-    bool dynamic, verify, int4;
+    int64_t (*sizes)[2]; /* what they say */
+    bool dynamic, fixed, verify, int4;
     bool onnx, dlrt; /* what `format` names */
 } options;
 
@@ -41,17 +44,27 @@ static nt_status read_formats(options *o, nt_err *e)
                               : nt_fail(e, NT_EINVAL, "-f: a format is wanted (onnx, dlrt)");
 }
 
-static nt_status parse_resolution(nt_onnx_export *x, const char *text, nt_err *e)
+/* All that were asked for, before the first file is made; nt_free. */
+static nt_status read_sizes(int64_t (**out)[2], const nt_strlist *text, nt_err *e)
 {
-    long long h, w;
-    char tail;
+    int64_t(*v)[2] = nt_calloc(text->n + 1, sizeof *v);
 
-    if (sscanf(text, "%lldx%lld%c", &h, &w, &tail) != 2 || h < 1 || w < 1 || h > 1 << 16 ||
-        w > 1 << 16)
-        return nt_fail(e, NT_EINVAL, "--resolution: '%s' is not HxW", text);
-    x->h = h;
-    x->w = w;
+    if (!v)
+        return nt_fail_nomem(e);
+    for (size_t i = 0; i < text->n; i++) {
+        if (nt_parse_size(v[i], text->v[i]))
+            continue;
+        nt_free(v);
+        return nt_fail(e, NT_EINVAL, "--resolution: '%s' is not HxW", text->v[i]);
+    }
+    *out = v;
     return NT_OK;
+}
+
+static void set_size(nt_onnx_export *x, const int64_t size[2])
+{
+    x->h = size[0];
+    x->w = size[1];
 }
 
 static nt_status save_dlrt(const nt_cli *c, const options *o, nt_model *m, const char *path,
@@ -61,7 +74,7 @@ static nt_status save_dlrt(const nt_cli *c, const options *o, nt_model *m, const
 
     NT_TRY(nt_dlrt_save(path, nt_model_graph(m), x->h, x->w, e));
     if (o->verify)
-        NT_TRY(nt_verify_dlrt(path, nt_model_graph(m), nt_ops_table(), x, e));
+        NT_TRY(nt_verify_dlrt(nt_outfile_place(path), nt_model_graph(m), nt_ops_table(), x, e));
     nt_cli_note(c, "%s: one sample at a time", path);
 done:
     return s;
@@ -74,10 +87,12 @@ static nt_status save(const nt_cli *c, const options *o, nt_model *m, const char
 
     NT_TRY(nt_onnx_export_save(path, nt_model_graph(m), x, e));
     if (o->verify)
-        NT_TRY(nt_verify_onnx(path, nt_model_graph(m), nt_ops_table(), x, e));
+        NT_TRY(nt_verify_onnx(nt_outfile_place(path), nt_model_graph(m), nt_ops_table(), x, e));
     nt_cli_note(c, "%s: %s", path,
                 x->dynamic ? "open batch"
-                           : "the batch is fixed at 1 (--dynamic leaves it open)");
+                : x->fixed || x->h > 0
+                    ? "the batch is fixed at 1"
+                    : "what is open in the model is open (--fixed fixes it)");
 done:
     return s;
 }
@@ -130,19 +145,24 @@ done:
     return s;
 }
 
-/* The dynamic file, the one at the model's own resolution, and those that were asked for. */
+/* The dynamic file (not with --fixed), the one at the model's own resolution if it has one, and
+ * those that were asked for. */
 static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_onnx_export x = {.fp16 = o->precision == 1, .int4 = o->int4, .dynamic = true};
+    bool own = nt_graph_has_size(nt_model_graph(m)) || (o->dlrt && !o->resolutions.n);
 
-    NT_TRY(nt_make_dirs(o->dir, e));
-    if (o->onnx)
+    NT_TRY(nt_outfile_make_dirs(o->dir, e));
+    if (o->resolutions.n)
+        set_size(&x, o->sizes[0]); /* to verify it at */
+    if (o->onnx && !o->fixed)
         NT_TRY(save_into(c, o, m, &x, e));
-    x.dynamic = false;
-    NT_TRY(export_size(c, o, m, &x, e));
+    x = (nt_onnx_export){.fp16 = x.fp16, .int4 = x.int4, .fixed = true};
+    if (own)
+        NT_TRY(export_size(c, o, m, &x, e));
     for (size_t i = 0; i < o->resolutions.n; i++) {
-        NT_TRY(parse_resolution(&x, o->resolutions.v[i], e));
+        set_size(&x, o->sizes[i]);
         NT_TRY(export_size(c, o, m, &x, e));
     }
 done:
@@ -151,16 +171,45 @@ done:
 
 static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
-    nt_status s = NT_OK;
-    nt_onnx_export x = {.fp16 = o->precision == 1, .int4 = o->int4, .dynamic = o->dynamic};
+    nt_onnx_export x = {.fp16 = o->precision == 1,
+                        .int4 = o->int4,
+                        .dynamic = o->dynamic,
+                        .fixed = o->fixed || o->dlrt};
 
+    if (o->resolutions.n)
+        set_size(&x, o->sizes[0]);
+    return o->dlrt ? save_dlrt(c, o, m, c->output, &x, e) : save(c, o, m, c->output, &x, e);
+}
+
+static nt_status check_one(const options *o, nt_err *e)
+{
     if (o->onnx && o->dlrt)
         return nt_fail(e, NT_EINVAL, "one file has one format: give -d DIR for several");
-    if (o->resolutions.n > 1 || (o->resolutions.n && o->dynamic))
+    if (o->resolutions.n > 1 || (o->resolutions.n && o->dynamic && !o->verify))
         return nt_fail(e, NT_EINVAL, "one file has one resolution: give -d DIR for several");
-    if (o->resolutions.n)
-        NT_TRY(parse_resolution(&x, o->resolutions.v[0], e));
-    NT_TRY(o->dlrt ? save_dlrt(c, o, m, c->output, &x, e) : save(c, o, m, c->output, &x, e));
+    return NT_OK;
+}
+
+/* Before the first file is made. */
+static nt_status check_options(const nt_cli *c, options *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(read_formats(o, e));
+    NT_TRY(read_sizes(&o->sizes, &o->resolutions, e));
+    if (o->dlrt && (o->precision == 1 || o->dynamic))
+        NT_TRY(
+            nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
+    if (o->dlrt && o->int4)
+        NT_TRY(nt_fail(e, NT_EINVAL, "--int4 is for onnx: a .dlrt file is packed anyway"));
+    if (o->fixed && o->dynamic)
+        NT_TRY(nt_fail(e, NT_EINVAL, "--fixed and --dynamic exclude each other"));
+    if (o->dir && c->output_given)
+        NT_TRY(nt_fail(e, NT_EINVAL, "-d and -o exclude each other"));
+    if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "--verify needs a file: give -o or -d"));
+    if (!o->dir)
+        NT_TRY(check_one(o, e));
 done:
     return s;
 }
@@ -170,21 +219,13 @@ static nt_status run(const nt_cli *c, options *o, nt_err *e)
     nt_status s = NT_OK;
     nt_model *m = NULL;
 
-    NT_TRY(read_formats(o, e));
-    if (o->dlrt && (o->precision == 1 || o->dynamic))
-        NT_TRY(
-            nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
-    if (o->dlrt && o->int4)
-        NT_TRY(nt_fail(e, NT_EINVAL, "--int4 is for onnx: a .dlrt file is packed anyway"));
-    if (o->dir && c->output_given)
-        NT_TRY(nt_fail(e, NT_EINVAL, "-d and -o exclude each other"));
-    if (o->verify && !o->dir && strcmp(c->output, "-") == 0)
-        NT_TRY(nt_fail(e, NT_EINVAL, "--verify needs a file: give -o or -d"));
+    NT_TRY(check_options(c, o, e));
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(nt_qdq_freeze(nt_model_graph(m), NULL, e));
     NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
 done:
+    nt_free(o->sizes);
     nt_model_free(m);
     return s;
 }
@@ -208,7 +249,8 @@ int main(int argc, char **argv)
                     "weights of at most 4 bits as INT4 or UINT4, at opset 21"),
         NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",
                     "fixed input size; with -d repeatable"),
-        NT_OPT_BOOL(0, "dynamic", &o.dynamic, "symbolic batch, and size where the net allows"),
+        NT_OPT_BOOL(0, "fixed", &o.fixed, "batch 1, and nothing open"),
+        NT_OPT_BOOL(0, "dynamic", &o.dynamic, "open batch, and size where the net allows"),
         NT_OPT_BOOL(0, "verify", &o.verify, "run the written file and compare (exit 3)"),
         NT_OPT_END,
     };

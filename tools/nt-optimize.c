@@ -170,7 +170,7 @@ int main(int argc, char **argv)
         .synopsis = "[--model MODEL --data SPEC] [--delta X] [--job-dir DIR] [JOB.json]",
         .about = "Searches the smallest model whose metric drops by at most delta. A job "
                  "that was stopped goes on when it is given again.",
-        .takes = NT_CLI_INPUTS | NT_CLI_REPORT};
+        .takes = NT_CLI_INPUTS | NT_CLI_REPORT | NT_CLI_AT_ONCE};
     options o = {.delta = NAN, .confidence = NAN, .time_s = NAN, .seed = -1};
     const nt_opt opts[] = {
         NT_OPT_STR(0, "model", &o.model, "MODEL", "the trained model: an archive or ONNX"),

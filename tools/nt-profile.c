@@ -5,6 +5,7 @@
 #include "data/data.h"
 #include "exec/precision.h"
 #include "export/dlrt_read.h"
+#include "graph/pass.h"
 #include "op/op.h"
 #include "report/cost.h"
 #include "report/profile.h"
@@ -53,6 +54,25 @@ done:
     return s;
 }
 
+/* What --resolution says, or where the model leaves it open, the data. split may be NULL. */
+static nt_status fix_size(nt_graph *g, const nt_cli *c, nt_split *split, nt_err *e)
+{
+    const nt_loader_opts one = {.batch_size = 1, .limit = 1, .workers = 1};
+    int64_t chw[3];
+    nt_loader *l = NULL;
+    nt_status s;
+
+    if (c->resolution)
+        return nt_pass_fix_size(g, c->size[0], c->size[1], e);
+    if (!split || nt_graph_has_size(g))
+        return NT_OK;
+    if ((s = nt_loader_new(&l, split, &one, e)) != NT_OK)
+        return s;
+    nt_loader_shape(l, chw);
+    nt_loader_free(l);
+    return nt_pass_fix_size(g, chw[1], chw[2], e);
+}
+
 static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt_device *dev,
                          nt_split *split, const options *o, nt_err *e)
 {
@@ -63,6 +83,7 @@ static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
     nt_cli_warn_lines(c, path, nt_model_remarks(m));
+    NT_TRY(fix_size(nt_model_graph(m), c, split, e));
     NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_profile_new(&p, m, dev, &po, e));
     if (split)
@@ -114,6 +135,7 @@ static nt_status cost_table(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     o->cost.ctx = c;
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
+    NT_TRY(fix_size(nt_model_graph(m), c, NULL, e));
     NT_TRY(nt_cost_measure(&cost, nt_model_graph(m), dev, &o->cost, e));
     nt_cli_progress_end(c);
     NT_TRY(nt_cost_text(&text, cost, e));
@@ -177,7 +199,7 @@ int main(int argc, char **argv)
                 .synopsis = "[--layers] [--compare OTHER] [--cost-table] [MODEL]",
                 .about = "Counts and measures a model: parameters, MACs, bytes, memory, time.",
                 .takes = NT_CLI_INPUT | NT_CLI_DATA | NT_CLI_COMPUTE | NT_CLI_TOLERANCE |
-                         NT_CLI_REPORT};
+                         NT_CLI_SIZE | NT_CLI_REPORT};
     options o = {.metric = "accuracy"};
     int64_t runs = 0;
     const nt_opt opts[] = {

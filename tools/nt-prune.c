@@ -106,7 +106,7 @@ static nt_status export_masks(nt_model *m, const char *dir, nt_err *e)
     const nt_graph *g = nt_model_graph(m);
     char *text = NULL, *path = NULL;
 
-    NT_TRY(nt_make_dirs(dir, e));
+    NT_TRY(nt_outfile_make_dirs(dir, e));
     for (int i = 0; i < g->n_values; i++) {
         const nt_tensor *mask = nt_model_mask(m, g->values[i]->name);
 

@@ -6,6 +6,7 @@
 #include "exec/precision.h"
 #include "export/dlrt_read.h"
 #include "graph/model.h"
+#include "graph/pass.h"
 #include "op/op.h"
 #include "report/session.h"
 
@@ -121,6 +122,8 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     NT_TRY(nt_dlrt_model_load(&m, c->input, nt_ops_table(), e));
     nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
+    if (c->resolution)
+        NT_TRY(nt_pass_fix_size(nt_model_graph(m), c->size[0], c->size[1], e));
     NT_TRY(nt_choose_bf16(&so.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_session_new(&r, nt_model_graph(m), dev, &so, e));
     NT_TRY(nt_session_run(r, e));
@@ -141,7 +144,7 @@ int main(int argc, char **argv)
                 .about =
                     "Runs a model on given tensors (.npy, .npz, .pb) and compares its outputs.",
                 .takes = NT_CLI_INPUT | NT_CLI_COMPUTE | NT_CLI_TOLERANCE | NT_CLI_REPORT |
-                         NT_CLI_SEED};
+                         NT_CLI_SIZE | NT_CLI_SEED};
     options o = {.rtol = 1e-3, .atol = 1e-5};
     const nt_opt opts[] = {
         NT_OPT_LIST('i', "in", &o.in, "FILE", "[NAME=]FILE: tensor for an input, in order"),

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRAILING ((size_t)1 << 20) /* blocks of GNU tar have 10 KiB, those of tapes some more  \
-                                    */
-#define MAX_PAX ((size_t)1 << 20)  /* of a pax header, before which its member is not known */
+#define TRAILING                                                                               \
+    ((size_t)1 << 20)             /* blocks of GNU tar have 10 KiB, those of tapes some more   \
+                                   */
+#define MAX_PAX ((size_t)1 << 20) /* of a pax header, before which its member is not known */
 
 /* Fields of a ustar header: offset and width. */
 enum { SIZE_AT = 124, SIZE_N = 12, SUM_AT = 148, SUM_N = 8, TYPE_AT = 156, MAGIC_AT = 257 };

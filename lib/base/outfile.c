@@ -3,13 +3,15 @@
  * The output goes to a temporary in the target's folder and is renamed over the target when all
  * of it is on disk. The names of the live temporaries stand in a fixed table, so that a signal
  * handler (of any thread) can remove them without touching the heap: a slot's path is written
- * before its state says LIVE, and the memory is never freed.
+ * before its state says LIVE, and the memory is never freed. Files that are held until the end
+ * of the command, and folders that were made for them, stand in a list that only grows.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
 
 #include "base/outfile.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +38,18 @@ typedef struct live_slot {
 
 static live_slot live[MAX_LIVE];
 
+/* A file or folder that waits; the last one first. Nodes stay for the process's life. */
+typedef struct held {
+    struct held *next;
+    atomic_int state; /* LIVE, or FREE: done with */
+    pid_t owner;
+    char *path;
+    char *target; /* NULL of a folder */
+} held;
+
+static _Atomic(held *) held_list;
+static atomic_bool holding;
+
 struct nt_outfile {
     FILE *file;
     char *shown;     /* the path in messages */
@@ -50,6 +64,15 @@ void nt_outfile_unlink_all(void)
     for (size_t i = 0; i < MAX_LIVE; i++)
         if (atomic_load(&live[i].state) == LIVE && live[i].owner == getpid())
             unlink(live[i].path);
+    /* what lies in a folder came after it: so it stands before it here */
+    for (held *h = atomic_load(&held_list); h; h = h->next) {
+        if (atomic_load(&h->state) != LIVE || h->owner != getpid())
+            continue;
+        if (h->target)
+            unlink(h->path);
+        else
+            rmdir(h->path);
+    }
     errno = code;
 }
 
@@ -203,13 +226,153 @@ static nt_status close_file(nt_outfile *f, nt_err *e)
     return NT_OK;
 }
 
+/* ---- what is held */
+
+bool nt_outfile_hold(bool hold)
+{
+    return atomic_exchange(&holding, hold);
+}
+
+/* target: taken, also on failure; NULL of a folder. */
+static nt_status add_held(const char *path, char *target, nt_err *e)
+{
+    held *h = nt_calloc(1, sizeof *h);
+
+    if (h)
+        h->path = nt_strdup(path);
+    if (!h || !h->path) {
+        nt_free(h);
+        nt_free(target);
+        return nt_fail_nomem(e);
+    }
+    h->target = target;
+    h->owner = getpid();
+    h->next = atomic_load(&held_list);
+    atomic_store(&h->state, LIVE);
+    atomic_store(&held_list, h);
+    return NT_OK;
+}
+
+static void let_go(held *h)
+{
+    atomic_store(&h->state, FREE);
+    nt_free(h->path);
+    nt_free(h->target);
+    h->path = h->target = NULL;
+}
+
+void nt_outfile_drop(void)
+{
+    for (held *h = atomic_load(&held_list); h; h = h->next) {
+        if (atomic_load(&h->state) != LIVE)
+            continue;
+        if (h->target)
+            unlink(h->path);
+        else
+            rmdir(h->path);
+        let_go(h);
+    }
+}
+
+/* The oldest one that waits; NULL: there is none. */
+static held *oldest(void)
+{
+    held *found = NULL;
+
+    for (held *h = atomic_load(&held_list); h; h = h->next)
+        if (atomic_load(&h->state) == LIVE)
+            found = h;
+    return found;
+}
+
+nt_status nt_outfile_reveal(nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (held *h = oldest(); h; h = oldest()) {
+        if (h->target && rename(h->path, h->target))
+            NT_TRY(nt_fail_errno(e, "%s: cannot rename its temporary", h->target));
+        let_go(h);
+    }
+done:
+    nt_outfile_drop();
+    return s;
+}
+
+const char *nt_outfile_place(const char *path)
+{
+    struct stat st;
+    char *target = NULL;
+    const char *place = path;
+    nt_err ignored;
+
+    if (find_target(&target, &st, path, &ignored) != NT_OK)
+        return path;
+    for (held *h = atomic_load(&held_list); h; h = h->next) {
+        if (atomic_load(&h->state) != LIVE || !h->target || strcmp(h->target, target) != 0)
+            continue;
+        place = h->path;
+        break;
+    }
+    nt_free(target);
+    return place;
+}
+
+/* One folder, which is noted where it was not there. */
+static nt_status make_dir(const char *path, nt_err *e)
+{
+    bool old = nt_path_exists(path);
+    nt_status s = nt_make_dirs(path, e);
+
+    return s == NT_OK && !old ? add_held(path, NULL, e) : s;
+}
+
+nt_status nt_outfile_make_dirs(const char *path, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *part;
+
+    if (!atomic_load(&holding) || !*path)
+        return nt_make_dirs(path, e);
+    if (!(part = nt_strdup(path)))
+        return nt_fail_nomem(e);
+    for (char *p = part + 1; *p; p++) {
+        if (*p != '/' || p[-1] == '/')
+            continue;
+        *p = '\0';
+        NT_TRY(make_dir(part, e));
+        *p = '/';
+    }
+    NT_TRY(make_dir(path, e));
+done:
+    nt_free(part);
+    return s;
+}
+
+/* ---- the end of a file */
+
+/* The temporary waits under its name. */
+static nt_status keep_back(nt_outfile *f, nt_err *e)
+{
+    nt_status s = add_held(f->temp->path, f->target, e);
+
+    f->target = NULL;
+    if (s != NT_OK)
+        return s;
+    slot_give_back(f->temp);
+    f->temp = NULL;
+    return NT_OK;
+}
+
 nt_status nt_outfile_commit(nt_outfile *f, nt_err *e)
 {
     nt_status s = NT_OK;
 
     NT_TRY(flush(f, e));
     NT_TRY(close_file(f, e));
-    if (f->temp) {
+    if (f->temp && atomic_load(&holding)) {
+        NT_TRY(keep_back(f, e));
+    } else if (f->temp) {
         if (rename(f->temp->path, f->target))
             NT_TRY(nt_fail_errno(e, "%s: cannot rename its temporary", f->shown));
         slot_give_back(f->temp);

@@ -136,6 +136,18 @@ bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi)
     return true;
 }
 
+bool nt_parse_size(int64_t hw[2], const char *text)
+{
+    const char *x = strchr(text, 'x');
+    char h[16];
+
+    if (!x || (size_t)(x - text) >= sizeof h)
+        return false;
+    memcpy(h, text, (size_t)(x - text));
+    h[x - text] = '\0';
+    return nt_parse_i64(&hw[0], h, 1, 1 << 16) && nt_parse_i64(&hw[1], x + 1, 1, 1 << 16);
+}
+
 bool nt_parse_double(double *out, const char *text, double lo, double hi)
 {
     char *end;

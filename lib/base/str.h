@@ -32,6 +32,9 @@ size_t nt_utf8_len(const char *p, size_t n);
 bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi);
 bool nt_parse_double(double *out, const char *text, double lo, double hi);
 
+/* "HxW", both from 1 to 65536; nothing else is true. */
+bool nt_parse_size(int64_t hw[2], const char *text);
+
 /* "an integer of at least 1", "a number in [0, 1)": what a message says is wanted, into buf. A
  * bound past 2^62 is none; one that is a hair off a round number is that number, left out. */
 void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi);

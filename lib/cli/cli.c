@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/outfile.h"
+#include "base/str.h"
 #include "cli/cli_priv.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_COMMON 20
@@ -42,6 +44,9 @@ static size_t common_options(nt_opt *list, nt_cli *c)
         {NT_CLI_TOLERANCE, NT_OPT_DOUBLE(0, "tolerance", &c->tolerance, "R", 0, 1e3,
                                          "of --precision auto: bf16 where outputs differ by at "
                                          "most R of their size (0)")},
+        {NT_CLI_SIZE, NT_OPT_STR(0, "resolution", &c->resolution, "HxW",
+                                 "height and width of the inputs, where the model leaves them "
+                                 "open or takes others")},
         {NT_CLI_REPORT, NT_OPT_BOOL(0, "json", &c->json, "report as JSON")},
         {NT_CLI_REPORT,
          NT_OPT_STR(0, "report", &c->report, "FILE", "write the report to FILE, as JSON")},
@@ -96,6 +101,8 @@ static void set_defaults(nt_cli *c)
     c->batch_size = c->seed = c->threads = 0;
     c->precision = NT_PREC_AUTO;
     c->tolerance = 0;
+    c->resolution = NULL;
+    c->size[0] = c->size[1] = 0;
     c->output_given = c->json = c->quiet = c->verbose = false;
     c->progress = 0;
     c->record = NULL;
@@ -148,8 +155,34 @@ static void check(nt_cli *c)
         nt_cli_usage(c, "--report: standard output is taken by the model (give -o FILE)");
     if (c->quiet && c->verbose)
         nt_cli_usage(c, "--quiet and --verbose exclude each other");
+    if (c->resolution && !nt_parse_size(c->size, c->resolution))
+        nt_cli_usage(c, "--resolution: '%s' is not HxW", c->resolution);
     if (c->tolerance > 0 && c->precision != NT_PREC_AUTO)
         nt_cli_usage(c, "--tolerance goes with --precision auto");
+}
+
+/* Before hours of work: could the file be written? What is there and is no regular file (a pipe
+ * would notice) is let be. */
+static nt_status try_output(const char *path, nt_err *e)
+{
+    nt_outfile *f = NULL;
+    struct stat st;
+    nt_status s;
+
+    if (!path || strcmp(path, "-") == 0 ||
+        (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return NT_OK;
+    s = nt_outfile_open(&f, path, e);
+    nt_outfile_abandon(f);
+    return s;
+}
+
+static void check_outputs(const nt_cli *c)
+{
+    nt_err e;
+
+    if (try_output(c->output, &e) != NT_OK || try_output(c->report, &e) != NT_OK)
+        nt_cli_die(c, 1, e.msg);
 }
 
 void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv)
@@ -170,6 +203,8 @@ void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv)
     if (c->threads == 0)
         c->threads = nt_cli_cpus();
     nt_cli_choose_waiting(c, argv);
+    nt_outfile_hold(!(c->takes & NT_CLI_AT_ONCE));
+    check_outputs(c);
 }
 
 cJSON *nt_cli_record(const nt_cli *c)
@@ -267,6 +302,12 @@ static int exit_status(nt_status s)
     }
 }
 
+/* Did the tool do its work? Then what it wrote is to be seen. */
+static bool is_done(nt_status s)
+{
+    return s == NT_OK || s == NT_EMISSED;
+}
+
 int nt_cli_finish(nt_cli *c, nt_status s, const nt_err *e)
 {
     nt_err closing;
@@ -275,10 +316,13 @@ int nt_cli_finish(nt_cli *c, nt_status s, const nt_err *e)
     nt_cli_progress_end(c);
     if (s != NT_OK && e && *e->msg)
         nt_cli_message(c, "", e->msg);
-    if (closed != NT_OK && (s == NT_OK || s == NT_EMISSED)) {
+    if (closed == NT_OK && is_done(s))
+        closed = nt_outfile_reveal(&closing);
+    if (closed != NT_OK && is_done(s)) {
         nt_cli_message(c, "", closing.msg);
         s = closed;
     }
+    nt_outfile_drop();
     release(c);
     return exit_status(s);
 }

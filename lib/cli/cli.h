@@ -52,15 +52,17 @@ typedef struct nt_opt {
 /* Which common options a tool takes (all take --help, --version, -q, -v, --progress). The
  * common options are appended to the tool's own table by nt_cli_parse. */
 enum {
-    NT_CLI_OUTPUT = 1 << 0,   /* -o FILE: a model archive (or whatever the tool writes) */
-    NT_CLI_CONFIG = 1 << 1,   /* -c/--config FILE */
-    NT_CLI_DATA = 1 << 2,     /* --data SPEC, --split NAME, --batch-size N */
-    NT_CLI_SEED = 1 << 3,     /* --seed N, default 0 */
-    NT_CLI_COMPUTE = 1 << 4,  /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
-    NT_CLI_REPORT = 1 << 5,   /* --json, --report FILE */
-    NT_CLI_INPUT = 1 << 6,    /* one operand: the model; default standard input */
-    NT_CLI_INPUTS = 1 << 7,   /* any number of operands, in c->operands */
-    NT_CLI_TOLERANCE = 1 << 8 /* --tolerance R, which goes with --precision auto */
+    NT_CLI_OUTPUT = 1 << 0,    /* -o FILE: a model archive (or whatever the tool writes) */
+    NT_CLI_CONFIG = 1 << 1,    /* -c/--config FILE */
+    NT_CLI_DATA = 1 << 2,      /* --data SPEC, --split NAME, --batch-size N */
+    NT_CLI_SEED = 1 << 3,      /* --seed N, default 0 */
+    NT_CLI_COMPUTE = 1 << 4,   /* --threads N, --device cpu|gpu, --precision auto|fp32|bf16 */
+    NT_CLI_REPORT = 1 << 5,    /* --json, --report FILE */
+    NT_CLI_INPUT = 1 << 6,     /* one operand: the model; default standard input */
+    NT_CLI_INPUTS = 1 << 7,    /* any number of operands, in c->operands */
+    NT_CLI_TOLERANCE = 1 << 8, /* --tolerance R, which goes with --precision auto */
+    NT_CLI_AT_ONCE = 1 << 9,   /* no option: files appear one by one, not together at the end */
+    NT_CLI_SIZE = 1 << 10      /* --resolution HxW */
 };
 
 typedef struct nt_cli {
@@ -78,7 +80,9 @@ typedef struct nt_cli {
     int64_t batch_size;    /* 0: not given */
     int64_t seed, threads; /* threads: what was given, else the cores this process may use */
     nt_precision precision;
-    double tolerance; /* of outputs in bf16 (exec/precision.h) */
+    const char *resolution; /* NULL: not given, else HxW, as */
+    int64_t size[2];        /* numbers */
+    double tolerance;       /* of outputs in bf16 (exec/precision.h) */
     bool json, quiet, verbose;
     const char *report;
     int progress;               /* 0 auto, 1 always, 2 never */
@@ -105,8 +109,9 @@ nt_dtype nt_cli_compute(const nt_cli *c);
 /* Refuses a model on a terminal: reading it from one, or (for_output) writing it to one: usage
  * error, exit 2. */
 void nt_cli_check_terminal(const nt_cli *c, bool for_output);
-/* Prints the error if s is not NT_OK, checks that standard output was written, maps s to the
- * exit status (0, 1, 2 or 3), releases c. */
+/* Prints the error if s is not NT_OK, checks that standard output was written, lets all files
+ * that the tool wrote appear under their names (none of them unless it did its work: s is NT_OK
+ * or NT_EMISSED), maps s to the exit status (0, 1, 2 or 3), releases c. */
 int nt_cli_finish(nt_cli *c, nt_status s, const nt_err *e);
 /* "tool: warning: text" (not under -q), "tool: note: text" (only under -v); one line each,
  * control characters shown as '?'. */

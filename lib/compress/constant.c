@@ -8,15 +8,12 @@
 #include "compress/constant.h"
 
 #include "base/alloc.h"
+#include "compress/opensize.h"
 #include "exec/staged.h"
-#include "graph/pass.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Open extents but the batch are this while looking: large enough for what networks halve. */
-#define OPEN_EXTENT 64
 
 typedef struct reader { /* a layer that reads removed channels */
     const nt_channel_layer *l;
@@ -162,19 +159,16 @@ static nt_status look(reader *r, int n, const nt_graph *g, nt_err *e)
 {
     nt_status s = NT_OK;
     const char **keep = nt_calloc((size_t)n + 1, sizeof *keep);
-    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, 1);
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
     nt_device *dev = NULL;
     nt_staged *net = NULL;
     nt_plan_opts o = {.no_fusion = true, .keep = keep};
 
-    if (!keep || !dims)
+    if (!keep)
         NT_TRY(nt_fail_nomem(e));
     for (int i = 0; i < n; i++)
         keep[i] = r[i].x->name;
-    for (int i = 0; i < g->n_inputs; i++) {
-        for (int k = 0; k < g->inputs[i]->rank; k++)
-            dims[i][k] = dims[i][k] < 0 ? OPEN_EXTENT : dims[i][k];
-    }
+    NT_TRY(nt_open_sizes(&dims, g, e));
     o.dims = (const int64_t(*)[NT_MAX_RANK])dims;
     NT_TRY(nt_device_new(&dev, 1, e));
     NT_TRY(nt_staged_new(&net, g, dev, &o, e));

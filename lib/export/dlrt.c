@@ -95,7 +95,7 @@ static void release(nt_dlrt_lower *l)
 nt_status nt_dlrt_make(void **bytes, size_t *n, const nt_graph *g, int64_t h, int64_t w,
                        nt_err *e)
 {
-    nt_onnx_export fixed = {.h = h, .w = w};
+    nt_onnx_export fixed = {.fixed = true, .h = h, .w = w};
     nt_dlrt_lower l = {0};
     nt_graph *c = NULL;
     nt_status s = NT_OK;

@@ -8,47 +8,45 @@
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
 
-#include <string.h>
-
 /* Of a picture: no network is tried at more than twice that. */
 #define MAX_EXTENT (1 << 20)
-
-static bool is_picture(const nt_value *v)
-{
-    return v->rank == 4 && v->dtype == NT_F32;
-}
 
 /* The first picture among the inputs, or NULL. */
 static const nt_value *picture(const nt_graph *g)
 {
     for (int i = 0; i < g->n_inputs; i++) {
-        if (is_picture(g->inputs[i]))
+        if (nt_value_is_picture(g->inputs[i]))
             return g->inputs[i];
     }
     return NULL;
 }
 
-/* A copy with batch n, and pictures h x w where h is not 0. */
-static nt_status bound_copy(nt_graph **out, const nt_graph *g, int64_t n, int64_t h, int64_t w,
-                            nt_err *e)
+static nt_status bound_dup(nt_graph **out, const nt_graph *g, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_graph *c = NULL;
-    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, n);
 
-    if (!dims)
-        return nt_fail_nomem(e);
     NT_TRY(nt_graph_dup(&c, g, true, e));
     NT_TRY(nt_graph_bind(c, g->ops, e));
-    for (int i = 0; h && i < g->n_inputs; i++) {
-        nt_value *v = c->inputs[i];
+    *out = c;
+    c = NULL;
+done:
+    nt_graph_free(c);
+    return s;
+}
 
-        if (!is_picture(v))
-            continue;
-        v->dims[2] = v->dims[3] = (nt_dim){-1, NULL};
-        dims[i][2] = h;
-        dims[i][3] = w;
-    }
+/* A copy with an open batch at 1, and pictures h x w where h is not 0. */
+static nt_status fixed_copy(nt_graph **out, const nt_graph *g, int64_t h, int64_t w, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_graph *c = NULL;
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
+
+    NT_TRY(bound_dup(&c, g, e));
+    if (h)
+        NT_TRY(nt_pass_fix_size(c, h, w, e));
+    if (!(dims = nt_pass_input_dims(c, 1)))
+        NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_pass_bind_shapes(c, (const int64_t(*)[NT_MAX_RANK])dims, e));
     *out = c;
     c = NULL;
@@ -70,28 +68,54 @@ static bool takes_any_size(const nt_graph *g)
         return v != NULL;
     if (v->dims[2].value > MAX_EXTENT || v->dims[3].value > MAX_EXTENT)
         return false;
-    s = bound_copy(&c, g, 1, 2 * v->dims[2].value, 2 * v->dims[3].value, &ignored);
+    s = fixed_copy(&c, g, 2 * v->dims[2].value, 2 * v->dims[3].value, &ignored);
     nt_graph_free(c);
     return s == NT_OK;
+}
+
+/* What is open keeps its name, where it has one. */
+static void open_dim(nt_dim *d, const char *name)
+{
+    if (d->value >= 0 || !d->sym)
+        *d = (nt_dim){-1, name};
 }
 
 static nt_status make_dynamic(nt_graph *g, bool any_size, nt_err *e)
 {
     nt_status s = NT_OK;
 
+    NT_TRY(nt_pass_open_batch(g, e));
     for (int i = 0; i < g->n_inputs; i++) {
         nt_value *v = g->inputs[i];
 
-        if (v->rank > 0 && v->dims[0].value < 0 && !v->dims[0].sym)
-            v->dims[0].sym = "N";
-        if (any_size && is_picture(v)) {
-            v->dims[2] = (nt_dim){-1, "height"};
-            v->dims[3] = (nt_dim){-1, "width"};
+        if (v->rank > 0 && v->dims[0].value < 0)
+            open_dim(&v->dims[0], "N");
+        if (any_size && nt_value_is_picture(v)) {
+            open_dim(&v->dims[2], "height");
+            open_dim(&v->dims[3], "width");
         }
     }
     nt_pass_forget_shapes(g);
     NT_TRY(nt_pass_infer(g, e));
 done:
+    return s;
+}
+
+static nt_status shaped_copy(nt_graph **out, const nt_graph *g, const nt_onnx_export *o,
+                             nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_graph *c = NULL;
+
+    if (!o->dynamic && (o->fixed || o->h))
+        return fixed_copy(out, g, o->h, o->w, e);
+    NT_TRY(bound_dup(&c, g, e));
+    if (o->dynamic)
+        NT_TRY(make_dynamic(c, takes_any_size(g), e));
+    *out = c;
+    c = NULL;
+done:
+    nt_graph_free(c);
     return s;
 }
 
@@ -102,13 +126,7 @@ nt_status nt_onnx_export_graph(nt_graph **out, const nt_graph *g, const nt_onnx_
     nt_graph *c = NULL;
     int n;
 
-    if (o->dynamic) {
-        NT_TRY(nt_graph_dup(&c, g, true, e));
-        NT_TRY(nt_graph_bind(c, g->ops, e));
-        NT_TRY(make_dynamic(c, takes_any_size(g), e));
-    } else {
-        NT_TRY(bound_copy(&c, g, 1, o->h, o->w, e));
-    }
+    NT_TRY(shaped_copy(&c, g, o, e));
     NT_TRY(nt_pass_identity(c, NULL, e));
     NT_TRY(nt_pass_dead(c, NULL, e));
     if (o->fp16)

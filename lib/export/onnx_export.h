@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* onnx_export.h - plain ONNX files for others: dynamic or fixed shapes, fp32 or fp16. */
+/* onnx_export.h - plain ONNX files for others: open or fixed shapes, fp32 or fp16. */
 #ifndef NT_EXPORT_ONNX_EXPORT_H
 #define NT_EXPORT_ONNX_EXPORT_H
 
@@ -8,11 +8,14 @@
 typedef struct nt_onnx_export {
     bool fp16;    /* constants and computation in float16; inputs and outputs stay float32 */
     bool int4;    /* weights of at most 4 bits in ONNX's types for those (int4.h) */
-    bool dynamic; /* symbolic batch, and height and width where the network takes any */
-    int64_t h, w; /* fixed: another resolution than the model's own; 0: its own */
+    bool dynamic; /* batch, and height and width, open where the network takes any */
+    bool fixed;   /* batch 1, and nothing open */
+    int64_t h, w; /* fixed, at this resolution; 0: at the model's own */
 } nt_onnx_export;
 
-/* A changed copy of g. Fixed means batch 1. NT_EINVAL where the network cannot take h x w. */
+/* A changed copy of g. What is open in g stays open, under its name, unless it is to be fixed.
+ * NT_EINVAL where the network cannot take h x w, or an open size is to be fixed and not given.
+ */
 nt_status nt_onnx_export_graph(nt_graph **out, const nt_graph *g, const nt_onnx_export *o,
                                nt_err *e) NT_MUST_CHECK;
 /* The same, written to a file ("-": standard output). Past 2 GiB NT_EUNSUPPORTED. */

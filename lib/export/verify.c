@@ -34,17 +34,6 @@ done:
     return s;
 }
 
-static void set_resolution(int64_t (*dims)[NT_MAX_RANK], const nt_graph *g,
-                           const nt_onnx_export *x)
-{
-    for (int i = 0; x->h && i < g->n_inputs; i++) {
-        if (g->inputs[i]->rank != 4 || g->inputs[i]->dtype != NT_F32)
-            continue;
-        dims[i][2] = x->h;
-        dims[i][3] = x->w;
-    }
-}
-
 /* |a - b| / |b| in L2. */
 static double relative_error(const nt_tensor *a, const nt_tensor *b)
 {
@@ -86,18 +75,20 @@ static nt_status verify(const nt_graph *file, const nt_graph *g, const nt_onnx_e
     nt_device *dev = NULL;
     nt_staged *a = NULL, *b = NULL;
     nt_onnx_export plain = *x;
-    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, 1);
-    nt_plan_opts o = {.dims = (const int64_t(*)[NT_MAX_RANK])dims};
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
+    nt_plan_opts o = {0};
 
-    if (!dims)
-        return nt_fail_nomem(e);
     plain.fp16 = false;
-    set_resolution(dims, g, x);
     if (file->n_inputs != g->n_inputs || file->n_outputs != g->n_outputs)
         NT_TRY(nt_fail(e, NT_EMISSED,
                        "the written file has %d inputs and %d outputs, not %d and %d",
                        file->n_inputs, file->n_outputs, g->n_inputs, g->n_outputs));
     NT_TRY(nt_onnx_export_graph(&ref, g, &plain, e));
+    if (x->dynamic && x->h)
+        NT_TRY(nt_pass_fix_size(ref, x->h, x->w, e));
+    if (!(dims = nt_pass_input_dims(x->h ? ref : g, 1)))
+        NT_TRY(nt_fail_nomem(e));
+    o.dims = (const int64_t(*)[NT_MAX_RANK])dims;
     NT_TRY(nt_device_new(&dev, 1, e));
     NT_TRY(nt_staged_new(&a, file, dev, &o, e));
     NT_TRY(nt_staged_new(&b, ref, dev, &o, e));

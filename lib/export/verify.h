@@ -6,9 +6,10 @@
 #include "export/onnx_export.h"
 
 /*
- * Reads the file back with our own reader, runs it and g on the same seeded numbers at x's
- * shape, and compares: relative error of each output (L2) at most 1e-5, 1e-2 for fp16; else
- * NT_EMISSED with the figure.
+ * Reads the file back with our own reader, runs it and g on the same seeded numbers, one sample
+ * at x's size (of a dynamic one too: which an open size has to be given for), and compares:
+ * relative error of each output (L2) at most 1e-5, 1e-2 for fp16; else NT_EMISSED with the
+ * figure.
  */
 nt_status nt_verify_onnx(const char *path, const nt_graph *g, const nt_graph_ops *ops,
                          const nt_onnx_export *x, nt_err *e) NT_MUST_CHECK;

@@ -41,4 +41,7 @@ nt_status nt_node_compute(nt_tensor **out, const nt_graph *g, const nt_node *n,
 nt_status nt_graph_fold(nt_graph *g, size_t max_bytes, bool rename, int *n_folded,
                         nt_err *e) NT_MUST_CHECK;
 
+/* pass_bind.c: Reshapes to a batch of `old` take theirs from their input. */
+nt_status nt_graph_free_reshapes(nt_graph *g, int64_t old, nt_err *e) NT_MUST_CHECK;
+
 #endif

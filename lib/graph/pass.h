@@ -11,8 +11,9 @@
  * file, so that surgery may change it. Constant inputs (shape arithmetic) are seen through the
  * values' data. */
 nt_status nt_pass_infer(nt_graph *g, nt_err *e) NT_MUST_CHECK;
-/* What nodes make has no shape any more, declared or inferred: before inferring anew after the
- * inputs' or weights' extents have changed. */
+/* What nodes make has no shape any more, declared or inferred, but for the names that the file
+ * gives to open extents: before inferring anew after the inputs' or weights' extents have
+ * changed. */
 void nt_pass_forget_shapes(nt_graph *g);
 /*
  * Nodes whose inputs are all constant become constants; also Shape and Size of a value with
@@ -51,6 +52,16 @@ nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK
  */
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
                               nt_err *e) NT_MUST_CHECK;
+/* Pictures (inputs of rank 4 of floats) become h x w, whether that was open or fixed: as
+ * nt_pass_bind_shapes. Where there are none, signals (of rank 3) do, which are 1 high.
+ * NT_EINVAL where no input is one, or the network does not take it. */
+nt_status nt_pass_fix_size(nt_graph *g, int64_t h, int64_t w, nt_err *e) NT_MUST_CHECK;
+/* Does g say all extents of its inputs but the batch? */
+bool nt_graph_has_size(const nt_graph *g);
+bool nt_value_is_picture(const nt_value *v);
+/* A batch that all inputs fix becomes open, as "N", where the network runs with another one
+ * too; else g stays as it is. Shapes are to be forgotten and inferred anew. */
+nt_status nt_pass_open_batch(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and
  * outputs, which are cast. Shapes and types must be known, and are not to be inferred anew:
  * attributes still name the old types. */
@@ -61,8 +72,8 @@ nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;
  * its shift changes so that this holds of the bias that folding it would give. */
 void nt_pass_round_biases(nt_graph *g);
 /* ONNX Runtime's QLinearAdd, QLinearAveragePool, QGemm and so on (domain com.microsoft) become
- * DequantizeLinear, ONNX's operator and QuantizeLinear. The graph need not be bound. What has no
- * such form, or channels last, stays: binding refuses it. */
+ * DequantizeLinear, ONNX's operator and QuantizeLinear. The graph need not be bound. What has
+ * no such form, or channels last, stays: binding refuses it. */
 nt_status nt_pass_qlinear(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Every input's extents for a batch of n: n where the first is open, and -1 where another one
  * is. One row per input; nt_free. NULL when memory ran out. */

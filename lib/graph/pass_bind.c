@@ -19,6 +19,19 @@ static void set_symbol(nt_graph *g, const char *sym, int64_t value)
     }
 }
 
+static nt_status fail_open(const nt_value *v, int k, nt_err *e)
+{
+    const char *sym = v->dims[k].sym;
+
+    return nt_fail(e, NT_EINVAL,
+                   "input '%s': dimension %d%s%s%s is open, and a size is wanted%s", v->name, k,
+                   sym ? " ('" : "", sym ? sym : "", sym ? "')" : "",
+                   k < 2          ? ""
+                   : v->rank == 4 ? " (--resolution HxW)"
+                   : v->rank == 3 ? " (--resolution 1xLENGTH)"
+                                  : "");
+}
+
 static nt_status set_dims(nt_graph *g, nt_value *v, const int64_t *dims, nt_err *e)
 {
     for (int k = 0; k < NT_MAX_RANK; k++) {
@@ -30,6 +43,8 @@ static nt_status set_dims(nt_graph *g, nt_value *v, const int64_t *dims, nt_err 
             return nt_fail(e, NT_EINVAL, "input '%s' has no shape to fill in", v->name);
         if (k >= v->rank)
             return nt_fail(e, NT_EINVAL, "input '%s' has %d dimensions", v->name, v->rank);
+        if (dims[k] == -1 && k > 0 && d->value < 0)
+            return fail_open(v, k, e);
         if (dims[k] < 0)
             return nt_fail(e, NT_EINVAL, "input '%s': dimension %d cannot be %lld", v->name, k,
                            (long long)dims[k]);
@@ -65,17 +80,22 @@ done:
     return s;
 }
 
-/* The graph was made for a batch of `old`. What it declares of shapes is void. */
-static nt_status free_batch(nt_graph *g, int64_t old, nt_err *e)
+nt_status nt_graph_free_reshapes(nt_graph *g, int64_t old, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    for (int i = 0; i < g->n_values; i++)
-        g->values[i]->declared = false;
     for (int i = 0; i < g->n_nodes; i++)
         NT_TRY(free_reshape(g, g->nodes[i], old, e));
 done:
     return s;
+}
+
+/* The graph was made for a batch of `old`. What it declares of shapes is void. */
+static nt_status free_batch(nt_graph *g, int64_t old, nt_err *e)
+{
+    for (int i = 0; i < g->n_values; i++)
+        g->values[i]->declared = false;
+    return nt_graph_free_reshapes(g, old, e);
 }
 
 /* The fixed batch that all inputs share and that dims would change; -1: none. */

@@ -31,6 +31,21 @@ static bool is_complete(const nt_value *v)
     return true;
 }
 
+/* An open extent of a graph output goes by the name that the file gives it. true: there is one.
+ */
+static bool keep_names(nt_value *v, const nt_value *was)
+{
+    bool kept = false;
+
+    for (int i = 0; v->is_output && i < v->rank; i++) {
+        if (v->dims[i].value >= 0 || was->dims[i].value >= 0 || !was->dims[i].sym)
+            continue;
+        v->dims[i].sym = was->dims[i].sym;
+        kept = true;
+    }
+    return kept;
+}
+
 /* Fills in what inference does not know of v. Extents that contradict give way to the computed
  * ones: PyTorch's exporter writes wrong ones for poolings with ceil_mode. */
 static nt_status merge(nt_value *v, const nt_value *was, const nt_node *n, nt_err *e)
@@ -53,7 +68,7 @@ static nt_status merge(nt_value *v, const nt_value *was, const nt_node *n, nt_er
     for (int i = 0; i < v->rank; i++)
         if (!is_known(&v->dims[i]))
             v->dims[i] = was->dims[i];
-    v->declared = !complete;
+    v->declared = keep_names(v, was) || !complete;
     return NT_OK;
 }
 
@@ -91,10 +106,24 @@ nt_status nt_pass_infer(nt_graph *g, nt_err *e)
     return NT_OK;
 }
 
+/* Of what the file declares, names of open extents stay: no inference brings them back. */
+static void forget(nt_value *v)
+{
+    bool named = false;
+
+    for (int k = 0; k < v->rank; k++) {
+        named = named || v->dims[k].sym;
+        if (v->dims[k].value >= 0)
+            v->dims[k] = (nt_dim){-1, NULL};
+    }
+    if (!v->declared || !named)
+        v->rank = -1;
+}
+
 void nt_pass_forget_shapes(nt_graph *g)
 {
     for (int i = 0; i < g->n_values; i++) {
         if (g->values[i]->producer)
-            g->values[i]->rank = -1;
+            forget(g->values[i]);
     }
 }

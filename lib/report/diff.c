@@ -463,8 +463,9 @@ static nt_status random_dims(int64_t *dims, const nt_value *a, const nt_value *b
         if (dims[k] < 0 && k == 0)
             dims[k] = batch ? batch : 1;
         if (dims[k] < 0)
-            return nt_fail(e, NT_EINVAL, "input '%s': its shape is not fixed: data are wanted",
-                           a->name);
+            return nt_fail(e, NT_EINVAL,
+                           "input '%s': its shape is not fixed: data are wanted%s", a->name,
+                           a->rank == 4 && k > 1 ? ", or --resolution HxW" : "");
     }
     return NT_OK;
 }

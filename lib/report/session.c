@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/noise.h"
+#include "base/outfile.h"
 #include "exec/staged.h"
 #include "graph/tensor_io.h"
 
@@ -101,6 +102,15 @@ done:
     return s;
 }
 
+static nt_status fail_open(const nt_value *v, int k, nt_err *e)
+{
+    const char *sym = v->rank < 0 ? NULL : v->dims[k].sym;
+
+    return nt_fail(e, NT_EINVAL, "input '%s': its shape is not fixed%s%s%s: give a tensor%s",
+                   v->name, sym ? " ('" : "", sym ? sym : "", sym ? "' is open)" : "",
+                   v->rank == 4 && k > 1 ? ", or --resolution HxW" : "");
+}
+
 static nt_status random_input(nt_session *r, int i, const nt_session_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -112,8 +122,7 @@ static nt_status random_input(nt_session *r, int i, const nt_session_opts *o, nt
         if (dims[k] < 0 && k == 0 && v->rank > 0)
             dims[k] = o->batch ? o->batch : 1;
         if (dims[k] < 0)
-            return nt_fail(e, NT_EINVAL, "input '%s': its shape is not fixed: give a tensor",
-                           v->name);
+            return fail_open(v, k, e);
     }
     NT_TRY(nt_tensor_new(&r->in[i], v->dtype, v->rank, dims, e));
     nt_noise_fill(r->in[i], o->seed, (uint64_t)i);
@@ -238,7 +247,7 @@ nt_status nt_session_save(const nt_session *r, const char *dir, nt_err *e)
     nt_status s = NT_OK;
     char *path = NULL;
 
-    NT_TRY(nt_make_dirs(dir, e));
+    NT_TRY(nt_outfile_make_dirs(dir, e));
     for (int i = 0; i < r->g->n_outputs; i++) {
         char *name = nt_strfmt("%s.npy", r->g->outputs[i]->name);
 

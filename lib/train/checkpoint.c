@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include "base/alloc.h"
+#include "base/outfile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,11 +39,13 @@ nt_status nt_checkpoint_save(nt_model *m, const char *path, const nt_params *p,
                              const cJSON *json, const nt_ckpt_buffer *buf, size_t n, nt_err *e)
 {
     nt_status s = NT_OK;
+    bool held = nt_outfile_hold(false); /* it is for the case that there will be no end */
 
     NT_TRY(nt_params_store(p, nt_model_graph(m), e));
     NT_TRY(put_state(nt_model_archive(m), json, buf, n, e));
     NT_TRY(nt_model_save(m, path, e));
 done:
+    nt_outfile_hold(held);
     nt_archive_remove_prefix(nt_model_archive(m), PREFIX);
     return s;
 }

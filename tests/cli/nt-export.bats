@@ -38,13 +38,71 @@ setup()
     nt-run half.onnx --random --threads 1 --expect out/output.npy --rtol 0.05 --atol 0.05
 }
 
-@test "one file has batch 1, and says so with -v; --dynamic leaves it open" {
+@test "what is open in the model stays open; --fixed has batch 1, and says so with -v; --dynamic opens it" {
     nt-export -v a.nt -o a.onnx 2>err
-    grep -q 'note: a.onnx: the batch is fixed at 1' err
-    nt-info a.onnx | grep -q 'input    input float32 \[1,'
+    grep -q 'note: a.onnx: what is open in the model is open (--fixed fixes it)' err
+    nt-info a.onnx | grep -q 'input    input float32 \[N,3,32,32\]'
+    nt-export -v --fixed a.nt -o f.onnx 2>err
+    grep -q 'note: f.onnx: the batch is fixed at 1' err
+    nt-info f.onnx | grep -q 'input    input float32 \[1,3,32,32\]'
+    nt-info f.onnx | grep -q 'output   output float32 \[1,10\]'
+    nt-export --dynamic f.onnx -o d.onnx
+    nt-info d.onnx | grep -q 'input    input float32 \[N,3,height,width\]'
+    nt-info d.onnx | grep -q 'output   output float32 \[N,10\]'
+    nt-run d.onnx --random --threads 1 --resolution 32x32 --expect out/output.npy
     nt-export -v --dynamic a.nt -o b.onnx 2>err
     grep -q 'note: b.onnx: open batch' err
     nt-info b.onnx | grep -q 'input    input float32 \[N,'
+}
+
+# Symbols of the model's own, named like nobody else's; and the outputs' too
+own_names()
+{
+    nt-export --dynamic a.nt -o d.onnx
+    sed 's/height/heigth/g; s/width/wiidt/g' d.onnx >own.onnx
+}
+
+@test "symbols keep their names through every tool" {
+    own_names
+    small_data
+    for t in "nt-import" "nt-fuse-bn" "nt-prune -s 0.5" "nt-prune -s 0.5 --shrink" "nt-shrink" \
+        "nt-quantize --bits 8/32" "nt-export -f onnx" "nt-export --dynamic" "nt-export --precision fp16"; do
+        echo "$t"
+        $t own.onnx -o x
+        [ "$(nt-info x | grep -E '^(in|out)put')" = "$(nt-info own.onnx | grep -E '^(in|out)put')" ]
+    done
+    nt-info x | grep -q 'input    input float32 \[N,3,heigth,wiidt\]'
+    nt-export own.onnx -d set --resolution 16x24 --resolution 32x32 --verify
+    [ "$(ls set | tr '\n' ' ')" = "model16x24fp32.onnx model32x32fp32.onnx modelfp32_dynamic_shape.onnx " ]
+    nt-info set/modelfp32_dynamic_shape.onnx | grep -q 'input    input float32 \[N,3,heigth,wiidt\]'
+    nt-info set/model16x24fp32.onnx | grep -q 'input    input float32 \[1,3,16,24\]'
+}
+
+@test "a size that is open and wanted is asked for by name, and given with --resolution" {
+    own_names
+    want="input 'input': dimension 2 ('heigth') is open, and a size is wanted (--resolution HxW)"
+    refuses 2 "$want" nt-export --fixed own.onnx -o x
+    refuses 2 "$want" nt-export --dynamic --verify own.onnx -o x
+    refuses 2 "$want" nt-export -f dlrt own.onnx -o x
+    refuses 2 "$want" nt-profile own.onnx
+    refuses 2 "its shape is not fixed ('heigth' is open): give a tensor, or --resolution HxW" nt-run --random own.onnx
+    refuses 2 "data are wanted, or --resolution HxW" nt-diff own.onnx own.onnx
+    [ ! -e x ]
+    nt-export --dynamic --verify --resolution 16x24 own.onnx -o x
+    nt-info x | grep -q 'input    input float32 \[N,3,heigth,wiidt\]'
+    nt-run --random --threads 1 --resolution 32x32 own.onnx --expect out/output.npy
+    nt-diff --threads 1 own.onnx a.nt --resolution 32x32
+    nt-profile --threads 1 --runs 1 --resolution 32x32 --json own.onnx | grep -m 1 '"macs"' >one
+    nt-profile --threads 1 --runs 1 --json a.nt | grep -m 1 '"macs"' | cmp - one
+    refuses 2 "'32' is not HxW" nt-profile --resolution 32 own.onnx
+}
+
+@test "nt-profile takes an open size from the data" {
+    small_data
+    nt-zoo resnet8 --input 1x8x8 -o small.nt
+    nt-export --dynamic small.nt -o open.onnx
+    nt-profile --threads 1 --runs 1 --data idx:data --json open.onnx | grep -m 1 '"macs"' >one
+    nt-profile --threads 1 --runs 1 --json small.nt | grep -m 1 '"macs"' | cmp - one
 }
 
 @test "-d writes the set of files" {

@@ -35,7 +35,9 @@ NT_TEST(files_are_named_as_in_the_job_folder)
 NT_TEST(every_kind_of_file_reads_back_and_agrees)
 {
     static const nt_onnx_export kinds[] = {{0},
+                                           {.fixed = true},
                                            {.dynamic = true},
+                                           {.dynamic = true, .h = 24, .w = 40},
                                            {.h = 24, .w = 40},
                                            {.fp16 = true},
                                            {.fp16 = true, .dynamic = true}};
@@ -94,6 +96,49 @@ NT_TEST(dynamic_frees_the_size_where_the_network_takes_any)
     nt_graph_free(g);
     nt_model_free(m);
     nt_model_free(fixed);
+}
+
+static void assert_shapes(const nt_graph *of, nt_onnx_export x, const char *in, const char *out)
+{
+    nt_graph *g = NULL;
+    char got[64];
+
+    assert_ok(nt_onnx_export_graph(&g, of, &x, e));
+    assert_string_equal(nt_value_shape_text(got, sizeof got, g->inputs[0]), in);
+    assert_string_equal(nt_value_shape_text(got, sizeof got, g->outputs[0]), out);
+    nt_graph_free(g);
+}
+
+NT_TEST(what_is_open_stays_open_until_it_is_fixed)
+{
+    nt_model *m = build("[3, 16, 16]", NET);
+    nt_graph *open = export(m, (nt_onnx_export){.dynamic = true}), *g = NULL;
+
+    open->inputs[0]->dims[0].sym = "batch";
+    nt_pass_forget_shapes(open);
+    assert_ok(nt_pass_infer(open, e));
+    assert_shapes(open, (nt_onnx_export){0}, "[batch,3,height,width]", "[batch,3]");
+    assert_shapes(open, (nt_onnx_export){.dynamic = true}, "[batch,3,height,width]",
+                  "[batch,3]");
+    assert_shapes(open, (nt_onnx_export){.h = 8, .w = 9}, "[1,3,8,9]", "[1,3]");
+    assert_shapes(open, (nt_onnx_export){.fp16 = true}, "[batch,3,height,width]", "[batch,3]");
+    assert_fails(NT_EINVAL,
+                 "input 'input': dimension 2 ('height') is open, and a size is wanted "
+                 "(--resolution HxW)",
+                 nt_onnx_export_graph(&g, open, &(nt_onnx_export){.fixed = true}, e));
+    nt_graph_free(open);
+    nt_model_free(m);
+}
+
+NT_TEST(dynamic_opens_a_batch_that_is_fixed)
+{
+    nt_model *m = build("[3, 16, 16]", NET);
+    nt_graph *fixed = export(m, (nt_onnx_export){.fixed = true});
+
+    assert_shapes(fixed, (nt_onnx_export){0}, "[1,3,16,16]", "[1,3]");
+    assert_shapes(fixed, (nt_onnx_export){.dynamic = true}, "[N,3,height,width]", "[N,3]");
+    nt_graph_free(fixed);
+    nt_model_free(m);
 }
 
 NT_TEST(fp16_keeps_float32_at_the_borders_and_dropout_is_gone)

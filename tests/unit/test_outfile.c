@@ -50,6 +50,92 @@ NT_TEST(abandoned_file_leaves_nothing)
     scratch_close(&t);
 }
 
+/* ---- held until the end */
+
+NT_TEST(what_is_held_appears_together)
+{
+    scratch t;
+    char a[800], b[800];
+
+    scratch_open(&t);
+    snprintf(a, sizeof a, "%s", scratch_path(&t, "a"));
+    snprintf(b, sizeof b, "%s", scratch_path(&t, "b"));
+    assert_ok(nt_outfile_save(a, "old", 3, e));
+    assert_false(nt_outfile_hold(true));
+    assert_ok(nt_outfile_save(a, "one", 3, e));
+    assert_ok(nt_outfile_save(b, "two", 3, e));
+    assert_ok(nt_outfile_save(b, "three", 5, e));
+    assert_holds(a, "old");
+    assert_false(nt_path_exists(b));
+    assert_holds(nt_outfile_place(a), "one");
+    assert_holds(nt_outfile_place(b), "three");
+    assert_ok(nt_outfile_reveal(e));
+    assert_true(nt_outfile_hold(false));
+    assert_holds(a, "one");
+    assert_holds(b, "three");
+    assert_int_equal(scratch_count(&t), 2);
+    assert_string_equal(nt_outfile_place(a), a);
+    scratch_close(&t);
+}
+
+NT_TEST(what_is_dropped_leaves_nothing_and_the_old_file)
+{
+    scratch t;
+    char a[800];
+
+    scratch_open(&t);
+    snprintf(a, sizeof a, "%s", scratch_path(&t, "a"));
+    assert_ok(nt_outfile_save(a, "old", 3, e));
+    nt_outfile_hold(true);
+    assert_ok(nt_outfile_save(a, "one", 3, e));
+    assert_ok(nt_outfile_make_dirs(scratch_path(&t, "d//e/f/"), e));
+    assert_ok(nt_outfile_save(scratch_path(&t, "d/e/f/x"), "two", 3, e));
+    nt_outfile_drop();
+    nt_outfile_hold(false);
+    assert_holds(a, "old");
+    assert_int_equal(scratch_count(&t), 1);
+    scratch_close(&t);
+}
+
+NT_TEST(folders_that_were_there_stay)
+{
+    scratch t;
+
+    scratch_open(&t);
+    assert_ok(nt_make_dirs(scratch_path(&t, "d"), e));
+    nt_outfile_hold(true);
+    assert_ok(nt_outfile_make_dirs(scratch_path(&t, "d/e"), e));
+    assert_ok(nt_outfile_save(scratch_path(&t, "d/e/x"), "two", 3, e));
+    nt_outfile_unlink_all(); /* as a signal's handler does */
+    assert_false(nt_path_exists(scratch_path(&t, "d/e")));
+    assert_true(nt_path_exists(scratch_path(&t, "d")));
+    nt_outfile_drop();
+    nt_outfile_hold(false);
+    assert_int_equal(rmdir(scratch_path(&t, "d")), 0);
+    scratch_close(&t);
+}
+
+NT_TEST(more_outputs_may_be_held_than_open)
+{
+    scratch t;
+    char name[16];
+
+    scratch_open(&t);
+    nt_outfile_hold(true);
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        assert_ok(nt_outfile_save(scratch_path(&t, name), "x", 1, e));
+    }
+    assert_ok(nt_outfile_reveal(e));
+    nt_outfile_hold(false);
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        assert_holds(scratch_path(&t, name), "x");
+    }
+    assert_int_equal(scratch_count(&t), 200);
+    scratch_close(&t);
+}
+
 NT_TEST(mode_is_the_old_ones_or_as_umask_says)
 {
     struct stat st;
