@@ -29,14 +29,15 @@ static nt_status load(nt_model **m, const char *path, const nt_cli *c, nt_err *e
     return s;
 }
 
-static nt_status report(const nt_cli *c, const nt_diff *d, nt_err *e)
+static nt_status report(const nt_cli *c, const nt_diff *d, const nt_split *split, nt_err *e)
 {
     cJSON *j = nt_diff_json(d);
     nt_str text = {0};
     nt_status s = NT_OK;
 
-    if (!j)
+    if (!j || !nt_split_report_left_out(j, split))
         NT_TRY(nt_fail_nomem(e));
+    nt_cli_warn_take(c, nt_split_skipped_text(split));
     NT_TRY(nt_diff_text(&text, d, e));
     NT_TRY(nt_cli_report(c, j, text.p, e));
 done:
@@ -80,7 +81,7 @@ static nt_status run(const nt_cli *c, const options *o, nt_err *e)
         nt_err_prefix(e, "%s", c->operands.v[1]);
         goto done;
     }
-    NT_TRY(report(c, d, e));
+    NT_TRY(report(c, d, d_o.split, e));
     if (!isnan(o->min_sqnr) && d->n_missed)
         NT_TRY(nt_fail(e, NT_EMISSED, "%d of %d outputs %s below %g dB", d->n_missed,
                        d->n_outputs, d->n_missed == 1 ? "is" : "are", o->min_sqnr));

@@ -141,8 +141,10 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     if (o->compare != NULL)
         NT_TRY(evaluate(&ref, o->compare, dev, split, eo, c, e));
     if (!add_metrics(j, &r, metrics, n) ||
-        (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)))
+        (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)) ||
+        !nt_split_report_left_out(j, split))
         NT_TRY(nt_fail_nomem(e));
+    nt_cli_warn_take(c, nt_split_skipped_text(split));
 done:
     nt_eval_result_release(&r);
     nt_eval_result_release(&ref);
@@ -225,6 +227,7 @@ static nt_status report(const nt_cli *c, const cJSON *j, nt_err *e)
     nt_str text = {0};
     const cJSON *compare = cJSON_GetObjectItemCaseSensitive(j, "compare");
     const cJSON *samples = cJSON_GetObjectItemCaseSensitive(j, "samples");
+    const cJSON *skipped = cJSON_GetObjectItemCaseSensitive(j, "skipped_samples");
 
     add_lines(&text, j, "metrics", "");
     add_lines(&text, j, "confidence", "");
@@ -234,6 +237,8 @@ static nt_status report(const nt_cli *c, const cJSON *j, nt_err *e)
     add_lines(&text, compare, "mcnemar_p", "_mcnemar_p");
     if (samples != NULL)
         nt_str_addf(&text, "samples %.0f\n", samples->valuedouble);
+    if (skipped != NULL)
+        nt_str_addf(&text, "skipped_samples %.0f\n", skipped->valuedouble);
     if (text.failed)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_cli_report(c, j, text.p, e));

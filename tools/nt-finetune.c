@@ -398,6 +398,8 @@ static nt_status train(job *j, nt_err *e)
     record = NULL;
     NT_TRY(nt_model_add_history(j->m, taken, e));
     NT_TRY(nt_model_save(j->m, j->c->output, e));
+    nt_cli_warn_take(j->c, nt_split_skipped_text(j->train));
+    nt_cli_warn_take(j->c, nt_split_skipped_text(j->eval));
     NT_TRY(report(j, e));
 done:
     nt_json_free(record);

@@ -58,7 +58,7 @@ done:
 static nt_status fix_size(nt_graph *g, const nt_cli *c, nt_split *split, nt_err *e)
 {
     const nt_loader_opts one = {.batch_size = 1, .limit = 1, .workers = 1};
-    int64_t chw[3];
+    nt_sample sample;
     nt_loader *l = NULL;
     nt_status s;
 
@@ -68,9 +68,9 @@ static nt_status fix_size(nt_graph *g, const nt_cli *c, nt_split *split, nt_err 
         return NT_OK;
     if ((s = nt_loader_new(&l, split, &one, e)) != NT_OK)
         return s;
-    nt_loader_shape(l, chw);
+    sample = nt_loader_sample(l);
     nt_loader_free(l);
-    return nt_pass_fix_size(g, chw[1], chw[2], e);
+    return nt_pass_fix_size(g, sample.h, sample.w, e);
 }
 
 static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt_device *dev,
@@ -154,6 +154,7 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     nt_split *split = NULL;
     nt_profile *p = NULL, *q = NULL;
     nt_str text = {0};
+    cJSON *json;
 
     NT_TRY(nt_metric_find(&o->judge, o->metric, e));
     if (c->data) {
@@ -165,7 +166,13 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
         NT_TRY(profile(&q, o->compare, c, dev, split, o, e));
     NT_TRY(nt_profile_text(&text, p, title(c->input), q, o->compare ? title(o->compare) : NULL,
                            e));
-    NT_TRY(give(c, nt_profile_json(p, q), &text, e));
+    json = nt_profile_json(p, q);
+    if (!json || !nt_split_report_left_out(json, split)) {
+        nt_json_free(json);
+        NT_TRY(nt_fail_nomem(e));
+    }
+    nt_cli_warn_take(c, nt_split_skipped_text(split));
+    NT_TRY(give(c, json, &text, e));
 done:
     nt_str_release(&text);
     note_int8(c, p, dev);

@@ -76,6 +76,7 @@ static nt_status gradients(float ***out, const nt_cli *c, const options *o, nt_m
     t.batch_size = c->batch_size ? c->batch_size : 128;
     t.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
     NT_TRY(nt_taylor_new(out, ch, nt_model_graph(m), dev, split, &t, e));
+    nt_cli_warn_take(c, nt_split_skipped_text(split));
 done:
     nt_split_free(split);
     nt_dataset_free(d);

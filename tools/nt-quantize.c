@@ -262,8 +262,9 @@ static nt_status report(job *w, nt_err *e)
         NT_TRY(nt_fail_nomem(e));
     if (w->log && !cJSON_AddItemReferenceToObject(w->record, "revert", w->log))
         NT_TRY(nt_fail_nomem(e));
-    if (text.failed)
+    if (text.failed || !nt_split_report_left_out(w->record, w->split))
         NT_TRY(nt_fail_nomem(e));
+    nt_cli_warn_take(w->c, nt_split_skipped_text(w->split));
     NT_TRY(nt_cli_report(w->c, w->record, text.p, e));
 done:
     nt_str_release(&text);

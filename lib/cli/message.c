@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/alloc.h"
 #include "base/outfile.h"
 #include "base/str.h"
 #include "cli/cli_priv.h"
@@ -67,6 +68,13 @@ void nt_cli_warn_lines(const nt_cli *c, const char *subject, const char *text)
         end = text + strcspn(text, "\n");
         nt_cli_warn(c, "%s: %.*s", subject, (int)(end - text), text);
     }
+}
+
+void nt_cli_warn_take(const nt_cli *c, char *text)
+{
+    if (text)
+        nt_cli_warn(c, "%s", text);
+    nt_free(text);
 }
 
 void nt_cli_note(const nt_cli *c, const char *fmt, ...)

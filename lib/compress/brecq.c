@@ -89,7 +89,7 @@ static nt_status init(run *r, const nt_qpoints *points, nt_err *e)
     take_pairs(r->points, points);
     NT_TRY(nt_qpoints_insert(r->points, r->q, e));
     NT_TRY(settle(r->q, e));
-    NT_TRY(nt_samples_load(&r->ideal, r->c, e));
+    NT_TRY(nt_samples_load(&r->ideal, r->g, r->c, e));
     r->real = r->ideal;
 done:
     return s;

@@ -45,11 +45,9 @@ nt_status nt_calib_run(const nt_calib *c, const nt_graph *g, const char *const *
     nt_batch_plan *bp = NULL;
     nt_loader *l = NULL;
     nt_status s = NT_OK;
-    int64_t chw[3];
 
     NT_TRY(nt_loader_new(&l, c->split, &lo, e));
-    nt_loader_shape(l, chw);
-    NT_TRY(nt_batch_plan_new(&bp, g, c->dev, &po, lo.batch_size, chw, e));
+    NT_TRY(nt_batch_plan_new(&bp, g, c->dev, &po, lo.batch_size, nt_loader_sample(l), e));
     NT_TRY(run_batches(bp, l, visit, ctx, e));
 done:
     nt_batch_plan_free(bp);

@@ -42,13 +42,13 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
     nt_params *p = NULL;
     nt_batch_plan *bp = NULL;
     const nt_batch *b = NULL;
-    int64_t chw[3];
 
+    NT_TRY(nt_split_need_labels(split, o->who, e));
     NT_TRY(nt_params_new(&p, g, e));
     NT_TRY(nt_loader_new(&l, split, &lo, e));
-    nt_loader_shape(l, chw);
     po.params = p;
-    NT_TRY(nt_batch_plan_new(&bp, g, dev, &po, o->batch_size, chw, e));
+    NT_TRY(nt_batch_plan_new(&bp, g, dev, &po, o->batch_size, nt_loader_sample(l), e));
+    NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (int64_t i = 0; i < o->batches; i++) {
         NT_TRY(nt_loader_next(l, &b, e));

@@ -3,6 +3,7 @@
 #include "compress/samples.h"
 
 #include "base/alloc.h"
+#include "train/feed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@ static const size_t memory = (size_t)256 << 20;
 struct nt_samples {
     int64_t n;
     size_t each;
+    int rank; /* of a batch of them, with dims but for the first */
+    int64_t dims[NT_MAX_RANK];
     float *mem; /* NULL: in the file */
     FILE *file;
 };
@@ -123,27 +126,55 @@ nt_status nt_samples_get(float *to, const nt_samples *s, const uint32_t *index, 
 
 /* ---- filling */
 
-nt_status nt_samples_load(nt_samples **out, const nt_calib *c, nt_err *e)
+static nt_status put_batch(nt_samples *t, int64_t at, const nt_feed *f, const nt_batch *b,
+                           nt_err *e)
 {
-    nt_loader_opts lo = nt_calib_loader(c);
-    nt_samples *t = NULL;
-    nt_loader *l = NULL;
-    const nt_batch *b = NULL;
-    nt_status s = NT_OK;
-    int64_t chw[3], at = 0, n = (int64_t)nt_split_count(c->split);
+    float *x = nt_alloc((size_t)b->n, t->each * sizeof *x);
+    nt_status s;
 
-    NT_TRY(nt_loader_new(&l, c->split, &lo, e));
-    nt_loader_shape(l, chw);
-    n = c->samples && (int64_t)c->samples < n ? (int64_t)c->samples : n;
-    NT_TRY(samples_new(&t, n, (size_t)(chw[0] * chw[1] * chw[2]), c, e));
+    if (!x)
+        return nt_fail_nomem(e);
+    nt_feed_copy(x, f, b->x, b->n);
+    s = put(t, at, x, b->n, e);
+    nt_free(x);
+    return s;
+}
+
+static nt_status load_all(nt_samples *t, nt_loader *l, const nt_feed *f, nt_err *e)
+{
+    const nt_batch *b = NULL;
+    int64_t at = 0;
+    nt_status s;
+
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (;;) {
         NT_TRY(nt_loader_next(l, &b, e));
         if (!b)
             break;
-        NT_TRY(put(t, at, b->x, b->n, e));
+        NT_TRY(put_batch(t, at, f, b, e));
         at += b->n;
     }
+    t->n = at; /* without those that were skipped */
+done:
+    return s;
+}
+
+nt_status nt_samples_load(nt_samples **out, const nt_graph *g, const nt_calib *c, nt_err *e)
+{
+    nt_loader_opts lo = nt_calib_loader(c);
+    nt_samples *t = NULL;
+    nt_loader *l = NULL;
+    nt_feed f;
+    nt_status s = NT_OK;
+    int64_t n = (int64_t)nt_split_count(c->split);
+
+    NT_TRY(nt_loader_new(&l, c->split, &lo, e));
+    NT_TRY(nt_feed_find(&f, g, nt_loader_sample(l), e));
+    n = c->samples && (int64_t)c->samples < n ? (int64_t)c->samples : n;
+    NT_TRY(samples_new(&t, n, nt_feed_size(&f), c, e));
+    t->rank = f.rank;
+    nt_feed_dims(t->dims, &f, n);
+    NT_TRY(load_all(t, l, &f, e));
     *out = t;
     t = NULL;
 done:
@@ -152,6 +183,7 @@ done:
     return s;
 }
 
+/* What the graph leaves open is as the samples are. */
 nt_status nt_samples_dims(int64_t dims[NT_MAX_RANK], const nt_graph *g, const nt_samples *s,
                           int64_t n, nt_err *e)
 {
@@ -162,7 +194,7 @@ nt_status nt_samples_dims(int64_t dims[NT_MAX_RANK], const nt_graph *g, const nt
     memset(dims, 0, NT_MAX_RANK * sizeof *dims);
     dims[0] = v->dims[0].value < 0 ? n : v->dims[0].value;
     for (int i = 1; i < v->rank; i++) {
-        dims[i] = v->dims[i].value;
+        dims[i] = v->dims[i].value < 0 && v->rank == s->rank ? s->dims[i] : v->dims[i].value;
         count *= dims[i] > 0 ? (size_t)dims[i] : 0;
     }
     if (v->rank < 1 || dims[0] != n || count != s->each)
@@ -187,9 +219,12 @@ static nt_status run_batch(nt_plan *p, nt_samples **out, const nt_samples *in,
     }
     NT_TRY(nt_plan_forward(p, e));
     y = nt_plan_output(p, 0);
-    if (!*out)
+    if (!*out) {
         NT_TRY(samples_new(out, in->n,
                            (size_t)(nt_tensor_count(y) / (y->rank ? y->dims[0] : 1)), c, e));
+        (*out)->rank = y->rank;
+        memcpy((*out)->dims, y->dims, sizeof(*out)->dims);
+    }
     NT_TRY(put(*out, at, y->data, n, e));
 done:
     return s;

@@ -14,8 +14,9 @@ typedef struct nt_samples nt_samples;
 void nt_samples_free(nt_samples *s);
 int64_t nt_samples_count(const nt_samples *s);
 size_t nt_samples_each(const nt_samples *s); /* floats of one */
-/* The pictures of c's split. */
-nt_status nt_samples_load(nt_samples **out, const nt_calib *c, nt_err *e) NT_MUST_CHECK;
+/* The pictures of c's split, as g's input takes them (train/feed.h). */
+nt_status nt_samples_load(nt_samples **out, const nt_graph *g, const nt_calib *c,
+                          nt_err *e) NT_MUST_CHECK;
 /* What the network g of one input and one output makes of each of `in`, in batches of at most
  * c's. */
 nt_status nt_samples_run(nt_samples **out, const nt_samples *in, const nt_graph *g,

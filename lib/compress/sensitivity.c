@@ -22,7 +22,8 @@ struct nt_sensitivity {
     nt_qspec *all;    /* of g: what was looked at */
     nt_qpoints *seen; /* of all */
     float *x, *y;     /* samples [n][c][h][w], and what the network says [n][classes] */
-    int64_t n, batch, chw[3], classes;
+    nt_sample sample;
+    int64_t n, batch, classes;
     float **fisher; /* by layer with a weight, a number per element; NULL: not asked for yet */
 };
 
@@ -30,7 +31,7 @@ struct nt_sensitivity {
 
 static int64_t sample_size(const nt_sensitivity *m)
 {
-    return m->chw[0] * m->chw[1] * m->chw[2];
+    return m->sample.c * m->sample.h * m->sample.w;
 }
 
 static nt_status read_batches(nt_sensitivity *m, nt_loader *l, nt_err *e)
@@ -67,7 +68,7 @@ static nt_status read_samples(nt_sensitivity *m, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(nt_loader_new(&l, m->split, &lo, e));
-    nt_loader_shape(l, m->chw);
+    m->sample = nt_loader_sample(l);
     NT_TRY(read_batches(m, l, e));
 done:
     nt_loader_free(l);
@@ -83,7 +84,7 @@ static nt_status answers(float **out, nt_sensitivity *m, const nt_graph *g, nt_e
     float *y = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_batch_plan_new(&bp, g, m->dev, &(nt_plan_opts){0}, batch, m->chw, e));
+    NT_TRY(nt_batch_plan_new(&bp, g, m->dev, &(nt_plan_opts){0}, batch, m->sample, e));
     k = m->classes = nt_batch_plan_classes(bp);
     y = nt_alloc((size_t)m->n, (size_t)k * sizeof *y);
     if (!y)

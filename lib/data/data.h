@@ -22,12 +22,21 @@ typedef struct nt_dataset nt_dataset;
 typedef struct nt_split nt_split;
 typedef struct nt_loader nt_loader;
 
+/* How samples go into a network's input of four dimensions. */
+typedef enum nt_layout {
+    NT_LAYOUT_AUTO, /* as the network's input tells (train/feed.h) */
+    NT_LAYOUT_NCHW,
+    NT_LAYOUT_NHWC /* as TensorFlow has it */
+} nt_layout;
+
 /*
  * The keys of a description: "format", "path" (in a file relative to that file's folder),
- * "batch_size" and "splits"; of a split: "shuffle" (true for "train", else false),
- * "transforms", and to cut it from another one "from" with "first" or "last". Several cuts of
- * one split are made in the order of the description. A cut split without "transforms" has its
- * parent's. Without "splits" there are those found at the path, with no transforms.
+ * "batch_size", "layout" ("nchw" or "nhwc"; without it found from the network), "on_error"
+ * ("fail", or "skip" to go on without pictures that cannot be read) and "splits"; of a split:
+ * "shuffle" (true for "train", else false), "transforms", and to cut it from another one "from"
+ * with "first" or "last". Several cuts of one split are made in the order of the description. A
+ * cut split without "transforms" has its parent's. Without "splits" there are those found at
+ * the path, with no transforms.
  *
  * The short form is KIND:PATH[,key=value...]; a path with a comma in it needs JSON. Its keys:
  *
@@ -39,6 +48,8 @@ typedef struct nt_loader nt_loader;
  *   mean=0.5:0.5:0.5       normalize, with std; one value, or one per channel between colons
  *   std=0.2:0.2:0.2
  *   val=5000               a split "val" of the last samples of "train"
+ *   layout=nhwc            as above
+ *   on_error=skip          as above
  *
  * Folders give their samples class by class; they are put into an order in which every
  * beginning and every end holds all classes in proportion, so that "first", "last" and `limit`
@@ -62,18 +73,35 @@ nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name,
                         nt_err *e) NT_MUST_CHECK;
 void nt_split_free(nt_split *s);
 size_t nt_split_count(const nt_split *s);
+/* 0: the data have no labels, which are -1 in every batch. */
 int64_t nt_split_classes(const nt_split *s);
+/* NT_EFORMAT where the data have no labels: `who` needs them. */
+nt_status nt_split_need_labels(const nt_split *s, const char *who, nt_err *e) NT_MUST_CHECK;
+nt_layout nt_split_layout(const nt_split *s);
 const char *nt_split_class_name(const nt_split *s, int64_t label); /* NULL: unnamed */
 /* SHA-256 over each sample's label, name and bytes: the data's identity, the same for a folder
  * and a tar of it, for gzip and plain files. Borrowed; NULL with the reason in e. */
 const char *nt_split_digest(nt_split *s, nt_err *e);
 
-/* x fp32 [n][c][h][w], y labels [n]. */
+/* Pictures skipped so far: those of a kind that is not read at once, damaged ones when their
+ * turn has come. */
+size_t nt_split_skipped(const nt_split *s);
+/* One line about them with the first one's name; NULL where there are none, or no split.
+ * nt_free it. */
+char *nt_split_skipped_text(const nt_split *s);
+/* Adds what was left out to a report: "skipped_samples" where pictures may be skipped, their
+ * names with what is wrong as "skipped", and the number of other files as "ignored_files" where
+ * there are such. Without a split, nothing. false when memory ran out. */
+bool nt_split_report_left_out(cJSON *j, const nt_split *s);
+
+/* x fp32 [n][c][h][w], y labels [n]; n is smaller than asked for at the end of an epoch, and
+ * where samples were skipped. */
 typedef struct nt_batch {
     const float *x;
     const int32_t *y;
     int64_t n, c, h, w;
-    size_t first; /* position of the first sample in this epoch's order */
+    size_t first;  /* position of the first sample in this epoch's order */
+    size_t number; /* of the batch in this epoch */
 } nt_batch;
 
 typedef struct nt_loader_opts {
@@ -91,8 +119,13 @@ typedef struct nt_loader_opts {
 nt_status nt_loader_new(nt_loader **out, nt_split *s, const nt_loader_opts *o,
                         nt_err *e) NT_MUST_CHECK;
 void nt_loader_free(nt_loader *l);
-/* Shape of one sample after the transforms: c, h, w. */
-void nt_loader_shape(const nt_loader *l, int64_t chw[3]);
+/* One sample after the transforms, and how networks are to take it. */
+typedef struct nt_sample {
+    int64_t c, h, w;
+    nt_layout layout;
+} nt_sample;
+
+nt_sample nt_loader_sample(const nt_loader *l);
 size_t nt_loader_batches(const nt_loader *l);
 /* (Re)starts at an epoch, at batch `first_batch` of it (resuming). */
 nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch,

@@ -24,6 +24,8 @@ struct nt_dataset {
     const nt_format *format;
     const char *path;
     stored *sources;
+    nt_layout layout;
+    bool skip;
 };
 
 typedef struct range {
@@ -46,6 +48,8 @@ nt_status nt_dataset_open(nt_dataset **out, const char *spec, nt_err *e)
     NT_TRY(nt_describe(&d->json, spec, e));
     d->splits = get(d->json, "splits");
     d->path = get(d->json, "path")->valuestring;
+    d->layout = nt_describe_layout(d->json);
+    d->skip = nt_describe_skips(d->json);
     NT_TRY(nt_format_get(&d->format, get(d->json, "format")->valuestring, e));
     d->sources = nt_calloc((size_t)cJSON_GetArraySize(d->splits) + 1, sizeof *d->sources);
     if (!d->sources)
@@ -119,7 +123,7 @@ static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, 
     while (strcmp(t->name, split->string) != 0)
         t++;
     if (!t->source) {
-        NT_TRY(nt_source_open(&src, d->format, d->path, t->name, e));
+        NT_TRY(nt_source_open(&src, d->format, d->path, t->name, d->skip, e));
         assert(src->count > 0);
         if (src->class_names)
             NT_TRY(check_classes(d, t->name, src, e));
@@ -199,6 +203,7 @@ nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err 
     p->first = r.first;
     p->count = r.count;
     p->shuffle = cJSON_IsTrue(get(split, "shuffle"));
+    p->layout = d->layout;
     snprintf(where, sizeof where, "splits.%s.transforms", name);
     NT_TRY(nt_pipeline_new(&p->pipeline, get(split, "transforms"), where, e));
     *out = p;
@@ -225,6 +230,19 @@ size_t nt_split_count(const nt_split *p)
 int64_t nt_split_classes(const nt_split *p)
 {
     return p->source->classes;
+}
+
+nt_status nt_split_need_labels(const nt_split *p, const char *who, nt_err *e)
+{
+    if (p->source->classes > 0)
+        return NT_OK;
+    return nt_fail(e, NT_EFORMAT, "%s: the data have no labels, which %s needs",
+                   p->source->where, who);
+}
+
+nt_layout nt_split_layout(const nt_split *p)
+{
+    return p->layout;
 }
 
 const char *nt_split_class_name(const nt_split *p, int64_t label)

@@ -12,6 +12,7 @@ struct nt_split {
     size_t first, count;
     nt_pipeline *pipeline;
     bool shuffle;
+    nt_layout layout;
     char *digest; /* NULL until asked for */
 };
 

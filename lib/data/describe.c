@@ -13,6 +13,9 @@
 #define WHERE_MAX 160
 #define MAX_BATCH (1 << 20)
 
+static const char *const layouts[] = {"nchw", "nhwc", NULL};
+static const char *const on_error[] = {"fail", "skip", NULL};
+
 static const cJSON *get(const cJSON *obj, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(obj, key);
@@ -204,10 +207,12 @@ done:
 
 static nt_status check(cJSON *j, nt_err *e)
 {
-    static const char *const keys[] = {"format", "path", "batch_size", "splits", NULL};
+    static const char *const keys[] = {"format",   "path",   "batch_size", "layout",
+                                       "on_error", "splits", NULL};
     const char *name = NULL, *path = NULL;
     const nt_format *format;
     int64_t batch;
+    int choice;
     nt_status s;
 
     if (!cJSON_IsObject(j))
@@ -221,11 +226,30 @@ static nt_status check(cJSON *j, nt_err *e)
     if (!path)
         NT_TRY(nt_fail(e, NT_EINVAL, "path: missing"));
     NT_TRY(nt_json_get_i64(&batch, j, "batch_size", 1, MAX_BATCH, "", e));
+    NT_TRY(nt_json_get_enum(&choice, j, "layout", layouts, "", e));
+    NT_TRY(nt_json_get_enum(&choice, j, "on_error", on_error, "", e));
     if (!nt_path_exists(path))
         NT_TRY(nt_fail_errno(e, "%s", path));
     NT_TRY(fill_splits(j, format, path, e));
 done:
     return s;
+}
+
+static bool says(const cJSON *j, const char *key, const char *word)
+{
+    return get(j, key) && strcmp(get(j, key)->valuestring, word) == 0;
+}
+
+nt_layout nt_describe_layout(const cJSON *j)
+{
+    return says(j, "layout", layouts[0])   ? NT_LAYOUT_NCHW
+           : says(j, "layout", layouts[1]) ? NT_LAYOUT_NHWC
+                                           : NT_LAYOUT_AUTO;
+}
+
+bool nt_describe_skips(const cJSON *j)
+{
+    return says(j, "on_error", on_error[1]);
 }
 
 nt_status nt_describe(cJSON **out, const char *spec, nt_err *e)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "data/data.h"
 
 /*
  * The description with "format", "path" and "splits" present, each split with "shuffle" and
@@ -12,6 +13,9 @@
  * nt_json_free.
  */
 nt_status nt_describe(cJSON **out, const char *spec, nt_err *e) NT_MUST_CHECK;
+/* Of such a description. */
+nt_layout nt_describe_layout(const cJSON *j);
+bool nt_describe_skips(const cJSON *j);
 /* KIND:PATH[,key=value...] as the same JSON, before it is filled in. */
 nt_status nt_describe_short(cJSON **out, const char *spec, nt_err *e) NT_MUST_CHECK;
 

@@ -95,15 +95,23 @@ static nt_status fill_sample(slot *t, nt_loader *l, worker *w, size_t at, size_t
     return NT_OK;
 }
 
+/* Samples that are skipped leave no gap. */
 static void fill(slot *t, nt_loader *l, worker *w, size_t number)
 {
-    size_t size = (size_t)l->opts.batch_size, first = number * size;
+    size_t size = (size_t)l->opts.batch_size, first = number * size, kept = 0;
     size_t n = l->n - first < size ? l->n - first : size;
 
     t->status = NT_OK;
-    for (size_t i = 0; i < n && t->status == NT_OK; i++)
-        t->status = fill_sample(t, l, w, i, l->order[first + i], &t->err);
-    t->batch = (nt_batch){t->x, t->y, (int64_t)n, l->c, l->h, l->w, first};
+    for (size_t i = 0; i < n && t->status == NT_OK; i++) {
+        uint32_t at = l->order[first + i];
+
+        t->status = fill_sample(t, l, w, kept, at, &t->err);
+        if (t->status == NT_OK)
+            kept++;
+        else if (nt_source_is_skipped(l->split->source, l->split->first + at))
+            t->status = NT_OK;
+    }
+    t->batch = (nt_batch){t->x, t->y, (int64_t)kept, l->c, l->h, l->w, first, number};
 }
 
 /* ---- threads */
@@ -188,12 +196,17 @@ static nt_status init_lock(nt_loader *l, nt_err *e)
     return NT_OK;
 }
 
-/* The first sample says what shape all have. */
+/* The first sample that is there says what shape all have. */
 static nt_status find_shape(nt_loader *l, nt_err *e)
 {
-    nt_image im;
-    nt_status s = transform(&im, l, &l->workers[0], 0, e);
+    nt_image im = {0};
+    nt_status s = NT_OK;
 
+    for (size_t i = 0; i < l->split->count; i++) {
+        s = transform(&im, l, &l->workers[0], i, e);
+        if (s == NT_OK || !nt_source_is_skipped(l->split->source, l->split->first + i))
+            break;
+    }
     if (s != NT_OK)
         return s;
     l->h = im.h;
@@ -298,11 +311,9 @@ void nt_loader_free(nt_loader *l)
 
 /* ---- the consumer's side */
 
-void nt_loader_shape(const nt_loader *l, int64_t chw[3])
+nt_sample nt_loader_sample(const nt_loader *l)
 {
-    chw[0] = l->c;
-    chw[1] = l->h;
-    chw[2] = l->w;
+    return (nt_sample){l->c, l->h, l->w, l->split->layout};
 }
 
 size_t nt_loader_batches(const nt_loader *l)
@@ -346,7 +357,8 @@ nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch, nt_e
     return NT_OK;
 }
 
-nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e)
+/* The next batch in its turn, which may be empty where all its samples were skipped. */
+static nt_status take(nt_loader *l, const nt_batch **out, nt_err *e)
 {
     slot *t;
 
@@ -371,4 +383,14 @@ nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e)
     if (t->status != NT_OK)
         return nt_fail(e, t->status, "%s", t->err.msg);
     return NT_OK;
+}
+
+nt_status nt_loader_next(nt_loader *l, const nt_batch **out, nt_err *e)
+{
+    nt_status s;
+
+    do
+        s = take(l, out, e);
+    while (s == NT_OK && *out && (*out)->n == 0);
+    return s;
 }

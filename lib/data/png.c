@@ -81,13 +81,15 @@ static nt_status decode(png_structp png, png_infop info, reader *r, nt_image *ou
     return NT_OK;
 }
 
-nt_status nt_decode_png(nt_image *out, const uint8_t *bytes, size_t n, int channels, nt_err *e)
+nt_status nt_decode_png(nt_decoder *d, nt_image *out, const uint8_t *bytes, size_t n,
+                        int channels, nt_err *e)
 {
     reader r = {.bytes = bytes, .left = n};
     png_infop info = NULL;
     png_structp png;
     nt_status s;
 
+    (void)d;
     png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
     if (png)
         info = png_create_info_struct(png);

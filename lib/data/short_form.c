@@ -10,9 +10,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-enum { BATCH_SIZE, CROP, FLIP, MEAN, PADDING, SIZE, STD, VAL, N_KEYS };
-static const char *const keys[N_KEYS] = {"batch_size", "crop", "flip", "mean",
-                                         "padding",    "size", "std",  "val"};
+enum { BATCH_SIZE, CROP, FLIP, LAYOUT, MEAN, ON_ERROR, PADDING, SIZE, STD, VAL, N_KEYS };
+static const char *const keys[N_KEYS] = {"batch_size", "crop",    "flip", "layout", "mean",
+                                         "on_error",   "padding", "size", "std",    "val"};
 
 /* The values as written, borrowed; NULL: not given. */
 typedef struct options {
@@ -197,6 +197,12 @@ static nt_status add_val(cJSON *splits, const options *o, nt_err *e)
     return NT_OK;
 }
 
+/* As it is: it is checked with the rest of the description. */
+static bool add_word(cJSON *j, const options *o, int key)
+{
+    return !o->value[key] || nt_json_add_str(j, keys[key], o->value[key]);
+}
+
 static nt_status fill(cJSON *j, const char *kind, const char *path, const options *o, nt_err *e)
 {
     const nt_format *format;
@@ -208,8 +214,8 @@ static nt_status fill(cJSON *j, const char *kind, const char *path, const option
     if (o->value[BATCH_SIZE] && !nt_parse_i64(&batch, o->value[BATCH_SIZE], 1, 1 << 20))
         NT_TRY(bad_value(BATCH_SIZE, o->value[BATCH_SIZE], "a number from 1 to 1048576", e));
     if (!nt_json_add_str(j, "format", kind) || !nt_json_add_str(j, "path", path) ||
-        (batch && !nt_json_add_i64(j, "batch_size", batch)) ||
-        !(splits = nt_json_add_object(j, "splits")))
+        (batch && !nt_json_add_i64(j, "batch_size", batch)) || !add_word(j, o, LAYOUT) ||
+        !add_word(j, o, ON_ERROR) || !(splits = nt_json_add_object(j, "splits")))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_format_list(format, splits, path, e));
     NT_TRY(add_val(splits, o, e));

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_FILE_BYTES ((size_t)1 << 28)
@@ -45,7 +46,7 @@ nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path, nt
 }
 
 nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
-                         const char *split, nt_err *e)
+                         const char *split, bool skip, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_source *src = nt_calloc(1, sizeof *src);
@@ -53,7 +54,10 @@ nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
     if (!src || !(src->arena = nt_arena_new()))
         NT_TRY(nt_fail_nomem(e));
     src->format = f;
+    src->skip = skip;
     NT_TRY(f->open(src, path, split, e));
+    if (skip && src->items && !(src->bad = nt_calloc(src->count, sizeof *src->bad)))
+        NT_TRY(nt_fail_nomem(e));
     *out = src;
     src = NULL;
 done:
@@ -74,6 +78,10 @@ void nt_source_free(nt_source *src)
         return;
     for (size_t i = 0; src->cache && i < src->count; i++)
         free_cached(atomic_load_explicit(&src->cache[i], memory_order_relaxed));
+    for (size_t i = 0; src->bad && i < src->count; i++)
+        nt_free(atomic_load_explicit(&src->bad[i], memory_order_relaxed));
+    nt_free(src->bad);
+    nt_free(src->left);
     nt_free(src->cache);
     nt_free(src->pixels);
     nt_arena_free(src->arena);
@@ -88,26 +96,72 @@ void nt_source_prefix(const nt_source *src, size_t i, nt_err *e)
         nt_err_prefix(e, "%s: sample %zu", src->where, i);
 }
 
+/* ---- what is left out */
+
+/* Lack of memory and failing disks are not the picture's. */
+static bool is_its_own(nt_status s)
+{
+    return s == NT_EFORMAT || s == NT_EUNSUPPORTED;
+}
+
+nt_status nt_source_leave(nt_source *src, const char *name, nt_status s, const nt_err *why,
+                          nt_err *e)
+{
+    char text[sizeof why->msg + 256];
+    const char **grown;
+
+    if (!src->skip || !is_its_own(s))
+        return nt_fail(e, s, "%s: %s (\"on_error\": \"skip\" leaves it out)", name, why->msg);
+    if (src->n_left == src->left_cap) {
+        src->left_cap = src->left_cap ? 2 * src->left_cap : 16;
+        if (!(grown = nt_realloc(src->left, src->left_cap, sizeof *grown)))
+            return nt_fail_nomem(e);
+        src->left = grown;
+    }
+    snprintf(text, sizeof text, "%s: %s", name, why->msg);
+    src->left[src->n_left] = nt_arena_strdup(src->arena, text);
+    return src->left[src->n_left++] ? NT_OK : nt_fail_nomem(e);
+}
+
+/* Of two threads that find it out the first is believed. */
+static void note_bad(nt_source *src, size_t i, const nt_err *why)
+{
+    char *empty = NULL, *text = nt_strdup(why->msg);
+
+    if (!text || !atomic_compare_exchange_strong(&src->bad[i], &empty, text))
+        nt_free(text);
+}
+
+bool nt_source_is_skipped(const nt_source *src, size_t i)
+{
+    return src->bad && atomic_load_explicit(&src->bad[i], memory_order_acquire);
+}
+
 /* ---- encoded pictures */
 
 static nt_status decode(nt_source *src, size_t i, nt_fetch *f, nt_err *e)
 {
     const nt_encoded *it = &src->items[i];
     char *path = NULL, *bytes = NULL;
+    nt_err own = {{0}};
     size_t n;
     nt_status s = NT_OK;
 
     if (it->bytes) {
-        NT_TRY(nt_decode(&f->decoder, &f->image, it->bytes, it->n, 3, e));
+        NT_TRY(nt_decode(&f->decoder, &f->image, it->bytes, it->n, 3, &own));
         goto done;
     }
     if (!(path = nt_path_join(src->where, it->name)))
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_file_read(&bytes, &n, path, MAX_FILE_BYTES, e));
-    NT_TRY(nt_decode(&f->decoder, &f->image, (uint8_t *)bytes, n, 3, e));
+        NT_TRY(nt_fail_nomem(&own));
+    NT_TRY(nt_file_read(&bytes, &n, path, MAX_FILE_BYTES, &own));
+    NT_TRY(nt_decode(&f->decoder, &f->image, (uint8_t *)bytes, n, 3, &own));
 done:
-    if (s != NT_OK)
+    if (s != NT_OK) {
+        if (src->bad && is_its_own(s))
+            note_bad(src, i, &own);
+        nt_fail(e, s, "%s", own.msg);
         nt_source_prefix(src, i, e);
+    }
     nt_free(path);
     nt_free(bytes);
     return s;
@@ -128,6 +182,19 @@ static void keep(nt_source *src, size_t i, const nt_image *im)
         free_cached(copy);
 }
 
+/* The first picture that can be read. */
+static nt_status decode_first(nt_source *src, nt_fetch *f, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (size_t i = 0; i < src->count; i++) {
+        s = decode(src, i, f, e);
+        if (s == NT_OK || !nt_source_is_skipped(src, i))
+            break;
+    }
+    return s;
+}
+
 /* All or nothing, judged by the first picture: a cache of a part would only cost memory. */
 static nt_status plan_cache(nt_source *src, nt_err *e)
 {
@@ -135,7 +202,7 @@ static nt_status plan_cache(nt_source *src, nt_err *e)
     size_t all;
     nt_status s;
 
-    NT_TRY(decode(src, 0, &f, e));
+    NT_TRY(decode_first(src, &f, e));
     if (nt_size_mul(&all, (size_t)f.image.h * (size_t)f.image.w * 3, src->count) &&
         all <= CACHE_BYTES && !(src->cache = nt_calloc(src->count, sizeof *src->cache)))
         NT_TRY(nt_fail_nomem(e));

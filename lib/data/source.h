@@ -55,6 +55,12 @@ struct nt_source {
     nt_encoded *items;
     _Atomic(nt_image *) *cache;
     atomic_size_t cached_bytes;
+    /* what is left out */
+    bool skip;            /* a picture that cannot be read does not end the run */
+    _Atomic(char *) *bad; /* [count] what is wrong with it; NULL: nothing known */
+    const char **left;    /* [n_left] "NAME: why" of those that became no sample */
+    size_t n_left, left_cap;
+    size_t ignored; /* files that are no pictures */
 };
 
 /* What one thread needs to fetch samples; start from {0}. */
@@ -70,8 +76,9 @@ nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e) NT_M
 nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path,
                          nt_err *e) NT_MUST_CHECK;
 
+/* skip: leave out what cannot be read. */
 nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
-                         const char *split, nt_err *e) NT_MUST_CHECK;
+                         const char *split, bool skip, nt_err *e) NT_MUST_CHECK;
 void nt_source_free(nt_source *src);
 /* To be called once before samples are fetched, by one thread. */
 nt_status nt_source_load(nt_source *src, nt_err *e) NT_MUST_CHECK;
@@ -79,6 +86,14 @@ nt_status nt_source_load(nt_source *src, nt_err *e) NT_MUST_CHECK;
  * call this at the same time, each with a fetch of its own. */
 nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f,
                           nt_err *e) NT_MUST_CHECK;
+/*
+ * For a format: the picture cannot be a sample, for the reason s with `why`. Where pictures may
+ * be skipped it is noted and all is well; else s, the message with its name in e.
+ */
+nt_status nt_source_leave(nt_source *src, const char *name, nt_status s, const nt_err *why,
+                          nt_err *e) NT_MUST_CHECK;
+/* Sample i could not be read, and is to be skipped. */
+bool nt_source_is_skipped(const nt_source *src, size_t i);
 /* Puts the file and the sample's name before the message. */
 void nt_source_prefix(const nt_source *src, size_t i, nt_err *e);
 void nt_fetch_release(nt_fetch *f);

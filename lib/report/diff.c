@@ -6,6 +6,7 @@
 #include "exec/staged.h"
 #include "graph/pass.h"
 #include "op/kept.h"
+#include "train/feed.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -487,32 +488,18 @@ done:
     return s;
 }
 
-/* [n][c][h][w] as the input takes it: so, as rows, or as planes. */
-static nt_status data_dims(int64_t *dims, const nt_graph *g, const nt_batch *b, nt_err *e)
+static nt_status run_batch(run *r, const nt_feed *f, const nt_batch *b, nt_err *e)
 {
-    const nt_value *v = g->n_inputs == 1 ? g->inputs[0] : NULL;
+    float *x = nt_alloc((size_t)b->n, nt_feed_size(f) * sizeof *x);
+    int64_t dims[1][NT_MAX_RANK];
+    nt_status s;
 
-    if (!v || v->dtype != NT_F32 || v->rank < 2 || v->rank > 4 || (v->rank == 3 && b->c != 1))
-        return nt_fail(e, NT_EUNSUPPORTED, "data go to one input of images, of type float32");
-    dims[0] = b->n;
-    if (v->rank == 2) {
-        dims[1] = b->c * b->h * b->w;
-    } else {
-        const int64_t chw[3] = {b->c, b->h, b->w};
-
-        memcpy(dims + 1, chw + (v->rank == 3), (size_t)(v->rank - 1) * sizeof *dims);
-    }
-    return NT_OK;
-}
-
-static nt_status run_batch(run *r, const nt_batch *b, nt_err *e)
-{
-    int64_t dims[1][NT_MAX_RANK] = {{0}};
-    nt_status s = NT_OK;
-
-    NT_TRY(data_dims(dims[0], r->side[REF].g, b, e));
-    NT_TRY(compare_run(r, b->n, (const int64_t(*)[NT_MAX_RANK])dims, b->x, e));
-done:
+    if (!x)
+        return nt_fail_nomem(e);
+    nt_feed_dims(dims[0], f, b->n);
+    nt_feed_copy(x, f, b->x, b->n);
+    s = compare_run(r, b->n, (const int64_t(*)[NT_MAX_RANK])dims, x, e);
+    nt_free(x);
     return s;
 }
 
@@ -522,15 +509,17 @@ static nt_status run_data(run *r, nt_err *e)
         .batch_size = r->o->batch ? r->o->batch : 32, .workers = 1, .limit = r->o->limit};
     const nt_batch *b = NULL;
     nt_loader *l = NULL;
+    nt_feed f;
     nt_status s = NT_OK;
 
     NT_TRY(nt_loader_new(&l, r->o->split, &lo, e));
+    NT_TRY(nt_feed_find(&f, r->side[REF].g, nt_loader_sample(l), e));
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (;;) {
         NT_TRY(nt_loader_next(l, &b, e));
         if (!b)
             break;
-        NT_TRY(run_batch(r, b, e));
+        NT_TRY(run_batch(r, &f, b, e));
     }
 done:
     nt_loader_free(l);

@@ -83,6 +83,7 @@ struct nt_evaluator {
     nt_graph *g;
     nt_batch_plan *plan;
     nt_loader *loader;
+    const nt_split *split;
     size_t samples;
     bool live; /* the parameters may change between runs */
 };
@@ -96,11 +97,11 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
     nt_loader_opts lo = {.batch_size = o->batch_size > 0 ? o->batch_size : 128,
                          .workers = o->workers,
                          .limit = o->limit};
-    int64_t chw[3];
 
     if (v == NULL)
         return nt_fail_nomem(e);
     v->live = params != NULL;
+    v->split = split;
     v->samples = nt_split_count(split);
     if (o->limit > 0 && o->limit < v->samples)
         v->samples = o->limit;
@@ -108,12 +109,14 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
         s = nt_fail(e, NT_EFORMAT, "the split has no samples");
         goto done;
     }
+    NT_TRY(nt_split_need_labels(split, "a metric", e));
     NT_TRY(nt_logits_graph(&v->g, g, e));
     NT_TRY(nt_loader_new(&v->loader, split, &lo, e));
-    nt_loader_shape(v->loader, chw);
     if (v->samples < (size_t)lo.batch_size) /* the only batch is the smaller one */
         lo.batch_size = (int64_t)v->samples;
-    NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, lo.batch_size, chw, e));
+    NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, lo.batch_size,
+                             nt_loader_sample(v->loader), e));
+    NT_TRY(nt_batch_plan_need_classes(v->plan, "a metric", e));
     if (nt_split_classes(split) > nt_batch_plan_classes(v->plan)) {
         s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
                     (long long)nt_split_classes(split),
@@ -150,14 +153,16 @@ static int64_t rank_of(const float *x, int64_t k, int64_t y)
     return before;
 }
 
-static void count_batch(nt_eval_result *r, const float *x, int64_t k, const nt_batch *b)
+/* The batch's samples are numbers `at` and on of those that were there. */
+static void count_batch(nt_eval_result *r, size_t at, const float *x, int64_t k,
+                        const nt_batch *b)
 {
     for (int64_t i = 0; i < b->n; i++) {
         int64_t before = rank_of(x + i * k, k, b->y[i]);
 
         for (int m = 0; m < NT_N_METRICS; m++)
             if (top[m] > 0)
-                r->hit[m][b->first + (size_t)i] = before < top[m];
+                r->hit[m][at + (size_t)i] = before < top[m];
     }
     r->value[NT_METRIC_LOSS] +=
         (double)b->n * nt_loss_cross_entropy(NULL, x, b->y, b->n, k, 0, 1);
@@ -190,13 +195,14 @@ nt_status nt_evaluator_run(nt_evaluator *v, nt_eval_result *r, nt_err *e)
         if (b == NULL || b->first + (size_t)b->n > v->samples)
             break;
         NT_TRY(nt_batch_plan_forward(v->plan, b->x, b->y, b->n, 0, &p, e));
-        count_batch(r, nt_batch_plan_output(v->plan)->data, nt_batch_plan_classes(v->plan), b);
+        count_batch(r, seen, nt_batch_plan_output(v->plan)->data,
+                    nt_batch_plan_classes(v->plan), b);
         seen += (size_t)b->n;
     }
-    if (seen != v->samples) {
-        s = nt_fail(e, NT_EFORMAT, "the split gave %zu samples, want %zu", seen, v->samples);
-        goto done;
-    }
+    if (seen == 0 || (seen != v->samples && nt_split_skipped(v->split) == 0))
+        NT_TRY(
+            nt_fail(e, NT_EFORMAT, "the split gave %zu samples, want %zu", seen, v->samples));
+    r->samples = seen; /* the others were skipped */
     for (int m = 0; m < NT_N_METRICS; m++)
         if (top[m] > 0)
             r->value[m] = 100 * (double)hits(r, (nt_metric)m) / (double)seen;

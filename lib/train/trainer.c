@@ -129,7 +129,7 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     t->loss_sum += loss * (double)b->n;
     t->samples += (uint64_t)b->n;
     t->clock.step++;
-    t->batch++;
+    t->batch = b->number + 1;
 done:
     return s;
 }
@@ -163,9 +163,11 @@ static void tell(const nt_trainer *t, bool epoch_done)
 
 bool nt_trainer_is_over(nt_trainer *t)
 {
-    if (t->stopped == NULL && t->clock.step >= t->steps)
-        t->stopped =
-            t->clock.epoch >= (uint64_t)t->o.epochs && t->o.epochs > 0 ? "epochs" : "steps";
+    bool epochs = t->o.epochs > 0 && t->clock.epoch >= (uint64_t)t->o.epochs;
+    bool fewer = nt_split_skipped(t->train) > 0; /* steps than were planned, perhaps */
+
+    if (t->stopped == NULL && (t->clock.step >= t->steps || (epochs && fewer)))
+        t->stopped = epochs ? "epochs" : "steps";
     return t->stopped != NULL;
 }
 
@@ -184,9 +186,11 @@ static nt_status train_epoch(nt_trainer *t, nt_err *e)
 
         NT_TRY(nt_loader_next(t->loader, &b, e));
         t->waited += seconds() - asked;
-        if (b == NULL) {
-            s = nt_fail(e, NT_EFORMAT, "the training split ended early");
-            goto done;
+        if (b == NULL && nt_split_skipped(t->train) == 0)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "the training split ended early"));
+        if (b == NULL) { /* all of the last batches was skipped */
+            t->batch = t->per_epoch;
+            break;
         }
         NT_TRY(step(t, b, e));
         t->timed += (uint64_t)b->n;
@@ -318,6 +322,8 @@ static nt_status finish(nt_trainer *t, nt_err *e)
     if (t->clock.evals > 0 && ((best = nt_json_add_object(t->report, "best")) == NULL ||
                                !nt_json_add_i64(best, "epoch", (int64_t)t->best_epoch) ||
                                !nt_json_add_double(best, nt_metric_name(t->o.metric), t->best)))
+        goto done;
+    if (!nt_split_report_left_out(t->report, t->train))
         goto done;
     s = NT_OK;
 done:

@@ -163,14 +163,16 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
     nt_plan_opts po = {
         .training = true, .compute = t->o.compute, .params = t->p, .recompute = t->o.recompute};
     nt_eval_opts eo = {.batch_size = t->o.batch_size, .workers = t->o.workers};
-    int64_t chw[3], classes = nt_split_classes(t->train);
+    int64_t classes = nt_split_classes(t->train);
     nt_rng root, dropout;
 
     nt_rng_init(&root, t->o.seed);
     dropout = nt_rng_fork(&root, "dropout");
     po.seed = nt_rng_u64(&dropout);
-    nt_loader_shape(t->loader, chw);
-    NT_TRY(nt_batch_plan_new(&t->plan, t->g, t->dev, &po, first_batch(t), chw, e));
+    NT_TRY(nt_split_need_labels(t->train, "training", e));
+    NT_TRY(nt_batch_plan_new(&t->plan, t->g, t->dev, &po, first_batch(t),
+                             nt_loader_sample(t->loader), e));
+    NT_TRY(nt_batch_plan_need_classes(t->plan, "a loss", e));
     if (classes > nt_batch_plan_classes(t->plan)) {
         s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
                     (long long)classes, (long long)nt_batch_plan_classes(t->plan));
@@ -186,13 +188,13 @@ static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
 {
     nt_plan_opts to = {.compute = t->o.compute};
     nt_status s = NT_OK;
-    int64_t chw[3];
 
     if (teacher == NULL)
         return NT_OK;
-    nt_loader_shape(t->loader, chw);
     NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
-    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, first_batch(t), chw, e));
+    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, first_batch(t),
+                             nt_loader_sample(t->loader), e));
+    NT_TRY(nt_batch_plan_need_classes(t->teacher, "a teacher", e));
     if (nt_batch_plan_classes(t->teacher) != nt_batch_plan_classes(t->plan))
         s = nt_fail(e, NT_EFORMAT, "it has %lld outputs, the student %lld",
                     (long long)nt_batch_plan_classes(t->teacher),

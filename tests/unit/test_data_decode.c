@@ -196,9 +196,9 @@ NT_TEST(what_is_no_picture_is_refused)
     const uint8_t px[3] = {1, 2, 3};
     encoded j = make_jpeg(px, 1, 1, 3, false);
 
-    check_refused("GIF89a", 6, NT_EUNSUPPORTED, "neither JPEG nor PNG");
+    check_refused("GIF89a", 6, NT_EUNSUPPORTED, "GIF is not read, want JPEG, PNG, WebP");
     check_refused("", 0, NT_EFORMAT, "the file is empty");
-    check_refused("\xff\xd8", 2, NT_EUNSUPPORTED, "neither JPEG nor PNG");
+    check_refused("\xff\xd8", 2, NT_EUNSUPPORTED, "no picture, want JPEG, PNG, WebP");
     /* the frame header says 65535 x 65535: refused before any memory is asked for */
     for (size_t i = 0; i + 9 < j.n; i++)
         if (j.p[i] == 0xff && j.p[i + 1] == 0xc0)

@@ -261,11 +261,11 @@ NT_TEST(shape_is_that_after_the_transforms_and_bad_options_are_refused)
     fixture f = fixture_new(9, ",crop=4x3");
     nt_loader *l = open_loader(f.train, (nt_loader_opts){.batch_size = 2});
     nt_loader_opts bad = {.batch_size = 0};
-    int64_t chw[3];
+    nt_sample one;
     nt_err e;
 
-    nt_loader_shape(l, chw);
-    assert_true(chw[0] == 1 && chw[1] == 4 && chw[2] == 3);
+    one = nt_loader_sample(l);
+    assert_true(one.c == 1 && one.h == 4 && one.w == 3 && one.layout == NT_LAYOUT_AUTO);
     nt_loader_free(l);
     l = NULL;
     assert_int_equal(nt_loader_new(&l, f.train, &bad, &e), NT_EINVAL);

@@ -189,7 +189,9 @@ NT_TEST(data_that_do_not_fit_are_refused_with_both_shapes)
     assert_int_equal(
         nt_evaluator_new(&v, g, NULL, u.dev, u.split, &(nt_eval_opts){.batch_size = 4}, &err),
         NT_EFORMAT);
-    assert_string_equal(err.msg, "input 'x' is [N,1,1,5], but a sample of the data is [1,1,7]");
+    assert_string_equal(err.msg,
+                        "input 'x' is [N,1,1,5], but a sample of the data is [1,1,7] "
+                        "(neither \"layout\" of the data, \"nchw\" or \"nhwc\", fits)");
     nt_graph_free(g);
     tear_down(&u);
 }

@@ -87,11 +87,10 @@ static float *answers(const setup *u, const nt_graph *g, int64_t *k)
     const nt_batch *b = next_batch(l);
     nt_batch_plan *p = NULL;
     nt_plan *ran = NULL;
-    int64_t chw[3];
     float *y;
 
-    nt_loader_shape(l, chw);
-    assert_ok(nt_batch_plan_new(&p, g, u->dev, &(nt_plan_opts){0}, b->n, chw, e));
+    assert_ok(
+        nt_batch_plan_new(&p, g, u->dev, &(nt_plan_opts){0}, b->n, nt_loader_sample(l), e));
     assert_ok(nt_batch_plan_forward(p, b->x, NULL, b->n, 0, &ran, e));
     *k = nt_batch_plan_classes(p);
     y = nt_calloc((size_t)(N_PICTURES * *k), sizeof *y);

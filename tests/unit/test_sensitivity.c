@@ -68,11 +68,10 @@ static void probabilities(double *p, const pictures *u, const nt_graph *g)
     const nt_batch *b = next_batch(l);
     nt_batch_plan *bp = NULL;
     nt_plan *ran = NULL;
-    int64_t chw[3];
     const float *y;
 
-    nt_loader_shape(l, chw);
-    assert_ok(nt_batch_plan_new(&bp, g, u->dev, &(nt_plan_opts){0}, b->n, chw, e));
+    assert_ok(
+        nt_batch_plan_new(&bp, g, u->dev, &(nt_plan_opts){0}, b->n, nt_loader_sample(l), e));
     assert_ok(nt_batch_plan_forward(bp, b->x, NULL, b->n, 0, &ran, e));
     y = nt_batch_plan_output(bp)->data;
     for (int i = 0; i < N_PICTURES; i++) {
