@@ -144,7 +144,7 @@ static nt_status choose_mixed(nt_qspec *q, job *w, const nt_graph *g, nt_err *e)
     const options *o = w->o;
     nt_mixed_opts mo = {.widths = o->mixed,
                         .budget = o->budget,
-                        .fisher = o->sensitivity == 1,
+                        .measure = (nt_measure)o->sensitivity,
                         .ends = o->ends,
                         .progress = show_mixed,
                         .ctx = w->c};
@@ -359,8 +359,10 @@ int main(int argc, char **argv)
                    "of --mixed: bits=N of a weight on average, bytes=N, bops=N or ms=N"),
         NT_OPT_STR(0, "costs", &o.costs, "FILE",
                    "of --budget ms=N: each layer's times, as JSON"),
-        NT_OPT_ENUM(0, "sensitivity", &o.sensitivity, "kl|fisher",
-                    "what --mixed goes by: divergence of the outputs, or squared gradients"),
+        NT_OPT_ENUM(
+            0, "sensitivity", &o.sensitivity, NT_MEASURES,
+            "what --mixed goes by: divergence of class scores, squared gradients (needs "
+            "labels), or squared error of any outputs"),
         NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
                       "give bits back until accuracy drops by at most D per cent"),
         NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),

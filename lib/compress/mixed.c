@@ -13,11 +13,19 @@
 enum { MAX_WIDTHS = 16 };
 static const char digits[] = "0123456789abcdef";
 
+/* By nt_measure. */
+static const struct {
+    const char *name;
+    nt_status (*find)(double *out, nt_sensitivity *s, const nt_qlayer *l, nt_err *e);
+} measures[] = {
+    {"kl", nt_sensitivity_kl}, {"fisher", nt_sensitivity_fisher}, {"mse", nt_sensitivity_mse}};
+
 struct nt_mixed {
     nt_qspec *q; /* of the graph: its layers */
     nt_qwidth w[MAX_WIDTHS];
     int n_widths;
-    bool fisher, ends;
+    nt_measure measure;
+    bool ends;
     const char *unit;
     nt_bitcost_kind kind;
     double budget; /* of all, the rest included */
@@ -137,8 +145,7 @@ static nt_status find_losses(nt_mixed *m, nt_sensitivity *sens, const nt_mixed_o
         if (!isfinite(c->cost) || !isnan(c->loss))
             continue;
         set_width(l, width_of(m, index, k));
-        NT_TRY(o->fisher ? nt_sensitivity_fisher(&c->loss, sens, l, e)
-                         : nt_sensitivity_kl(&c->loss, sens, l, e));
+        NT_TRY(measures[m->measure].find(&c->loss, sens, l, e));
     }
 done:
     return s;
@@ -218,7 +225,7 @@ nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, nt_device *dev, nt_spl
     *out = NULL;
     if (!m)
         return nt_fail_nomem(e);
-    m->fisher = o->fisher;
+    m->measure = o->measure;
     m->ends = o->ends;
     NT_TRY(nt_qspec_new(&m->q, g, e));
     NT_TRY(set_costs(m, g, o, p, e));
@@ -257,7 +264,7 @@ void nt_mixed_apply(nt_qspec *q, const nt_mixed *m)
         if (l->index < 0)
             continue;
         set_width(l, width_of(m, l->index, k));
-        snprintf(l->why, sizeof l->why, "%s %.3g, %.10g %s", m->fisher ? "fisher" : "kl",
+        snprintf(l->why, sizeof l->why, "%s %.3g, %.10g %s", measures[m->measure].name,
                  m->c[l->index * m->n_widths + k].loss, m->c[l->index * m->n_widths + k].cost,
                  m->unit);
     }
@@ -336,7 +343,7 @@ static bool add_front(cJSON *j, const nt_mixed *m)
 cJSON *nt_mixed_json(const nt_mixed *m)
 {
     cJSON *j = cJSON_CreateObject();
-    bool ok = j && nt_json_add_str(j, "measure", m->fisher ? "fisher" : "kl") &&
+    bool ok = j && nt_json_add_str(j, "measure", measures[m->measure].name) &&
               nt_json_add_str(j, "unit", m->unit) &&
               nt_json_add_double(j, "budget", m->budget) && add_widths(j, m) &&
               add_layers(j, m) && nt_json_add_double(j, "rest", m->rest) && add_front(j, m) &&

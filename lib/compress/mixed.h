@@ -12,11 +12,17 @@
 #include "compress/bitcost.h"
 #include "compress/ptq.h"
 
+/* sensitivity.h */
+typedef enum nt_measure { NT_MEASURE_KL, NT_MEASURE_FISHER, NT_MEASURE_MSE } nt_measure;
+
+/* The names in that order, for option tables. */
+#define NT_MEASURES "kl|fisher|mse"
+
 typedef struct nt_mixed_opts {
     const char *widths; /* "8/8,4/8,2": W or W/A as in nt_qspec_bits, each layer gets one */
     const char *budget; /* "bits=4" (of a weight on average), "bytes=N", "bops=N" or "ms=X" */
     const cJSON *costs; /* the table for ms */
-    bool fisher;        /* in place of the divergence */
+    nt_measure measure; /* of what a layer loses */
     bool ends;          /* the first and the last layer get at least 8 bits */
     void (*progress)(void *ctx, double fraction); /* may be NULL */
     void *ctx;

@@ -14,6 +14,15 @@
 
 enum { BATCH = 32 };
 
+/* What a network says to all samples: output k of each is each[k] numbers, y[k] [n][each[k]].
+ */
+typedef struct answers {
+    float **y;
+    size_t *each;
+    int n;
+    int64_t classes; /* of the first; 0: it is not [N,classes] */
+} answers;
+
 struct nt_sensitivity {
     nt_graph *g; /* gives logits; its constants are the caller's */
     nt_device *dev;
@@ -21,9 +30,10 @@ struct nt_sensitivity {
     nt_ptq_opts o;
     nt_qspec *all;    /* of g: what was looked at */
     nt_qpoints *seen; /* of all */
-    float *x, *y;     /* samples [n][c][h][w], and what the network says [n][classes] */
+    float *x;         /* samples [n][c][h][w] */
+    answers plain;    /* of the network as it is */
     nt_sample sample;
-    int64_t n, batch, classes;
+    int64_t n, batch;
     float **fisher; /* by layer with a weight, a number per element; NULL: not asked for yet */
 };
 
@@ -75,30 +85,70 @@ done:
     return s;
 }
 
-/* What g says to each sample; nt_free. */
-static nt_status answers(float **out, nt_sensitivity *m, const nt_graph *g, nt_err *e)
+/* ---- answers */
+
+static void answers_release(answers *a)
 {
-    int64_t batch = m->n < m->batch ? m->n : m->batch, k;
+    for (int k = 0; a->y && k < a->n; k++)
+        nt_free(a->y[k]);
+    nt_free(a->y);
+    nt_free(a->each);
+    *a = (answers){0};
+}
+
+/* Those of type float32 with a row for each sample count; of others each is 0. */
+static nt_status answers_room(answers *a, const nt_batch_plan *bp, int n_outputs,
+                              const nt_sensitivity *m, nt_err *e)
+{
+    a->y = nt_calloc((size_t)n_outputs, sizeof *a->y);
+    a->each = nt_calloc((size_t)n_outputs, sizeof *a->each);
+    if (!a->y || !a->each)
+        return nt_fail_nomem(e);
+    a->n = n_outputs;
+    for (int k = 0; k < n_outputs; k++) {
+        const nt_tensor *t = nt_batch_plan_output_at(bp, k);
+
+        if (t->dtype != NT_F32 || t->rank < 1 || t->dims[0] < 1 ||
+            t->dims[0] != (m->n < m->batch ? m->n : m->batch))
+            continue;
+        a->each[k] = (size_t)(nt_tensor_count(t) / t->dims[0]);
+        a->y[k] = nt_alloc((size_t)m->n, a->each[k] * sizeof **a->y);
+        if (!a->y[k])
+            return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
+static void answers_take(answers *a, const nt_batch_plan *bp, int64_t at, int64_t n)
+{
+    for (int k = 0; k < a->n; k++)
+        if (a->each[k])
+            memcpy(a->y[k] + (size_t)at * a->each[k], nt_batch_plan_output_at(bp, k)->data,
+                   (size_t)n * a->each[k] * sizeof **a->y);
+}
+
+/* What g says to each sample; answers_release. */
+static nt_status ask(answers *out, nt_sensitivity *m, const nt_graph *g, nt_err *e)
+{
+    int64_t batch = m->n < m->batch ? m->n : m->batch;
     nt_batch_plan *bp = NULL;
     nt_plan *plan = NULL;
-    float *y = NULL;
+    answers a = {0};
     nt_status s = NT_OK;
 
     NT_TRY(nt_batch_plan_new(&bp, g, m->dev, &(nt_plan_opts){0}, batch, m->sample, e));
-    k = m->classes = nt_batch_plan_classes(bp);
-    y = nt_alloc((size_t)m->n, (size_t)k * sizeof *y);
-    if (!y)
-        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(answers_room(&a, bp, g->n_outputs, m, e));
+    a.classes = nt_batch_plan_classes(bp);
     for (int64_t at = 0, n; at < m->n; at += n) {
         n = m->n - at < batch ? m->n - at : batch;
         NT_TRY(nt_batch_plan_forward(bp, m->x + at * sample_size(m), NULL, n, 0, &plan, e));
-        memcpy(y + at * k, nt_batch_plan_output(bp)->data, (size_t)(n * k) * sizeof *y);
+        answers_take(&a, bp, at, n);
     }
-    *out = y;
-    y = NULL;
+    *out = a;
+    a = (answers){0};
 done:
     nt_batch_plan_free(bp);
-    nt_free(y);
+    answers_release(&a);
     return s;
 }
 
@@ -136,7 +186,7 @@ nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device 
     NT_TRY(nt_logits_graph(&m->g, g, e));
     NT_TRY(nt_graph_bind(m->g, g->ops, e));
     NT_TRY(read_samples(m, e));
-    NT_TRY(answers(&m->y, m, m->g, e));
+    NT_TRY(ask(&m->plain, m, m->g, e));
     NT_TRY(look(m, e));
     *out = m;
     m = NULL;
@@ -156,7 +206,7 @@ void nt_sensitivity_free(nt_sensitivity *m)
     nt_qspec_free(m->all);
     nt_graph_free(m->g);
     nt_free(m->x);
-    nt_free(m->y);
+    answers_release(&m->plain);
     nt_free(m);
 }
 
@@ -193,26 +243,79 @@ done:
     return s;
 }
 
-nt_status nt_sensitivity_kl(double *out, nt_sensitivity *m, const nt_qlayer *l, nt_err *e)
+/* How far the answers with this layer alone quantized are from those of the network. */
+static nt_status measure(double *out, nt_sensitivity *m, const nt_qlayer *l,
+                         double (*far)(const answers *a, const answers *b, int64_t n),
+                         nt_err *e)
 {
     nt_graph *g = NULL;
-    float *y = NULL;
+    answers a = {0};
     nt_status s = NT_OK;
 
     *out = 0;
     if (!l->weight.bits && !l->input.bits)
         return NT_OK;
     NT_TRY(quantize_one(&g, m, l, e));
-    NT_TRY(answers(&y, m, g, e));
-    *out = nt_loss_distill(NULL, y, m->y, m->n, m->classes, 1, 1);
+    NT_TRY(ask(&a, m, g, e));
+    *out = far(&a, &m->plain, m->n);
     if (!isfinite(*out))
         NT_TRY(nt_fail(e, NT_EFORMAT, "layer '%s': the network's outputs are not finite",
                        l->name));
     *out = *out > 0 ? *out : 0; /* rounding may leave it a hair below */
 done:
-    nt_free(y);
+    answers_release(&a);
     nt_graph_free(g);
     return s;
+}
+
+static double divergence(const answers *a, const answers *b, int64_t n)
+{
+    return nt_loss_distill(NULL, a->y[0], b->y[0], n, b->classes, 1, 1);
+}
+
+nt_status nt_sensitivity_kl(double *out, nt_sensitivity *m, const nt_qlayer *l, nt_err *e)
+{
+    char shape[96];
+
+    if (m->plain.classes == 0)
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "output '%s' is %s, and kl is of [N,classes]: mse takes any outputs "
+                       "(--sensitivity mse)",
+                       m->g->outputs[0]->name,
+                       nt_value_shape_text(shape, sizeof shape, m->g->outputs[0]));
+    return measure(out, m, l, divergence, e);
+}
+
+static double squares(const float *x, const float *y, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double d = (double)x[i] - (y ? y[i] : 0);
+
+        sum += d * d;
+    }
+    return sum;
+}
+
+static double share_of_noise(const answers *a, const answers *b, int64_t n)
+{
+    double sum = 0;
+    int outputs = 0;
+
+    for (int k = 0; k < b->n; k++) {
+        size_t count = (size_t)n * b->each[k];
+        double power = squares(b->y[k], NULL, count), noise = squares(a->y[k], b->y[k], count);
+
+        outputs += count > 0;
+        sum += noise > 0 ? noise / power : noise;
+    }
+    return outputs ? sum / outputs : 0;
+}
+
+nt_status nt_sensitivity_mse(double *out, nt_sensitivity *m, const nt_qlayer *l, nt_err *e)
+{
+    return measure(out, m, l, share_of_noise, e);
 }
 
 /* ---- Fisher information */

@@ -100,10 +100,10 @@ NT_TEST(no_combination_within_the_budget_loses_less)
     fixture f = open_fixture();
 
     for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++)
-        for (int fisher = 0; fisher < 2; fisher++)
+        for (int measure = 0; measure < 3; measure++)
             assert_best(&f, (nt_mixed_opts){.widths = "8/8,4/8,2/4",
                                             .budget = budgets[i],
-                                            .fisher = fisher == 1});
+                                            .measure = (nt_measure)measure});
     close_fixture(&f);
 }
 
