@@ -218,7 +218,7 @@ static void warn_of_classes(const job *j)
     const nt_value *out = g->n_outputs > 0 ? g->outputs[0] : NULL;
     int64_t classes = nt_split_classes(j->train);
 
-    if (out != NULL && out->rank >= 2 && out->dims[1].value > classes)
+    if (out != NULL && classes > 0 && out->rank >= 2 && out->dims[1].value > classes)
         nt_cli_warn(j->c, "the data have %lld classes, the network has %lld outputs",
                     (long long)classes, (long long)out->dims[1].value);
 }

@@ -38,6 +38,7 @@ typedef struct job {
     nt_ptq_opts p;
     cJSON *record, *plan;
     cJSON *mixed, *log; /* how bits were chosen, and given back; NULL: they were not */
+    cJSON *equalized;   /* pairs of layers; NULL: not asked for */
 } job;
 
 /* A method that is for weights of one bit has them, and inputs likewise. */
@@ -128,10 +129,43 @@ static void close_job(job *w)
     nt_json_free(w->plan);
     nt_json_free(w->mixed);
     nt_json_free(w->log);
+    nt_json_free(w->equalized);
     nt_split_free(w->eval);
     nt_split_free(w->split);
     nt_dataset_free(w->data);
     nt_device_free(w->dev);
+}
+
+static void show_equalize(void *ctx, double fraction)
+{
+    nt_cli_progress(ctx, fraction, "equalization");
+}
+
+/* Bits of --mixed are chosen afterwards: the first of the choice stand for them. */
+static nt_status choose_first(nt_qspec *q, const char *mixed, nt_err *e)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(mixed, ","), mixed);
+    return nt_qspec_bits(q, text, false, e);
+}
+
+static nt_status equalize(job *w, nt_graph *g, const nt_qconfig *config, nt_err *e)
+{
+    nt_calib c = {w->dev, w->split, w->p.batch_size, w->p.samples, w->p.seed, w->p.memory};
+    nt_equalize_opts eo = {
+        .ptq = &w->p, .calib = w->split ? &c : NULL, .progress = show_equalize, .ctx = w->c};
+    nt_qspec *q = NULL;
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_qspec_new(&q, g, e));
+    NT_TRY(w->o->mixed ? choose_first(q, w->o->mixed, e) : choose(q, w->o, config, e));
+    eo.spec = q;
+    NT_TRY(nt_equalize(&w->equalized, g, &eo, e));
+done:
+    nt_cli_progress_end(w->c);
+    nt_qspec_free(q);
+    return s;
 }
 
 static void show_mixed(void *ctx, double fraction)
@@ -226,6 +260,32 @@ static void add_mixed(nt_str *text, const cJSON *mixed)
                 cJSON_GetObjectItem(at, "loss")->valuedouble, cJSON_GetArraySize(front));
 }
 
+static const char *word_of(const cJSON *j, const char *key)
+{
+    const cJSON *v = cJSON_GetObjectItem(j, key);
+
+    return v ? v->valuestring : NULL;
+}
+
+/* One line, and under -v another for each layer. */
+static void add_equalized(nt_str *text, const nt_cli *c, const cJSON *list)
+{
+    const cJSON *j;
+    int pairs = 0, taken = 0;
+
+    cJSON_ArrayForEach(j, list)
+    {
+        const char *second = word_of(j, "second"), *why = word_of(j, "why");
+
+        pairs += second != NULL;
+        taken += cJSON_IsTrue(cJSON_GetObjectItem(j, "taken"));
+        nt_cli_note(c, "layer '%s'%s%s%s: %s%s", word_of(j, "first"), second ? " and '" : "",
+                    second ? second : "", second ? "'" : "",
+                    why ? "not equalized: " : "equalized by ", why ? why : word_of(j, "by"));
+    }
+    nt_str_addf(text, "%d of %d pairs of layers equalized\n", taken, pairs);
+}
+
 static void add_log(nt_str *text, const cJSON *log)
 {
     const cJSON *step;
@@ -254,10 +314,14 @@ static nt_status report(job *w, nt_err *e)
 
     nt_str_addf(&text, "%d weights and %d activations quantized\n",
                 count_kind(tensors, "weight"), count_kind(tensors, "activation"));
+    if (w->equalized)
+        add_equalized(&text, w->c, w->equalized);
     if (w->mixed)
         add_mixed(&text, w->mixed);
     if (w->log)
         add_log(&text, w->log);
+    if (w->equalized && !cJSON_AddItemReferenceToObject(w->record, "equalized", w->equalized))
+        NT_TRY(nt_fail_nomem(e));
     if (w->mixed && !cJSON_AddItemReferenceToObject(w->record, "mixed", w->mixed))
         NT_TRY(nt_fail_nomem(e));
     if (w->log && !cJSON_AddItemReferenceToObject(w->record, "revert", w->log))
@@ -319,10 +383,10 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
     nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     if (!o->keep_bn)
         NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, NULL, e));
-    if (o->equalize)
-        NT_TRY(nt_equalize(nt_model_graph(m), NULL, e));
-    NT_TRY(nt_qspec_new(&q, nt_model_graph(m), e));
     NT_TRY(open_job(&w, c, o, e));
+    if (o->equalize)
+        NT_TRY(equalize(&w, nt_model_graph(m), &config, e));
+    NT_TRY(nt_qspec_new(&q, nt_model_graph(m), e));
     NT_TRY(o->mixed ? choose_mixed(q, &w, nt_model_graph(m), e) : choose(q, o, &config, e));
     NT_TRY(quantize(&w, m, q, e));
     nt_cli_progress_end(c);
@@ -384,7 +448,7 @@ int main(int argc, char **argv)
             0, "no-bias-correction", &o.no_bias,
             "leave biases as they are; else they take up what rounding does to the mean"),
         NT_OPT_BOOL(0, "equalize", &o.equalize,
-                    "first scale channels between convolutions to one size"),
+                    "first scale channels between layers to one size, where that loses less"),
         NT_OPT_BOOL(0, "keep-bn", &o.keep_bn, "do not fold batch normalisation first"),
         NT_OPT_STR(0, "plan", &o.plan, "FILE", "bits of each layer, as JSON"),
         NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE",

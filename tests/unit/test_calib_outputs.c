@@ -4,13 +4,12 @@
  * in any order, channels last, samples without labels; and what does need labels or classes
  * says so.
  */
-#include "quant_data.h"
+#include "quant_sqnr.h"
 
 #include "data_pictures.h"
 
 #include "compress/mixed.h"
 #include "compress/sensitivity.h"
-#include "report/diff.h"
 #include "train/eval.h"
 #include "train/feed.h"
 
@@ -90,56 +89,6 @@ static const unsigned kinds[] = {MAP,
                                  MAP | SCORES | MAP_FIRST,
                                  MAP | LAST | TURNED,
                                  MAP | SCORES | MAP_FIRST | LAST | TURNED};
-
-/* Signal to noise of the worst output on the split, in dB. */
-static double worst_sqnr(const nt_graph *ref, const nt_graph *g, const pictures *u)
-{
-    nt_model *a = NULL, *b = NULL;
-    nt_graph *own[2] = {NULL, NULL};
-    nt_diff *d = NULL;
-    double worst = INFINITY;
-
-    for (int i = 0; i < 2; i++) {
-        assert_ok(nt_graph_dup(&own[i], i ? g : ref, false, e));
-        assert_ok(nt_graph_bind(own[i], nt_ops_table(), e));
-        assert_ok(nt_pass_infer(own[i], e));
-        assert_ok(nt_model_from_graph(i ? &b : &a, own[i], e));
-    }
-    assert_ok(nt_diff_new(&d, a, b, u->dev, &(nt_diff_opts){.split = u->train}, e));
-    for (int i = 0; i < d->n_rows; i++)
-        if (d->rows[i].is_output)
-            worst = fmin(worst, d->rows[i].sqnr_db);
-    nt_diff_free(d);
-    nt_model_free(a);
-    nt_model_free(b);
-    return worst;
-}
-
-/* Quantizes a copy to 8 bits. */
-static nt_graph *quantized(const nt_graph *g, const pictures *u, nt_ptq_rounding how,
-                           nt_range_method range)
-{
-    nt_ptq_opts o;
-    nt_graph *q = NULL;
-    nt_qspec *spec = NULL;
-    cJSON *record = NULL;
-
-    nt_ptq_defaults(&o);
-    o.rounding = how;
-    o.method = range;
-    o.correct_bias = true;
-    o.steps = 20;
-    o.batch_size = 16;
-    assert_ok(nt_graph_dup(&q, g, false, e));
-    assert_ok(nt_graph_bind(q, nt_ops_table(), e));
-    assert_ok(nt_pass_infer(q, e));
-    assert_ok(nt_qspec_new(&spec, q, e));
-    assert_ok(nt_qspec_bits(spec, "8", false, e));
-    assert_ok(nt_ptq(&record, q, spec, u->dev, u->train, &o, e));
-    nt_json_free(record);
-    nt_qspec_free(spec);
-    return q;
-}
 
 NT_TEST(every_method_calibrates_every_kind_of_output_with_labels_and_without)
 {
