@@ -118,6 +118,7 @@ static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_load_log *log,
     int n_settled;
 
     NT_TRY(nt_pass_qlinear(g, e));
+    NT_TRY(nt_pass_contrib(g, e));
     if (log)
         NT_TRY(nt_load_log_watch(log, g, e));
     NT_TRY(nt_graph_bind(g, ops, e));

@@ -75,6 +75,11 @@ void nt_pass_round_biases(nt_graph *g);
  * DequantizeLinear, ONNX's operator and QuantizeLinear. The graph need not be bound. What has
  * no such form, or channels last, stays: binding refuses it. */
 nt_status nt_pass_qlinear(nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* What ONNX Runtime joins when it optimises a network (FusedConv, FusedGemm, FusedMatMul, Gelu,
+ * SkipLayerNormalization and so on) becomes ONNX's operators again. The graph need not be
+ * bound. NT_EUNSUPPORTED names what is laid out for one processor, and forms that ONNX has no
+ * operators for; other operators of its own stay, and binding refuses them. */
+nt_status nt_pass_contrib(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Every input's extents for a batch of n: n where the first is open, and -1 where another one
  * is. One row per input; nt_free. NULL when memory ran out. */
 int64_t (*nt_pass_input_dims(const nt_graph *g, int64_t n))[NT_MAX_RANK];
