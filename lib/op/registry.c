@@ -11,6 +11,7 @@
     X(affinegrid)                                                                              \
     X(argmax)                                                                                  \
     X(arith)                                                                                   \
+    X(attention)                                                                               \
     X(batchnorm)                                                                               \
     X(cast)                                                                                    \
     X(center_crop_pad)                                                                         \
@@ -64,6 +65,7 @@
     X(resize)                                                                                  \
     X(reverse_sequence)                                                                        \
     X(roialign)                                                                                \
+    X(rotary)                                                                                  \
     X(scatter)                                                                                 \
     X(shape)                                                                                   \
     X(slice)                                                                                   \
