@@ -32,6 +32,8 @@ static const dtype_row dtypes[] = {
     {NT_BF16, 2, "bfloat16"},
     {NT_U4, 0, "uint4"},
     {NT_I4, 0, "int4"},
+    {NT_U2, 0, "uint2"},
+    {NT_I2, 0, "int2"},
     /* known by name alone */
     {14, 0, "complex64"},
     {15, 0, "complex128"},
@@ -63,6 +65,30 @@ const char *nt_dtype_name(nt_dtype t)
     const dtype_row *row = find_dtype(t);
 
     return row ? row->name : "unknown";
+}
+
+int nt_dtype_bits(nt_dtype t)
+{
+    if (t == NT_U2 || t == NT_I2)
+        return 2;
+    return t == NT_U4 || t == NT_I4 ? 4 : 8 * (int)nt_dtype_size(t);
+}
+
+bool nt_dtype_is_packed(nt_dtype t)
+{
+    int bits = nt_dtype_bits(t);
+
+    return bits > 0 && bits < 8;
+}
+
+bool nt_dtype_bytes(size_t *out, nt_dtype t, size_t n)
+{
+    size_t per_byte = nt_dtype_is_packed(t) ? 8 / (size_t)nt_dtype_bits(t) : 1;
+
+    if (per_byte == 1)
+        return nt_size_mul(out, n, nt_dtype_size(t));
+    *out = n / per_byte + (n % per_byte != 0);
+    return true;
 }
 
 bool nt_dtype_is_real(nt_dtype t)
@@ -97,16 +123,14 @@ int64_t nt_tensor_count(const nt_tensor *t)
     return n;
 }
 
-static bool is_4bit(nt_dtype t)
-{
-    return t == NT_U4 || t == NT_I4;
-}
-
 size_t nt_tensor_bytes(const nt_tensor *t)
 {
-    size_t n = (size_t)nt_tensor_count(t);
+    size_t n = 0;
+    bool ok = nt_dtype_bytes(&n, t->dtype, (size_t)nt_tensor_count(t));
 
-    return is_4bit(t->dtype) ? n / 2 + n % 2 : n * nt_dtype_size(t->dtype);
+    assert(ok);
+    (void)ok;
+    return n;
 }
 
 nt_axis_view nt_tensor_axis(const nt_tensor *t, int axis)
@@ -128,17 +152,16 @@ bool nt_tensor_same_shape(const nt_tensor *a, const nt_tensor *b)
 
 static nt_status check_new(nt_dtype dtype, int rank, const int64_t *dims, nt_err *e)
 {
-    size_t size = is_4bit(dtype) ? 1 : nt_dtype_size(dtype);
     size_t bytes;
     int64_t n;
 
-    if (size == 0)
+    if (nt_dtype_bits(dtype) == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "a tensor of type %s has no numbers",
                        nt_dtype_name(dtype));
     if (rank < 0 || rank > NT_MAX_RANK)
         return nt_fail(e, NT_EUNSUPPORTED, "a tensor of %d dimensions, want at most %d", rank,
                        NT_MAX_RANK);
-    if (!nt_shape_count(&n, rank, dims) || !nt_size_mul(&bytes, (size_t)n, size))
+    if (!nt_shape_count(&n, rank, dims) || !nt_dtype_bytes(&bytes, dtype, (size_t)n))
         return nt_fail(e, NT_EFORMAT, "a tensor's extents are negative or too large");
     return NT_OK;
 }
@@ -198,20 +221,23 @@ void nt_tensor_free(nt_tensor *t)
     nt_free(t);
 }
 
-/* The i-th half byte, sign-extended for I4. */
-static int get_4bit(const nt_tensor *t, int64_t i)
+/* The i-th 2 or 4 bits, sign-extended for I2 and I4. */
+static int get_packed(const nt_tensor *t, int64_t i)
 {
-    int v = (((const uint8_t *)t->data)[i / 2] >> (i % 2 * 4)) & 15;
+    int bits = nt_dtype_bits(t->dtype), per_byte = 8 / bits, range = 1 << bits;
+    int v = ((const uint8_t *)t->data)[i / per_byte] >> (i % per_byte * bits) & (range - 1);
+    bool is_signed = t->dtype == NT_I4 || t->dtype == NT_I2;
 
-    return t->dtype == NT_I4 && v > 7 ? v - 16 : v;
+    return is_signed && v >= range / 2 ? v - range : v;
 }
 
-static void set_4bit(nt_tensor *t, int64_t i, int v)
+static void set_packed(nt_tensor *t, int64_t i, int v)
 {
-    uint8_t *p = (uint8_t *)t->data + i / 2;
-    int shift = (int)(i % 2) * 4;
+    int bits = nt_dtype_bits(t->dtype), per_byte = 8 / bits, mask = (1 << bits) - 1;
+    uint8_t *p = (uint8_t *)t->data + i / per_byte;
+    int shift = (int)(i % per_byte) * bits;
 
-    *p = (uint8_t)((*p & ~(15 << shift)) | ((v & 15) << shift));
+    *p = (uint8_t)((*p & ~(mask << shift)) | ((v & mask) << shift));
 }
 
 double nt_tensor_get(const nt_tensor *t, int64_t i)
@@ -276,7 +302,9 @@ int64_t nt_tensor_get_i64(const nt_tensor *t, int64_t i)
         return ((const uint8_t *)p)[i] != 0;
     case NT_U4:
     case NT_I4:
-        return get_4bit(t, i);
+    case NT_U2:
+    case NT_I2:
+        return get_packed(t, i);
     case NT_F32:
     case NT_F64:
     case NT_F16:
@@ -349,10 +377,16 @@ void nt_tensor_set_i64(nt_tensor *t, int64_t i, int64_t v)
         ((uint8_t *)p)[i] = v != 0;
         break;
     case NT_U4:
-        set_4bit(t, i, (int)clamp_i64(v, 0, 15));
+        set_packed(t, i, (int)clamp_i64(v, 0, 15));
         break;
     case NT_I4:
-        set_4bit(t, i, (int)clamp_i64(v, -8, 7));
+        set_packed(t, i, (int)clamp_i64(v, -8, 7));
+        break;
+    case NT_U2:
+        set_packed(t, i, (int)clamp_i64(v, 0, 3));
+        break;
+    case NT_I2:
+        set_packed(t, i, (int)clamp_i64(v, -2, 1));
         break;
     case NT_F32:
     case NT_F64:
@@ -375,8 +409,8 @@ void nt_tensor_set_bits(nt_tensor *t, int64_t i, uint64_t v)
 {
     if (t->dtype == NT_BOOL)
         ((uint8_t *)t->data)[i] = v != 0;
-    else if (is_4bit(t->dtype))
-        set_4bit(t, i, (int)(v & 15));
+    else if (nt_dtype_is_packed(t->dtype))
+        set_packed(t, i, (int)(v & 15));
     else if (nt_dtype_size(t->dtype) == 1)
         ((uint8_t *)t->data)[i] = (uint8_t)v;
     else if (nt_dtype_size(t->dtype) == 2)

@@ -28,8 +28,10 @@ typedef enum nt_dtype {
     NT_U32 = 12,
     NT_U64 = 13,
     NT_BF16 = 16,
-    NT_U4 = 21, /* two to a byte, the first in the low half, as in ONNX */
-    NT_I4 = 22
+    NT_U4 = 21, /* two to a byte, the first in the lowest bits, as in ONNX */
+    NT_I4 = 22,
+    NT_U2 = 25, /* four to a byte */
+    NT_I2 = 26
 } nt_dtype;
 
 /* rank 0 is a scalar with one element. `data` is borrowed or owned as the holder says; tensors
@@ -41,8 +43,15 @@ typedef struct nt_tensor {
     void *data;
 } nt_tensor;
 
-/* Bytes of one element; 0 for types without a fixed byte size (STRING, U4, I4, UNDEFINED). */
+/* Bytes of one element; 0 for types without a fixed byte size (STRING, those of 2 and 4 bits,
+ * UNDEFINED). */
 size_t nt_dtype_size(nt_dtype t);
+/* Bits of one element; 0 for types without numbers. */
+int nt_dtype_bits(nt_dtype t);
+/* Several elements to a byte? */
+bool nt_dtype_is_packed(nt_dtype t);
+/* Bytes of n elements, the last byte of packed types filled up; false past SIZE_MAX. */
+bool nt_dtype_bytes(size_t *out, nt_dtype t, size_t n);
 /* "float32", "int64", "bfloat16" ...: NumPy's words; for all types of ONNX; other
  * numbers give "unknown". */
 const char *nt_dtype_name(nt_dtype t);
@@ -54,7 +63,7 @@ bool nt_dtype_is_real(nt_dtype t);
 bool nt_shape_count(int64_t *out, int rank, const int64_t *dims);
 /* Elements of a well-formed tensor. */
 int64_t nt_tensor_count(const nt_tensor *t);
-/* Bytes of its data (4-bit types rounded up). */
+/* Bytes of its data (packed types rounded up). */
 size_t nt_tensor_bytes(const nt_tensor *t);
 /* The tensor seen as [outer][n][inner] around an axis of extent n: index k of the axis is the
  * elements (o n + k) inner + i. */

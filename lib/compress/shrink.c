@@ -52,6 +52,7 @@ static nt_tensor *cut_axis(const nt_tensor *t, int axis, const int64_t *idx, int
 {
     nt_axis_view v = nt_tensor_axis(t, axis);
     size_t inner = nt_dtype_size(t->dtype) * (size_t)v.inner;
+    bool packed = nt_dtype_is_packed(t->dtype);
     int64_t dims[NT_MAX_RANK];
     nt_tensor *r = NULL;
 
@@ -59,7 +60,14 @@ static nt_tensor *cut_axis(const nt_tensor *t, int axis, const int64_t *idx, int
     dims[axis] = n;
     if (nt_tensor_new(&r, t->dtype, t->rank, dims, e) != NT_OK)
         return NULL;
-    for (int64_t o = 0; o < v.outer; o++) {
+    for (int64_t i = 0; packed && i < v.outer * n * v.inner; i++) {
+        int64_t row = i / v.inner;
+
+        nt_tensor_set_bits(
+            r, i,
+            nt_tensor_get_bits(t, (row / n * v.n + idx[row % n]) * v.inner + i % v.inner));
+    }
+    for (int64_t o = 0; !packed && o < v.outer; o++) {
         for (int64_t i = 0; i < n; i++)
             memcpy((char *)r->data + (size_t)(o * n + i) * inner,
                    (const char *)t->data + (size_t)(o * v.n + idx[i]) * inner, inner);

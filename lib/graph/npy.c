@@ -33,8 +33,10 @@ static nt_dtype file_dtype(nt_dtype t)
     case NT_BF16:
         return NT_F32;
     case NT_U4:
+    case NT_U2:
         return NT_U8;
     case NT_I4:
+    case NT_I2:
         return NT_I8;
     default:
         return t;

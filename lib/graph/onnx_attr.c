@@ -83,8 +83,7 @@ static nt_status carry(nt_attr *out, nt_graph *g, const Onnx__AttributeProto *p,
 
 static bool has_type_we_know(const Onnx__TensorProto *t)
 {
-    return nt_dtype_size((nt_dtype)t->data_type) > 0 || t->data_type == NT_U4 ||
-           t->data_type == NT_I4;
+    return nt_dtype_bits((nt_dtype)t->data_type) > 0;
 }
 
 static nt_status decode_value(nt_attr *a, nt_graph *g, const Onnx__AttributeProto *p,

@@ -10,19 +10,13 @@
 
 #define PIECE ((size_t)8 << 20) /* bytes */
 
-static bool is_4bit(nt_dtype t)
-{
-    return t == NT_U4 || t == NT_I4;
-}
-
 /* The shape, and how many bytes it takes. */
 static nt_status check_shape(size_t *bytes, const Onnx__TensorProto *p, nt_err *e)
 {
     nt_dtype t = (nt_dtype)p->data_type;
-    size_t size = is_4bit(t) ? 1 : nt_dtype_size(t);
     int64_t count;
 
-    if (size == 0)
+    if (nt_dtype_bits(t) == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "tensors of type %d (%s) are not supported",
                        (int)p->data_type, nt_dtype_name(t));
     if (p->segment)
@@ -34,10 +28,8 @@ static nt_status check_shape(size_t *bytes, const Onnx__TensorProto *p, nt_err *
         if (p->dims[i] < 0)
             return nt_fail(e, NT_EFORMAT, "dimension %zu is %lld", i, (long long)p->dims[i]);
     if (!nt_shape_count(&count, (int)p->n_dims, p->dims) ||
-        !nt_size_mul(bytes, (size_t)count, size))
+        !nt_dtype_bytes(bytes, t, (size_t)count))
         return nt_fail(e, NT_EFORMAT, "its dimensions are too large");
-    if (is_4bit(t))
-        *bytes = *bytes / 2 + *bytes % 2;
     return NT_OK;
 }
 
@@ -88,7 +80,7 @@ static void copy_typed(nt_tensor *t, const Onnx__TensorProto *p, size_t n)
         for (size_t i = 0; i < n; i++)
             ((uint16_t *)t->data)[i] = (uint16_t)p->int32_data[i];
         break;
-    default: /* one byte each; of the 4-bit types, two elements */
+    default: /* one byte each; of the packed types, several elements */
         for (size_t i = 0; i < n; i++)
             ((uint8_t *)t->data)[i] = (uint8_t)p->int32_data[i];
     }
@@ -108,7 +100,7 @@ static bool is_external(const Onnx__TensorProto *p)
            p->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
 }
 
-/* Elements (of 4-bit types: pairs) in a typed field. */
+/* Elements (of packed types: bytes) in a typed field. */
 static size_t typed_want(const Onnx__TensorProto *p, size_t bytes)
 {
     size_t size = nt_dtype_size((nt_dtype)p->data_type);

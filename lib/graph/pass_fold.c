@@ -65,10 +65,9 @@ static bool outputs_fold(const nt_node *n, size_t max_bytes)
 
         if (!v)
             continue;
-        if (nt_dtype_size(v->dtype) == 0 || !nt_value_shape(v, dims) ||
+        if (nt_dtype_bits(v->dtype) == 0 || !nt_value_shape(v, dims) ||
             !nt_shape_count(&count, v->rank, dims) ||
-            !nt_size_mul(&bytes, (size_t)count, nt_dtype_size(v->dtype)) ||
-            !nt_size_add(&out, out, bytes))
+            !nt_dtype_bytes(&bytes, v->dtype, (size_t)count) || !nt_size_add(&out, out, bytes))
             return false;
     }
     return max_bytes == 0 || out <= max_bytes || out <= in;

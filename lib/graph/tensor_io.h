@@ -20,8 +20,8 @@ nt_status nt_tensor_load(nt_named_tensor **out, size_t *n, const char *path,
                          nt_err *e) NT_MUST_CHECK;
 void nt_named_tensors_free(nt_named_tensor *v, size_t n);
 
-/* .npy version 1.0, C order, header padded to 64 bytes; bfloat16 is written as float32, 4-bit
- * integers as 8-bit ones. */
+/* .npy version 1.0, C order, header padded to 64 bytes; bfloat16 is written as float32,
+ * integers of 2 and 4 bits as 8-bit ones. */
 nt_status nt_npy_encode(void **bytes, size_t *n, const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
 nt_status nt_npy_decode(nt_tensor **out, const void *bytes, size_t n, nt_err *e) NT_MUST_CHECK;
 /* A look of nt_file_watch: NT_EFORMAT for the beginning of what is no .npy file, or has more

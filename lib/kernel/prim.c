@@ -17,15 +17,15 @@ nt_format nt_format_of_rank(nt_format f, int rank)
 size_t nt_desc_bytes(const nt_desc *d)
 {
     int64_t block = nt_format_block(nt_format_of_rank(d->fmt, d->rank));
-    size_t bytes = nt_dtype_size(d->dtype);
+    size_t count = 1, bytes;
 
     for (int i = 0; i < d->rank; i++) {
         int64_t n = i == 1 ? (d->dims[i] + block - 1) / block * block : d->dims[i];
 
-        if (!nt_size_mul(&bytes, bytes, (size_t)n))
+        if (!nt_size_mul(&count, count, (size_t)n))
             return SIZE_MAX; /* no allocation of it succeeds */
     }
-    return bytes;
+    return nt_dtype_bytes(&bytes, d->dtype, count) ? bytes : SIZE_MAX;
 }
 
 bool nt_desc_same(const nt_desc *a, const nt_desc *b)

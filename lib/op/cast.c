@@ -15,7 +15,7 @@
 
 static nt_status check_type(nt_dtype t, nt_err *e)
 {
-    if (nt_dtype_size(t) == 0 && t != NT_U4 && t != NT_I4)
+    if (nt_dtype_bits(t) == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "type %s (%d) is not supported", nt_dtype_name(t),
                        (int)t);
     return NT_OK;

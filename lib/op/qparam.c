@@ -76,7 +76,8 @@ nt_status nt_qparam_range(int64_t *lo, int64_t *hi, nt_dtype t, nt_err *e)
         nt_dtype type;
         int64_t lo, hi;
     } ranges[] = {{NT_U8, 0, 255},         {NT_I8, -128, 127}, {NT_U16, 0, 65535},
-                  {NT_I16, -32768, 32767}, {NT_U4, 0, 15},     {NT_I4, -8, 7}};
+                  {NT_I16, -32768, 32767}, {NT_U4, 0, 15},     {NT_I4, -8, 7},
+                  {NT_U2, 0, 3},           {NT_I2, -2, 1}};
 
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (ranges[i].type == t) {

@@ -43,21 +43,41 @@ done:
     return s;
 }
 
+/* Several elements to a byte: one by one. xs: how far apart y's neighbours lie in x. */
+static void eval_packed(nt_tensor *y, const nt_tensor *x, const int64_t *xs)
+{
+    int64_t at[NT_MAX_RANK] = {0}, from = 0;
+
+    for (int64_t i = 0, count = nt_tensor_count(y); i < count; i++) {
+        nt_tensor_set_bits(y, i, nt_tensor_get_bits(x, from));
+        for (int k = y->rank; k-- > 0;) {
+            from += xs[k];
+            if (++at[k] < y->dims[k])
+                break;
+            from -= xs[k] * y->dims[k];
+            at[k] = 0;
+        }
+    }
+}
+
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
-    const nt_tensor *x = in[0], *y = out[0];
+    const nt_tensor *x = in[0];
+    nt_tensor *y = out[0];
     int64_t ys[NT_MAX_RANK], xs[NT_MAX_RANK], own[NT_MAX_RANK];
     int perm[NT_MAX_RANK];
     nt_status s = NT_OK;
 
-    NT_TRY(nt_eval_wants_bytes(x, e));
     NT_TRY(permutation(perm, n, x->rank, e));
     nt_strides(ys, y->rank, y->dims);
     nt_strides(own, x->rank, x->dims);
     for (int i = 0; i < y->rank; i++)
         xs[i] = own[perm[i]];
-    nt_copy_strided(y->data, ys, x->data, xs, y->rank, y->dims, nt_dtype_size(x->dtype));
+    if (nt_dtype_is_packed(x->dtype))
+        eval_packed(y, x, xs);
+    else
+        nt_copy_strided(y->data, ys, x->data, xs, y->rank, y->dims, nt_dtype_size(x->dtype));
 done:
     return s;
 }

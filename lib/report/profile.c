@@ -21,6 +21,7 @@ enum { REPEAT = 21 }; /* runs that layers are timed in */
 static int64_t output_bytes(const nt_node *n)
 {
     int64_t sum = 0, dims[NT_MAX_RANK], count;
+    size_t bytes;
 
     for (int i = 0; i < n->n_out; i++) {
         const nt_value *v = n->out[i];
@@ -28,8 +29,8 @@ static int64_t output_bytes(const nt_node *n)
         if (!v || !nt_value_shape(v, dims))
             continue;
         if (!nt_shape_count(&count, v->rank, dims) ||
-            !nt_i64_mul(&count, count, (int64_t)nt_dtype_size(v->dtype)) ||
-            !nt_i64_add(&sum, sum, count))
+            !nt_dtype_bytes(&bytes, v->dtype, (size_t)count) || bytes > INT64_MAX ||
+            !nt_i64_add(&sum, sum, (int64_t)bytes))
             return INT64_MAX;
     }
     return sum;
@@ -56,9 +57,9 @@ static bool is_coded(const nt_value *v)
 /* The bits of an element: what quant.json says, else the type's. */
 static int bits_of(const cJSON *quant, const nt_value *v)
 {
-    int bits = nt_quant_bits(quant, v->name), size = (int)nt_dtype_size(v->data->dtype);
+    int bits = nt_quant_bits(quant, v->name);
 
-    return bits ? bits : size ? 8 * size : 4;
+    return bits ? bits : nt_dtype_bits(v->data->dtype);
 }
 
 /* Scales of quantized weights: one float each. */

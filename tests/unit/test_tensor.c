@@ -20,6 +20,11 @@ NT_TEST(types_have_sizes_and_numpy_names)
     assert_int_equal(nt_dtype_size(NT_BF16), 2);
     assert_int_equal(nt_dtype_size(NT_I64), 8);
     assert_int_equal(nt_dtype_size(NT_I4), 0);
+    assert_int_equal(nt_dtype_bits(NT_I4), 4);
+    assert_int_equal(nt_dtype_bits(NT_U2), 2);
+    assert_int_equal(nt_dtype_bits(NT_F64), 64);
+    assert_int_equal(nt_dtype_bits(NT_STRING), 0);
+    assert_string_equal(nt_dtype_name(NT_I2), "int2");
     assert_int_equal(nt_dtype_size(NT_STRING), 0);
     assert_int_equal(nt_dtype_size((nt_dtype)99), 0);
     assert_string_equal(nt_dtype_name(NT_F32), "float32");
@@ -168,6 +173,28 @@ NT_TEST(half_bytes_lie_two_to_a_byte_the_first_below)
     for (int64_t i = 0; i < 5; i++)
         assert_true(nt_tensor_get(t, i) == (double)(i - 2));
     nt_tensor_free(t);
+}
+
+NT_TEST(quarter_bytes_lie_four_to_a_byte_the_first_below)
+{
+    nt_tensor *t = new_vector(NT_I2, 5), *u = new_vector(NT_U2, 5);
+    const uint8_t *p = t->data;
+
+    assert_int_equal(nt_tensor_bytes(t), 2);
+    for (int64_t i = 0; i < 5; i++) {
+        nt_tensor_set_i64(t, i, i - 3); /* the first saturates */
+        nt_tensor_set(u, i, (double)i);
+    }
+    assert_int_equal(p[0], 0x3a);
+    assert_int_equal(p[1], 0x01);
+    for (int64_t i = 0; i < 5; i++) {
+        assert_true(nt_tensor_get_i64(t, i) == (i ? i - 3 : -2));
+        assert_true(nt_tensor_get(u, i) == (i < 4 ? (double)i : 3));
+    }
+    nt_tensor_set_bits(u, 1, 6); /* two bits have a place */
+    assert_true(nt_tensor_get_bits(u, 1) == 2);
+    nt_tensor_free(t);
+    nt_tensor_free(u);
 }
 
 NT_TEST(floats_of_all_widths_come_back)

@@ -99,7 +99,8 @@ NT_TEST(every_type_and_rank_comes_back)
 
 NT_TEST(types_numpy_lacks_are_written_wider)
 {
-    nt_tensor *t = count_up(NT_BF16, 1, DIMS(3)), *u = NULL, *q = count_up(NT_I4, 1, DIMS(3));
+    nt_tensor *t = count_up(NT_BF16, 1, DIMS(3)), *u = NULL, *q = count_up(NT_I4, 1, DIMS(3)),
+              *r = count_up(NT_U2, 1, DIMS(3));
     void *bytes = NULL;
     size_t n;
 
@@ -115,6 +116,13 @@ NT_TEST(types_numpy_lacks_are_written_wider)
     assert_int_equal(u->dtype, NT_I8);
     assert_int_equal(nt_tensor_get_i64(u, 1), -8);
     nt_free(bytes);
+    nt_tensor_free(u);
+    assert_ok(nt_npy_encode(&bytes, &n, r, e));
+    assert_ok(nt_npy_decode(&u, bytes, n, e));
+    assert_int_equal(u->dtype, NT_U8);
+    assert_int_equal(nt_tensor_get_i64(u, 2), 2);
+    nt_free(bytes);
+    nt_tensor_free(r);
     nt_tensor_free(t);
     nt_tensor_free(u);
     nt_tensor_free(q);
