@@ -158,6 +158,8 @@ typedef struct nt_graph_ops {
     /* How inference runs the node otherwise than it is written; NULL: it does not, or (the
      * function) no operator is such. */
     const char *(*remark)(const nt_node *n);
+    /* Does it run on float64 as it is? NULL: none does. */
+    bool (*is_double)(const nt_node *n);
 } nt_graph_ops;
 
 /* Empty, of IR version 8 and opset 17. */

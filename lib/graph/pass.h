@@ -63,8 +63,9 @@ bool nt_value_is_picture(const nt_value *v);
  * too; else g stays as it is. Shapes are to be forgotten and inferred anew. */
 nt_status nt_pass_open_batch(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and
- * outputs, which are cast. Shapes and types must be known, and are not to be inferred anew:
- * attributes still name the old types. */
+ * outputs, which are cast. A graph of float64 stays as it is where all its operators can.
+ * Shapes and types must be known, and are not to be inferred anew: attributes still name the
+ * old types. */
 nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* The biases of layers whose input and weight are dequantized become whole multiples of the
  * product of both scales: codes of int32, in which runtimes that compute on codes hold them

@@ -107,6 +107,18 @@ static bool has_other(const nt_graph *g)
     return false;
 }
 
+/* All in float64, and nothing in it that needs a kernel: that can be computed as it is. */
+static bool is_arithmetic(const nt_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (!g->ops->is_double || !g->ops->is_double(g->nodes[i]))
+            return false;
+    for (int i = 0; i < g->n_values; i++)
+        if (nt_dtype_is_real(g->values[i]->dtype) && g->values[i]->dtype != NT_F64)
+            return false;
+    return true;
+}
+
 /* Also the cast that was put there for an output that stands twice in the list. */
 static bool is_cast_already(const nt_value *v)
 {
@@ -118,7 +130,7 @@ nt_status nt_pass_widen(nt_graph *g, nt_err *e)
     nt_status s = NT_OK;
     int n_values = g->n_values;
 
-    if (!has_other(g))
+    if (!has_other(g) || is_arithmetic(g))
         return NT_OK;
     for (int i = 0; i < n_values; i++)
         if (g->values[i]->data && is_other(g->values[i]->dtype))

@@ -193,17 +193,21 @@ static nt_status sum_lower(nt_program *p, const nt_node *n, nt_err *e)
     }
 #define VARIADIC(onnx)                                                                         \
     .name = onnx, .domain = "", .since = 6, .min_in = 1, .max_in = -1, .min_out = 1,           \
-    .max_out = 1, .infer = nt_binary_infer, .couple = nt_couple_elementwise
+    .max_out = 1, .infer = nt_binary_infer, .couple = nt_couple_elementwise,                   \
+    .flags = NT_OPF_DOUBLE
 
 const nt_op nt_op_arith[] = {
     {ARITH("Add", &add, NT_BIN_ADD, nt_binary_one, nt_binary_one),
-     .flags = NT_OPF_SUM | NT_OPF_FIXED_SCALARS | NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE,
+     .flags =
+         NT_OPF_SUM | NT_OPF_FIXED_SCALARS | NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE | NT_OPF_DOUBLE,
      .trainable = 3, .lower_grad = add_lower_grad},
-    {ARITH("Sub", &sub, NT_BIN_SUB, nt_binary_one, minus_one), .flags = NT_OPF_BY_SAMPLE},
+    {ARITH("Sub", &sub, NT_BIN_SUB, nt_binary_one, minus_one),
+     .flags = NT_OPF_BY_SAMPLE | NT_OPF_DOUBLE},
     {ARITH("Mul", &mul, NT_BIN_MUL, second, first),
-     .flags = NT_OPF_FIXED_SCALARS | NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE, .trainable = 3,
-     .lower_grad = mul_lower_grad},
-    {ARITH("Div", &quot, NT_BIN_DIV, over_b, minus_a_over_b2), .flags = NT_OPF_BY_SAMPLE},
+     .flags = NT_OPF_FIXED_SCALARS | NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE | NT_OPF_DOUBLE,
+     .trainable = 3, .lower_grad = mul_lower_grad},
+    {ARITH("Div", &quot, NT_BIN_DIV, over_b, minus_a_over_b2),
+     .flags = NT_OPF_BY_SAMPLE | NT_OPF_DOUBLE},
     {VARIADIC("Sum"), .eval = sum_eval, .grad = sum_grad, .lower = sum_lower,
      .lower_grad = add_lower_grad},
     {VARIADIC("Mean"), .eval = mean_eval, .grad = mean_grad},

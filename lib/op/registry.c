@@ -322,9 +322,15 @@ static const char *remark(const nt_node *n)
     return n->op->remark ? n->op->remark(n) : NULL;
 }
 
+static bool is_double(const nt_node *n)
+{
+    return n->op->flags & NT_OPF_DOUBLE;
+}
+
 const nt_graph_ops *nt_ops_table(void)
 {
-    static const nt_graph_ops ops = {find, infer, eval, is_identity, is_made, make, remark};
+    static const nt_graph_ops ops = {find,    infer, eval,   is_identity,
+                                     is_made, make,  remark, is_double};
 
     return &ops;
 }

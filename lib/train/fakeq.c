@@ -296,7 +296,7 @@ static const char *remark(const nt_node *n)
 const nt_graph_ops *nt_train_ops(void)
 {
     static const nt_graph_ops all = {find,    infer_any, eval_any, is_identity,
-                                     is_made, make,      remark};
+                                     is_made, make,      remark,   NULL};
 
     return &all;
 }
