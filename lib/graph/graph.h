@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NT_OPSET_MIN 7
-#define NT_OPSET_MAX 24
-#define NT_IR_MAX 12
+#define NT_OPSET_MIN 1
+#define NT_OPSET_MAX 26
+#define NT_IR_MAX 13
 
 typedef struct nt_graph nt_graph;
 typedef struct nt_node nt_node;

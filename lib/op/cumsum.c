@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cumsum.c - CumSum: running sums along one axis, forwards or in reverse, with or without
- * (exclusive) the element itself. Its gradient runs the other way. */
+/*
+ * cumsum.c - CumSum and CumProd: running sums and products along one axis, forwards or in
+ * reverse, with or without (exclusive) the element itself. The gradient of sums runs the other
+ * way; that of products multiplies anew what stands beside each element, so that zeros do no
+ * harm.
+ */
 #include "op/couple.h"
 #include "op/op.h"
 #include "op/util.h"
@@ -30,45 +34,93 @@ done:
     return s;
 }
 
-/* y[at], y[at + step], ... are the sums of x's. */
-static void run_floats(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int64_t n,
-                       bool exclusive)
+/* n elements along the axis: at, at + step, ... */
+typedef struct line {
+    int64_t at, step, n;
+    bool exclusive, product;
+} line;
+
+static void run_real(nt_tensor *y, const nt_tensor *x, const line *l)
 {
-    double sum = 0;
+    double all = l->product ? 1 : 0;
 
-    for (int64_t i = 0; i < n; i++, at += step) {
-        double v = nt_tensor_get(x, at);
+    for (int64_t i = 0, at = l->at; i < l->n; i++, at += l->step) {
+        double v = nt_tensor_get(x, at), next = l->product ? all * v : all + v;
 
-        nt_tensor_set(y, at, exclusive ? sum : sum + v);
-        sum += v;
+        nt_tensor_set(y, at, l->exclusive ? all : next);
+        all = next;
     }
 }
 
-/* The same of integers, which wrap around. */
-static void run_integers(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t step, int64_t n,
-                         bool exclusive)
+/* Integers wrap around. */
+static void run_whole(nt_tensor *y, const nt_tensor *x, const line *l)
 {
-    uint64_t sum = 0;
+    uint64_t all = l->product ? 1 : 0;
 
-    for (int64_t i = 0; i < n; i++, at += step) {
-        uint64_t v = nt_tensor_get_bits(x, at);
+    for (int64_t i = 0, at = l->at; i < l->n; i++, at += l->step) {
+        uint64_t v = nt_tensor_get_bits(x, at), next = l->product ? all * v : all + v;
 
-        nt_tensor_set_bits(y, at, exclusive ? sum : sum + v);
-        sum += v;
+        nt_tensor_set_bits(y, at, l->exclusive ? all : next);
+        all = next;
     }
 }
 
-static void run_all(nt_tensor *y, const nt_tensor *x, int axis, bool exclusive, bool reverse)
+/* dx[k]: the sum over the products that x[k] is in of dy times the others in it. */
+static void pull_product(nt_tensor *dx, const nt_tensor *x, const nt_tensor *dy, const line *l)
+{
+    double before = 1;
+
+    for (int64_t k = 0; k < l->n; k++) {
+        double others = before, sum = 0;
+
+        for (int64_t i = k + l->exclusive; i < l->n; i++) {
+            int64_t last = i - l->exclusive;
+
+            if (last > k)
+                others *= nt_tensor_get(x, l->at + last * l->step);
+            sum += nt_tensor_get(dy, l->at + i * l->step) * others;
+        }
+        nt_tensor_set(dx, l->at + k * l->step, sum);
+        before *= nt_tensor_get(x, l->at + k * l->step);
+    }
+}
+
+/* The o-th line of the view around the axis, for i within it. */
+static line line_of(const nt_node *n, const nt_axis_view *v, int64_t o, int64_t i, bool reverse)
+{
+    return (line){.at = o * v->n * v->inner + i + (reverse ? (v->n - 1) * v->inner : 0),
+                  .step = reverse ? -v->inner : v->inner,
+                  .n = v->n,
+                  .exclusive = nt_node_int(n, "exclusive", 0) != 0,
+                  .product = n->op->data != NULL};
+}
+
+static void run_all(const nt_node *n, nt_tensor *y, const nt_tensor *x, int axis, bool reverse)
 {
     nt_axis_view v = nt_tensor_axis(x, axis);
-    int64_t first = reverse ? (v.n - 1) * v.inner : 0;
-    void (*run)(nt_tensor *, const nt_tensor *, int64_t, int64_t, int64_t, bool) =
-        nt_dtype_is_real(x->dtype) ? run_floats : run_integers;
 
     for (int64_t o = 0; o < v.outer; o++)
-        for (int64_t i = 0; i < v.inner; i++)
-            run(y, x, o * v.n * v.inner + i + first, reverse ? -v.inner : v.inner, v.n,
-                exclusive);
+        for (int64_t i = 0; i < v.inner; i++) {
+            line l = line_of(n, &v, o, i, reverse);
+
+            if (nt_dtype_is_real(x->dtype))
+                run_real(y, x, &l);
+            else
+                run_whole(y, x, &l);
+        }
+}
+
+static void pull_all(const nt_node *n, nt_tensor *dx, const nt_tensor *x, const nt_tensor *dy,
+                     int axis)
+{
+    nt_axis_view v = nt_tensor_axis(x, axis);
+
+    for (int64_t o = 0; o < v.outer; o++)
+        for (int64_t i = 0; i < v.inner; i++) {
+            line l = line_of(n, &v, o, i, nt_node_int(n, "reverse", 0) != 0);
+
+            pull_product(dx, x, dy, &l);
+        }
 }
 
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
@@ -78,8 +130,7 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     int axis;
 
     NT_TRY(axis_of(&axis, in[1], in[0]->rank, e));
-    run_all(out[0], in[0], axis, nt_node_int(n, "exclusive", 0) != 0,
-            nt_node_int(n, "reverse", 0) != 0);
+    run_all(n, out[0], in[0], axis, nt_node_int(n, "reverse", 0) != 0);
 done:
     return s;
 }
@@ -94,8 +145,10 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     if (!din[0])
         goto done;
     NT_TRY(axis_of(&axis, in[1], in[0]->rank, e));
-    run_all(din[0], dout[0], axis, nt_node_int(n, "exclusive", 0) != 0,
-            nt_node_int(n, "reverse", 0) == 0);
+    if (n->op->data)
+        pull_all(n, din[0], in[0], dout[0], axis);
+    else
+        run_all(n, din[0], dout[0], axis, nt_node_int(n, "reverse", 0) == 0);
 done:
     return s;
 }
@@ -119,18 +172,12 @@ done:
 static const nt_attr_spec attrs[] = {
     {"exclusive", NT_ATTR_INT, false}, {"reverse", NT_ATTR_INT, false}, {0}};
 
+#define RUNNING(onnx, version)                                                                 \
+    .name = onnx, .domain = "", .since = version, .min_in = 2, .max_in = 2, .min_out = 1,      \
+    .max_out = 1, .attrs = attrs, .infer = infer, .eval = eval, .grad = grad, .couple = couple
+
 const nt_op nt_op_cumsum[] = {
-    {.name = "CumSum",
-     .domain = "",
-     .since = 11,
-     .min_in = 2,
-     .max_in = 2,
-     .min_out = 1,
-     .max_out = 1,
-     .attrs = attrs,
-     .infer = infer,
-     .eval = eval,
-     .grad = grad,
-     .couple = couple},
+    {RUNNING("CumSum", 11)},
+    {RUNNING("CumProd", 26), .data = "product"},
     {0},
 };

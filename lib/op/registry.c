@@ -13,6 +13,7 @@
     X(arith)                                                                                   \
     X(attention)                                                                               \
     X(batchnorm)                                                                               \
+    X(bitcast)                                                                                 \
     X(cast)                                                                                    \
     X(center_crop_pad)                                                                         \
     X(clip)                                                                                    \

@@ -60,6 +60,29 @@ NT_TEST(casts)
                    "type str (8) is not supported");
 }
 
+NT_TEST(bits_are_kept_where_the_type_changes)
+{
+    static const float x[] = {1, -2.5F, 0}, bits[] = {1065353216, -1071644672, 0};
+    op_case c = {
+        .op = "BitCast", .opset = 26, .in = {GIVEN(x, 3)}, .attr = {INT("to", NT_I32)}};
+
+    check_eval(&c, bits, 3);
+    c.inference_only = true;
+    check_op(&c);
+    assert_eval(
+        (&(op_case){.op = "BitCast",
+                    .opset = 26,
+                    .in = {{.kind = OC_IN, .dtype = NT_I2, OC_DIMS(4), .ints = {-2, -1, 0, 1}}},
+                    .attr = {INT("to", NT_U2)}}),
+        2, 3, 0, 1);
+    c.attr[0].i = NT_F64;
+    assert_refused(&c, "float32 has 32 bits, float64 has 64");
+    c.attr[0].i = NT_STRING;
+    assert_refused(&c, "type str (8) is not supported");
+    c.opset = 25;
+    assert_refused(&c, "operator 'BitCast' (opset 25) is not supported");
+}
+
 NT_TEST(expands)
 {
     assert_string_equal(op_shape(&(op_case){.op = "Expand", .in = {IN(-1, 1, 4), I64(3, 1)}}),

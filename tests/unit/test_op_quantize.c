@@ -39,6 +39,50 @@ NT_TEST(quantize_takes_4_bit_codes_from_opset_21)
                    "codes of type int64 are not supported");
 }
 
+NT_TEST(quantize_takes_2_bit_codes_from_opset_25)
+{
+    assert_eval((&(op_case){.op = "QuantizeLinear",
+                            .opset = 25,
+                            .in = {GIVEN(ramp, 6), SCALAR(1)},
+                            .attr = {INT("output_dtype", NT_I2)}}),
+                -2, -2, -2, 0, 1, 1);
+    assert_eval((&(op_case){.op = "QuantizeLinear",
+                            .opset = 25,
+                            .in = {GIVEN(ramp, 6), SCALAR(1)},
+                            .attr = {INT("output_dtype", NT_U2)}}),
+                0, 0, 0, 0, 2, 3);
+    assert_eval((&(op_case){.op = "DequantizeLinear",
+                            .opset = 25,
+                            .in = {CODES(OC_CONST, NT_U2, 1, DIMS(4), 0, 1, 2, 3), SCALAR(0.5F),
+                                   CODES(OC_CONST, NT_U2, 0, DIMS(1), 2)}}),
+                -1, -0.5F, 0, 0.5F);
+}
+
+/* As inputs of the graph, and between two nodes. */
+NT_TEST(packed_codes_flow_through_a_plan)
+{
+    static const nt_dtype types[] = {NT_I4, NT_U4, NT_I2, NT_U2};
+
+    for (size_t i = 0; i < 4; i++) {
+        check_op(
+            &(op_case){.op = "DequantizeLinear",
+                       .opset = 25,
+                       .in = {CODES(OC_IN, types[i], 2, DIMS(3, 3), 1, 0, 1, 3, 2, 1, 0, 0, 1),
+                              SCALAR(0.5F)},
+                       .inference_only = true});
+        check_op(
+            &(op_case){.op = "Transpose",
+                       .opset = 25,
+                       .in = {CODES(OC_IN, types[i], 2, DIMS(3, 5), 1, 0, 1, 3, 2, 1, 0, 0, 1)},
+                       .inference_only = true});
+        check_op(&(op_case){.op = "Cast",
+                            .opset = 25,
+                            .in = {GIVEN(ramp, 6)},
+                            .attr = {INT("to", types[i])},
+                            .inference_only = true});
+    }
+}
+
 NT_TEST(scales_go_by_axis)
 {
     static const float x[] = {1, 2, 3, 4, 5, 6}, scale[] = {1, 2, 0.5F};

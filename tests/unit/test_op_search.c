@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ArgMax, ArgMin, TopK, CumSum. */
+/* ArgMax, ArgMin, TopK, CumSum, CumProd. */
 #include "op_harness.h"
 
 NT_TEST(argmax_by_hand)
@@ -134,6 +134,35 @@ NT_TEST(cumsum_by_hand)
     c.attr[0].i = 0;
     assert_eval(&c, 10, 9, 7, 4);
     assert_eval((&(op_case){.op = "CumSum", .in = {I64(1, 2, 3), I64(-1)}}), 1, 3, 6);
+}
+
+NT_TEST(cumprod_by_hand)
+{
+    const float x[] = {1, 2, 3, 4};
+    op_case c = {.op = "CumProd", .opset = 26, .in = {GIVEN(x, 4), I64(0)}};
+
+    assert_eval(&c, 1, 2, 6, 24);
+    c.attr[0] = (op_attr)INT("exclusive", 1);
+    assert_eval(&c, 1, 1, 2, 6);
+    c.attr[1] = (op_attr)INT("reverse", 1);
+    assert_eval(&c, 24, 12, 4, 1);
+    c.attr[0].i = 0;
+    assert_eval(&c, 24, 24, 12, 4);
+    assert_eval((&(op_case){.op = "CumProd", .opset = 26, .in = {I64(2, -3, 4), I64(-1)}}), 2,
+                -6, -24);
+    assert_refused((&(op_case){.op = "CumProd", .opset = 25, .in = {IN(4), I64(0)}}),
+                   "operator 'CumProd' (opset 25) is not supported");
+}
+
+NT_TEST(cumprod_runs_and_trains_with_a_zero_too)
+{
+    static const float x[] = {1, -2, 0.5F, 3, 0, 1.5F, 2, -1};
+
+    for (int64_t i = 0; i < 4; i++)
+        check_op(&(op_case){.op = "CumProd",
+                            .opset = 26,
+                            .in = {GIVEN(x, 2, 4), I64(1)},
+                            .attr = {INT("exclusive", i & 1), INT("reverse", i >> 1)}});
 }
 
 NT_TEST(cumsum_runs_and_trains)
