@@ -2,6 +2,7 @@
 /* nt-info - inputs, outputs, layers, history and hashes of a model. */
 #include "cli/cli.h"
 #include "graph/model.h"
+#include "graph/pass.h"
 #include "op/op.h"
 #include "report/info.h"
 #include "report/operators.h"
@@ -55,12 +56,16 @@ static nt_status operators(const nt_cli *c, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
+    nt_err ignored = {{0}};
     const nt_graph *g;
     nt_str text = {0};
     cJSON *j = NULL;
 
     if (c->input_given)
         NT_TRY(nt_model_peek(&m, c->input, e));
+    /* What cannot be raised is listed as far as it came. */
+    if (m && nt_pass_upgrade(nt_model_graph(m), nt_ops_table(), &ignored) != NT_OK)
+        nt_cli_note(c, "%s", ignored.msg);
     g = m ? nt_model_graph(m) : NULL;
     j = nt_operators_json(g);
     if (!j)

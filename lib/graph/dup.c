@@ -31,6 +31,7 @@ static nt_status dup_header(nt_graph *d, const nt_graph *g, nt_err *e)
 
     d->ir_version = g->ir_version;
     d->opset = g->opset;
+    d->file_opset = g->file_opset;
     d->model_version = g->model_version;
     d->ops = g->ops;
     if (!copy_text(&d->name, d, g->name) || !copy_text(&d->producer, d, g->producer) ||

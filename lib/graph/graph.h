@@ -114,6 +114,7 @@ struct nt_graph {
     const char *name;
     int64_t ir_version;
     int opset;                                     /* of ai.onnx */
+    int file_opset; /* that the file had, where nt_pass_upgrade raised it; else 0 */
     const char *producer, *producer_version, *doc; /* NULL: none */
     const char *domain;    /* of the model ("org.example"), NULL: none */
     const char *graph_doc; /* NULL: none */

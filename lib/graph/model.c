@@ -117,6 +117,7 @@ static nt_status prepare(nt_graph *g, const nt_graph_ops *ops, nt_load_log *log,
     nt_status s = NT_OK;
     int n_settled;
 
+    NT_TRY(nt_pass_upgrade(g, ops, e));
     NT_TRY(nt_pass_qlinear(g, e));
     NT_TRY(nt_pass_contrib(g, e));
     if (log)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* onnx_io.h - ONNX in and out (onnx.proto IR version 3 to 12, opset 7 to 24). */
+/* onnx_io.h - ONNX in and out (onnx.proto IR version 1 to 13, opset 1 to 26). */
 #ifndef NT_GRAPH_ONNX_IO_H
 #define NT_GRAPH_ONNX_IO_H
 
@@ -10,7 +10,7 @@
  * inside it), or NULL: then external data is NT_EUNSUPPORTED. External data given as bytes in
  * memory (an archive's weights.bin) comes as ext/ext_n, NULL for none. Initialisers that are
  * also graph inputs (IR < 4) become constants. Constant nodes become constants. Local functions
- * are inlined. Newer opsets and IR versions are refused by number. Type and shape value_info is
+ * are inlined. Newer opsets and IR versions are refused by number; before IR version 3 the opset is 1. Type and shape value_info is
  * kept. Every length is checked; subgraphs are carried as raw attributes. The graph is sorted
  * but not yet bound or inferred. It is of IR version 4 at least, since initialisers are no
  * inputs in it.

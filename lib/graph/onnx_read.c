@@ -59,6 +59,8 @@ static nt_status read_opsets(nt_graph *g, const Onnx__ModelProto *m, nt_err *e)
                            (long long)opset, (long long)o->version));
         opset = o->version;
     }
+    if (opset == 0 && m->ir_version < 3) /* before there were imports */
+        opset = 1;
     if (opset == 0)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "imports no opset of ai.onnx"));
     if (opset > NT_OPSET_MAX)

@@ -5,6 +5,11 @@
 
 #include "graph/graph.h"
 
+/* A model of opset 1 to 6 becomes one of opset 9 that computes the same, and so does one of 7
+ * to 9 with experimental operators (ImageScaler, Crop); others stay as they are. The graph need
+ * not be bound; ops are for the shapes on the way. NT_EUNSUPPORTED names what has no such form.
+ */
+nt_status nt_pass_upgrade(nt_graph *g, const nt_graph_ops *ops, nt_err *e) NT_MUST_CHECK;
 /* Types and shapes of all values, in order. Values that carry declared shapes keep what
  * inference doesn't know; another type or rank than the computed one is NT_EFORMAT naming the
  * node, another extent gives way. What inference knows in full is no longer held against the

@@ -46,6 +46,17 @@ static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
     return NT_OK;
 }
 
+/* Of attributes, as ONNX Runtime does: whoever wrote such a file meant something else. */
+static nt_status check_order(const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    float min = nt_node_float(n, "min", -INFINITY), max = nt_node_float(n, "max", INFINITY);
+
+    (void)g;
+    return min > max ? nt_fail(e, NT_EFORMAT, "min %g is greater than max %g", (double)min,
+                               (double)max)
+                     : NT_OK;
+}
+
 static void whole_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *y)
 {
     nt_binary_eval(&nt_binary_max, in[0], n->n_in > 1 && in[1] ? in[1] : in[0], y);
@@ -125,7 +136,7 @@ static bool as_post(const nt_node *n, nt_post *out)
     .flags = NT_OPF_BY_SAMPLE
 
 const nt_op nt_op_clip[] = {
-    {CLIP, .since = 6, .until = 10, .max_in = 1, .attrs = attrs_6},
+    {CLIP, .since = 6, .until = 10, .max_in = 1, .attrs = attrs_6, .check = check_order},
     {CLIP, .since = 11, .max_in = 3, .check = check},
     {0},
 };

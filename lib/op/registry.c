@@ -216,7 +216,7 @@ static nt_status missing(const nt_graph *g, const nt_node *n, nt_err *e)
         return nt_fail(e, NT_EUNSUPPORTED, "operator '%s' of domain '%s' is not supported",
                        n->op_type, n->domain);
     return nt_fail(e, NT_EUNSUPPORTED, "operator '%s' (opset %d) is not supported", n->op_type,
-                   g->opset);
+                   g->file_opset ? g->file_opset : g->opset);
 }
 
 static bool is_foreign(const nt_node *n)

@@ -164,7 +164,10 @@ nt_status nt_info_text(nt_str *out, nt_model *m, bool layers, nt_err *e)
     nt_str_addf(out, "digest   %s\n", nt_model_digest(m));
     nt_str_addf(out, "bytes    %zu\n", nt_model_file_size(m));
     nt_str_addf(out, "task     %s\n", nt_model_task(m));
-    nt_str_addf(out, "opset    %d (IR version %lld)\n", g->opset, (long long)g->ir_version);
+    nt_str_addf(out, "opset    %d (IR version %lld)", g->opset, (long long)g->ir_version);
+    if (g->file_opset)
+        nt_str_addf(out, ", raised from %d", g->file_opset);
+    nt_str_addf(out, "\n");
     text_values(out, "input", g->inputs, g->n_inputs);
     text_values(out, "output", g->outputs, g->n_outputs);
     nt_str_addf(out, "layers   %d\n", g->n_nodes);

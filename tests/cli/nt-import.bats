@@ -28,6 +28,23 @@ setup()
     nt-info --verify a.nt.gz | tail -n +3 | cmp - <(nt-info a.nt | tail -n +3) # but digest and size
 }
 
+@test "a model of opset 3 becomes one of opset 9 that computes the same" {
+    # ImageScaler, and an Add with broadcast and axis
+    base64 -d >old.onnx <<'EOF'
+CAMSADrNAQo5CgF4EgFzIgtJbWFnZVNjYWxlcioTCgRiaWFzPQAAgD89AACAv6ABBioPCgVzY2FsZRUAAAA/oAEBCi0KAXMKAWIS
+AXkiA0FkZCoLCgRheGlzGAGgAQIqEAoJYnJvYWRjYXN0GAGgAQISA29sZCoRCAIQAUIBYkoIAAAAAAAAIEFaGwoBeBIWChQIARIQ
+CgIIAQoCCAIKAggBCgIIA1oPCgFiEgoKCAgBEgQKAggCYhsKAXkSFgoUCAESEAoCCAEKAggCCgIIAQoCCANCBAoAEAM=
+EOF
+    nt-info old.onnx | grep -qx 'opset    9 (IR version 4), raised from 3'
+    nt-info --ops old.onnx | grep -Eq '^Add +7-26 +2 +yes'
+    nt-import old.onnx -o new.nt
+    nt-info new.nt | grep -qx 'opset    9 (IR version 4)'
+    nt-run old.onnx --random --threads 1 -o out
+    nt-run new.nt --random --threads 1 --expect out/y.npy
+    nt-export new.nt -f onnx --verify -o new.onnx
+    ! grep -aq 'ImageScaler\|broadcast' new.onnx || false
+}
+
 @test "the task is recorded" {
     nt-import --task segmentation in.onnx | nt-info | grep -qx 'task     segmentation'
     nt-import in.onnx | nt-info | grep -qx 'task     classification'
