@@ -40,6 +40,15 @@ done:
     return s;
 }
 
+/* Files of other domains' operators alone need not say which opset of ai.onnx they mean. */
+static bool is_foreign(const Onnx__ModelProto *m)
+{
+    for (size_t i = 0; i < m->graph->n_node; i++)
+        if (!*nt_onnx_domain(m->graph->node[i]->domain))
+            return false;
+    return m->n_opset_import > 0 && m->graph->n_node > 0;
+}
+
 static nt_status read_opsets(nt_graph *g, const Onnx__ModelProto *m, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -61,6 +70,8 @@ static nt_status read_opsets(nt_graph *g, const Onnx__ModelProto *m, nt_err *e)
     }
     if (opset == 0 && m->ir_version < 3) /* before there were imports */
         opset = 1;
+    if (opset == 0 && is_foreign(m))
+        opset = g->opset;
     if (opset == 0)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "imports no opset of ai.onnx"));
     if (opset > NT_OPSET_MAX)

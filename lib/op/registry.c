@@ -55,6 +55,7 @@
     X(nms)                                                                                     \
     X(nonzero)                                                                                 \
     X(one_hot)                                                                                 \
+    X(optimizer)                                                                               \
     X(pad)                                                                                     \
     X(pool)                                                                                    \
     X(pow)                                                                                     \

@@ -62,6 +62,44 @@ NT_TEST(what_is_missing_is_named)
                    "2 outputs, want at most 1");
 }
 
+static nt_graph *foreign_graph(const op_case *c)
+{
+    nt_graph *g = op_graph(c, true);
+
+    g->nodes[0]->domain = "ai.onnx.preview.training";
+    return g;
+}
+
+/* All outputs, one after the other. */
+static void check_foreign(const op_case *c, const float *want, int n)
+{
+    nt_graph *g = foreign_graph(c);
+    int at = 0;
+
+    assert_ok(nt_graph_bind(g, nt_ops_table(), e));
+    assert_ok(nt_pass_infer(g, e));
+    assert_ok(nt_pass_fold(g, 0, NULL, e));
+    for (int i = 0; i < g->n_outputs; i++)
+        for (int64_t k = 0; k < nt_tensor_count(g->outputs[i]->data); k++)
+            assert_float_equal(nt_tensor_get(g->outputs[i]->data, k), want[at++], 1e-5);
+    assert_int_equal(at, n);
+    nt_graph_free(g);
+}
+
+static void refuse_foreign(const op_case *c, const char *text)
+{
+    nt_graph *g = foreign_graph(c);
+    nt_err err = {{0}};
+    nt_status s = nt_graph_bind(g, nt_ops_table(), &err);
+
+    if (s == NT_OK)
+        s = nt_pass_infer(g, &err);
+    assert_int_not_equal(s, NT_OK);
+    if (!strstr(err.msg, text))
+        fail_msg("want \"%s\", got \"%s\"", text, err.msg);
+    nt_graph_free(g);
+}
+
 NT_TEST(single_numbers_beside_a_sum_are_no_parameters)
 {
     const op_case c = {.op = "Add", .in = {IN(2, 3), CONST(3)}};
@@ -74,6 +112,36 @@ NT_TEST(single_numbers_beside_a_sum_are_no_parameters)
     g = op_bound_graph(&d, false);
     assert_false(nt_op_is_param(g->nodes[0], 1));
     nt_graph_free(g);
+}
+
+/* ai.onnx.preview.training, by hand from its text. */
+NT_TEST(a_step_of_an_optimiser_is_an_operator)
+{
+    static const float x[] = {1, 2}, grad[] = {-1, 1}, v[] = {2, 0}, h[] = {3, 8};
+    op_case adagrad = {.op = "Adagrad",
+                       .in = {SCALAR(0.5F), I64(1), GIVEN(x, 2), GIVEN(grad, 2), GIVEN(h, 2)},
+                       .attr = {FLOAT("decay_factor", 0.25F)},
+                       .n_out = 2};
+    op_case momentum = {.op = "Momentum",
+                        .in = {SCALAR(0.5F), I64(0), GIVEN(x, 2), GIVEN(grad, 2), GIVEN(v, 2)},
+                        .attr = {FLOAT("alpha", 0.5F), FLOAT("beta", 9),
+                                 STR("mode", "standard"), FLOAT("norm_coefficient", 1)},
+                        .n_out = 2};
+    op_case adam = {
+        .op = "Adam",
+        .in = {SCALAR(0.5F), I64(0), GIVEN(x, 2), GIVEN(grad, 2), GIVEN(v, 2), GIVEN(h, 2)},
+        .attr = {FLOAT("alpha", 0.5F), FLOAT("beta", 0.5F)},
+        .n_out = 3};
+
+    check_foreign(&adagrad, (const float[]){1.2F, 1.866667F, 4, 9}, 4);
+    check_foreign(&momentum, (const float[]){0.5F, 0.5F, 1, 3}, 4); /* beta counts later */
+    momentum.attr[2].s = "nesterov";
+    check_foreign(&momentum, (const float[]){0.75F, -0.25F, 1, 3}, 4);
+    check_foreign(&adam, (const float[]){0.823223F, 1.882149F, 0.5F, 0.5F, 2, 4.5F}, 6);
+    momentum.attr[2].s = "heavy";
+    refuse_foreign(&momentum, "mode 'heavy' is not supported");
+    adam.n_out = 2;
+    refuse_foreign(&adam, "6 inputs and 2 outputs, want 2 + 4 k and 3 k");
 }
 
 NT_TEST_MAIN
