@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MOST = 1 << 16 }; /* channels */
+enum { MOST = 1 << 16 }; /* channels, and pixels of a side */
 
 /* factor x before n; x itself where the factor is 1. */
 static nt_status times(nt_value **out, nt_graph *g, const nt_node *n, nt_value *x, float factor,
@@ -134,13 +134,24 @@ done:
     return s;
 }
 
+/* Of one side: where what stays begins and ends. size: how much stays, or 0. */
+static nt_status crop_side(int64_t *start, int64_t *end, int64_t before, int64_t behind,
+                           int64_t size, nt_err *e)
+{
+    if (before < 0 || behind < 0 || size < 0 || before > MOST || behind > MOST || size > MOST)
+        return nt_fail(e, NT_EFORMAT, "border or scale is negative, or more than %d", MOST);
+    *start = before;
+    *end = size ? before + size : behind ? -behind : INT64_MAX;
+    return NT_OK;
+}
+
 /* border: left, top, right, bottom; scale: height and width of what is left, if given */
 static nt_status crop(nt_graph *g, nt_node *n, nt_err *e)
 {
     static const int64_t axes[] = {2, 3};
-    int64_t b[4], size[2], ends[2], starts[2];
-    size_t n_border = nt_node_ints(n, "border", b, 4),
-           n_size = nt_node_ints(n, "scale", size, 2);
+    int64_t b[4] = {0}, size[2] = {0, 0}, ends[2], starts[2];
+    size_t n_border = nt_node_ints(n, "border", b, 4);
+    size_t n_size = nt_node_ints(n, "scale", size, 2);
     nt_value *x = NULL;
     nt_status s = NT_OK;
 
@@ -148,31 +159,14 @@ static nt_status crop(nt_graph *g, nt_node *n, nt_err *e)
     if (n_border != 4 || (n_size != 0 && n_size != 2))
         NT_TRY(nt_fail(e, NT_EFORMAT, "border has %zu numbers and scale %zu, want 4 and 0 or 2",
                        n_border, n_size));
-    for (int i = 0; i < 2; i++) {
-        starts[i] = b[1 - i];
-        ends[i] = b[3 - i] > 0 ? -b[3 - i] : INT64_MAX;
-        if (n_size == 2)
-            ends[i] = starts[i] + size[i];
-        if (b[1 - i] < 0 || b[3 - i] < 0 || (n_size == 2 && (size[i] < 1 || size[i] > MOST)))
-            NT_TRY(nt_fail(e, NT_EFORMAT, "border or scale is negative"));
-    }
+    for (int i = 0; i < 2; i++)
+        NT_TRY(crop_side(&starts[i], &ends[i], b[1 - i], b[3 - i], size[i], e));
     NT_TRY(nt_upgrade_become(g, n, "Slice", &x, 1, e));
     NT_TRY(nt_node_set_ints(g, n, "axes", axes, 2, e));
     NT_TRY(nt_node_set_ints(g, n, "starts", starts, 2, e));
     NT_TRY(nt_node_set_ints(g, n, "ends", ends, 2, e));
 done:
     return s;
-}
-
-/* n gives way to a constant; its readers take that. */
-static nt_status become_constant(nt_graph *g, nt_node *n, nt_tensor *t, nt_err *e)
-{
-    nt_value *v = NULL;
-    nt_status s = nt_graph_add_const(&v, g, NULL, t, e);
-
-    if (s != NT_OK)
-        return s;
-    return nt_upgrade_become(g, n, "Identity", &v, 1, e);
 }
 
 /* The extents of a tensor that attributes say. */
@@ -183,68 +177,74 @@ static nt_status fill_shape(int64_t *dims, int *rank, const nt_node *n, nt_err *
 
     if (have > NT_MAX_RANK || nt_node_attr(n, "extra_shape"))
         return nt_fail(e, NT_EUNSUPPORTED,
-                       "more than %d dimensions, or extra_shape, are not "
-                       "supported",
+                       "more than %d dimensions, or extra_shape, are not supported",
                        NT_MAX_RANK);
     *rank = (int)have;
-    if (!nt_shape_count(&count, *rank, dims) || count > INT32_MAX)
+    if (!nt_shape_count(&count, *rank, dims))
         return nt_fail(e, NT_EFORMAT, "the shape is negative or too large");
     return NT_OK;
 }
 
+/* The values are there; they become a constant, which n hands on. */
 static nt_status given_tensor_fill(nt_graph *g, nt_node *n, nt_err *e)
 {
     const nt_attr *a = nt_node_attr(n, "values");
-    int64_t dims[NT_MAX_RANK];
+    int64_t dims[NT_MAX_RANK], count = 0;
     nt_tensor *t = NULL;
+    nt_value *v = NULL;
     nt_status s = NT_OK;
-    int rank;
+    int rank = 0;
 
     if (n->n_in > 0 && n->in[0])
         return nt_fail(e, NT_EUNSUPPORTED, "a shape that is an input is not supported");
     NT_TRY(fill_shape(dims, &rank, n, e));
-    NT_TRY(nt_tensor_new(&t, NT_F32, rank, dims, e));
-    if (!a || a->kind != NT_ATTR_FLOATS || a->n != (size_t)nt_tensor_count(t)) {
-        nt_tensor_free(t);
+    if (!a || a->kind != NT_ATTR_FLOATS || !nt_shape_count(&count, rank, dims) ||
+        a->n != (size_t)count)
         NT_TRY(nt_fail(e, NT_EFORMAT, "it has not as many values as its shape says"));
-    }
+    NT_TRY(nt_tensor_new(&t, NT_F32, rank, dims, e));
     if (a->n)
         memcpy(t->data, a->floats, a->n * sizeof *a->floats);
-    NT_TRY(become_constant(g, n, t, e));
+    NT_TRY(nt_graph_add_const(&v, g, NULL, t, e));
+    NT_TRY(nt_upgrade_become(g, n, "Identity", &v, 1, e));
 done:
     return s;
 }
 
-/* A shape from the attribute, an input's values or an input's own; ConstantOfShape has the last
- * two. */
+/* The shape as ConstantOfShape takes it: from the attribute, an input's values or an input's
+ * own. */
+static nt_status shape_to_fill(nt_value **out, nt_graph *g, const nt_node *n, nt_err *e)
+{
+    nt_value *in = n->n_in > 0 ? n->in[0] : NULL;
+    int64_t dims[NT_MAX_RANK];
+    nt_status s = NT_OK;
+    int rank = 0;
+
+    *out = in;
+    NT_TRY(fill_shape(dims, &rank, n, e));
+    if (!in)
+        NT_TRY(nt_upgrade_ints(out, g, dims, (size_t)rank, e));
+    else if (!nt_node_int(n, "input_as_shape", 0))
+        NT_TRY(nt_upgrade_put(out, g, n, "Shape", &in, 1, e));
+done:
+    return s;
+}
+
 static nt_status constant_fill(nt_graph *g, nt_node *n, nt_err *e)
 {
     nt_dtype type = (nt_dtype)nt_node_int(n, "dtype", NT_F32);
-    bool as_shape = nt_node_int(n, "input_as_shape", 0) != 0;
-    nt_value *in = n->n_in > 0 ? n->in[0] : NULL;
+    nt_attr a = {.name = "value", .kind = NT_ATTR_TENSOR};
     double value = nt_node_float(n, "value", 0);
-    int64_t dims[NT_MAX_RANK] = {1};
-    nt_tensor *t = NULL;
+    const int64_t one[] = {1};
+    nt_value *shape = NULL;
     nt_status s = NT_OK;
-    int rank = 1;
 
-    NT_TRY(fill_shape(dims, &rank, n, e));
-    if (in) {
-        dims[0] = rank = 1; /* of the attribute `value` */
-        if (!as_shape)
-            NT_TRY(nt_upgrade_put(&in, g, n, "Shape", &in, 1, e));
-    }
-    NT_TRY(nt_tensor_new(&t, type, rank, dims, e));
-    for (int64_t i = 0; i < nt_tensor_count(t); i++)
-        nt_tensor_set(t, i, value);
-    if (!in)
-        return become_constant(g, n, t, e);
-    s = nt_upgrade_become(g, n, "ConstantOfShape", &in, 1, e);
-    if (s == NT_OK)
-        s = nt_node_set_attr(g, n, &(nt_attr){.name = "value", .kind = NT_ATTR_TENSOR, .t = t},
-                             e);
-    nt_tensor_free(t);
+    NT_TRY(shape_to_fill(&shape, g, n, e));
+    NT_TRY(nt_tensor_new(&a.t, type, 1, one, e));
+    nt_tensor_set(a.t, 0, value);
+    NT_TRY(nt_upgrade_become(g, n, "ConstantOfShape", &shape, 1, e));
+    NT_TRY(nt_node_set_attr(g, n, &a, e));
 done:
+    nt_tensor_free(a.t);
     return s;
 }
 

@@ -434,6 +434,24 @@ NT_TEST(experimental_operators_become_what_they_compute)
     check_all(cases, LENGTH(cases));
 }
 
+static const old_case far = {
+    .c = {.op = "Crop",
+          .opset = 6,
+          .in = {IN(1, 1, 2, 2)},
+          .attr = {INTS("border", INT64_MAX, 0, 0, 0), INTS("scale", 1, 1)}}};
+static const old_case few = {
+    .c = {.op = "GivenTensorFill", .opset = 6, .attr = {INTS("shape", 1 << 30, 1 << 30)}},
+    FLOATS("values", 1)};
+static const old_case negative = {
+    .c = {.op = "ConstantFill", .opset = 6, .attr = {INTS("shape", 2, -1)}}};
+
+NT_TEST(sizes_are_checked_before_they_are_believed)
+{
+    check_refusal(&far, "Crop of opset 6: border or scale is negative, or more than 65536");
+    check_refusal(&few, "it has not as many values as its shape says");
+    check_refusal(&negative, "the shape is negative or too large");
+}
+
 NT_TEST(models_that_need_it_not_stay_at_their_opset)
 {
     static const struct {
