@@ -9,14 +9,10 @@
 static nt_status report(const nt_cli *c, const nt_shrink_stats *st, nt_err *e)
 {
     nt_status s = NT_OK;
-    cJSON *j = cJSON_CreateObject();
+    cJSON *j = nt_shrink_report(st);
     char text[160];
 
-    if (!j || !nt_json_add_i64(j, "channels", st->channels) ||
-        !nt_json_add_i64(j, "removed", st->removed) ||
-        !nt_json_add_i64(j, "kept_constant", st->kept_constant) ||
-        !nt_json_add_i64(j, "weights_before", st->params_before) ||
-        !nt_json_add_i64(j, "weights_after", st->params_after))
+    if (!j)
         NT_TRY(nt_fail_nomem(e));
     snprintf(text, sizeof text, "%lld of %lld channels removed, %lld of %lld weights left\n",
              (long long)st->removed, (long long)st->channels, (long long)st->params_after,
@@ -24,6 +20,18 @@ static nt_status report(const nt_cli *c, const nt_shrink_stats *st, nt_err *e)
     NT_TRY(nt_cli_report(c, j, text, e));
 done:
     nt_json_free(j);
+    return s;
+}
+
+static nt_status warn(const nt_cli *c, const nt_shrink_stats *st, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_str lines = {0};
+
+    NT_TRY(nt_shrink_warnings(&lines, st, e));
+    nt_cli_warn_lines(c, c->input, lines.p);
+done:
+    nt_str_release(&lines);
     return s;
 }
 
@@ -45,9 +53,7 @@ int main(int argc, char **argv)
     NT_TRY(nt_model_load(&m, c.input, nt_ops_table(), &e));
     nt_cli_warn_lines(&c, c.input, nt_model_remarks(m));
     NT_TRY(nt_shrink(m, &st, &e));
-    if (st.kept_constant)
-        nt_cli_warn(&c, "%lld masked channels stay: they carry a constant into zero padding",
-                    (long long)st.kept_constant);
+    NT_TRY(warn(&c, &st, &e));
     NT_TRY(nt_model_add_history(m, nt_cli_record(&c), &e));
     NT_TRY(nt_model_save(m, c.output, &e));
     NT_TRY(report(&c, &st, &e));

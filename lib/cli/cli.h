@@ -122,6 +122,8 @@ void nt_cli_note(const nt_cli *c, const char *fmt, ...) NT_PRINTF(2, 3);
 void nt_cli_warn_lines(const nt_cli *c, const char *subject, const char *text);
 /* A warning whose text is freed; none where it is NULL. */
 void nt_cli_warn_take(const nt_cli *c, char *text);
+/* A note for each line of text (NULL: none). */
+void nt_cli_note_lines(const nt_cli *c, const char *text);
 /* A usage error found after parsing: one line, exit 2. */
 void nt_cli_usage(const nt_cli *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), noreturn));

@@ -90,6 +90,14 @@ void nt_cli_note(const nt_cli *c, const char *fmt, ...)
     nt_cli_message(c, "note: ", text);
 }
 
+void nt_cli_note_lines(const nt_cli *c, const char *text)
+{
+    for (const char *end; text && *text; text = *end ? end + 1 : end) {
+        end = text + strcspn(text, "\n");
+        nt_cli_note(c, "%.*s", (int)(end - text), text);
+    }
+}
+
 void nt_cli_usage(const nt_cli *c, const char *fmt, ...)
 {
     char text[MAX_MESSAGE];

@@ -11,11 +11,16 @@
 #ifndef NT_COMPRESS_CONSTANT_H
 #define NT_COMPRESS_CONSTANT_H
 
-#include "compress/channels.h"
+#include "compress/reader.h"
 
-/* Clears removed[] where a channel has to stay, counting them in *kept. The masked filters must
- * already be zero in g. */
-nt_status nt_constant_fold(nt_graph *g, const nt_channels *c, bool *removed, int64_t *kept,
-                           nt_err *e) NT_MUST_CHECK;
+/*
+ * Looks at the network running: where a removed channel's constant cannot move, the channel has
+ * to stay (counted in kept_constant, *again is true, and the removal is marked anew, after
+ * which k is of no use). Else notes the constants in k, and in the removal's found[] what
+ * stands at its edges. The masked filters must already be zero in the graph.
+ */
+nt_status nt_constant_find(nt_readers *k, bool *again, nt_err *e) NT_MUST_CHECK;
+/* Moves what was found into biases. */
+nt_status nt_constant_fold(const nt_readers *k, nt_err *e) NT_MUST_CHECK;
 
 #endif

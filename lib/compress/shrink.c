@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/shrink.h"
 
-#include "base/alloc.h"
 #include "compress/constant.h"
+#include "compress/excise.h"
 #include "compress/prune.h"
 #include "graph/pass.h"
 #include "op/kept.h"
@@ -45,85 +45,102 @@ void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m)
     }
 }
 
-/* ---- cutting */
-
-static nt_tensor *cut_axis(const nt_tensor *t, int axis, const int64_t *idx, int64_t n,
-                           nt_err *e)
+/* The same by slice; nothing is kept here. */
+static void cover_masked(nt_removal *r, const nt_model *m)
 {
-    nt_axis_view v = nt_tensor_axis(t, axis);
-    size_t inner = nt_dtype_size(t->dtype) * (size_t)v.inner;
-    bool packed = nt_dtype_is_packed(t->dtype);
-    int64_t dims[NT_MAX_RANK];
-    nt_tensor *r = NULL;
+    for (int i = 0; i < r->c->n_layers; i++) {
+        const nt_channel_layer *l = &r->c->layers[i];
+        const nt_tensor *mask = nt_model_mask(m, l->weight->name);
 
-    memcpy(dims, t->dims, sizeof dims);
-    dims[axis] = n;
-    if (nt_tensor_new(&r, t->dtype, t->rank, dims, e) != NT_OK)
-        return NULL;
-    for (int64_t i = 0; packed && i < v.outer * n * v.inner; i++) {
-        int64_t row = i / v.inner;
-
-        nt_tensor_set_bits(
-            r, i,
-            nt_tensor_get_bits(t, (row / n * v.n + idx[row % n]) * v.inner + i % v.inner));
+        for (int64_t k = 0; mask && k < l->n; k++)
+            r->covered[i][k] = nt_shrink_is_masked(mask, l->axis, k);
     }
-    for (int64_t o = 0; !packed && o < v.outer; o++) {
-        for (int64_t i = 0; i < n; i++)
-            memcpy((char *)r->data + (size_t)(o * n + i) * inner,
-                   (const char *)t->data + (size_t)(o * v.n + idx[i]) * inner, inner);
-    }
-    return r;
 }
 
-static nt_status cut_constant(nt_value *v, const nt_kept *k, nt_err *e)
-{
-    for (int axis = 0; axis < v->data->rank; axis++) {
-        int64_t n = 0;
-        const int64_t *idx = nt_kept_indices(k, (nt_span){v, axis, 1}, &n);
-        nt_tensor *t;
+/* ---- cutting */
 
-        if (!idx || n == v->data->dims[axis])
-            continue;
-        t = cut_axis(v->data, axis, idx, n, e);
-        if (!t)
-            return NT_ENOMEM;
-        nt_value_take_data(v, t);
+static nt_status cut_constants(nt_graph *g, const nt_kept *k, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < g->n_values; i++) {
+        nt_value *v = g->values[i];
+        nt_tensor *t = NULL;
+
+        if (v->data && v->n_uses)
+            NT_TRY(nt_cut_tensor(&t, v->data, v, k, e));
+        if (t)
+            nt_value_take_data(v, t);
+    }
+done:
+    return s;
+}
+
+static nt_status adapt_nodes(nt_graph *g, const nt_kept *k, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (g->nodes[i]->op->adapt)
+            NT_TRY(g->nodes[i]->op->adapt(k, g, g->nodes[i], e));
+    }
+done:
+    return s;
+}
+
+/* Nobody computes with nothing: what is empty here would fail everywhere else. */
+static nt_status check_extents(const nt_graph *g, nt_err *e)
+{
+    for (int i = 0; i < g->n_values; i++) {
+        const nt_value *v = g->values[i];
+
+        for (int a = 0; a < v->rank && (v->producer || v->data); a++) {
+            if (v->dims[a].value == 0 && (v->n_uses || v->is_output))
+                return nt_fail(e, NT_EUNSUPPORTED, "nothing would be left of '%s'", v->name);
+        }
     }
     return NT_OK;
 }
 
-static nt_status what_stays(nt_kept **out, const nt_channels *c, const bool *removed, nt_err *e)
+static nt_status what_stays(nt_kept **out, const nt_removal *r, nt_err *e)
 {
-    bool *classes = nt_calloc((size_t)nt_coupling_n_classes(c->coupling) + 1, sizeof *classes);
-    nt_status s;
+    return nt_kept_new(out, r->c->coupling, r->cls, e);
+}
 
-    if (!classes)
-        return nt_fail_nomem(e);
-    for (int i = 0; i < c->n_channels; i++)
-        classes[c->channels[i].cls] = removed[i];
-    s = nt_kept_new(out, c->coupling, classes, e);
-    nt_free(classes);
+/* r is settled. Its graph is another afterwards, and r of no use. */
+static nt_status cut_graph(const nt_removal *r, nt_err *e)
+{
+    nt_graph *g = r->g;
+    nt_status s = NT_OK;
+    nt_kept *k = NULL;
+
+    NT_TRY(what_stays(&k, r, e));
+    NT_TRY(nt_excise(r, k, e));
+    NT_TRY(cut_constants(g, k, e));
+    NT_TRY(adapt_nodes(g, k, e));
+    NT_TRY(nt_excise_idle(g, e));
+    nt_graph_compact(g);
+    nt_pass_forget_shapes(g);
+    NT_TRY(nt_pass_infer(g, e));
+    NT_TRY(check_extents(g, e));
+done:
+    nt_kept_free(k);
     return s;
 }
 
 nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_kept *k = NULL;
+    nt_removal *r = NULL;
+    bool again;
 
-    NT_TRY(what_stays(&k, c, removed, e));
-    for (int i = 0; i < g->n_values; i++) {
-        if (g->values[i]->data)
-            NT_TRY(cut_constant(g->values[i], k, e));
-    }
-    for (int i = 0; i < g->n_nodes; i++) {
-        if (g->nodes[i]->op->adapt)
-            NT_TRY(g->nodes[i]->op->adapt(k, g, g->nodes[i], e));
-    }
-    nt_pass_forget_shapes(g);
-    NT_TRY(nt_pass_infer(g, e));
+    NT_TRY(nt_removal_new(&r, g, c, e));
+    nt_removal_cover(r, removed);
+    nt_removal_mark(r);
+    NT_TRY(nt_removal_settle(r, false, &again, e));
+    NT_TRY(cut_graph(r, e));
 done:
-    nt_kept_free(k);
+    nt_removal_free(r);
     return s;
 }
 
@@ -140,23 +157,51 @@ static int64_t count_weights(const nt_graph *g)
     return n;
 }
 
+/* Until all constants have a place and all edges can be; then the constants move. */
+static nt_status settle(nt_removal *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_readers k = {0};
+    bool again = true;
+
+    nt_removal_mark(r);
+    while (again) {
+        nt_readers_release(&k);
+        NT_TRY(nt_removal_settle(r, true, &again, e));
+        NT_TRY(nt_readers_find(&k, r, e));
+        NT_TRY(nt_constant_find(&k, &again, e));
+        if (!again)
+            NT_TRY(nt_removal_settle(r, true, &again, e));
+    }
+    NT_TRY(nt_constant_fold(&k, e));
+done:
+    nt_readers_release(&k);
+    return s;
+}
+
 /* Which channels of m's graph go, and the constants that they held are moved. */
-static nt_status find_removed(nt_channels **c, bool **removed, nt_model *m,
-                              int64_t *kept_constant, nt_err *e)
+static nt_status find_removal(nt_removal **r, nt_channels **c, nt_model *m, nt_err *e)
 {
     nt_graph *g = nt_model_graph(m);
     nt_status s = NT_OK;
 
     NT_TRY(nt_pass_shuffle(g, NULL, e));
     NT_TRY(nt_channels_new(c, g, e));
-    *removed = nt_calloc((size_t)(*c)->n_channels + 1, sizeof **removed);
-    if (!*removed)
-        NT_TRY(nt_fail_nomem(e));
     nt_prune_zero_masked(m);
-    nt_shrink_find(*removed, *c, m);
-    NT_TRY(nt_constant_fold(g, *c, *removed, kept_constant, e));
+    NT_TRY(nt_removal_new(r, g, *c, e));
+    cover_masked(*r, m);
+    NT_TRY(settle(*r, e));
 done:
     return s;
+}
+
+static int count_layers(const nt_graph *g)
+{
+    int n = 0;
+
+    for (int i = 0; i < g->n_nodes; i++)
+        n += nt_layer_is_prunable(g->nodes[i]);
+    return n;
 }
 
 nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
@@ -164,18 +209,23 @@ nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
     nt_status s = NT_OK;
     nt_graph *g = nt_model_graph(m);
     nt_channels *c = NULL;
-    bool *removed = NULL;
+    nt_removal *r = NULL;
+    int layers = count_layers(g);
 
     *st = (nt_shrink_stats){.params_before = count_weights(g)};
-    NT_TRY(find_removed(&c, &removed, m, &st->kept_constant, e));
+    NT_TRY(find_removal(&r, &c, m, e));
     st->channels = c->n_channels;
     for (int i = 0; i < c->n_channels; i++)
-        st->removed += removed[i];
-    NT_TRY(nt_shrink_graph(g, c, removed, e));
+        st->removed += r->removed[i];
+    st->kept_constant = r->kept_constant;
+    st->kept_part = r->kept_part;
+    memcpy(st->why, r->why, sizeof st->why);
+    NT_TRY(cut_graph(r, e));
     nt_model_clear_masks(m);
+    st->layers_out = layers - count_layers(g);
     st->params_after = count_weights(g);
 done:
-    nt_free(removed);
+    nt_removal_free(r);
     nt_channels_free(c);
     return s;
 }
@@ -184,13 +234,42 @@ nt_status nt_shrink_what_stays(nt_kept **out, nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_channels *c = NULL;
-    bool *removed = NULL;
-    int64_t n = 0;
+    nt_removal *r = NULL;
 
-    NT_TRY(find_removed(&c, &removed, m, &n, e));
-    NT_TRY(what_stays(out, c, removed, e));
+    NT_TRY(find_removal(&r, &c, m, e));
+    NT_TRY(what_stays(out, r, e));
 done:
-    nt_free(removed);
+    nt_removal_free(r);
     nt_channels_free(c);
     return s;
+}
+
+/* ---- the report */
+
+nt_status nt_shrink_warnings(nt_str *out, const nt_shrink_stats *st, nt_err *e)
+{
+    if (st->kept_constant)
+        nt_str_addf(out, "%lld masked channels stay: they carry a constant into zero padding\n",
+                    (long long)st->kept_constant);
+    if (st->kept_part)
+        nt_str_addf(out,
+                    "%lld masked channels stay, one for each part that would be empty: %s\n",
+                    (long long)st->kept_part, st->why);
+    return out->failed ? nt_fail_nomem(e) : NT_OK;
+}
+
+cJSON *nt_shrink_report(const nt_shrink_stats *st)
+{
+    cJSON *j = cJSON_CreateObject();
+
+    if (j && nt_json_add_i64(j, "channels", st->channels) &&
+        nt_json_add_i64(j, "removed", st->removed) &&
+        nt_json_add_i64(j, "kept_constant", st->kept_constant) &&
+        nt_json_add_i64(j, "kept_part", st->kept_part) && nt_json_add_str(j, "why", st->why) &&
+        nt_json_add_i64(j, "layers_dropped", st->layers_out) &&
+        nt_json_add_i64(j, "weights_before", st->params_before) &&
+        nt_json_add_i64(j, "weights_after", st->params_after))
+        return j;
+    nt_json_free(j);
+    return NULL;
 }

@@ -51,6 +51,32 @@ done:
     return s;
 }
 
+nt_status nt_graph_drop_input(nt_graph *g, nt_node *n, int index, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = index; i + 1 < n->n_in; i++)
+        NT_TRY(nt_graph_set_input(g, n, i, n->in[i + 1], e));
+    NT_TRY(nt_graph_set_input(g, n, n->n_in - 1, NULL, e));
+    n->n_in--;
+done:
+    return s;
+}
+
+void nt_graph_drop_output(nt_node *n, int index)
+{
+    if (n->out[index]) {
+        assert(nt_value_is_unused(n->out[index]));
+        n->out[index]->producer = NULL;
+    }
+    n->n_out--;
+    for (int i = index; i < n->n_out; i++) {
+        n->out[i] = n->out[i + 1];
+        if (n->out[i])
+            n->out[i]->producer_index = i;
+    }
+}
+
 static void set_name(nt_graph *g, nt_value *v, const char *name)
 {
     nt_map_remove(g->names, v->name);

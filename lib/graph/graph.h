@@ -219,6 +219,10 @@ size_t nt_node_ints(const nt_node *n, const char *name, int64_t *out, size_t max
 /* Surgery. Uses stay consistent. An index past the last input adds inputs (left out, NULL). */
 nt_status nt_graph_set_input(nt_graph *g, nt_node *n, int index, nt_value *v,
                              nt_err *e) NT_MUST_CHECK;
+/* Inputs and outputs of operators that take any number of them: those behind move up. An output
+ * must have no uses left and not be a graph output. */
+nt_status nt_graph_drop_input(nt_graph *g, nt_node *n, int index, nt_err *e) NT_MUST_CHECK;
+void nt_graph_drop_output(nt_node *n, int index);
 /* All uses of `from` (and its being a graph output) go to `to`. A graph output keeps its name:
  * `to` takes it over, and `from` gets the other. NT_EINVAL when both names must stay, as when a
  * graph input would become a graph output. */

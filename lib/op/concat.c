@@ -200,11 +200,16 @@ done:
     return s;
 }
 
+static bool does_nothing(const nt_node *n)
+{
+    return n->n_in == 1;
+}
+
 static const nt_attr_spec attrs[] = {{"axis", NT_ATTR_INT, true}, {0}};
 
 const nt_op nt_op_concat[] = {
     {.name = "Concat",
-     .flags = NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE,
+     .flags = NT_OPF_ON_CODES | NT_OPF_BY_SAMPLE | NT_OPF_LEAVES_OUT,
      .domain = "",
      .since = 4,
      .min_in = 1,
@@ -217,6 +222,7 @@ const nt_op nt_op_concat[] = {
      .grad = grad,
      .lower = lower,
      .lower_grad = lower_grad,
+     .does_nothing = does_nothing,
      .couple = couple},
     {0},
 };

@@ -46,6 +46,7 @@ enum {
     NT_OPF_ON_CODES = 1 << 7,  /* computed on 8-bit codes where a whole network is quantized */
     NT_OPF_QUANTIZES = 1 << 9, /* a layer: its weight and its input may be held in few bits */
     NT_OPF_INT8 = 1 << 11,     /* computed on 8-bit codes in this plan (coded.h) */
+    NT_OPF_LEAVES_OUT = 1 << 13, /* adapt leaves out operands of which nothing is left */
     NT_OPF_BY_SAMPLE = 1 << 12,  /* where axis 0 of inputs and outputs is the batch, a sample of
                                     the  outputs comes of that sample of the inputs alone */
     NT_OPF_DOUBLE = 1 << 13,     /* float64 is computed as such where no kernel is needed */

@@ -265,6 +265,19 @@ done:
     return s;
 }
 
+/* Parts of which nothing is left go; the sizes move up. */
+static void drop_empty(nt_node *n, int64_t *size)
+{
+    int stay = 0, count = n->n_out;
+
+    for (int i = 0; i < count; i++) {
+        if (size[i] == 0 && n->n_out > 1)
+            nt_graph_drop_output(n, stay);
+        else
+            size[stay++] = size[i];
+    }
+}
+
 /* From now on with sizes in so many words. */
 static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
 {
@@ -282,6 +295,7 @@ static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
         at += size[i];
         size[i] = nt_kept_below(k, n->in[0], axis, at) - from;
     }
+    drop_empty(n, size);
     if (n->op->since < 13) {
         NT_TRY(nt_node_set_ints(g, n, "split", size, (size_t)n->n_out, e));
     } else {
@@ -290,6 +304,11 @@ static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
     }
 done:
     return s;
+}
+
+static bool does_nothing(const nt_node *n)
+{
+    return n->n_out == 1;
 }
 
 static const nt_attr_spec attrs_2[] = {
@@ -301,7 +320,7 @@ static const nt_attr_spec attrs_18[] = {
 #define SPLIT                                                                                  \
     .name = "Split", .domain = "", .min_in = 1, .min_out = 1, .max_out = -1, .check = check,   \
     .infer = infer, .eval = eval, .grad = grad, .lower = lower, .lower_grad = lower_grad,      \
-    .couple = couple, .adapt = adapt
+    .couple = couple, .adapt = adapt, .does_nothing = does_nothing
 
 const nt_op nt_op_split[] = {
     {SPLIT, .since = 2, .until = 12, .max_in = 1, .attrs = attrs_2},
