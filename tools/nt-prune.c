@@ -147,12 +147,11 @@ static nt_status note_idle_rules(const nt_cli *c, const nt_channels *ch, const c
 {
     nt_status s = NT_OK;
     nt_str lines = {0};
-    char *save = NULL;
 
+    if (!c->config) /* the rule is ours */
+        return NT_OK;
     NT_TRY(nt_prune_idle_rules(&lines, ch, rules, e));
-    for (char *p = lines.p ? strtok_r(lines.p, "\n", &save) : NULL; p;
-         p = strtok_r(NULL, "\n", &save))
-        nt_cli_note(c, "%s", p);
+    nt_cli_note_lines(c, lines.p);
 done:
     nt_str_release(&lines);
     return s;
@@ -165,6 +164,7 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     cJSON *rules = NULL, *plan = NULL;
     float **taylor = NULL;
     bool *gone = NULL;
+    nt_str why = {0};
     nt_prune_opts p = {.global = o->scope == 1,
                        .size = o->size,
                        .macs_weight = o->macs_weight,
@@ -187,14 +187,39 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     p.rules = rules;
     p.plan = plan;
     p.gone = gone;
-    p.importance = (nt_importance_opts){
-        .criterion = (nt_criterion)o->criterion, .seed = (uint64_t)c->seed, .taylor = taylor};
+    p.importance = (nt_importance_opts){.criterion = (nt_criterion)o->criterion,
+                                        .seed = (uint64_t)c->seed,
+                                        .taylor = taylor,
+                                        .why = &why};
     NT_TRY(nt_prune_select(removed, ch, &p, e));
+    nt_cli_warn_lines(c, c->input, why.p);
 done:
+    nt_str_release(&why);
     nt_taylor_free(taylor, ch);
     nt_free(gone);
     nt_json_free(rules);
     nt_json_free(plan);
+    return s;
+}
+
+/* Removes what is masked, warns, and adds to the report. */
+static nt_status shrink(const nt_cli *c, nt_model *m, cJSON *report, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_shrink_stats st;
+    nt_str lines = {0};
+    cJSON *j = NULL;
+
+    NT_TRY(nt_shrink(m, &st, e));
+    NT_TRY(nt_shrink_warnings(&lines, &st, e));
+    nt_cli_warn_lines(c, c->input, lines.p);
+    j = nt_shrink_report(&st);
+    if (!j || !cJSON_AddItemToObject(report, "shrunk", j))
+        NT_TRY(nt_fail_nomem(e));
+    j = NULL;
+done:
+    nt_json_free(j);
+    nt_str_release(&lines);
     return s;
 }
 
@@ -206,12 +231,12 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     bool *removed = NULL;
     cJSON *report = NULL;
     nt_str text = {0};
-    nt_shrink_stats st;
 
     NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
     nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
     NT_TRY(nt_channels_new(&ch, nt_model_graph(m), e));
+    NT_TRY(nt_prune_check_any(ch, e));
     removed = nt_calloc((size_t)ch->n_channels + 1, sizeof *removed);
     if (!removed)
         NT_TRY(nt_fail_nomem(e));
@@ -226,7 +251,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     if (o->masks_dir)
         NT_TRY(export_masks(m, o->masks_dir, e));
     if (o->shrink)
-        NT_TRY(nt_shrink(m, &st, e));
+        NT_TRY(shrink(c, m, report, e));
     NT_TRY(nt_model_add_history(m, nt_cli_record(c), e));
     NT_TRY(nt_model_save(m, c->output, e));
     NT_TRY(nt_cli_report(c, report, text.p, e));

@@ -109,21 +109,31 @@ static const nt_value *bn_scale(const nt_node *n)
     return NULL;
 }
 
-static nt_status slim(double *out, const nt_channel_layer *l, nt_err *e)
+static void slim(double *out, const nt_channel_layer *l)
 {
     const nt_value *v = bn_scale(l->node);
 
-    if (!v || nt_tensor_count(v->data) != l->n)
-        return nt_fail(e, NT_EINVAL,
-                       "layer '%s': criterion 'slim' needs a BatchNormalization after it",
-                       l->name);
     for (int64_t k = 0; k < l->n; k++)
         out[k] = fabs(nt_tensor_get(v->data, k));
-    return NT_OK;
 }
 
-static nt_status layer_scores(double *out, const nt_channel_layer *l, int index,
-                              const nt_importance_opts *o, nt_err *e)
+/* What the layer lacks, or NULL. */
+static const char *lacks(const nt_channel_layer *l, int index, const nt_importance_opts *o)
+{
+    const nt_value *v;
+
+    if (o->criterion == NT_CRIT_TAYLOR)
+        return o->taylor[index] ? NULL : "criterion 'taylor' needs a gradient of its weight";
+    if (o->criterion != NT_CRIT_SLIM)
+        return NULL;
+    v = bn_scale(l->node);
+    return v && nt_tensor_count(v->data) == l->n
+               ? NULL
+               : "criterion 'slim' needs a BatchNormalization after it";
+}
+
+static nt_status weight_scores(double *out, const nt_channel_layer *l, int index,
+                               const nt_importance_opts *o, nt_err *e)
 {
     bool taylor = o->criterion == NT_CRIT_TAYLOR;
     float *w = taylor ? NULL : weights_of(l);
@@ -162,11 +172,44 @@ static void random_scores(double *score, int n, uint64_t seed)
         score[i] = nt_rng_double(&r);
 }
 
+/* Adds the layer's scores to those of its channels. */
+static nt_status add_layer(double *score, const nt_channel_layer *l, int index,
+                           const nt_importance_opts *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    double *own = nt_calloc((size_t)l->n + 1, sizeof *own);
+
+    if (!own)
+        return nt_fail_nomem(e);
+    if (o->criterion == NT_CRIT_SLIM)
+        slim(own, l);
+    else
+        NT_TRY(weight_scores(own, l, index, o, e));
+    NT_TRY(check_finite(own, l, e));
+    for (int64_t k = 0; k < l->n; k++) {
+        if (l->channel[k] >= 0)
+            score[l->channel[k]] += own[k];
+    }
+done:
+    nt_free(own);
+    return s;
+}
+
+/* Says what the layer lacks. */
+static nt_status pass_over(const nt_channel_layer *l, int index, const char *why,
+                           const nt_importance_opts *o, nt_err *e)
+{
+    if (!o->unscored)
+        return nt_fail(e, NT_EINVAL, "layer '%s': %s", l->name, why);
+    o->unscored[index] = true;
+    nt_str_addf(o->why, "layer '%s': %s\n", l->name, why);
+    return o->why->failed ? nt_fail_nomem(e) : NT_OK;
+}
+
 nt_status nt_importance(double *score, const nt_channels *c, const nt_importance_opts *o,
                         nt_err *e)
 {
     nt_status s = NT_OK;
-    double *own = NULL;
 
     memset(score, 0, (size_t)c->n_channels * sizeof *score);
     if (o->criterion == NT_CRIT_RANDOM) {
@@ -175,21 +218,13 @@ nt_status nt_importance(double *score, const nt_channels *c, const nt_importance
     }
     for (int i = 0; i < c->n_layers; i++) {
         const nt_channel_layer *l = &c->layers[i];
+        const char *why;
 
-        if (l->set < 0)
+        if (l->set < 0 || (o->wanted && !o->wanted[i]))
             continue;
-        nt_free(own);
-        own = nt_calloc((size_t)l->n, sizeof *own);
-        if (!own)
-            NT_TRY(nt_fail_nomem(e));
-        NT_TRY(o->criterion == NT_CRIT_SLIM ? slim(own, l, e) : layer_scores(own, l, i, o, e));
-        NT_TRY(check_finite(own, l, e));
-        for (int64_t k = 0; k < l->n; k++) {
-            if (l->channel[k] >= 0)
-                score[l->channel[k]] += own[k];
-        }
+        why = lacks(l, i, o);
+        NT_TRY(why ? pass_over(l, i, why, o, e) : add_layer(score, l, i, o, e));
     }
 done:
-    nt_free(own);
     return s;
 }

@@ -7,15 +7,16 @@
  *   l2      sqrt(sum w^2)
  *   fpgm    sum over the layer's other slices of the Euclidean distance to them
  *                                                   (He et al. 2019, arXiv:1811.00250)
- *   slim    |scale| of the BatchNormalization that follows (Liu et al. 2017, arXiv:1708.06519);
- *           a layer without one is NT_EINVAL
+ *   slim    |scale| of the BatchNormalization that follows (Liu et al. 2017, arXiv:1708.06519)
  *   taylor  sum (w dL/dw)^2 over batches            (Molchanov et al. 2019, arXiv:1906.10771)
  *   random  uniform
- * A score that is not finite is NT_EINVAL.
+ * A score that is not finite is NT_EINVAL. A layer that has not what its criterion needs (slim:
+ * a BatchNormalization; taylor: a gradient) cannot be scored.
  */
 #ifndef NT_COMPRESS_IMPORTANCE_H
 #define NT_COMPRESS_IMPORTANCE_H
 
+#include "base/str.h"
 #include "compress/channels.h"
 
 typedef enum nt_criterion {
@@ -34,8 +35,12 @@ typedef struct nt_importance_opts {
     nt_criterion criterion;
     uint64_t seed;
     /* taylor: sum over batches of (w dL/dw)^2 per element of each layer's weight, by layer;
-     * see taylor.h */
+     * see taylor.h; NULL for a layer without gradient */
     float *const *taylor;
+    const bool *wanted; /* [n_layers], which are to be scored; NULL: all that can be pruned */
+    bool *unscored;     /* [n_layers], set for those of them that cannot be; NULL: such a one is
+                           NT_EINVAL */
+    nt_str *why; /* with unscored: "layer 'x': criterion 'slim' needs ...", a line each */
 } nt_importance_opts;
 
 /* score [c->n_channels] */

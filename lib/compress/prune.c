@@ -191,6 +191,40 @@ done:
     return s;
 }
 
+/* ---- is there anything? */
+
+static bool computes_on_integers(const nt_node *n)
+{
+    static const char *const ops[] = {"ConvInteger", "MatMulInteger", "QLinearConv",
+                                      "QLinearMatMul"};
+
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        if (nt_node_is(n, ops[i]))
+            return true;
+    }
+    return false;
+}
+
+nt_status nt_prune_check_any(const nt_channels *c, nt_err *e)
+{
+    const nt_graph *g = nt_coupling_graph(c->coupling);
+    char label[128];
+
+    if (c->n_layers)
+        return NT_OK;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const nt_node *n = g->nodes[i];
+
+        if (computes_on_integers(n))
+            return nt_fail(e, NT_EUNSUPPORTED,
+                           "node '%s': %s computes on integers and cannot be pruned; prune "
+                           "before quantizing",
+                           nt_node_label(label, sizeof label, n), n->op_type);
+    }
+    return nt_fail(e, NT_EUNSUPPORTED,
+                   "there is no convolution or dense layer with a constant weight to prune");
+}
+
 /* ---- the report */
 
 static bool report_layer(cJSON *a, const nt_channel_layer *l, const bool *removed)

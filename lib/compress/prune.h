@@ -32,9 +32,12 @@ typedef struct nt_prune_opts {
     double size;        /* 0, or the share of the weights to keep ... */
     double macs_weight; /* ... see budget.h */
     int round;
-    nt_importance_opts importance;
+    nt_importance_opts importance; /* its wanted and unscored are found here */
 } nt_prune_opts;
 
+/* NT_EUNSUPPORTED where the network has no layer that could be pruned: it says which node is in
+ * the way, where one computes on integers. */
+nt_status nt_prune_check_any(const nt_channels *c, nt_err *e) NT_MUST_CHECK;
 /*
  * NT_EINVAL where op_names name what is no layer (the nearest name is given), or name, neither
  * by a glob nor to exclude it, a layer of which nothing can go, as that of a graph output.
@@ -48,7 +51,11 @@ nt_status nt_prune_check_rules(const nt_channels *c, const cJSON *rules,
  */
 nt_status nt_prune_idle_rules(nt_str *out, const nt_channels *c, const cJSON *rules,
                               nt_err *e) NT_MUST_CHECK;
-/* removed [c->n_channels] */
+/*
+ * removed [c->n_channels]. Only layers whose set may lose something are scored. One that cannot
+ * be keeps its channels, with all that share them, and is told in o->importance.why (may be
+ * NULL); NT_EINVAL where that is true of all.
+ */
 nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_opts *o,
                           nt_err *e) NT_MUST_CHECK;
 /*

@@ -21,6 +21,7 @@ typedef struct selection {
     int64_t *left; /* per layer: outputs that are still there */
     int *taken;    /* per set */
     int64_t *most; /* per set: bound of a global ranking */
+    bool *held;    /* per set: takes no part */
     double *score; /* per channel */
     ranked *order;
 } selection;
@@ -85,12 +86,16 @@ static void take_from_set(selection *s, int set, int64_t count)
 }
 
 /* The mildest rule of the set's layers, under the tightest bound; entry -1 when one of them has
- * none. */
-static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const cJSON *rules)
+ * none, or the set takes no part. */
+static nt_rule set_rule(const selection *s, int index, const cJSON *rules)
 {
+    const nt_channels *c = s->c;
+    const nt_channel_set *set = &c->sets[index];
     nt_rule r = {.sparsity = NAN, .max_per_layer = NAN, .entry = -1};
     double max = NAN;
 
+    if (s->held[index])
+        return r;
     for (int i = 0; i < set->n_layers; i++) {
         const nt_channel_layer *l = &c->layers[set->layer[i]];
         nt_rule q = nt_rules_find(rules, l->name, l->node->op_type, set->layer[i]);
@@ -109,7 +114,7 @@ static nt_rule set_rule(const nt_channels *c, const nt_channel_set *set, const c
 static void select_local(selection *s, const cJSON *rules)
 {
     for (int i = 0; i < s->c->n_sets; i++) {
-        nt_rule r = set_rule(s->c, &s->c->sets[i], rules);
+        nt_rule r = set_rule(s, i, rules);
         double share = fmin(r.sparsity, r.max_per_layer);
 
         if (r.entry >= 0 && !r.total)
@@ -145,7 +150,7 @@ static void select_entry(selection *s, const cJSON *rules, int entry)
     int64_t count;
 
     for (int i = 0; i < c->n_sets; i++) {
-        nt_rule r = set_rule(c, &c->sets[i], rules);
+        nt_rule r = set_rule(s, i, rules);
         double mean = mean_score(s, &c->sets[i]);
 
         if (r.entry != entry)
@@ -189,7 +194,7 @@ static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
     if (!max)
         return nt_fail_nomem(e);
     for (int i = 0; i < s->c->n_sets; i++) {
-        nt_rule r = set_rule(s->c, &s->c->sets[i], o->rules);
+        nt_rule r = set_rule(s, i, o->rules);
 
         max[i] = r.entry >= 0 ? fmin(r.max_per_layer, 1) : 0;
     }
@@ -243,6 +248,8 @@ static nt_status select_plan(selection *s, const cJSON *plan, nt_err *e)
         (st = read_plan(keep, s->c, plan, e)) != NT_OK)
         goto done;
     for (int i = 0; i < s->c->n_sets; i++) {
+        if (s->held[i])
+            continue;
         order_set(s, i);
         for (int k = 0; k < s->c->sets[i].n_channels; k++) {
             if (is_wanted(s, &s->c->sets[i], keep, s->order[k].channel))
@@ -263,11 +270,93 @@ static void rank_first(double *score, const nt_channels *c, const bool *gone)
     }
 }
 
+/* ---- who takes part */
+
+/* Does the plan take anything of a layer of this set? */
+static bool is_planned(const nt_channels *c, const nt_channel_set *set, const cJSON *plan)
+{
+    for (int i = 0; i < set->n_layers; i++) {
+        const nt_channel_layer *l = &c->layers[set->layer[i]];
+        int64_t keep = nt_planfile_keep(plan, l->name, set->layer[i]);
+
+        if (keep >= 0 && keep < l->n)
+            return true;
+    }
+    return false;
+}
+
+static bool may_lose(const selection *s, int set, const nt_prune_opts *o)
+{
+    nt_rule r;
+
+    if (o->plan)
+        return is_planned(s->c, &s->c->sets[set], o->plan);
+    r = set_rule(s, set, o->rules);
+    return r.entry >= 0 && (o->size > 0 || r.sparsity > 0);
+}
+
+/* The others are held. wanted [n_layers] */
+static void find_wanted(bool *wanted, selection *s, const nt_prune_opts *o)
+{
+    for (int i = 0; i < s->c->n_sets; i++) {
+        const nt_channel_set *set = &s->c->sets[i];
+
+        s->held[i] = !may_lose(s, i, o);
+        for (int k = 0; k < set->n_layers; k++)
+            wanted[set->layer[k]] = !s->held[i];
+    }
+}
+
+/* Sets with a layer that has no score take no part after all. */
+static nt_status hold_unscored(selection *s, const bool *unscored, const nt_str *why, nt_err *e)
+{
+    int before = 0, after = 0;
+
+    for (int i = 0; i < s->c->n_sets; i++)
+        before += !s->held[i];
+    for (int i = 0; i < s->c->n_layers; i++) {
+        if (unscored[i])
+            s->held[s->c->layers[i].set] = true;
+    }
+    for (int i = 0; i < s->c->n_sets; i++)
+        after += !s->held[i];
+    return before > 0 && after == 0
+               ? nt_fail(e, NT_EINVAL, "%.*s", (int)strcspn(why->p, "\n"), why->p)
+               : NT_OK;
+}
+
+static nt_status score_wanted(selection *s, const nt_prune_opts *o, nt_err *e)
+{
+    nt_status st = NT_OK;
+    nt_importance_opts io = o->importance;
+    size_t n = (size_t)s->c->n_layers + 1;
+    bool *wanted = nt_calloc(n, sizeof *wanted), *unscored = nt_calloc(n, sizeof *unscored);
+    nt_str why = {0};
+
+    if (!wanted || !unscored) {
+        st = nt_fail_nomem(e);
+        goto done;
+    }
+    find_wanted(wanted, s, o);
+    io.wanted = wanted;
+    io.unscored = unscored;
+    io.why = io.why ? io.why : &why;
+    st = nt_importance(s->score, s->c, &io, e);
+    if (st == NT_OK)
+        st = hold_unscored(s, unscored, io.why, e);
+done:
+    nt_str_release(&why);
+    nt_free(wanted);
+    nt_free(unscored);
+    return st;
+}
+
 static void selection_release(selection *s)
 {
     nt_free(s->left);
     nt_free(s->taken);
     nt_free(s->most);
+    nt_free(s->held);
     nt_free(s->score);
     nt_free(s->order);
 }
@@ -361,13 +450,14 @@ nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_op
     v.left = nt_calloc((size_t)c->n_layers + 1, sizeof *v.left);
     v.taken = nt_calloc((size_t)c->n_sets + 1, sizeof *v.taken);
     v.most = nt_calloc((size_t)c->n_sets + 1, sizeof *v.most);
+    v.held = nt_calloc((size_t)c->n_sets + 1, sizeof *v.held);
     v.score = nt_calloc(n, sizeof *v.score);
     v.order = nt_calloc(n, sizeof *v.order);
-    if (!v.left || !v.taken || !v.most || !v.score || !v.order)
+    if (!v.left || !v.taken || !v.most || !v.held || !v.score || !v.order)
         NT_TRY(nt_fail_nomem(e));
     for (int i = 0; i < c->n_layers; i++)
         v.left[i] = c->layers[i].n;
-    NT_TRY(nt_importance(v.score, c, &o->importance, e));
+    NT_TRY(score_wanted(&v, o, e));
     rank_first(v.score, c, o->gone);
     if (o->plan)
         NT_TRY(select_plan(&v, o->plan, e));

@@ -29,6 +29,7 @@ void nt_taylor_free(float **t, const nt_channels *c)
 typedef struct sums {
     float **t;
     const nt_channels *c;
+    bool *met; /* by layer: it has a gradient */
 } sums;
 
 static void accumulate(void *ctx, const nt_params *p, int64_t n)
@@ -39,11 +40,22 @@ static void accumulate(void *ctx, const nt_params *p, int64_t n)
     for (int i = 0; i < s->c->n_layers; i++) {
         const nt_param *q = nt_params_find(p, s->c->layers[i].weight->name);
 
+        s->met[i] = s->met[i] || q;
         for (size_t k = 0; q && k < q->count; k++) {
             float v = p->w[q->offset + k] * p->g[q->offset + k];
 
             s->t[i][k] += v * v;
         }
+    }
+}
+
+static void drop_unmet(sums *s)
+{
+    for (int i = 0; i < s->c->n_layers; i++) {
+        if (s->met[i])
+            continue;
+        nt_free(s->t[i]);
+        s->t[i] = NULL;
     }
 }
 
@@ -60,10 +72,15 @@ nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, n
     nt_status s = NT_OK;
 
     NT_TRY(new_sums(&sum.t, c, e));
+    sum.met = nt_calloc((size_t)c->n_layers + 1, sizeof *sum.met);
+    if (!sum.met)
+        NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_gradients_each(g, dev, split, &go, accumulate, &sum, e));
+    drop_unmet(&sum);
     *out = sum.t;
     sum.t = NULL;
 done:
+    nt_free(sum.met);
     nt_taylor_free(sum.t, c);
     return s;
 }

@@ -134,3 +134,50 @@ J
     refuses 1 "nowhere" nt-prune -s 0.5 --criterion taylor --data idx:nowhere a.nt -o b.nt
     [ ! -e b.nt ]
 }
+
+# a conv with a normalisation and two without
+two_kinds()
+{
+    cat >net.json <<'J'
+{"name": "net", "about": "two kinds", "input": [1, 8, 8], "classes": 3, "layers":
+  [{"conv": "a", "out": 8}, {"bn": "an"}, "relu", {"conv": "b", "out": 6}, "relu",
+   "flatten", {"linear": "fc", "out": "classes"}]}
+J
+    nt-zoo net.json -o net.nt
+}
+
+@test "a criterion asks nothing of layers that take no part" {
+    two_kinds
+    echo '[{"sparsity": 0.5, "op_types": ["default"]}, {"op_names": ["b"], "exclude": true}]' >r.json
+    nt-prune --criterion slim -c r.json net.nt -o b.nt >out 2>err
+    grep -qx "4 of 17 channels removed" out
+    not grep -q warning err
+    [ "$(kept b.nt a)" = 4 ]
+}
+
+@test "a layer that cannot be scored is named once and keeps its channels" {
+    two_kinds
+    nt-prune --criterion slim -s 0.5 net.nt -o b.nt 2>err
+    [ "$(grep -c "layer 'b'" err)" = 1 ]
+    grep -qx "nt-prune: warning: net.nt: layer 'b': criterion 'slim' needs a BatchNormalization after it" err
+    [ "$(kept b.nt a)" = 4 ]
+    tar xOf b.nt masks.json | not grep -q '"b"'
+    refuses 2 "criterion 'slim' needs a BatchNormalization after it" \
+        nt-prune --criterion slim -s 0.5 a.nt -o c.nt
+    [ ! -e c.nt ]
+}
+
+@test "without a list of rules nothing is said of one" {
+    nt-prune -v -s 0.5 a.nt -o b.nt 2>err
+    not grep -q config_list err
+    echo '{"name": "n", "about": "n", "input": [3, 4, 4], "classes": 3, "layers":
+        ["relu", "global_average_pool", "flatten"]}' >n.json
+    nt-zoo n.json -o n.nt
+    refuses 1 "no convolution or dense layer with a constant weight" nt-prune -v -s 0.5 n.nt -o c.nt
+    [ ! -e c.nt ]
+}
+
+@test "with --shrink the report says what became of the masks" {
+    nt-prune -s 0.5 --shrink --report r.json a.nt -o b.nt
+    tr -d ' \n\t' <r.json | grep -q '"shrunk":{"channels":[0-9]*,"removed":[0-9]*,"kept_constant":0,"kept_part":0'
+}

@@ -322,6 +322,88 @@ NT_TEST(weights_that_are_no_numbers_are_refused)
     nt_model_free(m);
 }
 
+/* ---- what cannot be scored */
+
+#define TWO_KINDS                                                                              \
+    "{\"conv\": \"a\", \"out\": 8}, {\"bn\": \"an\"}, \"relu\", {\"conv\": \"b\", \"out\": "   \
+    "6}, "                                                                                     \
+    "\"relu\", \"flatten\", {\"linear\": \"f\", \"out\": \"classes\"}"
+
+NT_TEST(a_layer_without_a_score_is_told_once_and_the_rest_is_pruned)
+{
+    static const struct {
+        const char *rules, *why;
+        int64_t a, b;
+    } cases[] = {
+        {"[{\"sparsity\": 0.5, \"op_types\": [\"default\"]}]",
+         "layer 'b': criterion 'slim' needs a BatchNormalization after it\n", 4, 6},
+        {"[{\"total_sparsity\": 0.5, \"op_types\": [\"default\"]}]",
+         "layer 'b': criterion 'slim' needs a BatchNormalization after it\n", 4, 6},
+        {"[{\"sparsity\": 0.5, \"op_names\": [\"a\"]}]", NULL, 4, 6},
+        {"[{\"sparsity\": 0.5, \"op_types\": [\"default\"]}, {\"op_names\": [\"b\"], "
+         "\"exclude\": true}]",
+         NULL, 4, 6},
+        {"[{\"sparsity\": 0.5, \"op_types\": [\"default\"]}, {\"op_names\": [\"b\"], "
+         "\"sparsity\": 0}]",
+         NULL, 4, 6},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nt_model *m = build("[1, 8, 8]", TWO_KINDS);
+        nt_str why = {0};
+        nt_prune_opts o = {.importance = {.criterion = NT_CRIT_SLIM, .why = &why}};
+
+        assert_ok(try_prune(m, cases[i].rules, o, e));
+        assert_int_equal(left(m, "a.weight"), cases[i].a);
+        assert_int_equal(left(m, "b.weight"), cases[i].b);
+        if (cases[i].why)
+            assert_string_equal(why.p, cases[i].why);
+        else
+            assert_null(why.p);
+        nt_str_release(&why);
+        nt_model_free(m);
+    }
+}
+
+/* taylor: the gradients that are there are those of a alone. */
+NT_TEST(a_layer_without_a_gradient_keeps_its_channels)
+{
+    nt_model *m = build("[1, 8, 8]", TWO_KINDS);
+    float a[8 * 9], *const t[] = {a, NULL, NULL};
+    nt_str why = {0};
+    nt_prune_opts o = {.importance = {.criterion = NT_CRIT_TAYLOR, .taylor = t, .why = &why}};
+
+    for (int i = 0; i < 8 * 9; i++)
+        a[i] = (float)i;
+    assert_ok(try_prune(m, "[{\"sparsity\": 0.5, \"op_types\": [\"default\"]}]", o, e));
+    assert_string_equal(why.p,
+                        "layer 'b': criterion 'taylor' needs a gradient of its weight\n");
+    assert_int_equal(left(m, "a.weight"), 4);
+    assert_int_equal(left(m, "b.weight"), 6);
+    nt_str_release(&why);
+    nt_model_free(m);
+}
+
+NT_TEST(where_no_layer_has_a_score_that_is_an_error)
+{
+    nt_model *m = build("[1, 8, 8]", TWO_KINDS);
+    nt_prune_opts o = {.importance = {.criterion = NT_CRIT_SLIM}};
+
+    assert_fails(NT_EINVAL, "layer 'b': criterion 'slim' needs a BatchNormalization after it",
+                 try_prune(m, "[{\"sparsity\": 0.5, \"op_names\": [\"b\"]}]", o, e));
+    nt_model_free(m);
+}
+
+NT_TEST(weights_that_are_no_numbers_do_not_matter_where_nothing_may_go)
+{
+    nt_model *m = build("[1, 8, 8]", TWO_KINDS);
+
+    nt_tensor_set(nt_graph_find_value(nt_model_graph(m), "b.weight")->data, 0, NAN);
+    prune(m, "[{\"sparsity\": 0.5, \"op_names\": [\"a\"]}]");
+    assert_int_equal(left(m, "a.weight"), 4);
+    nt_model_free(m);
+}
+
 NT_TEST(the_report_counts_channels_and_names_what_is_frozen)
 {
     nt_model *m = net();
