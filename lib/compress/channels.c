@@ -8,42 +8,83 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where a weight's outputs are. */
-static int output_axis(const nt_node *n)
+/* Which operand of a layer its weight is, as stored or made of that. */
+static nt_value *operand_of(const nt_node *n, const nt_value *weight)
 {
-    const nt_value *w = nt_layer_weight(n);
+    return nt_value_source(n->in[1]) == weight ? n->in[1] : n->in[0];
+}
 
+/* Where the outputs of a weight are, seen as the operand w. */
+static int output_axis(const nt_node *n, const nt_value *w)
+{
     if (strcmp(n->op_type, "Gemm") == 0)
         return nt_node_int(n, "transB", 0) ? 0 : 1;
     if (strcmp(n->op_type, "MatMul") == 0)
         return n->in[0] == w ? 0 : w->rank - 1;
     if (strcmp(n->op_type, "ConvTranspose") == 0) /* depthwise: an output for each input */
-        return nt_node_int(n, "group", 1) > 1 && w->data->dims[1] == 1 ? 0 : 1;
+        return nt_node_int(n, "group", 1) > 1 && w->dims[1].value == 1 ? 0 : 1;
     return 0;
+}
+
+static bool same_axis(const nt_coupling *c, nt_span a, nt_span b)
+{
+    int64_t n = nt_span_size(a);
+
+    for (int64_t k = 0; k < n && n == nt_span_size(b); k++) {
+        int cls = nt_coupling_class(c, a, k);
+
+        if (cls < 0 || cls != nt_coupling_class(c, b, k))
+            return false;
+    }
+    return n > 0 && n == nt_span_size(b);
+}
+
+/* The axis of the stored weight that is this one of the operand, -1: none. */
+static int stored_axis(const nt_coupling *c, const nt_value *stored, const nt_value *w,
+                       int axis)
+{
+    if (stored == w)
+        return axis;
+    for (int i = 0; i < stored->rank; i++) {
+        if (same_axis(c, (nt_span){stored, i, 1}, (nt_span){w, axis, 1}))
+            return i;
+    }
+    return -1;
+}
+
+static nt_status add_layer(nt_channels *c, const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    nt_channel_layer *l = &c->layers[c->n_layers];
+    const nt_value *stored = nt_layer_stored_weight(n), *w = operand_of(n, stored);
+    int axis = stored_axis(c->coupling, stored, w, output_axis(n, w));
+
+    *l = (nt_channel_layer){
+        .node = n, .weight = g->values[stored->id], .axis = axis < 0 ? 0 : axis, .set = -1};
+    l->why = axis < 0 ? "its weight is stored in another form" : NULL;
+    l->n = l->weight->data->dims[l->axis];
+    nt_layer_name(l->name, sizeof l->name, g, l->node);
+    l->channel = nt_arena_alloc(c->arena, (size_t)l->n + 1, sizeof *l->channel);
+    if (!l->channel)
+        return nt_fail_nomem(e);
+    for (int64_t k = 0; k < l->n; k++)
+        l->channel[k] = -1;
+    c->n_layers++;
+    return NT_OK;
 }
 
 static nt_status find_layers(nt_channels *c, const nt_graph *g, nt_err *e)
 {
+    nt_status s = NT_OK;
+
     c->layers = nt_arena_alloc(c->arena, (size_t)g->n_nodes + 1, sizeof *c->layers);
     if (!c->layers)
         return nt_fail_nomem(e);
     for (int i = 0; i < g->n_nodes; i++) {
-        nt_channel_layer *l = &c->layers[c->n_layers];
-
-        if (!nt_layer_is_prunable(g->nodes[i]))
-            continue;
-        l->node = g->nodes[i];
-        l->weight = nt_layer_weight(l->node);
-        l->axis = output_axis(l->node);
-        l->n = l->weight->data->dims[l->axis];
-        l->set = -1;
-        nt_layer_name(l->name, sizeof l->name, g, l->node);
-        l->channel = nt_arena_alloc(c->arena, (size_t)l->n + 1, sizeof *l->channel);
-        if (!l->channel)
-            return nt_fail_nomem(e);
-        c->n_layers++;
+        if (nt_layer_stored_weight(g->nodes[i]))
+            NT_TRY(add_layer(c, g, g->nodes[i], e));
     }
-    return NT_OK;
+done:
+    return s;
 }
 
 /* The reason, without the name of the layer it is said of. */
@@ -68,12 +109,12 @@ static nt_status number_channels(nt_channels *c, nt_err *e)
         of_class[i] = -1;
     for (int i = 0; i < c->n_layers; i++) {
         nt_channel_layer *l = &c->layers[i];
+        bool other_form = l->why != NULL;
 
-        for (int64_t k = 0; k < l->n; k++) {
+        for (int64_t k = 0; k < l->n && !other_form; k++) {
             int cls = nt_coupling_class(c->coupling, (nt_span){l->weight, l->axis, 1}, k);
             const char *why = cls < 0 ? "not coupled" : nt_coupling_frozen(c->coupling, cls);
 
-            l->channel[k] = -1;
             if (why) {
                 l->why = l->why ? l->why : without_name(l, why);
                 continue;

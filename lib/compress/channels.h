@@ -14,7 +14,8 @@
 
 typedef struct nt_channel_layer {
     const nt_node *node;
-    nt_value *weight;
+    nt_value *weight; /* the constant, which may be codes behind a DequantizeLinear, or floats
+                         before a QuantizeLinear */
     char name[128];
     int axis;        /* of the weight, along its outputs */
     int64_t n;       /* outputs */

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "compress/opensize.h"
+#include "compress/stored.h"
 #include "exec/staged.h"
 
 #include <math.h>
@@ -175,14 +176,13 @@ static int64_t weight_at(const nt_reader *r, int64_t k, int64_t *first, int64_t 
     return *first * *stride + k % per_group * inner;
 }
 
-/* Adds the constant of input k to the bias b of all outputs that read it. */
-static void add_constant(float *b, const nt_reader *r, int64_t k)
+/* Adds the constant of input k to the bias b of all outputs that read it through w. */
+static void add_constant(float *b, const nt_reader *r, const float *w, int64_t k)
 {
     int64_t first, count, stride, at = weight_at(r, k, &first, &count, &stride);
     int64_t inner = strcmp(r->l->node->op_type, "Gemm") == 0
                         ? 1
                         : nt_tensor_axis(r->l->weight->data, 1).inner;
-    const float *w = r->l->weight->data->data;
 
     for (int64_t o = 0; o < count; o++) {
         double sum = 0;
@@ -245,19 +245,27 @@ done:
     return s;
 }
 
+static bool moves(const nt_reader *r, int64_t k)
+{
+    return r->channel[k] >= 0 && r->value[k] != 0 && !reads_in_vain(r, k);
+}
+
 static nt_status fold(nt_graph *g, const nt_reader *r, nt_err *e)
 {
     nt_status s = NT_OK;
-    float *b = NULL;
+    float *b = NULL, *w = NULL;
 
     for (int64_t k = 0; k < r->n; k++) {
-        if (r->channel[k] < 0 || r->value[k] == 0 || reads_in_vain(r, k))
+        if (!moves(r, k))
             continue;
         if (!b)
             NT_TRY(bias_of(&b, g, r->l, e));
-        add_constant(b, r, k);
+        if (!w && !(w = nt_stored_numbers(r->l->weight)))
+            NT_TRY(nt_fail_nomem(e));
+        add_constant(b, r, w, k);
     }
 done:
+    nt_free(w);
     return s;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "compress/stored.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,17 +19,6 @@ static slices slices_of(const nt_channel_layer *l, const float *data)
     nt_axis_view v = nt_tensor_axis(l->weight->data, l->axis);
 
     return (slices){data, v.outer, v.n, v.inner};
-}
-
-/* The weight as float32, whatever it is stored as; nt_free. */
-static float *weights_of(const nt_channel_layer *l)
-{
-    int64_t n = nt_tensor_count(l->weight->data);
-    float *w = nt_alloc((size_t)n, sizeof *w);
-
-    for (int64_t i = 0; w && i < n; i++)
-        w[i] = (float)nt_tensor_get(l->weight->data, i);
-    return w;
 }
 
 static double sum_abs(const slices *s, int64_t k)
@@ -136,7 +126,7 @@ static nt_status weight_scores(double *out, const nt_channel_layer *l, int index
                                const nt_importance_opts *o, nt_err *e)
 {
     bool taylor = o->criterion == NT_CRIT_TAYLOR;
-    float *w = taylor ? NULL : weights_of(l);
+    float *w = taylor ? NULL : nt_stored_numbers(l->weight);
     slices s = slices_of(l, taylor ? o->taylor[index] : w);
 
     if (!s.w)

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "compress/shrink.h"
+#include "compress/stored.h"
 #include "op/op.h"
 
 #include <string.h>
@@ -25,10 +26,10 @@ static bool is_masked(const nt_channels *c, const nt_member *m)
 {
     const nt_channel_layer *l = layer_of(c, m->span.v);
 
-    if (m->span.n != 1 || !nt_op_is_param_value(m->span.v))
+    if (m->span.n == 1 && l)
+        return m->span.axis == l->axis && l->channel[m->index] >= 0;
+    if (m->span.n != 1 || !nt_stored_is_param(m->span.v))
         return false;
-    if (l)
-        return m->span.axis == l->axis;
     return nt_tensor_count(m->span.v->data) == m->span.v->data->dims[m->span.axis];
 }
 
@@ -60,7 +61,7 @@ static void zero_masked(nt_value *v, const nt_tensor *mask)
 
     for (int64_t i = 0, n = nt_tensor_count(mask); i < n; i++) {
         if (!keep[i])
-            nt_tensor_set(v->data, i, 0);
+            nt_stored_clear(v, i);
     }
 }
 
@@ -210,7 +211,7 @@ nt_status nt_prune_check_any(const nt_channels *c, nt_err *e)
     const nt_graph *g = nt_coupling_graph(c->coupling);
     char label[128];
 
-    if (c->n_layers)
+    if (c->n_sets)
         return NT_OK;
     for (int i = 0; i < g->n_nodes; i++) {
         const nt_node *n = g->nodes[i];
@@ -221,6 +222,8 @@ nt_status nt_prune_check_any(const nt_channels *c, nt_err *e)
                            "before quantizing",
                            nt_node_label(label, sizeof label, n), n->op_type);
     }
+    if (c->n_layers)
+        return NT_OK;
     return nt_fail(e, NT_EUNSUPPORTED,
                    "there is no convolution or dense layer with a constant weight to prune");
 }

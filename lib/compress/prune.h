@@ -35,8 +35,8 @@ typedef struct nt_prune_opts {
     nt_importance_opts importance; /* its wanted and unscored are found here */
 } nt_prune_opts;
 
-/* NT_EUNSUPPORTED where the network has no layer that could be pruned: it says which node is in
- * the way, where one computes on integers. */
+/* NT_EUNSUPPORTED where the network has no layer of constant weight, or one that computes on
+ * integers and none from which anything could go: that one is named. */
 nt_status nt_prune_check_any(const nt_channels *c, nt_err *e) NT_MUST_CHECK;
 /*
  * NT_EINVAL where op_names name what is no layer (the nearest name is given), or name, neither

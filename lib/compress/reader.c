@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "compress/stored.h"
 #include "op/op.h"
 
 #include <string.h>
@@ -48,11 +49,20 @@ static bool has_own_bias(const nt_channel_layer *l)
                   b->data->dims[0] == l->n && b->n_uses == 1 && !b->is_output);
 }
 
+/* Is the weight's number what is stored, or what its codes mean? */
+static bool reads_as_stored(const nt_channel_layer *l)
+{
+    const nt_value *w = l->node->in[1];
+
+    return w == l->weight ? w->dtype == NT_F32
+                          : w->producer && w->producer == nt_stored_dequantizer(l->weight);
+}
+
 static bool takes_constants(const nt_channel_layer *l)
 {
     const nt_node *n = l->node;
 
-    if (n->in[1] != l->weight || l->weight->dtype != NT_F32 || !has_own_bias(l))
+    if (!reads_as_stored(l) || !has_own_bias(l))
         return false;
     if (strcmp(n->op_type, "Conv") == 0)
         return !is_padded(n);

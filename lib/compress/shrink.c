@@ -4,6 +4,8 @@
 #include "compress/constant.h"
 #include "compress/excise.h"
 #include "compress/prune.h"
+#include "compress/qrecord.h"
+#include "compress/stored.h"
 #include "graph/pass.h"
 #include "op/kept.h"
 #include "op/op.h"
@@ -108,13 +110,11 @@ static nt_status what_stays(nt_kept **out, const nt_removal *r, nt_err *e)
 }
 
 /* r is settled. Its graph is another afterwards, and r of no use. */
-static nt_status cut_graph(const nt_removal *r, nt_err *e)
+static nt_status cut_graph(const nt_removal *r, const nt_kept *k, nt_err *e)
 {
     nt_graph *g = r->g;
     nt_status s = NT_OK;
-    nt_kept *k = NULL;
 
-    NT_TRY(what_stays(&k, r, e));
     NT_TRY(nt_excise(r, k, e));
     NT_TRY(cut_constants(g, k, e));
     NT_TRY(adapt_nodes(g, k, e));
@@ -124,7 +124,6 @@ static nt_status cut_graph(const nt_removal *r, nt_err *e)
     NT_TRY(nt_pass_infer(g, e));
     NT_TRY(check_extents(g, e));
 done:
-    nt_kept_free(k);
     return s;
 }
 
@@ -132,14 +131,17 @@ nt_status nt_shrink_graph(nt_graph *g, const nt_channels *c, const bool *removed
 {
     nt_status s = NT_OK;
     nt_removal *r = NULL;
+    nt_kept *k = NULL;
     bool again;
 
     NT_TRY(nt_removal_new(&r, g, c, e));
     nt_removal_cover(r, removed);
     nt_removal_mark(r);
     NT_TRY(nt_removal_settle(r, false, &again, e));
-    NT_TRY(cut_graph(r, e));
+    NT_TRY(what_stays(&k, r, e));
+    NT_TRY(cut_graph(r, k, e));
 done:
+    nt_kept_free(k);
     nt_removal_free(r);
     return s;
 }
@@ -151,8 +153,10 @@ static int64_t count_weights(const nt_graph *g)
     int64_t n = 0;
 
     for (int i = 0; i < g->n_values; i++) {
-        if (g->values[i]->data && g->values[i]->dtype == NT_F32)
-            n += nt_tensor_count(g->values[i]->data);
+        const nt_value *v = g->values[i];
+
+        if (v->data && (v->dtype == NT_F32 || nt_stored_dequantizer(v)))
+            n += nt_tensor_count(v->data);
     }
     return n;
 }
@@ -200,8 +204,28 @@ static int count_layers(const nt_graph *g)
     int n = 0;
 
     for (int i = 0; i < g->n_nodes; i++)
-        n += nt_layer_is_prunable(g->nodes[i]);
+        n += nt_layer_stored_weight(g->nodes[i]) != NULL;
     return n;
+}
+
+/* The graph, and what is said of its quantized tensors. */
+static nt_status cut_model(nt_model *m, const nt_removal *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_kept *k = NULL;
+    cJSON *record = nt_model_quant_record(m);
+
+    NT_TRY(what_stays(&k, r, e));
+    NT_TRY(nt_qrecord_cut(record, r->g, k, e));
+    NT_TRY(cut_graph(r, k, e));
+    nt_qrecord_drop(record, r->g);
+    if (record)
+        NT_TRY(nt_model_set_quant_record(m, record, e));
+    nt_model_clear_masks(m);
+done:
+    nt_json_free(record);
+    nt_kept_free(k);
+    return s;
 }
 
 nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
@@ -220,8 +244,7 @@ nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e)
     st->kept_constant = r->kept_constant;
     st->kept_part = r->kept_part;
     memcpy(st->why, r->why, sizeof st->why);
-    NT_TRY(cut_graph(r, e));
-    nt_model_clear_masks(m);
+    NT_TRY(cut_model(m, r, e));
     st->layers_out = layers - count_layers(g);
     st->params_after = count_weights(g);
 done:
@@ -246,15 +269,18 @@ done:
 
 /* ---- the report */
 
+static void say_stay(nt_str *out, int64_t n, const char *why, const char *more)
+{
+    nt_str_addf(out, "%lld masked channel%s: %s%s\n", (long long)n,
+                n == 1 ? " stays" : "s stay", why, more);
+}
+
 nt_status nt_shrink_warnings(nt_str *out, const nt_shrink_stats *st, nt_err *e)
 {
     if (st->kept_constant)
-        nt_str_addf(out, "%lld masked channels stay: they carry a constant into zero padding\n",
-                    (long long)st->kept_constant);
+        say_stay(out, st->kept_constant, "they carry a constant into zero padding", "");
     if (st->kept_part)
-        nt_str_addf(out,
-                    "%lld masked channels stay, one for each part that would be empty: %s\n",
-                    (long long)st->kept_part, st->why);
+        say_stay(out, st->kept_part, "without them a part would be empty, as of ", st->why);
     return out->failed ? nt_fail_nomem(e) : NT_OK;
 }
 

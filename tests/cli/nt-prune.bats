@@ -181,3 +181,28 @@ J
     nt-prune -s 0.5 --shrink --report r.json a.nt -o b.nt
     tr -d ' \n\t' <r.json | grep -q '"shrunk":{"channels":[0-9]*,"removed":[0-9]*,"kept_constant":0,"kept_part":0'
 }
+
+@test "a quantized network is pruned through its codes, and quant.json follows" {
+    small_data
+    cat >net.json <<'J'
+{"name": "net", "about": "to be quantized", "input": [1, 8, 8], "classes": 10, "layers":
+  [{"conv": "a", "out": 8, "pad": 1}, {"bn": "an"}, "relu",
+   {"residual": [{"conv": "b", "out": 8, "pad": 1, "bias": true}]}, "relu", {"conv": "c", "out": 6}, "relu",
+   "flatten", {"linear": "fc1", "out": 12}, "relu", {"linear": "fc", "out": "classes"}]}
+J
+    nt-zoo net.json -o net.nt
+    for how in "--bits 8" "--bits 4" "--bits 4 --method qat" "--bits 4 --method lsq"; do
+        # shellcheck disable=SC2086
+        nt-quantize -q $how --data idx:data --split train net.nt -o full.nt
+        nt-prune -s 0.5 full.nt -o masked.nt >said
+        grep -qx "17 of 44 channels removed" said
+        nt-shrink -q masked.nt -o small.nt
+        nt-run masked.nt --random --threads 1 -o out
+        nt-run small.nt --random --threads 1 --expect out/output.npy
+        tar xOf small.nt quant.json | tr -d ' \n' | grep -oE '"tensor":"fc1.weight"[^}]*' |
+            grep -qE '"scale":\[[^],]*(,[^],]*){5}\]'
+        nt-eval -q --data idx:data small.nt
+        nt-export -q --verify small.nt -o small.onnx
+        [ "$(wc -c <small.nt)" -lt "$(wc -c <full.nt)" ]
+    done
+}
