@@ -114,7 +114,9 @@ static nt_status leave_out(const nt_removal *r, nt_node *n, nt_err *e)
     nt_status s = NT_OK;
 
     for (int i = n->n_in; i-- > 0;) {
-        if (r->part[n->in[i]->id] == NT_PART_GONE)
+        const nt_value *x = n->in[i]; /* a constant that is new has no part */
+
+        if (x->id < r->n_values && r->part[x->id] == NT_PART_GONE)
             NT_TRY(nt_graph_drop_input(r->g, n, i, e));
     }
 done:
