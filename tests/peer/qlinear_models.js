@@ -6,45 +6,13 @@ const fs = require('fs');
 const ort = require('onnxruntime-node');
 const npy = require('./npy.js');
 const dir = process.argv[2];
-const FLOAT = 1, UINT8 = 2, INT8 = 3, INT32 = 6, INT64 = 7, BOOL = 9;
+const onnx = require('./onnx.js');
+const { FLOAT, UINT8, INT8, INT32, INT64, BOOL } = onnx.T;
+const { tensor } = onnx;
 
-// ---- protobuf, as much as a small model takes
-
-function varint(v) {
-    const out = [];
-    for (v = BigInt.asUintN(64, BigInt(v)); v > 127n; v >>= 7n) out.push(Number(v & 127n) | 128);
-    return Buffer.from([...out, Number(v)]);
-}
-const int = (field, v) => Buffer.concat([varint(field << 3), varint(v)]);
-const bytes = (field, b) => Buffer.concat([varint(field << 3 | 2), varint(b.length), b]);
-const text = (field, s) => bytes(field, Buffer.from(s));
-const sub = (field, ...parts) => bytes(field, Buffer.concat(parts));
-function float(field, v) {
-    const b = Buffer.alloc(4);
-    b.writeFloatLE(v);
-    return Buffer.concat([varint(field << 3 | 5), b]);
-}
-
-const arrays = { [FLOAT]: Float32Array, [UINT8]: Uint8Array, [INT8]: Int8Array, [INT32]: Int32Array,
-    [INT64]: BigInt64Array, [BOOL]: Uint8Array };
-function tensor(name, type, dims, values) {
-    const data = arrays[type].from(values);
-    return sub(5, ...dims.map(d => int(1, d)), int(2, type), text(8, name),
-        bytes(9, Buffer.from(data.buffer)));
-}
-function attribute(name, v) {
-    if (Array.isArray(v)) return sub(5, text(1, name), ...v.map(i => int(8, i)), int(20, 7));
-    return Number.isInteger(v) ? sub(5, text(1, name), int(3, v), int(20, 2))
-        : sub(5, text(1, name), float(2, v), int(20, 1));
-}
-const node = (op, domain, ins, outs, attrs = {}) => sub(1, ...ins.map(i => text(1, i)),
-    ...outs.map(o => text(2, o)), text(3, 'n_' + outs[0]), text(4, op),
-    ...Object.entries(attrs).map(([k, v]) => attribute(k, v)), text(7, domain));
-const value = (field, name, dims) => sub(field, text(1, name), sub(2, sub(1, int(1, FLOAT),
-    sub(2, ...dims.map(d => sub(1, int(1, d)))))));
-const model = (parts, ins, outs) => Buffer.concat([int(1, 8), sub(8, text(1, ''), int(2, 13)),
-    sub(8, text(1, 'com.microsoft'), int(2, 1)), sub(7, ...parts, text(2, 'g'),
-        value(11, 'x', ins), value(12, 'y', outs))]);
+const node = (op, domain, ins, outs, attrs) => onnx.node(op, ins, outs, attrs, domain);
+const model = (parts, ins, outs) => onnx.model({ opset: 13, domains: { 'com.microsoft': 1 }, parts,
+    ins: [{ name: 'x', dims: ins }], outs: [{ name: 'y', dims: outs }] });
 
 // ---- the networks: x is quantized twice, to a and to b, and what is made of them dequantized
 
