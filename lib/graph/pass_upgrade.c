@@ -148,14 +148,18 @@ static bool is_needed(const nt_graph *g)
     return g->opset < 7;
 }
 
-static nt_status apply(nt_graph *g, nt_node *n, int opset, nt_err *e)
+/* A function may have written the node for another opset. */
+static nt_status apply(nt_graph *g, nt_node *n, nt_err *e)
 {
+    int opset = n->opset ? n->opset : g->file_opset;
     const nt_upgrade_rule *r = rule_of(nt_upgrade_operators, n, opset);
     char label[128], op[64];
     nt_status s;
 
     if (!r)
         r = rule_of(nt_upgrade_experiments, n, opset);
+    if (opset <= NT_UPGRADE_TO)
+        n->opset = 0;
     if (opset < 7) /* a hint that a buffer may be used again */
         nt_node_remove_attr(n, "consumed_inputs");
     if (!r)
@@ -192,7 +196,7 @@ nt_status nt_pass_upgrade(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
     for (int i = 0; i < g->n_nodes;) {
         nt_node *n = g->nodes[i];
 
-        NT_TRY(apply(g, n, opset, e));
+        NT_TRY(apply(g, n, e));
         if (g->nodes[i] != n)
             continue; /* something was put before it: that first */
         NT_TRY(infer(g, n, e));

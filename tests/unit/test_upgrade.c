@@ -452,6 +452,28 @@ NT_TEST(sizes_are_checked_before_they_are_believed)
     check_refusal(&negative, "the shape is negative or too large");
 }
 
+/* Of a function that is newer, or older, than the model it stands in. */
+NT_TEST(a_node_is_raised_from_the_opset_it_was_written_for)
+{
+    static const float scales[] = {1, 2};
+    nt_graph *g = op_graph(
+        &(op_case){.op = "Upsample", .opset = 6, .in = {IN(2, 3), FIXED(scales, 2)}}, false);
+
+    g->nodes[0]->opset = 9;
+    assert_ok(nt_pass_upgrade(g, nt_ops_table(), e));
+    assert_int_equal(g->nodes[0]->n_in, 2);
+    assert_int_equal(g->nodes[0]->out[0]->dims[1].value, 6);
+    nt_graph_free(g);
+    g = op_graph(&(op_case){.op = "Add", .opset = 17, .in = {IN(2, 3), CONST(3)}}, false);
+    g->nodes[0]->opset = 6;
+    assert_ok(nt_pass_upgrade(g, nt_ops_table(), e));
+    assert_fails(NT_EUNSUPPORTED,
+                 "node 'node': Add: is written for opset 6 in a function, and is another "
+                 "operator in the model's: convert both to one opset",
+                 nt_graph_bind(g, nt_ops_table(), e));
+    nt_graph_free(g);
+}
+
 NT_TEST(models_that_need_it_not_stay_at_their_opset)
 {
     static const struct {
