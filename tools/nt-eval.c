@@ -6,6 +6,7 @@
 #include "exec/precision.h"
 #include "export/dlrt_read.h"
 #include "graph/model.h"
+#include "graph/pass.h"
 #include "op/op.h"
 #include "train/command.h"
 #include "train/eval.h"
@@ -45,10 +46,13 @@ static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, n
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_evaluator *v = NULL;
+    bool widened;
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
     nt_cli_warn_lines(c, path, nt_model_remarks(m));
-    s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, c->tolerance, e);
+    s = nt_pass_to_f32(nt_model_graph(m), &widened, e); /* which data are of */
+    if (s == NT_OK)
+        s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, c->tolerance, e);
     if (s == NT_OK)
         s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e);
     if (s == NT_OK)

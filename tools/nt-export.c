@@ -18,6 +18,7 @@
 typedef struct options {
     const char *format, *dir, *name;
     int precision; /* 0 fp32, 1 fp16 */
+    int io;        /* nt_export_io */
     nt_strlist resolutions;
     int64_t (*sizes)[2]; /* what they say */
     bool dynamic, fixed, verify, int4;
@@ -150,7 +151,8 @@ done:
 static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_onnx_export x = {.fp16 = o->precision == 1, .int4 = o->int4, .dynamic = true};
+    nt_onnx_export x = {
+        .fp16 = o->precision == 1, .io = (nt_export_io)o->io, .int4 = o->int4, .dynamic = true};
     bool own = nt_graph_has_size(nt_model_graph(m)) || (o->dlrt && !o->resolutions.n);
 
     NT_TRY(nt_outfile_make_dirs(o->dir, e));
@@ -158,7 +160,9 @@ static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_e
         set_size(&x, o->sizes[0]); /* to verify it at */
     if (o->onnx && !o->fixed)
         NT_TRY(save_into(c, o, m, &x, e));
-    x = (nt_onnx_export){.fp16 = x.fp16, .int4 = x.int4, .fixed = true};
+    x.dynamic = false;
+    x.fixed = true;
+    x.h = x.w = 0;
     if (own)
         NT_TRY(export_size(c, o, m, &x, e));
     for (size_t i = 0; i < o->resolutions.n; i++) {
@@ -172,6 +176,7 @@ done:
 static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
     nt_onnx_export x = {.fp16 = o->precision == 1,
+                        .io = (nt_export_io)o->io,
                         .int4 = o->int4,
                         .dynamic = o->dynamic,
                         .fixed = o->fixed || o->dlrt};
@@ -202,6 +207,8 @@ static nt_status check_options(const nt_cli *c, options *o, nt_err *e)
             nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
     if (o->dlrt && o->int4)
         NT_TRY(nt_fail(e, NT_EINVAL, "--int4 is for onnx: a .dlrt file is packed anyway"));
+    if (o->io == NT_IO_F16 && o->precision == 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "--io fp16 goes with --precision fp16"));
     if (o->fixed && o->dynamic)
         NT_TRY(nt_fail(e, NT_EINVAL, "--fixed and --dynamic exclude each other"));
     if (o->dir && c->output_given)
@@ -245,6 +252,8 @@ int main(int argc, char **argv)
                    "first part of the files' names with -d (model)"),
         NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16",
                     "type of weights and computation"),
+        NT_OPT_ENUM(0, "io", &o.io, "keep|fp32|fp16",
+                    "type of inputs and outputs with --precision fp16: the model's, or this"),
         NT_OPT_BOOL(0, "int4", &o.int4,
                     "weights of at most 4 bits as INT4 or UINT4, at opset 21"),
         NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",

@@ -226,11 +226,14 @@ static void warn_of_classes(const job *j)
 static nt_status load(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
+    bool widened = false;
 
-    NT_TRY(nt_model_load(&j->m, j->c->input, nt_ops_table(), e));
+    NT_TRY(nt_model_load_f32(&j->m, j->c->input, nt_ops_table(), &widened, e));
     nt_cli_warn_lines(j->c, j->c->input, nt_model_remarks(j->m));
+    if (widened)
+        nt_cli_note(j->c, "the model's float16 and bfloat16 become float32");
     if (j->o.teacher != NULL)
-        NT_TRY(nt_model_load(&j->teacher, j->o.teacher, nt_ops_table(), e));
+        NT_TRY(nt_model_load_f32(&j->teacher, j->o.teacher, nt_ops_table(), &widened, e));
     if (j->teacher)
         nt_cli_warn_lines(j->c, j->o.teacher, nt_model_remarks(j->teacher));
     NT_TRY(open_data(j, e));

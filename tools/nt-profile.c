@@ -37,8 +37,13 @@ static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *
     nt_eval_opts o = {.batch_size = 0, .workers = 1, .compute = compute};
     nt_evaluator *v = NULL;
     nt_eval_result r = {0};
+    nt_graph *g = NULL; /* in float32, which data are of */
+    bool widened;
 
-    NT_TRY(nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e));
+    NT_TRY(nt_graph_dup(&g, nt_model_graph(m), true, e));
+    NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
+    NT_TRY(nt_pass_to_f32(g, &widened, e));
+    NT_TRY(nt_evaluator_new(&v, g, NULL, dev, split, &o, e));
     NT_TRY(nt_evaluator_run(v, &r, e));
     p->eval_metric = r.value[metric];
     strncpy(p->eval_key, nt_metric_name(metric), sizeof p->eval_key - 1);
@@ -51,6 +56,7 @@ static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *
 done:
     nt_eval_result_release(&r);
     nt_evaluator_free(v);
+    nt_graph_free(g);
     return s;
 }
 

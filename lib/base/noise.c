@@ -8,14 +8,13 @@
 void nt_noise_fill(nt_tensor *t, uint64_t seed, uint64_t index)
 {
     int64_t n = nt_tensor_count(t);
-    float *x = t->data;
     nt_rng root, r;
 
     memset(t->data, 0, nt_tensor_bytes(t));
-    if (t->dtype != NT_F32)
+    if (!nt_dtype_is_real(t->dtype))
         return;
     nt_rng_init(&root, seed);
     r = nt_rng_fork_index(&root, index);
     for (int64_t i = 0; i < n; i++)
-        x[i] = (float)nt_rng_normal(&r);
+        nt_tensor_set(t, i, (double)(float)nt_rng_normal(&r));
 }

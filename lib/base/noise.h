@@ -5,8 +5,9 @@
 
 #include "base/tensor.h"
 
-/* Standard normal numbers into a float32 tensor, the same for the same seed and index (of the
- * input, so that inputs differ); zeros into any other. */
+/* Standard normal numbers into a tensor of floats (float32 ones, rounded to a narrower type),
+ * the same for the same seed and index (of the input, so that inputs differ); zeros into any
+ * other. */
 void nt_noise_fill(nt_tensor *t, uint64_t seed, uint64_t index);
 
 #endif

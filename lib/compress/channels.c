@@ -206,40 +206,82 @@ static nt_status make_sets(nt_channels *c, nt_err *e)
 
 /* ---- shapes: coupling wants them known, so a symbolic batch is 1 for its duration */
 
-static void set_batch(nt_graph *g, const bool *symbolic, nt_dim batch)
+/* What a value's extents were. */
+typedef struct was {
+    nt_dim dims[NT_MAX_RANK];
+    int rank;
+    bool declared;
+} was;
+
+static was *remember(const nt_graph *g)
 {
-    for (int i = 0; i < g->n_inputs; i++) {
-        if (symbolic[i])
-            g->inputs[i]->dims[0] = batch;
+    was *w = nt_calloc((size_t)g->n_values + 1, sizeof *w);
+
+    for (int i = 0; w && i < g->n_values; i++) {
+        const nt_value *v = g->values[i];
+
+        w[i].rank = v->rank;
+        w[i].declared = v->declared;
+        memcpy(w[i].dims, v->dims, sizeof v->dims);
     }
+    return w;
+}
+
+/* false where no batch is symbolic. */
+static bool fix_batch(nt_graph *g)
+{
+    bool any = false;
+
+    for (int i = 0; i < g->n_inputs; i++) {
+        nt_value *v = g->inputs[i];
+
+        if (v->rank < 1 || v->dims[0].value >= 0)
+            continue;
+        v->dims[0] = (nt_dim){1, NULL};
+        any = true;
+    }
+    return any;
+}
+
+/* Inputs as they were; of what nodes make, the names that the file gave and that were numbers
+ * meanwhile. */
+static void recall(nt_graph *g, const was *w)
+{
+    for (int i = 0; i < g->n_inputs; i++)
+        memcpy(g->inputs[i]->dims, w[g->inputs[i]->id].dims, sizeof w->dims);
     nt_pass_forget_shapes(g);
+    for (int i = 0; i < g->n_values; i++) {
+        nt_value *v = g->values[i];
+
+        if (!v->producer || !w[i].declared)
+            continue;
+        v->declared = true;
+        v->rank = w[i].rank;
+        for (int k = 0; k < v->rank; k++)
+            v->dims[k] = w[i].dims[k].value < 0 ? w[i].dims[k] : (nt_dim){-1, NULL};
+    }
 }
 
 static nt_status couple_at_batch_1(nt_coupling **out, nt_graph *g, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_dim batch = {-1, NULL};
-    bool *symbolic = nt_calloc((size_t)g->n_inputs + 1, sizeof *symbolic), any = false;
+    was *w = remember(g);
+    bool any = false;
 
-    if (!symbolic)
+    if (!w)
         return nt_fail_nomem(e);
-    for (int i = 0; i < g->n_inputs; i++) {
-        symbolic[i] = g->inputs[i]->rank > 0 && g->inputs[i]->dims[0].value < 0;
-        if (symbolic[i])
-            batch = g->inputs[i]->dims[0];
-        any = any || symbolic[i];
-    }
+    any = fix_batch(g);
     if (any) {
-        set_batch(g, symbolic, (nt_dim){1, NULL});
+        nt_pass_forget_shapes(g);
         NT_TRY(nt_pass_infer(g, e));
     }
     NT_TRY(nt_coupling_new(out, g, e));
     if (any) {
-        set_batch(g, symbolic, batch);
+        recall(g, w);
         NT_TRY(nt_pass_infer(g, e));
     }
 done:
-    nt_free(symbolic);
+    nt_free(w);
     return s;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "export/fp16.h"
 
+#include "base/alloc.h"
 #include "graph/pass.h"
 
 #include <math.h>
@@ -8,19 +9,35 @@
 
 #define F16_MAX 65504.0f
 
-/* Operands that stay float32: ONNX says so in the operator's type constraints. */
-static bool stays_f32(const nt_use *u)
+/* Operators that know no float16 below an opset (0: at none). */
+static const struct {
+    const char *op;
+    int since;
+} f32_ops[] = {{"NonMaxSuppression", 0},
+               {"Range", 0},
+               {"TfIdfVectorizer", 0},
+               {"Celu", 0},
+               {"IsInf", 20},
+               {"CumSum", 14},
+               {"QuantizeLinear", 19},
+               {"DequantizeLinear", 19},
+               {"DynamicQuantizeLinear", 0}};
+
+static bool is_f32_op(const nt_graph *g, const nt_node *n)
 {
-    return strcmp(u->node->op_type, "Resize") == 0 && u->index > 0;
+    for (size_t i = 0; i < sizeof f32_ops / sizeof f32_ops[0]; i++)
+        if (nt_node_is(n, f32_ops[i].op))
+            return f32_ops[i].since == 0 || g->opset < f32_ops[i].since;
+    return false;
 }
 
-static bool all_stay(const nt_value *v)
+/* Operands that stay float32: ONNX says so in the operator's type constraints. */
+static bool stays_f32(const nt_graph *g, const nt_node *n, int index)
 {
-    for (int i = 0; i < v->n_uses; i++) {
-        if (!stays_f32(&v->uses[i]))
-            return false;
-    }
-    return v->n_uses > 0;
+    if (nt_node_is(n, "Resize") || nt_node_is(n, "Upsample") || nt_node_is(n, "QLinearConv") ||
+        nt_node_is(n, "QLinearMatMul"))
+        return index > 0;
+    return is_f32_op(g, n);
 }
 
 static nt_status to_f16(nt_value *v, nt_err *e)
@@ -92,47 +109,176 @@ done:
     return s;
 }
 
-/* Casts in the model that made float32 make float16 now. */
-static nt_status retarget_casts(nt_graph *g, nt_err *e)
+/* What stays float32 gets a constant of its own, or a cast before the node. */
+static nt_status keep_operand(nt_graph *g, nt_node *n, int index, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_value *v = n->in[index], *own = NULL;
+    nt_tensor *t = NULL;
+
+    if (v->data) {
+        NT_TRY(nt_tensor_dup(&t, v->data, e));
+        NT_TRY(nt_graph_add_const(&own, g, NULL, t, e));
+    } else {
+        NT_TRY(nt_graph_add_value(&own, g, NULL, e));
+        NT_TRY(add_cast(g, n, v, own, NT_F32, e));
+    }
+    NT_TRY(nt_graph_set_input(g, n, index, own, e));
+done:
+    return s;
+}
+
+/* The node's float32 is float16 to those who read it. */
+static nt_status narrow_result(nt_graph *g, nt_node *n, int index, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_value *v = n->out[index], *wide = NULL;
+    const nt_node *next = n->id + 1 < g->n_nodes ? g->nodes[n->id + 1] : NULL;
+
+    NT_TRY(nt_graph_add_value(&wide, g, NULL, e));
+    n->out[index] = wide;
+    wide->producer = n;
+    wide->producer_index = index;
+    v->producer = NULL;
+    NT_TRY(add_cast(g, next, wide, v, NT_F16, e));
+done:
+    return s;
+}
+
+static nt_status isolate(nt_graph *g, nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    for (int i = 0; i < g->n_nodes; i++) {
-        nt_node *n = g->nodes[i];
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && n->in[i]->dtype == NT_F32 && stays_f32(g, n, i))
+            NT_TRY(keep_operand(g, n, i, e));
+    for (int i = 0; is_f32_op(g, n) && i < n->n_out; i++)
+        if (n->out[i] && n->out[i]->dtype == NT_F32)
+            NT_TRY(narrow_result(g, n, i, e));
+done:
+    return s;
+}
 
-        if (strcmp(n->op_type, "Cast") == 0 && nt_node_int(n, "to", 0) == NT_F32)
-            NT_TRY(nt_node_set_int(g, n, "to", NT_F16, e));
+/* Those that are there now: casts that are put in come between them. */
+static nt_status isolate_all(nt_graph *g, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n_nodes = g->n_nodes;
+    nt_node **nodes = nt_alloc((size_t)n_nodes, sizeof *nodes);
+
+    if (!nodes)
+        return nt_fail_nomem(e);
+    if (n_nodes)
+        memcpy(nodes, g->nodes, (size_t)n_nodes * sizeof *nodes);
+    for (int i = 0; i < n_nodes; i++)
+        NT_TRY(isolate(g, nodes[i], e));
+done:
+    nt_free(nodes);
+    return s;
+}
+
+/* A tensor attribute of float32: ConstantOfShape's. */
+static nt_status narrow_tensor(nt_graph *g, nt_node *n, const nt_attr *a, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_attr narrow = *a;
+
+    narrow.t = NULL;
+    NT_TRY(nt_tensor_new(&narrow.t, NT_F16, a->t->rank, a->t->dims, e));
+    for (int64_t i = 0, k = nt_tensor_count(a->t); i < k; i++)
+        nt_tensor_set(narrow.t, i, nt_tensor_get(a->t, i));
+    NT_TRY(nt_node_set_attr(g, n, &narrow, e));
+done:
+    nt_tensor_free(narrow.t);
+    return s;
+}
+
+/* What in the model makes float32 makes float16 now. */
+static nt_status retarget(nt_graph *g, nt_node *n, nt_err *e)
+{
+    static const char *const types[] = {"to", "dtype", "output_dtype", "output_datatype"};
+    nt_status s = NT_OK;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (nt_node_attr(n, types[i]) && nt_node_int(n, types[i], 0) == NT_F32)
+            NT_TRY(nt_node_set_int(g, n, types[i], NT_F16, e));
+    for (int i = 0; i < n->n_attrs; i++)
+        if (n->attrs[i].kind == NT_ATTR_TENSOR && n->attrs[i].t &&
+            n->attrs[i].t->dtype == NT_F32)
+            NT_TRY(narrow_tensor(g, n, &n->attrs[i], e));
+done:
+    return s;
+}
+
+/* The first n values' constants; one that is an output stays, and another one takes its place in the graph. */
+static nt_status narrow_constants(nt_graph *g, int n, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < n; i++) {
+        nt_value *v = g->values[i], *own = v;
+        nt_tensor *t = NULL;
+
+        if (!v->data || v->dtype != NT_F32)
+            continue;
+        if (v->is_output) {
+            NT_TRY(nt_tensor_dup(&t, v->data, e));
+            NT_TRY(nt_graph_add_const(&own, g, NULL, t, e));
+            while (v->n_uses)
+                NT_TRY(nt_graph_set_input(g, v->uses[0].node, v->uses[0].index, own, e));
+        }
+        NT_TRY(to_f16(own, e));
     }
 done:
     return s;
 }
 
-nt_status nt_fp16_convert(nt_graph *g, nt_err *e)
+static nt_status narrow_ends(nt_graph *g, const nt_fp16_ends *ends, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < g->n_inputs; i++) {
+        if (g->inputs[i]->dtype != NT_F32)
+            continue;
+        if (ends->in && ends->in[i])
+            g->inputs[i]->dtype = NT_F16;
+        else
+            NT_TRY(cast_input(g, g->inputs[i], e));
+    }
+    for (int i = 0; i < g->n_outputs; i++) {
+        if (g->outputs[i]->dtype == NT_F32 && !(ends->out && ends->out[i]))
+            NT_TRY(cast_output(g, g->outputs[i], e));
+    }
+done:
+    return s;
+}
+
+/* No type that was inferred holds, but at the ends that stay. */
+static void forget_types(nt_graph *g)
+{
+    for (int i = 0; i < g->n_values; i++) {
+        nt_value *v = g->values[i];
+
+        if (v->producer && v->dtype == NT_F32)
+            v->dtype = NT_UNDEFINED;
+    }
+}
+
+nt_status nt_fp16_convert(nt_graph *g, const nt_fp16_ends *ends, nt_err *e)
 {
     nt_status s = NT_OK;
     int n_values = g->n_values;
 
-    NT_TRY(retarget_casts(g, e));
-    for (int i = 0; i < n_values; i++) {
-        nt_value *v = g->values[i];
-
-        if (v->data && v->dtype == NT_F32 && !all_stay(v))
-            NT_TRY(to_f16(v, e));
+    for (int i = 0; i < g->n_nodes; i++) {
+        NT_TRY(nt_node_check_no_graph(g->nodes[i], "float16", e));
+        if (!is_f32_op(g, g->nodes[i]))
+            NT_TRY(retarget(g, g->nodes[i], e));
     }
-    for (int i = 0; i < g->n_inputs; i++) {
-        if (g->inputs[i]->dtype == NT_F32)
-            NT_TRY(cast_input(g, g->inputs[i], e));
-    }
-    for (int i = 0; i < g->n_outputs; i++) {
-        if (g->outputs[i]->dtype == NT_F32)
-            NT_TRY(cast_output(g, g->outputs[i], e));
-    }
-    for (int i = 0; i < g->n_values; i++) {
-        nt_value *v = g->values[i];
-
-        if (v->producer && v->dtype == NT_F32 && !v->is_output)
-            v->dtype = NT_UNDEFINED;
-    }
+    NT_TRY(isolate_all(g, e));
+    NT_TRY(narrow_constants(g, n_values, e));
+    NT_TRY(narrow_ends(g, ends, e));
+    forget_types(g);
+    NT_TRY(nt_graph_sort(g, e));
     NT_TRY(nt_graph_bind(g, g->ops, e));
     NT_TRY(nt_pass_infer(g, e));
 done:

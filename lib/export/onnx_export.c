@@ -119,18 +119,46 @@ done:
     return s;
 }
 
+/* Which of n values of the model are to be float16. */
+static void find_ends(bool *f16, nt_value *const *v, int n, nt_export_io io)
+{
+    for (int i = 0; i < n; i++)
+        f16[i] = io == NT_IO_F16 ||
+                 (io == NT_IO_KEEP && (v[i]->dtype == NT_F16 || v[i]->dtype == NT_BF16));
+}
+
+/* c: a copy of g, in float32. */
+static nt_status to_fp16(nt_graph *c, const nt_graph *g, nt_export_io io, nt_err *e)
+{
+    nt_status s = NT_OK;
+    bool *in = nt_calloc((size_t)g->n_inputs + 1, sizeof *in);
+    bool *out = nt_calloc((size_t)g->n_outputs + 1, sizeof *out);
+
+    if (!in || !out)
+        NT_TRY(nt_fail_nomem(e));
+    find_ends(in, g->inputs, g->n_inputs, io);
+    find_ends(out, g->outputs, g->n_outputs, io);
+    NT_TRY(nt_fp16_convert(c, &(nt_fp16_ends){in, out}, e));
+done:
+    nt_free(in);
+    nt_free(out);
+    return s;
+}
+
 nt_status nt_onnx_export_graph(nt_graph **out, const nt_graph *g, const nt_onnx_export *o,
                                nt_err *e)
 {
     nt_status s = NT_OK;
     nt_graph *c = NULL;
+    bool widened;
     int n;
 
     NT_TRY(shaped_copy(&c, g, o, e));
     NT_TRY(nt_pass_identity(c, NULL, e));
     NT_TRY(nt_pass_dead(c, NULL, e));
+    NT_TRY(nt_pass_to_f32(c, &widened, e));
     if (o->fp16)
-        NT_TRY(nt_fp16_convert(c, e));
+        NT_TRY(to_fp16(c, g, o->io, e));
     if (o->int4) {
         NT_TRY(nt_int4_convert(c, &n, e));
         if (n == 0)

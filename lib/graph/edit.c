@@ -118,6 +118,17 @@ bool nt_value_keeps_name(const nt_value *v)
     return v->is_input || v->is_output || v->pinned;
 }
 
+/* The open extents of an output go by the names that the file gives them. */
+static void take_dim_names(nt_value *to, const nt_value *from)
+{
+    for (int k = 0; to->rank == from->rank && k < to->rank; k++) {
+        if (to->dims[k].value >= 0 || !from->dims[k].sym)
+            continue;
+        to->dims[k].sym = from->dims[k].sym;
+        to->declared = true;
+    }
+}
+
 nt_status nt_graph_replace_value(nt_graph *g, nt_value *from, nt_value *to, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -141,6 +152,7 @@ nt_status nt_graph_replace_value(nt_graph *g, nt_value *from, nt_value *to, nt_e
         for (int i = 0; i < g->n_outputs; i++)
             if (g->outputs[i] == from)
                 g->outputs[i] = to;
+        take_dim_names(to, from);
         to->is_output = true;
         from->is_output = false;
     }

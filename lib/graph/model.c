@@ -224,6 +224,24 @@ nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *op
     return load(out, path, ops, DIGEST | VERIFY, NULL, e);
 }
 
+nt_status nt_model_load_f32(nt_model **out, const char *path, const nt_graph_ops *ops,
+                            bool *widened, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *m = NULL;
+
+    NT_TRY(nt_model_load(&m, path, ops, e));
+    if ((s = nt_pass_to_f32(m->g, widened, e)) != NT_OK) {
+        prefix_path(e, path);
+        goto done;
+    }
+    *out = m;
+    m = NULL;
+done:
+    nt_model_free(m);
+    return s;
+}
+
 nt_status nt_model_load_to_run(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_err *e)
 {

@@ -23,6 +23,10 @@ nt_status nt_model_load(nt_model **out, const char *path, const nt_graph_ops *op
  */
 nt_status nt_model_load_to_run(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_err *e) NT_MUST_CHECK;
+/* As nt_model_load, for what changes weights or trains them: a model in float16 or bfloat16 is
+ * brought to float32, inputs and outputs too. *widened: it was such. */
+nt_status nt_model_load_f32(nt_model **out, const char *path, const nt_graph_ops *ops,
+                            bool *widened, nt_err *e) NT_MUST_CHECK;
 /* As nt_model_load; what becomes of the file's nodes is written down in log. */
 nt_status nt_model_load_logged(nt_model **out, const char *path, const nt_graph_ops *ops,
                                nt_load_log *log, nt_err *e) NT_MUST_CHECK;

@@ -67,6 +67,11 @@ bool nt_value_is_picture(const nt_value *v);
 /* A batch that all inputs fix becomes open, as "N", where the network runs with another one
  * too; else g stays as it is. Shapes are to be forgotten and inferred anew. */
 nt_status nt_pass_open_batch(nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* All float16 and bfloat16 of the graph becomes float32, its inputs and outputs too, and casts
+ * between them go. *changed: there was any. NT_EUNSUPPORTED where a node holds a subgraph. */
+nt_status nt_pass_to_f32(nt_graph *g, bool *changed, nt_err *e) NT_MUST_CHECK;
+/* NT_EUNSUPPORTED where the node holds a subgraph, whose types are out of reach. */
+nt_status nt_node_check_no_graph(const nt_node *n, const char *type, nt_err *e) NT_MUST_CHECK;
 /* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and
  * outputs, which are cast. A graph of float64 stays as it is where all its operators can.
  * Shapes and types must be known, and are not to be inferred anew: attributes still name the

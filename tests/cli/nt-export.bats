@@ -131,3 +131,55 @@ own_names()
     [ "${#lines[@]}" -eq 1 ]
     [ ! -e x.onnx ]
 }
+
+# A network all in float16, and one of float16 between float32
+halves()
+{
+    nt-export --precision fp16 --io fp16 a.nt -o all.onnx
+    nt-export --precision fp16 a.nt -o inside.onnx
+    nt-info all.onnx | grep -q 'input    input float16 \[N,'
+    nt-info all.onnx | grep -q 'output   output float16 \[N,'
+    nt-info inside.onnx | grep -q 'input    input float32 \[N,'
+}
+
+@test "--precision fp32 makes float32 of float16, inputs and outputs too" {
+    halves
+    nt-run all.onnx --random --threads 1 -o want
+    for m in all inside; do
+        for o in "" "--precision fp32"; do
+            nt-export $o --verify $m.onnx -o f.onnx
+            nt-info f.onnx | grep -q 'input    input float32 \[N,'
+            nt-info f.onnx | grep -q 'output   output float32 \[N,'
+            [ "$(wc -c <f.onnx)" -gt "$(($(wc -c <$m.onnx) * 17 / 10))" ]
+            not grep -qa 'Cast' f.onnx
+            nt-run f.onnx --random --threads 1 --expect out/output.npy --rtol 0.05 --atol 0.05
+        done
+    done
+    for io in keep:float16 fp16:float16 fp32:float32; do
+        nt-export --precision fp16 --io ${io%:*} --verify all.onnx -o h.onnx
+        nt-info h.onnx | grep -q "input    input ${io#*:} "
+        nt-info h.onnx | grep -q "output   output ${io#*:} "
+    done
+    refuses 2 "--io fp16 goes with --precision fp16" nt-export --io fp16 a.nt -o x
+}
+
+@test "tools that change weights bring float16 to float32 first, and say so with -v" {
+    small_data
+    nt-zoo resnet8 --input 1x8x8 -o a.nt
+    halves
+    for m in all inside; do
+        nt-export $m.onnx -o f.onnx
+        for t in "nt-prune -s 0.5" "nt-prune -s 0.5 --shrink" "nt-shrink" "nt-fuse-bn" "nt-quantize --bits 8/32" \
+            "nt-quantize --bits 8/8 --data idx:data --calibrate 20" "nt-finetune --data idx:data --steps 2 --threads 1"; do
+            echo "$m $t"
+            $t -v $m.onnx -o h.nt 2>err
+            grep -q "note: the model's float16 and bfloat16 become float32" err
+            $t f.onnx -o f.nt
+            [ "$(tar xOf h.nt model.onnx | sha256sum)" = "$(tar xOf f.nt model.onnx | sha256sum)" ]
+        done
+        nt-eval --threads 1 --data idx:data $m.onnx >one
+        nt-eval --threads 1 --data idx:data f.onnx | cmp - one
+        nt-profile --threads 1 --runs 1 --data idx:data $m.onnx >/dev/null
+    done
+    nt-finetune --data idx:data --steps 2 --threads 1 a.nt --teacher all.onnx -o t.nt
+}

@@ -4,9 +4,10 @@
 const fs = require('fs');
 
 const T = { FLOAT: 1, UINT8: 2, INT8: 3, UINT16: 4, INT16: 5, INT32: 6, INT64: 7, BOOL: 9, FLOAT16: 10,
-    DOUBLE: 11, UINT32: 12, UINT64: 13 };
+    DOUBLE: 11, UINT32: 12, UINT64: 13, BFLOAT16: 16 };
 const arrays = { 1: Float32Array, 2: Uint8Array, 3: Int8Array, 4: Uint16Array, 5: Int16Array, 6: Int32Array,
-    7: BigInt64Array, 9: Uint8Array, 10: Uint16Array, 11: Float64Array, 12: Uint32Array, 13: BigUint64Array };
+    7: BigInt64Array, 9: Uint8Array, 10: Uint16Array, 11: Float64Array, 12: Uint32Array, 13: BigUint64Array,
+    16: Uint16Array };
 const names = { 1: 'float32', 2: 'uint8', 3: 'int8', 4: 'uint16', 5: 'int16', 6: 'int32', 7: 'int64', 9: 'bool',
     10: 'float16', 11: 'float64', 12: 'uint32', 13: 'uint64' };
 
@@ -38,7 +39,16 @@ function half(v) {
     return sign | (e == -14 ? r : r + ((e + 14) << 10));
 }
 
-const coded = (type, values) => arrays[type].from(values, v => type == T.FLOAT16 ? half(v) : v);
+function fromHalf(h) {
+    const s = h & 0x8000 ? -1 : 1, e = h >>> 10 & 31, m = h & 1023;
+    if (e == 0) return s * m * 2 ** -24;
+    return e == 31 ? (m ? NaN : s * Infinity) : s * (1 + m / 1024) * 2 ** (e - 15);
+}
+// The bfloat16 below, of what it holds itself.
+const brain = v => new Uint32Array(new Float32Array([v]).buffer)[0] >>> 16;
+
+const coded = (type, values) => arrays[type].from(values, v => type == T.FLOAT16 ? half(v)
+    : type == T.BFLOAT16 ? brain(v) : v);
 const raw = a => Buffer.from(a.buffer, a.byteOffset, a.byteLength);
 const proto = (name, type, dims, data) => Buffer.concat([...dims.map(d => int(1, d)), int(2, type), text(8, name),
     bytes(9, raw(data))]);
@@ -58,9 +68,9 @@ function attribute(name, v) {
 // attrs: integers, fractions ({ float: 1 } for a whole one), texts, lists of integers, Float32Arrays
 const node = (op, ins, outs, attrs = {}, domain = '') => sub(1, ...ins.map(i => text(1, i)), ...outs.map(o => text(2, o)),
     text(3, 'n_' + outs[0]), text(4, op), ...Object.entries(attrs).map(([k, v]) => attribute(k, v)), text(7, domain));
-// dims: numbers, or names of open dimensions; null: nothing is known
+// dims: numbers, or names of open dimensions, '' of those that have none; null: nothing is known
 const value = (field, { name, type = T.FLOAT, dims }) => sub(field, text(1, name), sub(2, sub(1, int(1, type),
-    ...dims ? [sub(2, ...dims.map(d => sub(1, typeof d == 'string' ? text(2, d) : int(1, d))))] : [])));
+    ...dims ? [sub(2, ...dims.map(d => sub(1, d === '' ? Buffer.alloc(0) : typeof d == 'string' ? text(2, d) : int(1, d))))] : [])));
 // domains: others than ONNX's with their versions
 const model = ({ opset, domains = {}, parts, ins, outs, ir = 8 }) => Buffer.concat([int(1, ir),
     sub(8, text(1, ''), int(2, opset)), ...Object.entries(domains).map(([d, v]) => sub(8, text(1, d), int(2, v))),
@@ -91,5 +101,5 @@ function noise(seed = 1) {
     };
 }
 
-module.exports = { T, arrays, names, int, bytes, text, sub, float, half, coded, proto, tensor, attribute, node, value, model,
+module.exports = { T, arrays, names, int, bytes, text, sub, float, half, fromHalf, coded, proto, tensor, attribute, node, value, model,
     feed, options, save, noise };
