@@ -54,8 +54,8 @@ static void four(const job *j, uint32_t p, uint32_t q, uint32_t use, uint32_t g,
             size_t k = (size_t)g * kg + b * 16 + i;
             float v = acc[m][i] + bias_of(j, k);
 
-            v = v > s->lo ? v : s->lo;
-            j->dst[((size_t)p * j->y->w + q + m) * j->y->c + k] = v < s->hi ? v : s->hi;
+            v = v < s->lo ? s->lo : v; /* NaN stays one */
+            j->dst[((size_t)p * j->y->w + q + m) * j->y->c + k] = v > s->hi ? s->hi : v;
         }
 }
 

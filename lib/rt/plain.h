@@ -24,6 +24,13 @@ static inline float plain_clamp(float x, float lo, float hi)
     return x < hi ? x : hi;
 }
 
+/* NaN stays one. */
+static inline float plain_bound(float x, float lo, float hi)
+{
+    x = x < lo ? lo : x;
+    return x > hi ? hi : x;
+}
+
 static inline uint8_t plain_code(float x, float lo, float hi, int32_t zero)
 {
     return (uint8_t)((int32_t)plain_round(plain_clamp(x, lo, hi)) + zero);
@@ -45,7 +52,7 @@ static inline void plain_reals(float *y, const int32_t *acc, const nt_rt_scale *
                                size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = plain_clamp((float)(acc[i] + s->corr[k0 + i]) * s->mul[k0 + i] + s->add[k0 + i],
+        y[i] = plain_bound((float)(acc[i] + s->corr[k0 + i]) * s->mul[k0 + i] + s->add[k0 + i],
                            s->lo, s->hi);
 }
 

@@ -117,10 +117,11 @@ static taps inside(uint32_t p, uint32_t stride, uint32_t dil, uint32_t pad, uint
     return t;
 }
 
+/* A NaN is more than any number. */
 static void max_floats(float *y, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = x[i] > y[i] ? x[i] : y[i];
+        y[i] = (x[i] > y[i]) | (x[i] != x[i]) ? x[i] : y[i];
 }
 
 static void maxpool(void *arg, size_t p)
@@ -211,7 +212,7 @@ static void pair_floats(const job *j, float *y, const float *a, const float *b, 
     int sum = j->s->op == NT_DLRT_ADD;
 
     for (size_t i = 0; i < n; i++)
-        y[i] = plain_clamp(sum ? a[i] + b[i] : a[i] * b[i], j->s->lo, j->s->hi);
+        y[i] = plain_bound(sum ? a[i] + b[i] : a[i] * b[i], j->s->lo, j->s->hi);
 }
 
 static void pair_codes(const job *j, uint8_t *y, const uint8_t *a, const uint8_t *b, size_t n)
@@ -314,13 +315,13 @@ static float act_of(const nt_dlrt_step *s, float x)
     case NT_DLRT_SIGMOID:
         return 1 / (1 + nt_rt_expf(-x));
     case NT_DLRT_HARDSIGMOID:
-        return plain_clamp(s->lo * x + s->hi, 0, 1);
+        return plain_bound(s->lo * x + s->hi, 0, 1);
     case NT_DLRT_HARDSWISH:
-        return x * plain_clamp(x / 6 + 0.5f, 0, 1);
+        return x * plain_bound(x / 6 + 0.5f, 0, 1);
     case NT_DLRT_SILU:
         return x / (1 + nt_rt_expf(-x));
     default:
-        return plain_clamp(x, s->lo, s->hi);
+        return plain_bound(x, s->lo, s->hi);
     }
 }
 

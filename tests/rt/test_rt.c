@@ -17,6 +17,7 @@ static char why[512];
 static uint32_t seed = 1;
 
 #define FAIL(...) (why[0] ? 0 : snprintf(why, sizeof why, __VA_ARGS__))
+#define REALS(c, h, w) mk_floats(&m, c, h, w, NT_DLRT_NHWC)
 
 static uint32_t rnd(uint32_t n)
 {
@@ -254,7 +255,7 @@ static void extremes(void)
 {
     mk m = {0};
     uint32_t in = mk_input(&m, 512, 3, 3), x = mk_codes(&m, 512, 3, 3, 8, 1, 0);
-    uint32_t y = mk_floats(&m, 1, 1, 1, NT_DLRT_NHWC), out = mk_output(&m, 1, 1, 1);
+    uint32_t y = REALS(1, 1, 1), out = mk_output(&m, 1, 1, 1);
     nt_dlrt_step *s;
     static int8_t q[4608];
     static float xs[4608];
@@ -284,9 +285,8 @@ static void float_convs(void)
         mk m = {0};
         uint32_t p = extent(d.h, d.pt + d.pb, d.r, d.dil_h, d.stride_h);
         uint32_t o = extent(d.w, d.pl + d.pr, d.s, d.dil_w, d.stride_w);
-        uint32_t in = mk_input(&m, d.c, d.h, d.w),
-                 x = mk_floats(&m, d.c, d.h, d.w, NT_DLRT_NHWC);
-        uint32_t y = mk_floats(&m, d.k, p, o, NT_DLRT_NHWC), out = mk_output(&m, d.k, p, o);
+        uint32_t in = mk_input(&m, d.c, d.h, d.w), x = REALS(d.c, d.h, d.w);
+        uint32_t y = REALS(d.k, p, o), out = mk_output(&m, d.k, p, o);
         size_t nw = (size_t)d.k * (d.c / d.groups) * d.r * d.s, nx = (size_t)d.c * d.h * d.w;
         float *q = malloc(4 * nw), *bias = malloc(4 * d.k), *xs = malloc(4 * nx);
         float *got = malloc(4 * (size_t)d.k * p * o);
@@ -538,12 +538,9 @@ static void floats(void)
 {
     for (uint32_t kind = 0; kind < NT_DLRT_ACTS; kind++) {
         mk m = {0};
-        uint32_t in = mk_input(&m, 3, 4, 4), x = mk_floats(&m, 3, 4, 4, NT_DLRT_NHWC);
-        uint32_t a = mk_floats(&m, 3, 4, 4, NT_DLRT_NHWC),
-                 b = mk_floats(&m, 3, 4, 4, NT_DLRT_NHWC);
-        uint32_t p = mk_floats(&m, 3, 2, 2, NT_DLRT_NHWC),
-                 g = mk_floats(&m, 3, 1, 1, NT_DLRT_NHWC);
-        uint32_t y = mk_floats(&m, 3, 1, 1, NT_DLRT_NHWC), out = mk_output(&m, 3, 1, 1);
+        uint32_t in = mk_input(&m, 3, 4, 4), x = REALS(3, 4, 4), a = REALS(3, 4, 4);
+        uint32_t b = REALS(3, 4, 4), p = REALS(3, 2, 2), g = REALS(3, 1, 1);
+        uint32_t y = REALS(3, 1, 1), out = mk_output(&m, 3, 1, 1);
         float xs[48], got[3];
         double mean[3] = {0}, sum = 0;
         const float *ins[] = {xs};
@@ -594,7 +591,8 @@ static void halves(void)
         mk m = {0};
         uint32_t in = mk_input(&m, 1, 1, 8), x = mk_codes(&m, 1, 1, 8, 8, 2, (float)zero);
         uint32_t out = mk_output(&m, 1, 1, 8);
-        const float xs[] = {1, 3, 5, -1, -3, 600, -600, 0}, *ins[] = {xs};
+        const float xs[] = {1, 3, 5, -1, -3, 600, -600, NAN},
+                    *ins[] = {xs}; /* NaN: the lowest */
         const float even[] = {0, 4, 4, 0, -4, 0, 0, 0};
         float got[8];
 
@@ -603,13 +601,39 @@ static void halves(void)
         if (run(&m, ins, got, 1))
             for (int i = 0; i < 8; i++) {
                 float wanted = i == 5   ? (float)(255 - zero) * 2
-                               : i == 6 ? (float)-zero * 2
+                               : i >= 6 ? (float)-zero * 2
                                         : even[i];
 
                 if (got[i] != wanted)
                     FAIL("zero %d: %g became %g, want %g", zero, (double)xs[i], (double)got[i],
                          (double)wanted);
             }
+        mk_free(&m);
+    }
+}
+
+static void nans(void)
+{
+    for (uint32_t kind = 0; kind < NT_DLRT_ACTS; kind++) {
+        mk m = {0};
+        uint32_t in = mk_input(&m, 1, 2, 4), p = REALS(1, 1, 2);
+        uint32_t t[] = {REALS(1, 2, 4), REALS(1, 2, 4), REALS(1, 2, 4)};
+        const float w = 1, bias = 0, xs[8] = {1, NAN, 1, 1, 1, 1}, *ins[] = {xs};
+        float got[2]; /* two windows */
+        nt_dlrt_step *s;
+
+        mk_step(&m, NT_DLRT_LAYOUT, in, t[0]);
+        s = mk_step(&m, NT_DLRT_CONV, t[0], t[1]);
+        s->r = s->s = s->stride_h = s->stride_w = s->dil_h = s->dil_w = s->groups = 1;
+        s->wbits = 32, s->wform = NT_DLRT_FLOATS, s->lo = 0, s->hi = 6;
+        s->weights = mk_float_weights(&m, s, &w), s->bias = mk_data(&m, &bias, 4);
+        s = mk_step(&m, NT_DLRT_ACT, t[1], t[2]);
+        s->kind = kind, s->lo = kind == NT_DLRT_CLIP ? -0.5f : 0.2f, s->hi = 0.5f;
+        s = mk_step(&m, NT_DLRT_MAXPOOL, t[2], p);
+        s->r = s->s = s->stride_h = s->stride_w = 2, s->dil_h = s->dil_w = 1;
+        mk_step(&m, NT_DLRT_LAYOUT, p, mk_output(&m, 1, 1, 2));
+        if (run(&m, ins, got, 1) && !(isnan(got[0]) && isfinite(got[1])))
+            FAIL("activation %u: %g, %g", kind, (double)got[0], (double)got[1]);
         mk_free(&m);
     }
 }
@@ -746,7 +770,8 @@ static void with_kernels(const char *isa)
     concats(), report("concatenation with a change of scale", isa);
     moves(), report("reshape, resize and pad", isa);
     floats(), report("steps in fp32", isa);
-    halves(), report("halves are rounded to the even code, before the zero point", isa);
+    nans(), report("NaN goes through steps on reals", isa);
+    halves(), report("halves are rounded to the even code, NaN to the lowest", isa);
 }
 
 int main(void)
