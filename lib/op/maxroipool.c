@@ -85,7 +85,7 @@ static int64_t find_max(const float *x, const float *roi, double scale, const nt
               k % out->dims[3], out->dims[3], w);
     for (int64_t i = h0; i < h1; i++)
         for (int64_t j = w0; j < w1; j++)
-            if (found < 0 || x[i * w + j] > x[found])
+            if (found < 0 || x[i * w + j] > x[found] || isnan(x[i * w + j]))
                 found = i * w + j;
     return found;
 }

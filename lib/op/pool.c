@@ -58,7 +58,7 @@ static int64_t find_max(const nt_taps *t, const nt_tensor *x, int64_t first, int
         int64_t at = nt_taps_at(t, o, r);
         double v = at >= 0 ? element(x, first + at) : 0;
 
-        if (at >= 0 && (found < 0 || v > max)) {
+        if (at >= 0 && (found < 0 || v > max || isnan(v))) {
             max = v;
             found = at;
         }

@@ -26,7 +26,7 @@ CLONES static void forward(float *y, const float *x, int64_t n, nt_qfake q)
     for (int64_t i = 0; i < n; i++) {
         float v = rintf(x[i] / scale);
 
-        v = v >= lo ? v : v < lo ? lo : 0;
+        v = v >= lo ? v : lo;
         y[i] = (v <= hi ? v : hi) * scale;
     }
 }

@@ -15,7 +15,8 @@ typedef struct nt_qfake {
 } nt_qfake;
 
 /* y = scale * min(max(round(x / scale), lo), hi), halves to even, as QuantizeLinear and
- * DequantizeLinear have it; NaN gives 0. y may be x. */
+ * DequantizeLinear have it; NaN gives what the lowest code stands for, as in PyTorch.
+ * y may be x. */
 void nt_qfake_forward(float *y, const float *x, int64_t n, const nt_qfake *q);
 
 /* The sum of (y - x)^2. */

@@ -92,9 +92,7 @@ int64_t nt_quantize_one(float v, int64_t zero, int64_t lo, int64_t hi)
 {
     float r = rintf(v);
 
-    if (isnan(r))
-        return zero;
-    if (r <= (float)(lo - zero))
+    if (!(r > (float)(lo - zero))) /* or NaN */
         return lo;
     return r >= (float)(hi - zero) ? hi : (int64_t)r + zero;
 }

@@ -33,7 +33,7 @@ int64_t nt_qparam_zero(const nt_qparam *q, int64_t at);
 
 /* The codes of an integer type; NT_EUNSUPPORTED for types that codes cannot have. */
 nt_status nt_qparam_range(int64_t *lo, int64_t *hi, nt_dtype t, nt_err *e) NT_MUST_CHECK;
-/* saturate(round(v) + zero), halves to even; NaN gives the zero point. */
+/* saturate(round(v) + zero), halves to even; NaN gives lo, as in ONNX Runtime. */
 int64_t nt_quantize_one(float v, int64_t zero, int64_t lo, int64_t hi);
 
 #endif

@@ -41,7 +41,7 @@ CLONES static void quantize(uint8_t *restrict q, const float *restrict x, int64_
     for (int64_t i = 0; i < n; i++) {
         float v = rintf(x[i] / scale);
 
-        v = v >= lo ? v : v < lo ? lo : 0; /* NaN: the zero point */
+        v = v >= lo ? v : lo; /* NaN, too */
         v = v <= hi ? v : hi;
         q[i] = (uint8_t)((int)v + zero);
     }

@@ -18,7 +18,7 @@ typedef struct nt_qrow {
     bool is_signed;
 } nt_qrow;
 
-/* q = saturate(round(x / scale) + zero), halves to even; NaN gives the zero point. */
+/* q = saturate(round(x / scale) + zero), halves to even; NaN gives the lowest code. */
 void nt_qrow_quantize(void *q, const float *x, int64_t n, const nt_qrow *r);
 /* y = (q - zero) scale */
 void nt_qrow_dequantize(float *y, const void *q, int64_t n, const nt_qrow *r);

@@ -168,7 +168,7 @@ typedef struct bin {
 static void take(bin *b, double v, int64_t at, double w)
 {
     b->sum += v;
-    if (b->samples == 0 || v > b->max) {
+    if (b->samples == 0 || v > b->max || isnan(v)) {
         b->max = v;
         b->max_at = at;
         b->max_w = w;

@@ -89,13 +89,20 @@ static void soft_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, in
     }
 }
 
+/* 1 where the greatest is, the first of several; a NaN is it, as in ArgMax. */
 static void hard_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step)
 {
+    double most = nt_tensor_get(x, at);
     int64_t best = 0;
 
-    for (int64_t i = 1; i < n; i++)
-        if (nt_tensor_get(x, at + i * step) > nt_tensor_get(x, at + best * step))
+    for (int64_t i = 1; i < n && !isnan(most); i++) {
+        double v = nt_tensor_get(x, at + i * step);
+
+        if (v > most || isnan(v)) {
+            most = v;
             best = i;
+        }
+    }
     for (int64_t i = 0; i < n; i++)
         nt_tensor_set(y, at + i * step, i == best);
 }
