@@ -12,8 +12,10 @@
 #include "exec/int8.h"
 #include "exec/place.h"
 #include "exec/recompute.h"
+#include "exec/watch.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
+#include "kernel/flags.h"
 #include "op/program_int.h"
 
 #include <string.h>
@@ -49,6 +51,9 @@ struct nt_plan {
     nt_plan_opts o;
     int64_t (*dims)[NT_MAX_RANK];
     body b;
+    bool watched; /* what the steps may lose is found out by their flags */
+    nt_watch watch;
+    nt_plan *careful; /* the same, losing nothing; made when a run is to be repeated by it */
 };
 
 static void free_ports(port *v, int n)
@@ -451,8 +456,14 @@ done:
     return s;
 }
 
-static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once,
-                           double *ms, nt_err *e);
+/* How steps are run. */
+typedef struct pace {
+    bool once;       /* those that run once, or those that do not */
+    double *ms;      /* to add each step's milliseconds to; NULL: not timed */
+    nt_watch *watch; /* NULL: not watched */
+} pace;
+
+static nt_status run_steps(const body *b, int from, int to, const pace *how, nt_err *e);
 
 static nt_status build(body *b, const nt_plan *p, nt_err *e)
 {
@@ -493,9 +504,34 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
         NT_TRY(join_ports(b, e));
         NT_TRY(find_readings(b, e));
     }
-    NT_TRY(run_steps(b->prog, b->place.scratch, 0, b->prog->n_step, true, NULL, e));
+    NT_TRY(run_steps(b, 0, b->prog->n_step, &(pace){.once = true}, e));
 done:
     nt_free(absorbed);
+    return s;
+}
+
+/* Numbers that a run draws are not drawn again when it is repeated, so that a plan with such
+ * steps loses nothing in the first place. */
+static nt_status build_watched(body *b, nt_plan *p, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_watch watch;
+
+    if (p->o.training || !nt_flags_tell(p->dev)) {
+        p->dev = nt_device_careful(p->dev);
+        return build(b, p, e);
+    }
+    NT_TRY(build(b, p, e));
+    p->watched = !b->prog->streams;
+    if (!p->watched) {
+        body_release(b);
+        p->dev = nt_device_careful(p->dev);
+        return build(b, p, e);
+    }
+    NT_TRY(nt_watch_init(&watch, p->dev, b->prog->n_step, e));
+    nt_watch_release(&p->watch);
+    p->watch = watch;
+done:
     return s;
 }
 
@@ -524,7 +560,7 @@ nt_status nt_plan_new(nt_plan **out, const nt_graph *g, nt_device *dev, const nt
     p->o = *o;
     NT_TRY(copy_dims(p, e));
     p->o.dims = NULL;
-    NT_TRY(build(&p->b, p, e));
+    NT_TRY(build_watched(&p->b, p, e));
     *out = p;
     p = NULL;
 done:
@@ -537,6 +573,8 @@ void nt_plan_free(nt_plan *p)
     if (!p)
         return;
     body_release(&p->b);
+    nt_watch_release(&p->watch);
+    nt_plan_free(p->careful);
     nt_free(p->dims);
     nt_free(p);
 }
@@ -546,9 +584,11 @@ nt_status nt_plan_refresh(nt_plan *p, nt_err *e)
     nt_status s = NT_OK;
     body b = {0};
 
-    NT_TRY(build(&b, p, e));
+    NT_TRY(build_watched(&b, p, e));
     body_release(&p->b);
     p->b = b;
+    nt_plan_free(p->careful);
+    p->careful = NULL;
     b = (body){0};
 done:
     body_release(&b);
@@ -585,24 +625,24 @@ const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name)
     return NULL;
 }
 
-/* The steps of [from, to) that run once, or those that do not. */
-static nt_status run_steps(nt_program *p, void *scratch, int from, int to, bool once,
-                           double *ms, nt_err *e)
+static nt_status run_steps(const body *b, int from, int to, const pace *how, nt_err *e)
 {
     nt_status s = NT_OK;
-    double t0 = ms ? nt_clock_ms() : 0;
+    double t0 = how->ms ? nt_clock_ms() : 0;
 
     for (int i = from; i < to; i++) {
-        nt_pstep *st = &p->step[i];
+        nt_pstep *st = &b->prog->step[i];
 
-        if (st->once != once)
+        if (st->once != how->once)
             continue;
-        NT_TRY(st->prim ? nt_prim_run(st->prim, st->ptr, scratch, e)
+        if (how->watch)
+            nt_watch_before(how->watch, i, st);
+        NT_TRY(st->prim ? nt_prim_run(st->prim, st->ptr, b->place.scratch, e)
                         : st->fn(st->ctx, st->ptr, e));
-        if (ms) {
+        if (how->ms) {
             double t1 = nt_clock_ms();
 
-            ms[i] += t1 - t0;
+            how->ms[i] += t1 - t0;
             t0 = t1;
         }
     }
@@ -635,14 +675,14 @@ static void end_part(body *b, int64_t part)
     }
 }
 
-static nt_status forward(body *b, double *ms, nt_err *e)
+static nt_status run_parts(body *b, const pace *how, nt_err *e)
 {
     nt_status s = NT_OK;
 
     for (int64_t i = 0; i < b->n_parts; i++) {
         if (b->n_parts > 1)
             begin_part(b, i);
-        NT_TRY(run_steps(b->prog, b->place.scratch, 0, b->prog->n_forward, false, ms, e));
+        NT_TRY(run_steps(b, 0, b->prog->n_forward, how, e));
         if (b->n_parts > 1)
             end_part(b, i);
     }
@@ -650,20 +690,65 @@ done:
     return s;
 }
 
+/* The memory of a constant is as it should be. */
+static void copy_port(const body *b, const port *to, const nt_tensor *from)
+{
+    if (from && b->prog->t[to->tid].kind != NT_PT_CONST && to->t.data != from->data)
+        memcpy(to->t.data, from->data, nt_tensor_bytes(from));
+}
+
+/* The run once more, losing nothing, and its results in place of p's. */
+static nt_status repeat_carefully(nt_plan *p, nt_err *e)
+{
+    nt_plan_opts o = p->o;
+    nt_status s = NT_OK;
+    body *b = &p->b;
+
+    o.dims = (const int64_t(*)[NT_MAX_RANK])p->dims;
+    if (!p->careful)
+        NT_TRY(nt_plan_new(&p->careful, p->src, nt_device_careful(p->dev), &o, e));
+    for (int i = 0; i < b->n_in; i++)
+        copy_port(&p->careful->b, &p->careful->b.in[i], &b->in[i].t);
+    NT_TRY(nt_plan_forward(p->careful, e));
+    for (int i = 0; i < b->n_out; i++)
+        copy_port(b, &b->out[i], nt_plan_output(p->careful, i));
+    for (int i = 0; i < b->n_kept; i++)
+        copy_port(b, &b->kept[i], nt_plan_kept(p->careful, b->kept[i].name));
+done:
+    return s;
+}
+
+static nt_status forward(nt_plan *p, double *ms, nt_err *e)
+{
+    pace how = {.ms = ms, .watch = p->watched ? &p->watch : NULL};
+    nt_status s = NT_OK;
+
+    if (!p->watched)
+        return run_parts(&p->b, &how, e);
+    do {
+        nt_watch_begin(&p->watch);
+        NT_TRY(run_parts(&p->b, &how, e));
+        how.ms = NULL;
+    } while (nt_watch_end(&p->watch));
+    if (p->watch.nan)
+        NT_TRY(repeat_carefully(p, e));
+done:
+    return s;
+}
+
 nt_status nt_plan_forward(nt_plan *p, nt_err *e)
 {
-    return forward(&p->b, NULL, e);
+    return forward(p, NULL, e);
 }
 
 nt_status nt_plan_backward(nt_plan *p, nt_err *e)
 {
-    return run_steps(p->b.prog, p->b.place.scratch, p->b.prog->n_forward, p->b.prog->n_step,
-                     false, NULL, e);
+    return run_steps(&p->b, p->b.prog->n_forward, p->b.prog->n_step, &(pace){0}, e);
 }
 
 nt_status nt_plan_forward_timed(nt_plan *p, double *ms, nt_err *e)
 {
-    return forward(&p->b, ms, e);
+    return forward(p, ms, e);
 }
 
 int nt_plan_n_steps(const nt_plan *p)

@@ -5,6 +5,11 @@
  * A plan is made once for a graph, its input shapes, a mode and a precision: it fuses, chooses
  * layouts and kernels, packs constant weights and gives every buffer a place in one arena.
  * Running is a loop over prepared steps: no allocation, no decision.
+ *
+ * Inference hands every NaN on, as ONNX Runtime and PyTorch do. Where the fast kernels may have
+ * lost one (watch.h; only then), the run is done again, with the same results, by a plan of
+ * careful kernels (nt_device_careful), which is made when it is first wanted; such a run can
+ * fail for memory. Training uses careful kernels from the start.
  */
 #ifndef NT_EXEC_PLAN_H
 #define NT_EXEC_PLAN_H

@@ -47,11 +47,20 @@ static int32_t *winners(const pool_prim *p, void *workspace, int64_t n, const bl
     return workspace ? (int32_t *)workspace + (n * p->in.c + c->c) * p->w.n_out : NULL;
 }
 
+/* A NaN is more than any number, and nothing is more than it. */
+static inline bool beats(float x, float most)
+{
+    return (x > most) | (x != x);
+}
+
 static inline void max_run(float *y, const float *x, int64_t step, int64_t n)
 {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i * step] > y[i] ? x[i * step] : y[i];
+    for (int64_t i = 0; i < n; i++) {
+        float v = x[i * step];
+
+        y[i] = beats(v, y[i]) ? v : y[i];
+    }
 }
 
 /* The same, with the input position at + i*at_step of each maximum. */
@@ -60,7 +69,7 @@ static inline void max_run_won(float *y, int32_t *won, const float *x, int64_t s
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
-        bool better = x[i * step] > y[i] || won[i] < 0;
+        bool better = beats(x[i * step], y[i]) || won[i] < 0;
 
         y[i] = better ? x[i * step] : y[i];
         won[i] = better ? (int32_t)(at + i * at_step) : won[i];

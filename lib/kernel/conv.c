@@ -73,12 +73,13 @@ static nt_status bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
     return s;
 }
 
-/* d with the algorithm to try first. */
+/* d with the algorithm to try first. Winograd's tiles give a NaN to outputs that it has no part
+ * in, and make one of an infinity. */
 static nt_status choose(nt_conv_desc *chosen, nt_device *dev, const nt_conv_desc *d,
                         nt_pass pass, bool training, nt_err *e)
 {
     *chosen = *d;
-    if (d->codes) {
+    if (d->codes || (dev->careful && !training && d->algo == NT_ALGO_AUTO)) {
         chosen->algo = NT_ALGO_DIRECT;
         return NT_OK;
     }

@@ -46,6 +46,21 @@ static void describe_openblas(nt_device *d)
     snprintf(d->text, sizeof d->text, "%.*s %s", n, config, openblas_get_corename());
 }
 
+/* What tells a careful device from d, which it borrows all else from; and d's own marks. */
+static nt_status make_careful(nt_device *d, nt_err *e)
+{
+    if (d->threads > 1 && pthread_key_create(&d->mark, NULL))
+        return nt_fail(e, NT_EIO, "there are no more keys for threads");
+    d->has_mark = d->threads > 1;
+    d->twin = nt_calloc(1, sizeof *d->twin);
+    if (!d->twin)
+        return nt_fail_nomem(e);
+    *d->twin = *d;
+    d->twin->twin = NULL;
+    d->twin->careful = true;
+    return NT_OK;
+}
+
 nt_status nt_device_new(nt_device **out, int threads, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -64,6 +79,8 @@ nt_status nt_device_new(nt_device **out, int threads, nt_err *e)
     else
         describe_openblas(d);
     NT_TRY(nt_tuning_open(d, e));
+    if (NT_USE_DNN(d))
+        NT_TRY(make_careful(d, e));
     *out = d;
     d = NULL;
 done:
@@ -78,7 +95,20 @@ void nt_device_free(nt_device *d)
     nt_tuning_close(d);
     if (NT_USE_DNN(d))
         dnn_device_close(d);
+    if (d->has_mark)
+        pthread_key_delete(d->mark);
+    nt_free(d->twin);
     nt_free(d);
+}
+
+nt_device *nt_device_careful(nt_device *d)
+{
+    return d->twin ? d->twin : d;
+}
+
+bool nt_device_is_careful(const nt_device *d)
+{
+    return d->careful;
 }
 
 nt_backend nt_device_backend(const nt_device *d)

@@ -99,6 +99,8 @@ nt_status dnn_coded_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_
 /* dnn_pd_new and dnn_prim_new in one. */
 nt_status dnn_prim_of(nt_prim **out, nt_device *dev, const dnn_op *op, int n,
                       const dnn_arg *args, nt_err *e) NT_MUST_CHECK;
+/* Puts a prim around *inner, of nt_bn_train_new with Relu, that loses no NaN. */
+nt_status dnn_bn_relu_wrap(nt_prim **inner, const nt_bn_desc *d, nt_err *e) NT_MUST_CHECK;
 /* args: x, y. */
 nt_status dnn_copy_new(nt_prim **out, nt_device *dev, const dnn_md *x, const dnn_md *y,
                        nt_err *e) NT_MUST_CHECK;

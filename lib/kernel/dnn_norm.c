@@ -50,12 +50,18 @@ nt_status dnn_bn_train_new(nt_prim **out, size_t *workspace_bytes, nt_device *de
     nt_status s;
     dnn_op o = bn_op(d, dnnl_forward_training, 0);
     dnnl_primitive_desc_t pd = NULL;
+    nt_prim *prim = NULL;
 
     NT_TRY(check_layout(d, e));
     NT_TRY(dnn_pd_new(&pd, dev, &o, e));
-    NT_TRY(dnn_prim_new(out, dev, pd, 7, args, e));
+    NT_TRY(dnn_prim_new(&prim, dev, pd, 7, args, e));
+    if (dev->careful && d->relu)
+        NT_TRY(dnn_bn_relu_wrap(&prim, d, e));
     *workspace_bytes = dnn_pd_bytes(pd, DNNL_ARG_WORKSPACE);
+    *out = prim;
+    prim = NULL;
 done:
+    nt_prim_free(prim);
     dnn_pd_free(pd);
     return s;
 }

@@ -226,7 +226,7 @@ nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, 
 
     if (!p)
         return nt_fail_nomem(e);
-    p->base = (nt_prim){.run = run, .free = prim_free};
+    p->base = (nt_prim){.run = run, .free = prim_free, .loses_nan = true};
     p->stream = dev->stream;
     p->exec = nt_calloc((size_t)n + MORE_ARGS, sizeof *p->exec);
     p->from = nt_calloc((size_t)n + MORE_ARGS, sizeof *p->from);

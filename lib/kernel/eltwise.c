@@ -4,8 +4,34 @@
 #include "kernel/internal.h"
 #include "kernel/swish.h"
 
+#include <string.h>
+
+/* By oneDNN where no NaN is lost: not clipped by x86's MAXPS and MINPS (all other functions
+ * have x or exp(x) as a factor or a term), and not by its reference code, whose logistic
+ * function of NaN is 0. */
+static nt_status careful_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
+                             nt_err *e)
+{
+    nt_prim *prim = NULL;
+    nt_status s;
+
+    if (p->kind == NT_POST_RELU || p->kind == NT_POST_CLIP || p->kind == NT_POST_HARDSIGMOID)
+        return NT_EUNSUPPORTED;
+    s = dnn_eltwise_new(&prim, dev, p, x, e);
+    if (s != NT_OK)
+        return s;
+    if (!strncmp(nt_prim_impl(prim), "ref", 3)) {
+        nt_prim_free(prim);
+        return NT_EUNSUPPORTED;
+    }
+    *out = prim;
+    return NT_OK;
+}
+
 bool nt_eltwise_apart(const nt_device *dev, const nt_post *p, nt_dtype t)
 {
+    if (dev->careful && p->kind != NT_POST_SUM && p->kind != NT_POST_LINEAR)
+        return true;
     return p->kind == NT_POST_SWISH && nt_swish_fits(dev, &(nt_desc){.dtype = t});
 }
 
@@ -14,9 +40,11 @@ nt_status nt_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const 
 {
     nt_status s;
 
-    if (nt_eltwise_apart(dev, p, x->dtype))
+    if (p->kind == NT_POST_SWISH && nt_swish_fits(dev, x))
         return nt_swish_new(out, p->alpha, x, e);
-    s = NT_USE_DNN(dev) ? dnn_eltwise_new(out, dev, p, x, e) : NT_EUNSUPPORTED;
+    s = !NT_USE_DNN(dev) ? NT_EUNSUPPORTED
+        : dev->careful   ? careful_new(out, dev, p, x, e)
+                         : dnn_eltwise_new(out, dev, p, x, e);
     return s == NT_EUNSUPPORTED ? blas_eltwise_new(out, dev, p, x, e) : s;
 }
 

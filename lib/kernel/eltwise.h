@@ -9,7 +9,8 @@
  * of blocked formats stays zero. */
 nt_status nt_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
                          nt_err *e) NT_MUST_CHECK;
-/* Is a prim of its own, in place, faster than p as a post-operation on tensors of type t? */
+/* Is a prim of its own, in place, faster than p as a post-operation on tensors of type t, or p
+ * no post-operation because this device is careful? */
 bool nt_eltwise_apart(const nt_device *dev, const nt_post *p, nt_dtype t);
 /* dx = dy post'(x). args: x, dy, dx (may be dy). */
 nt_status nt_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,

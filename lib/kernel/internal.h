@@ -16,6 +16,8 @@
 #include "kernel/pool.h"
 #include "kernel/prim.h"
 
+#include <pthread.h>
+
 /* make NO_ONEDNN=1 builds the portable backend alone, without the dnn_*.c. */
 #ifdef NT_NO_ONEDNN
 #define NT_WITH_ONEDNN 0
@@ -33,8 +35,12 @@ typedef struct nt_tuning {
 struct nt_device {
     nt_backend backend;
     int threads;
-    bool bf16, amx;        /* computed natively; in tiles */
-    bool int8;             /* products of codes in 32 bits, without saturation between */
+    bool bf16, amx;     /* computed natively; in tiles */
+    bool int8;          /* products of codes in 32 bits, without saturation between */
+    bool careful;       /* no kernel loses a NaN; borrows engine, stream and choices */
+    nt_device *twin;    /* the careful one, owned; NULL: this one is it */
+    pthread_key_t mark; /* of flags.h; with several threads under oneDNN */
+    bool has_mark;
     void *engine, *stream; /* oneDNN's; NULL under OpenBLAS */
     nt_tuning tuning;
     char text[96];
@@ -55,6 +61,7 @@ struct nt_prim {
     nt_status (*run)(nt_prim *p, void *const *arg, void *scratch, nt_err *e);
     void (*free)(nt_prim *p);
     size_t scratch; /* bytes */
+    bool loses_nan; /* as nt_prim_loses_nan */
     char impl[64];
 };
 

@@ -5,7 +5,9 @@
 
 nt_status nt_bn_infer_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) ? dnn_bn_infer_new(out, dev, d, e) : NT_EUNSUPPORTED;
+    nt_status s = NT_USE_DNN(dev) && !(dev->careful && d->relu)
+                      ? dnn_bn_infer_new(out, dev, d, e)
+                      : NT_EUNSUPPORTED;
 
     return s == NT_EUNSUPPORTED ? blas_bn_infer_new(out, dev, d, e) : s;
 }
@@ -29,8 +31,8 @@ nt_status nt_bn_bwd_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_e
 nt_status nt_softmax_new(nt_prim **out, nt_device *dev, const nt_desc *x, int axis, bool log,
                          nt_err *e)
 {
-    nt_status s =
-        NT_USE_DNN(dev) ? dnn_softmax_new(out, dev, x, axis, log, e) : NT_EUNSUPPORTED;
+    nt_status s = NT_USE_DNN(dev) && !dev->careful ? dnn_softmax_new(out, dev, x, axis, log, e)
+                                                   : NT_EUNSUPPORTED;
 
     return s == NT_EUNSUPPORTED ? blas_softmax_new(out, dev, x, axis, log, e) : s;
 }

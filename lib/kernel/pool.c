@@ -5,11 +5,18 @@
 
 #include "kernel/internal.h"
 
+/* oneDNN's maxima lose NaN. */
+static bool use_dnn(const nt_device *dev, const nt_pool_desc *d)
+{
+    return NT_USE_DNN(dev) &&
+           !(dev->careful && d->kind == NT_POOL_MAX && nt_dtype_size(d->dtype) > 1);
+}
+
 nt_status nt_pool_fwd_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev,
                           const nt_pool_desc *d, nt_err *e)
 {
     nt_status s =
-        NT_USE_DNN(dev) ? dnn_pool_fwd_new(out, workspace_bytes, dev, d, e) : NT_EUNSUPPORTED;
+        use_dnn(dev, d) ? dnn_pool_fwd_new(out, workspace_bytes, dev, d, e) : NT_EUNSUPPORTED;
 
     if (s == NT_EUNSUPPORTED && nt_dtype_size(d->dtype) == 1)
         return nt_fail(e, s, "there is no such pool of bytes");
@@ -18,7 +25,7 @@ nt_status nt_pool_fwd_new(nt_prim **out, size_t *workspace_bytes, nt_device *dev
 
 nt_status nt_pool_bwd_new(nt_prim **out, nt_device *dev, const nt_pool_desc *d, nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) ? dnn_pool_bwd_new(out, dev, d, e) : NT_EUNSUPPORTED;
+    nt_status s = use_dnn(dev, d) ? dnn_pool_bwd_new(out, dev, d, e) : NT_EUNSUPPORTED;
 
     return s == NT_EUNSUPPORTED ? blas_pool_bwd_new(out, dev, d, e) : s;
 }

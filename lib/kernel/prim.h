@@ -30,6 +30,11 @@ nt_status nt_device_new(nt_device **out, int threads, nt_err *e) NT_MUST_CHECK;
 void nt_device_free(nt_device *d);
 nt_backend nt_device_backend(const nt_device *d);
 int nt_device_threads(const nt_device *d);
+/* The same device with kernels that hand every NaN on, as ONNX Runtime and PyTorch do, however
+ * slow: no activation as a convolution's post-operation, maxima and softmax by our own code.
+ * Borrowed from d, or d itself where all its kernels are such. See flags.h. */
+nt_device *nt_device_careful(nt_device *d);
+bool nt_device_is_careful(const nt_device *d);
 /* Does this CPU (and backend) compute bf16 natively (AVX512_BF16 or AMX)? */
 bool nt_device_has_bf16(const nt_device *d);
 /* ... and sums of products of 8-bit codes (VNNI)? Without it x86 saturates pairs of products at

@@ -128,6 +128,7 @@ static nt_status prim_new(wino_prim **out, nt_device *dev, const nt_conv_desc *d
     p->base = (nt_prim){.run = run, .free = prim_free};
     p->a = arith_of(d, pass);
     snprintf(p->base.impl, sizeof p->base.impl, "%s", p->a->impl);
+    p->base.loses_nan = true; /* an infinity, which becomes one */
     p->threads = nt_device_threads(dev);
     p->n = d->n;
     p->k = d->k;

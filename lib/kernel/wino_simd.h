@@ -87,7 +87,7 @@ SHARED __m512 finish(__m512 v, __m512 old, const nt_post *post, int n_post)
         if (post[i].kind == NT_POST_RELU)
             v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, zero, _CMP_LT_OQ), v, a);
         else if (post[i].kind == NT_POST_CLIP)
-            v = _mm512_min_ps(_mm512_max_ps(v, a), b);
+            v = _mm512_min_ps(b, _mm512_max_ps(a, v)); /* the second where one is NaN */
         else
             v = _mm512_add_ps(v, old);
     }

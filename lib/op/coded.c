@@ -93,7 +93,7 @@ static nt_status make_conv(nt_conv_fwd *c, int *n_fused, nt_device *dev, const n
 
     NT_TRY(describe_conv(&d, n, e));
     d.codes = &codes;
-    for (int without = 0; without < 2; without++) {
+    for (int without = nt_device_is_careful(dev); without < 2; without++) {
         d.n_post = posts(d.post, n, f, without);
         s = nt_conv_fwd_new(c, dev, &d, false, e);
         if (s != NT_EUNSUPPORTED)
@@ -122,7 +122,8 @@ static nt_status make_dense(nt_dense *c, int *n_fused, nt_device *dev, const nt_
 
     for (int i = 0; i < n->in[X]->rank - 1; i++)
         d.m *= n->in[X]->dims[i].value;
-    for (int without = 0; without < 2 && s == NT_EUNSUPPORTED; without++) {
+    for (int without = nt_device_is_careful(dev); without < 2 && s == NT_EUNSUPPORTED;
+         without++) {
         d.n_post = posts(d.post, n, f, without);
         s = nt_dense_fwd_new(c, dev, &d, false, e);
     }

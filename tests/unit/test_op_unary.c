@@ -36,7 +36,7 @@ NT_TEST(activations_by_hand)
                 -1.9F, -0.4F, 0, 1.9F);
 }
 
-/* In the plain form; oneDNN's Relu gives 0. */
+/* In the plain form; test_nan.c has all others. */
 NT_TEST(a_nan_stays_one)
 {
     static const char *const ops[] = {"Relu",   "LeakyRelu", "HardSigmoid", "HardSwish",
