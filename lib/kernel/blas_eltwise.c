@@ -6,6 +6,8 @@
 #include "kernel/blas_prim.h"
 #include "kernel/blas_row.h"
 
+#include <math.h>
+
 typedef struct eltwise_prim {
     nt_prim head;
     nt_dtype dtype;
@@ -49,6 +51,32 @@ static void fwd_part(const eltwise_prim *p, void *const *arg, int64_t i, int64_t
     blas_row_post(y, n, &p->post);
     if (p->dtype != NT_F32)
         blas_row_store((uint16_t *)arg[1] + i, p->dtype, y, n);
+}
+
+/* Relu and Clip of bf16 take what is there or a bound: nothing is to be rounded. */
+static void bounded_part(const eltwise_prim *p, void *const *arg, int64_t i, int64_t n)
+{
+    const uint16_t *x = (const uint16_t *)arg[0] + i;
+    bool relu = p->post.kind == NT_POST_RELU;
+
+    blas_row_clip_bf16((uint16_t *)arg[1] + i, x, n, relu ? 0 : p->post.alpha,
+                       relu ? INFINITY : p->post.beta);
+}
+
+static nt_status run_bounded(nt_prim *head, void *const *arg, void *scratch, nt_err *e)
+{
+    const eltwise_prim *p = (const eltwise_prim *)head;
+
+    (void)scratch, (void)e;
+    for_parts(p, arg, bounded_part);
+    blas_layout_pad(arg[1], p->dtype, p->layout);
+    return NT_OK;
+}
+
+static bool is_bounded(const nt_post *p, const nt_desc *x)
+{
+    return x->dtype == NT_BF16 &&
+           (p->kind == NT_POST_CLIP || (p->kind == NT_POST_RELU && p->alpha == 0));
 }
 
 static nt_status run_fwd(nt_prim *head, void *const *arg, void *scratch, nt_err *e)
@@ -144,7 +172,7 @@ nt_status blas_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, cons
                            nt_err *e)
 {
     (void)dev;
-    return post_new(out, p, x, run_fwd, e);
+    return post_new(out, p, x, is_bounded(p, x) ? run_bounded : run_fwd, e);
 }
 
 nt_status blas_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p,

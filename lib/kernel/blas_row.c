@@ -9,6 +9,7 @@
 #include "kernel/clones.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -111,6 +112,16 @@ CLONES float blas_row_dot(const float *x, const float *y, int64_t n)
     return sum;
 }
 
+CLONES bool blas_row_below_infinity(const float *x, int64_t n)
+{
+    int above = 0;
+
+#pragma omp simd reduction(| : above)
+    for (int64_t i = 0; i < n; i++)
+        above |= !(x[i] <= FLT_MAX);
+    return !above;
+}
+
 CLONES double blas_row_sum(const float *x, int64_t n)
 {
     double sum = 0;
@@ -143,6 +154,37 @@ static inline float clip(float x, float lo, float hi)
 {
     x = x < lo ? lo : x;
     return x > hi ? hi : x;
+}
+
+/* bf16 that are no NaN are in order as their bits are: below 0 from 0x8000 to 0xff80, up to
+ * infinity at 0x7f80. hi > 0 */
+CLONES static void clip_from_0(uint16_t *y, const uint16_t *x, int64_t n, float hi)
+{
+    uint16_t most = (uint16_t)(float_to_bits(hi) >> 16), high = nt_f32_to_bf16(hi);
+
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t v = x[i] >= 0x8000 && x[i] <= 0xff80 ? 0 : x[i];
+
+        y[i] = v > most && v <= 0x7f80 ? high : v;
+    }
+}
+
+/* The upper bound wins where they cross. */
+CLONES void blas_row_clip_bf16(uint16_t *y, const uint16_t *x, int64_t n, float lo, float hi)
+{
+    uint16_t low = nt_f32_to_bf16(lo < hi ? lo : hi), high = nt_f32_to_bf16(hi);
+
+    if (lo == 0 && hi > 0) {
+        clip_from_0(y, x, n, hi);
+        return;
+    }
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float v = bits_to_float((uint32_t)x[i] << 16);
+
+        y[i] = v > hi ? high : v < lo ? low : x[i];
+    }
 }
 
 CLONES static void clip_row(float *v, int64_t n, float lo, float hi)

@@ -19,8 +19,12 @@ void blas_row_add(float *y, const float *a, const float *b, int64_t n);
 /* y += a x */
 void blas_row_axpy(float *y, float a, const float *x, int64_t n);
 float blas_row_dot(const float *x, const float *y, int64_t n);
+/* Is every x less than infinity, and so a number or -infinity? */
+bool blas_row_below_infinity(const float *x, int64_t n);
 double blas_row_sum(const float *x, int64_t n);
 
+/* y = min(max(x, lo), hi) of bf16 as they are, and NaN of NaN; y may be x. */
+void blas_row_clip_bf16(uint16_t *y, const uint16_t *x, int64_t n, float lo, float hi);
 /* v = post(v), any kind but SUM. */
 void blas_row_post(float *v, int64_t n, const nt_post *p);
 /* dx = dy post'(x); dx may be dy. */

@@ -15,7 +15,8 @@ static nt_status careful_new(nt_prim **out, nt_device *dev, const nt_post *p, co
     nt_prim *prim = NULL;
     nt_status s;
 
-    if (p->kind == NT_POST_RELU || p->kind == NT_POST_CLIP || p->kind == NT_POST_HARDSIGMOID)
+    if ((p->kind == NT_POST_RELU && p->alpha == 0) || p->kind == NT_POST_CLIP ||
+        p->kind == NT_POST_HARDSIGMOID)
         return NT_EUNSUPPORTED;
     s = dnn_eltwise_new(&prim, dev, p, x, e);
     if (s != NT_OK)

@@ -8,12 +8,17 @@ bool nt_prim_loses_nan(const nt_prim *p)
     return p->loses_nan;
 }
 
+bool nt_flags_tell(const nt_device *dev)
+{
+    return NT_USE_DNN(dev) && !dev->careful && nt_flags_exist();
+}
+
 #ifdef __SSE__
 #include <xmmintrin.h>
 
-bool nt_flags_tell(const nt_device *dev)
+bool nt_flags_exist(void)
 {
-    return NT_USE_DNN(dev) && !dev->careful;
+    return true;
 }
 
 static unsigned look_here(const nt_device *dev)
@@ -42,9 +47,8 @@ unsigned nt_flags_look(nt_device *dev)
 
 #else
 
-bool nt_flags_tell(const nt_device *dev)
+bool nt_flags_exist(void)
 {
-    (void)dev;
     return false;
 }
 

@@ -24,7 +24,10 @@ enum {
     NT_FLAGS_STRANGER = 2 /* a thread has come anew, so that another may have gone */
 };
 
-/* Can flags tell? On x86, for a device that is not careful itself and uses oneDNN. */
+/* Has this processor such flags? x86 has. */
+bool nt_flags_exist(void);
+/* Can flags tell of a device's runs? Where there are some and it uses oneDNN; not of a careful
+ * one, which loses nothing. */
 bool nt_flags_tell(const nt_device *dev);
 /* What has happened since the last call on this device by this thread; takes all flags down and
  * marks all threads. A team's start and end, two microseconds or so; next to nothing with one

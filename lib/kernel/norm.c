@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/norm.h"
 
-#include "kernel/internal.h"
+#include "kernel/dnn_guarded.h"
 
 nt_status nt_bn_infer_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_err *e)
 {
@@ -31,8 +31,9 @@ nt_status nt_bn_bwd_new(nt_prim **out, nt_device *dev, const nt_bn_desc *d, nt_e
 nt_status nt_softmax_new(nt_prim **out, nt_device *dev, const nt_desc *x, int axis, bool log,
                          nt_err *e)
 {
-    nt_status s = NT_USE_DNN(dev) && !dev->careful ? dnn_softmax_new(out, dev, x, axis, log, e)
-                                                   : NT_EUNSUPPORTED;
+    nt_status s = !NT_USE_DNN(dev) ? NT_EUNSUPPORTED
+                  : dev->careful   ? dnn_guarded_softmax_new(out, dev, x, axis, log, e)
+                                   : dnn_softmax_new(out, dev, x, axis, log, e);
 
     return s == NT_EUNSUPPORTED ? blas_softmax_new(out, dev, x, axis, log, e) : s;
 }

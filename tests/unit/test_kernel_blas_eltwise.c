@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel_blas.h"
 
+#include "kernel/blas_row.h"
 #include "kernel/eltwise.h"
 
 static const nt_post posts[] = {
@@ -167,6 +168,38 @@ NT_TEST(relu_keeps_nan_and_minus_infinity_becomes_zero)
     assert_true(isnan(y[0]));
     assert_float_equal(y[1], 0, 0);
     nt_prim_free(p);
+    nt_device_free(dev);
+}
+
+/* All there are. */
+NT_TEST(bf16_are_clipped_as_the_floats_they_stand_for)
+{
+    static const nt_post clips[] = {
+        {NT_POST_RELU, 0, 0},       {NT_POST_CLIP, 0, 6},         {NT_POST_CLIP, -1, 1},
+        {NT_POST_CLIP, 0, 0.3f},    {NT_POST_CLIP, -INFINITY, 6}, {NT_POST_CLIP, 0, INFINITY},
+        {NT_POST_CLIP, 0.1f, 0.2f}, {NT_POST_CLIP, 3, 1},         {NT_POST_CLIP, 0, 0}};
+    nt_desc d = {.dtype = NT_BF16, .rank = 1, .dims = {65536}};
+    nt_device *dev = portable_device(1);
+    static uint16_t x[65536], y[65536];
+
+    for (int i = 0; i < 65536; i++)
+        x[i] = (uint16_t)i;
+    for (size_t k = 0; k < sizeof clips / sizeof *clips; k++) {
+        nt_prim *p;
+
+        assert_ok(nt_eltwise_new(&p, dev, &clips[k], &d, e));
+        RUN(p, x, y);
+        for (int i = 0; i < 65536; i++) {
+            float v = nt_bf16_to_f32(x[i]), got = nt_bf16_to_f32(y[i]), want = v;
+
+            blas_row_post(&want, 1, &clips[k]);
+            want = nt_bf16_to_f32(nt_f32_to_bf16(want));
+            if (isnan(v) ? !isnan(got) : !(got == want))
+                fail_msg("clip %zu of %g is %g, want %g", k, (double)v, (double)got,
+                         (double)want);
+        }
+        nt_prim_free(p);
+    }
     nt_device_free(dev);
 }
 
