@@ -32,12 +32,15 @@ static nt_status load(nt_model **m, const char *path, const nt_cli *c, nt_err *e
 static nt_status report(const nt_cli *c, const nt_diff *d, const nt_split *split, nt_err *e)
 {
     cJSON *j = nt_diff_json(d);
+    char bad[256];
     nt_str text = {0};
     nt_status s = NT_OK;
 
     if (!j || !nt_split_report_left_out(j, split))
         NT_TRY(nt_fail_nomem(e));
     nt_cli_warn_take(c, nt_split_skipped_text(split));
+    for (int k = 0; k < 2; k++)
+        nt_cli_warn_lines(c, c->operands.v[k], nt_nonfinite_text(bad, sizeof bad, &d->bad[k]));
     NT_TRY(nt_diff_text(&text, d, e));
     NT_TRY(nt_cli_report(c, j, text.p, e));
 done:

@@ -47,6 +47,7 @@ static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, n
     nt_model *m = NULL;
     nt_evaluator *v = NULL;
     bool widened;
+    char bad[256];
 
     NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
     nt_cli_warn_lines(c, path, nt_model_remarks(m));
@@ -59,6 +60,8 @@ static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, n
         s = nt_evaluator_run(v, r, e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
+    else
+        nt_cli_warn_lines(c, path, nt_nonfinite_text(bad, sizeof bad, &r->bad));
 done:
     nt_evaluator_free(v);
     nt_model_free(m);
@@ -76,7 +79,8 @@ static bool add_interval(cJSON *j, const char *key, nt_interval i)
 static bool add_metrics(cJSON *j, const nt_eval_result *r, const nt_metric *m, int n)
 {
     cJSON *metrics = nt_json_add_object(j, "metrics"), *confidence;
-    bool ok = metrics != NULL && nt_json_add_i64(j, "samples", (int64_t)r->samples);
+    bool ok = metrics != NULL && nt_json_add_i64(j, "samples", (int64_t)r->samples) &&
+              nt_nonfinite_json(j, "", &r->bad);
 
     confidence = ok ? nt_json_add_object(j, "confidence") : NULL;
     ok = confidence != NULL;
@@ -100,6 +104,7 @@ static bool add_comparison(cJSON *j, const nt_eval_result *r, const nt_eval_resu
 
     for (int i = 0; ok && i < 4; i++)
         ok = (part[i] = nt_json_add_object(c, keys[i])) != NULL;
+    ok = ok && nt_nonfinite_json(c, "reference_", &ref->bad);
     for (int i = 0; ok && i < n; i++) {
         const char *name = nt_metric_name(m[i]);
 

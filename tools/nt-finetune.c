@@ -383,6 +383,7 @@ done:
 static nt_status train(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
+    char bad[256];
     cJSON *record = NULL, *taken;
 
     NT_TRY(make_record(&record, j, e));
@@ -403,6 +404,8 @@ static nt_status train(job *j, nt_err *e)
     NT_TRY(nt_model_save(j->m, j->c->output, e));
     nt_cli_warn_take(j->c, nt_split_skipped_text(j->train));
     nt_cli_warn_take(j->c, nt_split_skipped_text(j->eval));
+    nt_nonfinite_text(bad, sizeof bad, nt_trainer_nonfinite(j->trainer));
+    nt_cli_warn_lines(j->c, j->c->input, bad);
     NT_TRY(report(j, e));
 done:
     nt_json_free(record);

@@ -393,6 +393,34 @@ static void give(const run *r)
     }
 }
 
+/* The inputs of the last run, for the network itself: given ones are none of its own. */
+static void blame(run *r, int k)
+{
+    const side *d = &r->side[k];
+    const nt_graph *own = nt_model_graph(d->m);
+    nt_plan_opts o = {.compute = r->o->executed && k == MODEL ? NT_I8 : r->o->compute};
+    const nt_tensor **in = nt_calloc((size_t)own->n_inputs + 1, sizeof *in);
+    nt_nonfinite found = r->d->bad[k];
+    nt_err e;
+
+    for (int i = 0; in && i < own->n_inputs; i++)
+        in[i] = nt_staged_input(d->net, i);
+    if (in && nt_nonfinite_find(&found, own, r->dev, &o, in, &e) == NT_OK)
+        r->d->bad[k] = found; /* else the layer stays unknown */
+    nt_free(in);
+}
+
+static void count_nonfinite(run *r, int k)
+{
+    const nt_graph *own = nt_model_graph(r->side[k].m);
+    bool first = r->d->bad[k].n == 0;
+
+    for (int i = 0; i < own->n_outputs; i++)
+        nt_nonfinite_count(&r->d->bad[k], nt_staged_output(r->side[k].net, i));
+    if (first && r->d->bad[k].n)
+        blame(r, k);
+}
+
 /* n samples of these extents: x, or noise where it is NULL. */
 static nt_status compare_run(run *r, int64_t n, const int64_t (*dims)[NT_MAX_RANK],
                              const float *x, nt_err *e)
@@ -409,6 +437,7 @@ static nt_status compare_run(run *r, int64_t n, const int64_t (*dims)[NT_MAX_RAN
         if (k == MODEL)
             give(r);
         NT_TRY(nt_staged_forward(r->side[k].net, e));
+        count_nonfinite(r, k);
     }
     for (int i = 0; i < r->n_pairs; i++)
         compare_pair(&r->pairs[i], &r->d->rows[i], r->side);

@@ -28,6 +28,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "data/data.h"
+#include "exec/nonfinite.h"
 #include "graph/model.h"
 #include "kernel/prim.h"
 
@@ -64,6 +65,7 @@ typedef struct nt_diff {
     int n_stepped, n_far;    /* rows that have steps, and more than max_steps of them */
     size_t samples, agreed;  /* top 1 of the first output */
     bool has_top1;
+    nt_nonfinite bad[2]; /* outputs of the reference, of the model that are not finite */
 } nt_diff;
 
 /* Borrows the models while it lasts; their graphs are not changed. NT_EINVAL where the models'
@@ -73,7 +75,8 @@ nt_status nt_diff_new(nt_diff **out, nt_model *ref, nt_model *model, nt_device *
 void nt_diff_free(nt_diff *d);
 
 /* {"samples", "tensors": [...], "not_compared": [...], "first", "min_sqnr_db",
- * "top1_agreement", "top1_confidence"}; NULL when memory ran out. */
+ * "top1_agreement", "top1_confidence"}, and of nt_nonfinite_json for the model and, behind
+ * "reference_", for the reference; NULL when memory ran out. */
 cJSON *nt_diff_json(const nt_diff *d);
 nt_status nt_diff_text(nt_str *out, const nt_diff *d, nt_err *e) NT_MUST_CHECK;
 

@@ -84,7 +84,8 @@ cJSON *nt_diff_json(const nt_diff *d)
               nt_json_add_double(j, "min_sqnr_db", d->min_sqnr_db) &&
               (d->first ? nt_json_add_str(j, "first", d->first->tensor)
                         : cJSON_AddNullToObject(j, "first") != NULL) &&
-              (!d->has_top1 || add_top1(j, d));
+              nt_nonfinite_json(j, "reference_", &d->bad[0]) &&
+              nt_nonfinite_json(j, "", &d->bad[1]) && (!d->has_top1 || add_top1(j, d));
 
     if (!ok) {
         nt_json_free(j);

@@ -140,3 +140,13 @@ nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t 
 done:
     return s;
 }
+
+void nt_batch_plan_blame(const nt_batch_plan *b, nt_nonfinite *f)
+{
+    const nt_tensor *in = nt_staged_input(b->net, 0);
+    nt_nonfinite found = *f;
+    nt_err e;
+
+    if (nt_nonfinite_find(&found, b->g, b->dev, &b->o, &in, &e) == NT_OK)
+        *f = found;
+}

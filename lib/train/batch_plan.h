@@ -7,6 +7,7 @@
 #define NT_TRAIN_BATCH_PLAN_H
 
 #include "data/data.h"
+#include "exec/nonfinite.h"
 #include "exec/staged.h"
 
 typedef struct nt_batch_plan nt_batch_plan;
@@ -37,5 +38,8 @@ nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t 
 const nt_tensor *nt_batch_plan_output(const nt_batch_plan *b);
 /* Any of them. */
 const nt_tensor *nt_batch_plan_output_at(const nt_batch_plan *b, int i);
+/* Finds the layer that f's numbers, counted in the last run's outputs, begin at
+ * (nt_nonfinite_find). Where there is no memory for that, it stays unknown. */
+void nt_batch_plan_blame(const nt_batch_plan *b, nt_nonfinite *f);
 
 #endif

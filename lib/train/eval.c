@@ -168,6 +168,16 @@ static void count_batch(nt_eval_result *r, size_t at, const float *x, int64_t k,
         (double)b->n * nt_loss_cross_entropy(NULL, x, b->y, b->n, k, 0, 1);
 }
 
+/* The layer is that of the first such batch. */
+static void count_nonfinite(nt_nonfinite *f, const nt_batch_plan *p)
+{
+    bool first = f->n == 0;
+
+    nt_nonfinite_count(f, nt_batch_plan_output(p));
+    if (first && f->n)
+        nt_batch_plan_blame(p, f);
+}
+
 static nt_status new_result(nt_eval_result *r, size_t n, nt_err *e)
 {
     nt_eval_result_release(r);
@@ -197,6 +207,7 @@ nt_status nt_evaluator_run(nt_evaluator *v, nt_eval_result *r, nt_err *e)
         NT_TRY(nt_batch_plan_forward(v->plan, b->x, b->y, b->n, 0, &p, e));
         count_batch(r, seen, nt_batch_plan_output(v->plan)->data,
                     nt_batch_plan_classes(v->plan), b);
+        count_nonfinite(&r->bad, v->plan);
         seen += (size_t)b->n;
     }
     if (seen == 0 || (seen != v->samples && nt_split_skipped(v->split) == 0))

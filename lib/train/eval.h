@@ -9,6 +9,7 @@
 #define NT_TRAIN_EVAL_H
 
 #include "data/data.h"
+#include "exec/nonfinite.h"
 #include "exec/params.h"
 #include "kernel/prim.h"
 #include "train/stats.h"
@@ -39,6 +40,7 @@ typedef struct nt_eval_result {
     size_t samples;
     double value[NT_N_METRICS];
     uint8_t *hit[NT_N_METRICS]; /* per sample 0 or 1, in the split's order; NULL for loss */
+    nt_nonfinite bad;           /* outputs that are not finite, of all samples' */
 } nt_eval_result;
 
 void nt_eval_result_release(nt_eval_result *r);

@@ -14,6 +14,11 @@ const cJSON *nt_trainer_report(const nt_trainer *t)
     return t->report;
 }
 
+const nt_nonfinite *nt_trainer_nonfinite(const nt_trainer *t)
+{
+    return &t->bad;
+}
+
 /* ---- what changes with time */
 
 static nt_status freeze_normalisations(nt_trainer *t, bool *changed, nt_err *e)
@@ -88,12 +93,8 @@ static nt_status forward_backward(nt_trainer *t, const nt_batch *b, double *loss
     *loss = loss_of(t, grad->data, nt_plan_output(plan, 0)->data,
                     t->teacher != NULL ? nt_batch_plan_output(t->teacher)->data : NULL, b,
                     nt_batch_plan_classes(t->plan));
-    if (!isfinite(*loss)) {
-        s = nt_fail(e, NT_EFORMAT,
-                    "step %llu: the loss is not finite (is a learning rate of %g too high?)",
-                    (unsigned long long)t->clock.step + 1, t->lr);
-        goto done;
-    }
+    if (!isfinite(*loss))
+        NT_TRY(nt_trainer_fail_loss(t, e));
     NT_TRY(nt_plan_backward(plan, e));
 done:
     return s;
@@ -108,6 +109,7 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     t->lr = nt_schedule_lr(t->schedule, &t->clock);
     NT_TRY(forward_backward(t, b, &loss, e));
     nt_trainer_apply_masks(t, t->p->g);
+    NT_TRY(nt_trainer_check_gradient(t, e));
     if (t->qat != NULL)
         nt_qat_adjust(t->qat, t->lr, t->o.optim.weight_decay);
     if (t->o.clip_norm > 0)
@@ -238,6 +240,9 @@ static nt_status evaluate(nt_trainer *t, uint64_t epoch, cJSON *record, nt_err *
         for (int m = 0; ok && m < NT_N_METRICS; m++)
             ok = nt_json_add_double(
                 record, m == NT_METRIC_LOSS ? "eval_loss" : nt_metric_name(m), r.value[m]);
+        ok = ok && nt_nonfinite_json(record, "", &r.bad);
+        if (r.bad.n)
+            t->bad = r.bad;
         if (!ok)
             s = nt_fail_nomem(e);
     }
@@ -245,18 +250,6 @@ static nt_status evaluate(nt_trainer *t, uint64_t epoch, cJSON *record, nt_err *
         nt_ema_swap(t->ema, t->p);
     nt_eval_result_release(&r);
     return s;
-}
-
-static nt_status check_weights(const nt_trainer *t, nt_err *e)
-{
-    for (size_t i = 0; i < t->p->n_w; i++)
-        if (!isfinite(t->p->w[i]))
-            return nt_fail(
-                e, NT_EFORMAT,
-                "step %llu: weights are no longer finite (is a learning rate of %g too "
-                "high?)",
-                (unsigned long long)t->clock.step, t->lr);
-    return NT_OK;
 }
 
 static nt_status finish_epoch(nt_trainer *t, nt_err *e)
@@ -267,7 +260,7 @@ static nt_status finish_epoch(nt_trainer *t, nt_err *e)
     double speed = t->seconds > 0 ? (double)t->timed / t->seconds : NAN;
     uint64_t epoch = (uint64_t)cJSON_GetArraySize(list) + 1; /* this one, perhaps cut short */
 
-    NT_TRY(check_weights(t, e));
+    NT_TRY(nt_trainer_check_weights(t, e));
     if (t->batch >= t->per_epoch)
         t->clock.epoch++;
     if (r == NULL || !nt_json_add_i64(r, "epoch", (int64_t)epoch) ||

@@ -76,11 +76,14 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
                          nt_err *e) NT_MUST_CHECK;
 void nt_trainer_free(nt_trainer *t);
 /* To the end, or from the checkpoint to the end. The result (the average, with EMA) is stored
- * in the model's graph. A loss that is not finite stops it: NT_EFORMAT with step and rate. */
+ * in the model's graph. A loss or gradient that is not finite stops it: NT_EFORMAT with step,
+ * rate, and the first layer where it is so. */
 nt_status nt_trainer_run(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* {"epochs": [{epoch, loss, lr, images_per_second, seconds, data_wait_seconds (of those, in
- * which the next batch was not ready), metric...}], "steps", "stopped",
+ * which the next batch was not ready), metric..., and of nt_nonfinite_json}], "steps", "stopped",
  * "activation_memory_bytes", "best"}; borrowed. */
 const cJSON *nt_trainer_report(const nt_trainer *t);
+/* Of the last evaluation that had outputs that are not finite; n is 0 where none had. */
+const nt_nonfinite *nt_trainer_nonfinite(const nt_trainer *t);
 
 #endif

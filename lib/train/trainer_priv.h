@@ -38,6 +38,7 @@ struct nt_trainer {
     nt_clock clock;
     uint64_t batch; /* of this epoch, the next one */
     double loss_sum, metric, best;
+    nt_nonfinite bad; /* of the last evaluation that had such outputs */
     uint64_t samples; /* seen in this epoch */
     uint64_t best_epoch;
     int64_t without_gain;       /* evaluations since the best one */
@@ -56,6 +57,12 @@ bool nt_trainer_eval_is_due(const nt_trainer *t, uint64_t epoch);
 nt_status nt_trainer_find_masks(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* Zeros what is pruned in buf, which lies as the weights do. */
 void nt_trainer_apply_masks(const nt_trainer *t, float *buf);
+/* NT_EFORMAT for the last forward run, whose loss is not finite; names the layer. */
+nt_status nt_trainer_fail_loss(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+/* NT_EFORMAT where a parameter's gradient is not finite, or a parameter. Gradients come from the
+ * end: the last such parameter's layer is the first. */
+nt_status nt_trainer_check_gradient(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+nt_status nt_trainer_check_weights(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* Plans for training and evaluating the graph as it is now. */
 nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* Has the run reached its last epoch or step, or been stopped? Sets t->stopped. */
