@@ -21,7 +21,7 @@ load helpers
 @test "the top level of the tree holds what it should" {
     git -C "$NT_ROOT" rev-parse --git-dir >/dev/null 2>&1 || skip "not a git clone"
     [ "$(git -C "$NT_ROOT" ls-files | grep -v '^\.' | cut -d / -f 1 | LC_ALL=C sort -u | tr '\n' ' ')" = \
-      "LICENSE Makefile README.md lib pipelines share tests tools " ]
+      "LICENSE Makefile README.md findings lib pipelines share tests tools " ]
 }
 
 @test "the package lists have a name and a reason a line" {
