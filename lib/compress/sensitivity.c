@@ -89,8 +89,10 @@ static nt_status answers(float **out, nt_sensitivity *m, const nt_graph *g, nt_e
     if (!y)
         NT_TRY(nt_fail_nomem(e));
     for (int64_t at = 0, n; at < m->n; at += n) {
-        n = m->n - at < batch ? m->n - at : batch;
-        NT_TRY(nt_batch_plan_forward(bp, m->x + at * sample_size(m), NULL, n, 0, &plan, e));
+        nt_batch_in in = {.x = m->x + at * sample_size(m)};
+
+        in.n = n = m->n - at < batch ? m->n - at : batch;
+        NT_TRY(nt_batch_plan_forward(bp, &in, &plan, e));
         memcpy(y + at * k, nt_batch_plan_output(bp)->data, (size_t)(n * k) * sizeof *y);
     }
     *out = y;

@@ -33,8 +33,8 @@ static nt_status check_input(const nt_graph *g, const int64_t chw[3], int64_t n,
     const nt_value *v;
     char shape[96], data[96];
 
-    if (g->n_inputs != 1)
-        return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
+    if (g->n_inputs < 1)
+        return nt_fail(e, NT_EUNSUPPORTED, "the network has no input");
     v = g->inputs[0];
     if (v->dtype != NT_F32)
         return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want float32", v->name,
@@ -47,6 +47,23 @@ static nt_status check_input(const nt_graph *g, const int64_t chw[3], int64_t n,
         return nt_fail(
             e, NT_EINVAL, "input '%s' is %s: its batch size is fixed, use --batch-size %lld",
             v->name, nt_value_shape_text(shape, sizeof shape, v), (long long)v->dims[0].value);
+    return NT_OK;
+}
+
+/* The other inputs: all but the batch is known. */
+static nt_status further_dims(int64_t (*dims)[NT_MAX_RANK], const nt_graph *g, int64_t n,
+                              nt_err *e)
+{
+    for (int i = 1; i < g->n_inputs; i++) {
+        const nt_value *v = g->inputs[i];
+
+        dims[i][0] = n;
+        for (int a = 1; a < v->rank; a++)
+            dims[i][a] = v->dims[a].value;
+        for (int a = 0; a < v->rank; a++)
+            if (dims[i][a] < 0 || (v->dims[a].value >= 0 && v->dims[a].value != dims[i][a]))
+                return nt_fail(e, NT_EUNSUPPORTED, "input '%s' does not go by samples", v->name);
+    }
     return NT_OK;
 }
 
@@ -75,21 +92,27 @@ static nt_status check_output(int64_t *classes, nt_staged *net, const nt_graph *
 static nt_status set_size(nt_batch_plan *b, int64_t n, nt_err *e)
 {
     nt_status s = NT_OK;
-    int64_t dims[1][NT_MAX_RANK] = {{n}};
+    int64_t(*dims)[NT_MAX_RANK] = nt_calloc((size_t)b->g->n_inputs + 1, sizeof *dims);
     const int64_t(*shapes)[NT_MAX_RANK] = (const int64_t(*)[NT_MAX_RANK])dims;
-    const nt_value *in = b->g->inputs[0];
+    const nt_value *in;
     nt_plan_opts o = b->o;
 
+    if (!dims)
+        return nt_fail_nomem(e);
     NT_TRY(check_input(b->g, b->chw, n, e));
+    in = b->g->inputs[0];
+    dims[0][0] = n;
     if (in->rank == 2)
         dims[0][1] = b->chw[0] * b->chw[1] * b->chw[2];
     else
         memcpy(&dims[0][1], b->chw + (in->rank == 3), (size_t)(in->rank - 1) * sizeof **dims);
+    NT_TRY(further_dims(dims, b->g, n, e));
     o.dims = shapes;
     NT_TRY(b->net ? nt_staged_shape(b->net, shapes, e)
                   : nt_staged_new(&b->net, b->g, b->dev, &o, e));
     NT_TRY(check_output(&b->classes, b->net, b->g, n, e));
 done:
+    nt_free(dims);
     return s;
 }
 
@@ -141,23 +164,46 @@ const nt_tensor *nt_batch_plan_output(const nt_batch_plan *b)
     return nt_staged_output(b->net, 0);
 }
 
-nt_status nt_batch_plan_forward(nt_batch_plan *b, const float *x, const int32_t *y, int64_t n,
-                                uint64_t run, nt_plan **plan, nt_err *e)
+const nt_tensor *nt_batch_plan_named(const nt_batch_plan *b, const char *name)
+{
+    for (int i = 0; i < b->g->n_outputs; i++)
+        if (strcmp(b->g->outputs[i]->name, name) == 0)
+            return nt_staged_output(b->net, i);
+    return NULL;
+}
+
+/* The further inputs, each from the feed of its name. */
+static nt_status fill_further(nt_batch_plan *b, const nt_batch_in *in, nt_err *e)
+{
+    for (int i = 1; i < b->g->n_inputs; i++) {
+        const nt_value *v = b->g->inputs[i];
+        nt_tensor *t = nt_staged_input(b->net, i);
+        const void *data = NULL;
+
+        for (int k = 0; k < in->n_more; k++)
+            if (strcmp(in->more[k].name, v->name) == 0)
+                data = in->more[k].data;
+        if (data == NULL)
+            return nt_fail(e, NT_EUNSUPPORTED, "input '%s': the data have nothing for it",
+                           v->name);
+        memcpy(t->data, data, nt_tensor_bytes(t));
+    }
+    return NT_OK;
+}
+
+nt_status nt_batch_plan_forward(nt_batch_plan *b, const nt_batch_in *in, nt_plan **plan,
+                                nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_tensor *in;
+    nt_tensor *x;
 
-    for (int64_t i = 0; y != NULL && i < n; i++)
-        if (y[i] < 0 || y[i] >= b->classes)
-            return nt_fail(e, NT_EFORMAT,
-                           "label %d is outside [0, %lld), the network's outputs", (int)y[i],
-                           (long long)b->classes);
-    NT_TRY(set_size(b, n, e));
-    in = nt_staged_input(b->net, 0);
-    memcpy(in->data, x, nt_tensor_bytes(in));
+    NT_TRY(set_size(b, in->n, e));
+    x = nt_staged_input(b->net, 0);
+    memcpy(x->data, in->x, nt_tensor_bytes(x));
+    NT_TRY(fill_further(b, in, e));
     *plan = nt_staged_plan(b->net);
     if (*plan)
-        nt_plan_set_run(*plan, run);
+        nt_plan_set_run(*plan, in->run);
     NT_TRY(nt_staged_forward(b->net, e));
 done:
     return s;

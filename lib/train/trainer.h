@@ -2,8 +2,8 @@
 /*
  * trainer.h - the training loop.
  *
- * Each step: forward, loss, backward, gradients masked (and clipped, if asked), optimiser,
- * weights masked, EMA. Masked weights therefore stay zero whatever momentum holds. The last
+ * Each step: forward to the loss (loss_graph.h), backward, gradients masked (and clipped, if
+ * asked), optimiser, weights masked, EMA. Masked weights therefore stay zero whatever momentum holds. The last
  * batch of an epoch may be smaller, as in PyTorch. Gradients are one flat buffer (nt_params.g)
  * between backward and optimiser: the place where data-parallel training sums over ranks.
  */
@@ -12,7 +12,7 @@
 
 #include "graph/model.h"
 #include "train/eval.h"
-#include "train/loss.h"
+#include "train/loss_graph.h"
 #include "train/optim.h"
 #include "train/schedule.h"
 
@@ -31,7 +31,7 @@ typedef struct nt_train_opts {
     nt_optim_opts optim;
     cJSON *schedule; /* borrowed; as nt_schedule_new takes it; NULL: constant */
     double warmup;   /* epochs, may be a fraction */
-    nt_loss_kind loss;
+    const nt_loss *loss; /* NULL: cross_entropy */
     double label_smoothing;
     double temperature, distill_weight; /* of the teacher; weight of its term in [0, 1] */
     double ema_decay, ema_period;       /* decay 0: no EMA */
@@ -46,7 +46,7 @@ typedef struct nt_train_opts {
     nt_dtype compute;
     bool recompute; /* less memory, more time, the same result (exec/recompute.h) */
     uint64_t seed;
-    nt_metric metric;         /* what early stopping, keep_best and plateau look at */
+    const nt_metric *metric;  /* what early stopping, keep_best and plateau look at */
     int64_t eval_freq;        /* evaluate every so many epochs; and always after the last */
     int64_t eval_skip;        /* no evaluation in the first so many epochs */
     int64_t early_stopping;   /* stop after so many evaluations without improvement; 0: never */
