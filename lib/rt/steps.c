@@ -121,7 +121,7 @@ static taps inside(uint32_t p, uint32_t stride, uint32_t dil, uint32_t pad, uint
 static void max_floats(float *y, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = (x[i] > y[i]) | (x[i] != x[i]) ? x[i] : y[i];
+        y[i] = ((x[i] > y[i]) | (x[i] != x[i])) ? x[i] : y[i];
 }
 
 static void maxpool(void *arg, size_t p)
