@@ -16,13 +16,13 @@ nt_format nt_format_of_rank(nt_format f, int rank)
 
 size_t nt_desc_bytes(const nt_desc *d)
 {
-    int64_t block = nt_format_block(nt_format_of_rank(d->fmt, d->rank));
+    size_t block = (size_t)nt_format_block(nt_format_of_rank(d->fmt, d->rank));
     size_t count = 1, bytes;
 
     for (int i = 0; i < d->rank; i++) {
-        int64_t n = i == 1 ? (d->dims[i] + block - 1) / block * block : d->dims[i];
+        size_t n = (size_t)d->dims[i];
 
-        if (!nt_size_mul(&count, count, (size_t)n))
+        if (!nt_size_mul(&count, count, i == 1 ? (n + block - 1) / block * block : n))
             return SIZE_MAX; /* no allocation of it succeeds */
     }
     return nt_dtype_bytes(&bytes, d->dtype, count) ? bytes : SIZE_MAX;

@@ -27,6 +27,12 @@ refuses()
     [ "$status" -eq "$want" ] && [ "${#lines[@]}" -eq 1 ] && [[ "$output" == *"$text"* ]]
 }
 
+# No more than so many KiB of memory for what follows; the sanitizers' shadow is larger than any.
+limit_memory()
+{
+    [ -n "${NT_SAN-}" ] || ulimit -v "$1"
+}
+
 # Numbers on standard input, one a line, as bytes.
 to_bytes()
 {

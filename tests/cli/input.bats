@@ -101,7 +101,7 @@ with_notes()
 }
 
 @test "input without an end is refused at its beginning, by every tool and wherever it comes from" {
-    ulimit -v 4000000
+    limit_memory 4000000
     for t in "${writers[@]}" "${readers[@]}" "nt-export -f onnx" "nt-diff a.nt" "nt-finetune --data idx:data a.nt --teacher"; do
         echo "$t"
         refuses 1 "/dev/zero: not an ONNX file, or damaged" timeout 20 $t /dev/zero
@@ -111,7 +111,7 @@ with_notes()
 }
 
 @test "what goes on after a model has ended is refused" {
-    ulimit -v 4000000
+    limit_memory 4000000
     nt-export a.nt -o a.onnx
     refuses 1 "goes on for more than 1048576 bytes after its end" timeout 20 nt-info < <(cat a.nt /dev/zero)
     refuses 1 "goes on for more than" timeout 20 nt-info < <(cat a.nt /dev/zero | gzip -c)
@@ -124,7 +124,7 @@ with_notes()
 }
 
 @test "tensors, settings and data without an end are refused at their beginning" {
-    ulimit -v 4000000
+    limit_memory 4000000
     ln -s /dev/zero z.npy
     ln -s /dev/zero z.npz
     ln -s /dev/zero z.pb
