@@ -36,21 +36,21 @@ enum {
     NT_OPF_IDENTITY = 1 << 0, /* output 0 equals input 0 at inference */
     NT_OPF_FUSES = 1 << 1,    /* lower() honours nt_program_fusion (post-operations) */
     NT_OPF_RESIDUAL = 1 << 2, /* ... and a residual sum among them */
-    NT_OPF_BIAS = 1 << 8,     /* ... and a row that is added, if input 1 is a constant matrix */
-    NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 3, /* forward and backward with one following Relu */
-    NT_OPF_SUM =
-        1 << 4, /* Add: the sum of two inputs, a residual connection when shapes agree */
-    NT_OPF_FIXED_SCALARS = 1 << 5, /* trainable inputs of one element are arithmetic (the 3 of
+    NT_OPF_BIAS = 1 << 3,     /* ... and a row that is added, if input 1 is a constant matrix */
+    NT_OPF_FUSES_RELU_IN_TRAINING = 1 << 4, /* forward and backward with one following Relu */
+    NT_OPF_SUM = 1 << 5, /* Add: the sum of two inputs, a residual connection when shapes
+                            agree */
+    NT_OPF_FIXED_SCALARS = 1 << 6, /* trainable inputs of one element are arithmetic (the 3 of
                                       x + 3), not parameters */
-    NT_OPF_FOLDS = 1 << 6,     /* has no form to run in: loading takes it away, or refuses it */
-    NT_OPF_ON_CODES = 1 << 7,  /* computed on 8-bit codes where a whole network is quantized */
+    NT_OPF_FOLDS = 1 << 7,     /* has no form to run in: loading takes it away, or refuses it */
+    NT_OPF_ON_CODES = 1 << 8,  /* computed on 8-bit codes where a whole network is quantized */
     NT_OPF_QUANTIZES = 1 << 9, /* a layer: its weight and its input may be held in few bits */
-    NT_OPF_INT8 = 1 << 11,     /* computed on 8-bit codes in this plan (coded.h) */
-    NT_OPF_LEAVES_OUT = 1 << 13, /* adapt leaves out operands of which nothing is left */
+    NT_OPF_INT8 = 1 << 10,     /* computed on 8-bit codes in this plan (coded.h) */
+    NT_OPF_LEAVES_OUT = 1 << 11, /* adapt leaves out operands of which nothing is left */
     NT_OPF_BY_SAMPLE = 1 << 12,  /* where axis 0 of inputs and outputs is the batch, a sample of
                                     the  outputs comes of that sample of the inputs alone */
     NT_OPF_DOUBLE = 1 << 13,     /* float64 is computed as such where no kernel is needed */
-    NT_OPF_MAKES_CODES = 1 << 10 /* its integers carry gradients, as if they were not rounded */
+    NT_OPF_MAKES_CODES = 1 << 14 /* its integers carry gradients, as if they were not rounded */
 };
 
 typedef struct nt_op {

@@ -282,6 +282,34 @@ static inline nt_value *branch_padded(net *t, nt_value *x)
     return head(t, ADD(t, "sum", s, cv(t, "b", first(t, s, "Sigmoid"), 5, 3, 1)));
 }
 
+/* A map of one channel, stretched over all channels of another. */
+static inline nt_value *stretched(net *t, nt_value *x, const char *op, const char *fn)
+{
+    nt_value *s = un(t, "Relu", "sr", cv(t, "s", x, 5, 3, 1)), *a = cv(t, "a", x, 1, 1, 1);
+
+    return head(t, NODE(t, op, "stretch", s, fn ? un(t, fn, "af", a) : a)->out[0]);
+}
+
+static inline nt_value *map_added(net *t, nt_value *x)
+{
+    return stretched(t, x, "Add", NULL);
+}
+
+static inline nt_value *map_subtracted(net *t, nt_value *x)
+{
+    return stretched(t, x, "Sub", "Sigmoid");
+}
+
+static inline nt_value *map_multiplied(net *t, nt_value *x)
+{
+    return stretched(t, x, "Mul", "Sigmoid");
+}
+
+static inline nt_value *map_divided(net *t, nt_value *x)
+{
+    return stretched(t, x, "Div", "Exp");
+}
+
 /* A gate in front of which nothing is left. */
 static inline nt_value *gate(net *t, nt_value *x)
 {

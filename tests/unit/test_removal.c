@@ -264,6 +264,21 @@ NT_TEST(a_branch_that_adds_nothing_leaves_nothing)
     nt_model_free(m);
 }
 
+NT_TEST(a_stretched_map_that_is_masked_leaves_its_constant)
+{
+    static const part_net maps[] = {map_added, map_subtracted, map_multiplied, map_divided};
+
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        for (int filters = 0; filters < 2; filters++) {
+            nt_model *m = model_of(maps[i], -1);
+
+            mask(m, 0, 1, filters);
+            shrink(m);
+            nt_model_free(m);
+        }
+    }
+}
+
 NT_TEST(a_bottleneck_that_is_masked_goes_with_what_leads_to_it)
 {
     nt_model *m;
