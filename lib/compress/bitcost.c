@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "compress/qdq.h"
 #include "graph/pass.h"
+#include "op/layer.h"
 #include "op/op.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ struct nt_bitcost {
 static bool is_weight_of_a_layer(const nt_value *v)
 {
     for (int i = 0; i < v->n_uses; i++)
-        if (nt_layer_is_prunable(v->uses[i].node) && nt_layer_weight(v->uses[i].node) == v)
+        if (nt_layer_weight(v->uses[i].node) == v)
             return true;
     return false;
 }
@@ -60,7 +61,7 @@ static void measure(layer_size *l, const nt_graph *g, const nt_node *n, bool bia
         n->op->cost(n, &c);
     nt_layer_name(l->name, sizeof l->name, g, n);
     l->weights = nt_tensor_count(w);
-    l->channels = w->dims[nt_qdq_weight_axis(n)];
+    l->channels = w->dims[nt_layer_axis(n)];
     l->macs = c.macs;
     l->adds_bias = bias_added && gets_bias(n);
 }
@@ -77,7 +78,7 @@ static nt_status measure_layers(nt_bitcost *b, const nt_graph *g, bool bias_adde
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_pass_dup_at(&one, g, (const int64_t(*)[NT_MAX_RANK])dims, e));
     for (int i = 0; i < one->n_nodes; i++)
-        if (nt_layer_is_prunable(one->nodes[i]))
+        if (nt_layer_weight(one->nodes[i]))
             measure(&b->layers[b->n++], one, one->nodes[i], bias_added);
 done:
     nt_graph_free(one);

@@ -7,6 +7,7 @@
 #include "compress/reconstruct.h"
 #include "compress/samples.h"
 #include "graph/pass.h"
+#include "op/layer.h"
 
 #include <string.h>
 
@@ -35,12 +36,13 @@ static nt_status part_weights(nt_graph *g, nt_err *e)
         nt_node *n = g->nodes[i];
         nt_value *w = nt_layer_weight(n), *own;
         nt_tensor *t = NULL;
+        nt_layer l;
 
-        if (!w || w->n_uses < 2)
+        if (!w || w->n_uses < 2 || !nt_layer_of(&l, n))
             continue;
         NT_TRY(nt_tensor_dup(&t, w->data, e));
         NT_TRY(nt_graph_add_const(&own, g, NULL, t, e));
-        NT_TRY(nt_graph_set_input(g, n, w == n->in[0] ? 0 : 1, own, e));
+        NT_TRY(nt_graph_set_input(g, n, l.weight, own, e));
     }
 done:
     return s;
@@ -178,7 +180,7 @@ static nt_status unit_init(unit *u, const run *r, const nt_value *in, const nt_v
             continue;
         to->w = nt_layer_weight(n);
         to->t = l->weight;
-        NT_TRY(nt_qscale_weight(&to->pairs, to->w->data, nt_qdq_weight_axis(n), &l->weight,
+        NT_TRY(nt_qscale_weight(&to->pairs, to->w->data, nt_layer_axis(n), &l->weight,
                                 !r->o->weights_minmax, e));
         u->of[u->n++] = (int)(l - r->spec->layers);
     }
@@ -215,7 +217,10 @@ done:
 /* The value a layer works on. */
 static nt_value *input_of(const nt_node *layer)
 {
-    return layer->in[nt_layer_weight(layer) == layer->in[0] ? 1 : 0];
+    nt_layer l = {0};
+
+    (void)nt_layer_of(&l, layer);
+    return layer->in[l.x];
 }
 
 /* The layer's output, with an activation that it alone has. */
@@ -307,6 +312,8 @@ done:
 /* Biases and scales go back to where they came from. */
 static void give_back(run *r, nt_qpoints *points, nt_graph *g)
 {
+    nt_layer l;
+
     for (int i = 0; i < points->n; i++) {
         const nt_value *y = r->points->p[i].y;
         nt_qpoint *p = &points->p[i];
@@ -318,7 +325,7 @@ static void give_back(run *r, nt_qpoints *points, nt_graph *g)
     }
     for (int i = 0; i < g->n_nodes; i++) {
         nt_value *b =
-            nt_layer_weight(g->nodes[i]) && g->nodes[i]->n_in > 2 ? g->nodes[i]->in[2] : NULL;
+            nt_layer_of(&l, g->nodes[i]) && l.bias >= 0 ? g->nodes[i]->in[l.bias] : NULL;
         const nt_value *now = b && b->data ? nt_graph_find_value(r->q, b->name) : NULL;
 
         if (now && now->data && nt_tensor_bytes(now->data) == nt_tensor_bytes(b->data))

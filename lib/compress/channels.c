@@ -4,26 +4,18 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "graph/pass.h"
+#include "op/layer.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Which operand of a layer its weight is, as stored or made of that. */
-static nt_value *operand_of(const nt_node *n, const nt_value *weight)
+/* The axis of the operand w whose entries go when outputs do. Where each group has one output,
+ * it goes with the group. */
+static int output_axis(const nt_layer *l, const nt_value *w)
 {
-    return nt_value_source(n->in[1]) == weight ? n->in[1] : n->in[0];
-}
+    bool one = l->makes_part && l->groups > 1 && w->dims[l->makes].value == 1;
 
-/* Where the outputs of a weight are, seen as the operand w. */
-static int output_axis(const nt_node *n, const nt_value *w)
-{
-    if (strcmp(n->op_type, "Gemm") == 0)
-        return nt_node_int(n, "transB", 0) ? 0 : 1;
-    if (strcmp(n->op_type, "MatMul") == 0)
-        return n->in[0] == w ? 0 : w->rank - 1;
-    if (strcmp(n->op_type, "ConvTranspose") == 0) /* depthwise: an output for each input */
-        return nt_node_int(n, "group", 1) > 1 && w->dims[1].value == 1 ? 0 : 1;
-    return 0;
+    return one ? l->reads : l->makes;
 }
 
 static bool same_axis(const nt_coupling *c, nt_span a, nt_span b)
@@ -55,9 +47,13 @@ static int stored_axis(const nt_coupling *c, const nt_value *stored, const nt_va
 static nt_status add_layer(nt_channels *c, const nt_graph *g, const nt_node *n, nt_err *e)
 {
     nt_channel_layer *l = &c->layers[c->n_layers];
-    const nt_value *stored = nt_layer_stored_weight(n), *w = operand_of(n, stored);
-    int axis = stored_axis(c->coupling, stored, w, output_axis(n, w));
+    const nt_value *stored = nt_layer_stored_weight(n), *w;
+    nt_layer form = {0};
+    int axis;
 
+    (void)nt_layer_of(&form, n);
+    w = n->in[form.weight];
+    axis = stored_axis(c->coupling, stored, w, output_axis(&form, w));
     *l = (nt_channel_layer){
         .node = n, .weight = g->values[stored->id], .axis = axis < 0 ? 0 : axis, .set = -1};
     l->why = axis < 0 ? "its weight is stored in another form" : NULL;

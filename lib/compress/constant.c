@@ -11,6 +11,7 @@
 #include "compress/opensize.h"
 #include "compress/stored.h"
 #include "exec/staged.h"
+#include "op/layer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -154,41 +155,22 @@ done:
 
 /* ---- folding */
 
-/* The outputs [*first, *first + *count) that read input k, and the weight's element where
- * output *first does. For layers that take constants. */
-static int64_t weight_at(const nt_reader *r, int64_t k, int64_t *first, int64_t *count,
-                         int64_t *stride)
+/* Adds the constant of input k to the bias b of all outputs that read it through w. For layers
+ * that take constants. */
+static void add_constant(float *b, const nt_reader *r, const nt_layer *l, const float *w,
+                         int64_t k)
 {
-    const nt_tensor *w = r->l->weight->data;
-    int64_t groups = 1, per_group = r->n, inner = nt_tensor_axis(w, 1).inner;
-
-    if (strcmp(r->l->node->op_type, "Gemm") == 0) {
-        *first = 0;
-        *count = r->l->n;
-        *stride = r->l->axis == 0 ? r->n : 1;
-        return r->l->axis == 0 ? k : k * r->l->n;
-    }
-    groups = nt_node_int(r->l->node, "group", 1);
-    per_group = r->n / groups;
-    *count = r->l->n / groups;
-    *first = k / per_group * *count;
-    *stride = per_group * inner;
-    return *first * *stride + k % per_group * inner;
-}
-
-/* Adds the constant of input k to the bias b of all outputs that read it through w. */
-static void add_constant(float *b, const nt_reader *r, const float *w, int64_t k)
-{
-    int64_t first, count, stride, at = weight_at(r, k, &first, &count, &stride);
-    int64_t inner = strcmp(r->l->node->op_type, "Gemm") == 0
-                        ? 1
-                        : nt_tensor_axis(r->l->weight->data, 1).inner;
+    nt_axis_view makes = nt_tensor_axis(r->l->weight->data, l->makes);
+    nt_axis_view reads = nt_tensor_axis(r->l->weight->data, l->reads);
+    int64_t per_group = r->n / l->groups, count = r->l->n / l->groups;
+    int64_t first = k / per_group * count, taps = makes.outer * makes.inner / reads.n;
+    int64_t at = first * makes.inner + k % per_group * reads.inner;
 
     for (int64_t o = 0; o < count; o++) {
         double sum = 0;
 
-        for (int64_t i = 0; i < inner; i++)
-            sum += (double)w[at + o * stride + i];
+        for (int64_t i = 0; i < taps; i++)
+            sum += (double)w[at + o * makes.inner + i];
         b[first + o] += (float)(sum * (double)r->value[k]);
     }
 }
@@ -254,7 +236,9 @@ static nt_status fold(nt_graph *g, const nt_reader *r, nt_err *e)
 {
     nt_status s = NT_OK;
     float *b = NULL, *w = NULL;
+    nt_layer l = {0};
 
+    (void)nt_layer_of(&l, r->l->node);
     for (int64_t k = 0; k < r->n; k++) {
         if (!moves(r, k))
             continue;
@@ -262,7 +246,7 @@ static nt_status fold(nt_graph *g, const nt_reader *r, nt_err *e)
             NT_TRY(bias_of(&b, g, r->l, e));
         if (!w && !(w = nt_stored_numbers(r->l->weight)))
             NT_TRY(nt_fail_nomem(e));
-        add_constant(b, r, w, k);
+        add_constant(b, r, &l, w, k);
     }
 done:
     nt_free(w);

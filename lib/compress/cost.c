@@ -2,6 +2,7 @@
 #include "compress/cost.h"
 
 #include "base/alloc.h"
+#include "op/layer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -264,19 +265,12 @@ double nt_cost_ms(const nt_cost_layer *l, int64_t in, int64_t out)
 bool nt_cost_channels(int64_t *in, int64_t *out, const nt_node *n)
 {
     const nt_value *w = nt_layer_weight(n);
-    int64_t group = nt_node_int(n, "group", 1);
-    bool gemm = nt_node_is(n, "Gemm") && !nt_node_int(n, "transB", 0);
-    bool first, matmul = nt_node_is(n, "MatMul");
+    nt_layer l;
 
-    if (!w || w->data->rank < 2 || (matmul && w->data->rank > 2))
+    if (!w || !nt_layer_of(&l, n) || l.makes > 1 || l.reads > 1)
         return false;
-    first = !gemm && !nt_node_is(n, "ConvTranspose") && !(matmul && n->in[0] != w);
-    *out = w->data->dims[first ? 0 : 1];
-    *in = w->data->dims[first ? 1 : 0];
-    if (nt_node_is(n, "Conv"))
-        *in *= group;
-    else if (nt_node_is(n, "ConvTranspose"))
-        *out *= group;
+    *out = nt_layer_made(&l, w->data->dims);
+    *in = nt_layer_read(&l, w->data->dims);
     return true;
 }
 
@@ -289,7 +283,7 @@ double nt_cost_graph_ms(const nt_cost *c, const nt_graph *g)
         char name[128];
         int64_t in, out;
 
-        if (nt_layer_is_prunable(g->nodes[i]) && nt_cost_channels(&in, &out, g->nodes[i]))
+        if (nt_cost_channels(&in, &out, g->nodes[i]))
             l = nt_cost_find(c, nt_layer_name(name, sizeof name, g, g->nodes[i]));
         sum += l ? nt_cost_ms(l, in, out) : 0;
     }

@@ -232,7 +232,7 @@ static nt_status note(bench *b, const nt_graph *g, nt_staged *net, nt_err *e)
     for (int i = 0; i < g->n_nodes; i++) {
         nt_cost_point p;
 
-        if (!nt_layer_is_prunable(g->nodes[i]) || !nt_cost_channels(&p.in, &p.out, g->nodes[i]))
+        if (!nt_cost_channels(&p.in, &p.out, g->nodes[i]))
             continue;
         p.ms = sum[k];
         NT_TRY(nt_cost_add(&b->cost->layer[k++], p, e));

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "graph/part.h"
+#include "op/layer.h"
 
 #include <string.h>
 

@@ -10,6 +10,7 @@
 #include "compress/cuts.h"
 #include "compress/qdq.h"
 #include "graph/pass.h"
+#include "op/layer.h"
 
 #include <math.h>
 #include <string.h>
@@ -85,10 +86,11 @@ static nt_status make(nt_eqtrial *t, const nt_graph *g, const nt_qspec *spec, nt
 {
     const nt_eqpair *p = t->pair;
     nt_graph *part = NULL;
+    nt_layer l = {0};
     nt_status s = NT_OK;
 
-    NT_TRY(nt_cuts_part(&part, g, p->first->in[nt_layer_weight(p->first) == p->first->in[0]],
-                        p->second->out[0], e));
+    (void)nt_layer_of(&l, p->first);
+    NT_TRY(nt_cuts_part(&part, g, p->first->in[l.x], p->second->out[0], e));
     NT_TRY(nt_graph_dup(&t->plain, part, false, e));
     NT_TRY(nt_graph_bind(t->plain, g->ops, e));
     NT_TRY(nt_pass_infer(t->plain, e));

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "compress/qdq.h"
+#include "op/layer.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -30,79 +31,17 @@ static bool is_one_of(const nt_node *n, const char *const *names)
     return false;
 }
 
-static bool is_layer(const nt_node *n)
+static nt_layer layer_of(const nt_node *n)
 {
-    static const char *const kinds[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", NULL};
+    nt_layer l = {0};
 
-    return is_one_of(n, kinds) && nt_layer_weight(n);
+    (void)nt_layer_of(&l, n);
+    return l;
 }
 
 static nt_tensor *weight_of(const nt_node *n)
 {
     return nt_layer_weight(n)->data;
-}
-
-static bool is_left_operand(const nt_node *n)
-{
-    return nt_layer_weight(n) == n->in[0];
-}
-
-/* ---- channels of a weight */
-
-static int64_t made_by(const nt_node *n)
-{
-    const nt_tensor *w = weight_of(n);
-    int64_t groups = nt_node_is(n, "ConvTranspose") ? nt_node_int(n, "group", 1) : 1;
-
-    return w->dims[nt_qdq_weight_axis(n)] * groups;
-}
-
-static int64_t read_by(const nt_node *n)
-{
-    const nt_tensor *w = weight_of(n);
-
-    if (nt_node_is(n, "Conv"))
-        return w->dims[1] * nt_node_int(n, "group", 1);
-    if (nt_node_is(n, "ConvTranspose"))
-        return w->dims[0];
-    if (nt_node_is(n, "Gemm"))
-        return w->dims[1 - nt_qdq_weight_axis(n)];
-    return w->dims[is_left_operand(n) ? w->rank - 1 : w->rank - 2];
-}
-
-/* Element `at` of a weight [C][K / g][..] or [K][..]: the output it belongs to. */
-static int64_t output_of(const nt_node *n, const nt_tensor *w, int64_t at)
-{
-    nt_axis_view v = nt_tensor_axis(w, nt_qdq_weight_axis(n));
-    int64_t k = at / v.inner % v.n;
-
-    if (!nt_node_is(n, "ConvTranspose"))
-        return k;
-    return at / (v.n * v.inner) / (w->dims[0] / nt_node_int(n, "group", 1)) * v.n + k;
-}
-
-/* The input it is multiplied with. */
-static int64_t input_of(const nt_node *n, const nt_tensor *w, int64_t at)
-{
-    int axis = nt_node_is(n, "Conv")            ? 1
-               : nt_node_is(n, "ConvTranspose") ? 0
-               : nt_node_is(n, "Gemm")          ? 1 - nt_qdq_weight_axis(n)
-               : is_left_operand(n)             ? w->rank - 1
-                                                : w->rank - 2;
-    nt_axis_view v = nt_tensor_axis(w, axis);
-    int64_t c = at / v.inner % v.n;
-
-    if (!nt_node_is(n, "Conv"))
-        return c;
-    return at / (v.n * v.inner) / (w->dims[0] / nt_node_int(n, "group", 1)) * v.n + c;
-}
-
-/* Where the outputs lie in what the layer makes. */
-static int output_axis(const nt_node *n)
-{
-    int rank = n->out[0]->rank;
-
-    return nt_node_is(n, "MatMul") ? rank - (is_left_operand(n) ? 2 : 1) : 1;
 }
 
 /* ---- what lies between */
@@ -319,7 +258,8 @@ static bool pass(walk *t, const nt_node *n, const nt_value *v, int index)
 static bool check_first(walk *t)
 {
     const nt_node *n = t->p->first;
-    const nt_value *b = nt_node_is(n, "MatMul") || is_left_out(n, 2) ? NULL : n->in[2];
+    nt_layer l = layer_of(n);
+    const nt_value *b = l.bias < 0 ? NULL : n->in[l.bias];
 
     if (!is_own(nt_layer_weight(n)))
         return stop(t, "its weight is shared, or no float32");
@@ -329,17 +269,15 @@ static bool check_first(walk *t)
     return true;
 }
 
-static bool check_second(walk *t, const nt_node *n, const nt_value *v, int index)
+static bool check_second(walk *t, const nt_node *n, int index)
 {
-    bool matmul = nt_node_is(n, "MatMul");
-    int axis = !matmul ? 1 : is_left_operand(n) ? v->rank - 2 : v->rank - 1;
+    nt_layer l = layer_of(n);
 
-    if (index == 2 || (!matmul && index != 0) || t->axis != axis ||
-        (nt_node_is(n, "Gemm") && nt_node_int(n, "transA", 0)))
+    if (index != l.x || t->axis != l.x_axis)
         return stop(t, "'%s' reads it other than by channels", n->name);
     if (!is_own(nt_layer_weight(n)))
         return stop(t, "the weight of '%s' is shared, or no float32", n->name);
-    if (read_by(n) != t->p->channels * t->after)
+    if (nt_layer_read(&l, weight_of(n)->dims) != t->p->channels * t->after)
         return stop(t, "'%s' reads other channels", n->name);
     return true;
 }
@@ -353,7 +291,7 @@ static void note_place(nt_eqpair *p, const walk *t)
 /* Follows the channels of p->first as far as they go. */
 static void find_second(nt_eqpair *p)
 {
-    walk t = {p, output_axis(p->first), 1};
+    walk t = {p, layer_of(p->first).y_axis, 1};
     const nt_value *v = p->first->out[0];
 
     if (v->rank <= t.axis || !check_first(&t))
@@ -367,10 +305,10 @@ static void find_second(nt_eqpair *p)
         }
         n = v->uses[0].node;
         note_place(p, &t);
-        if (is_layer(n)) {
-            if (check_second(&t, n, v, v->uses[0].index))
+        if (nt_layer_weight(n)) {
+            if (check_second(&t, n, v->uses[0].index))
                 p->second = n;
-            p->second_axis = output_axis(n);
+            p->second_axis = layer_of(n).y_axis;
             return;
         }
         if (p->n_way == NT_EQ_WAY || !pass(&t, n, v, v->uses[0].index))
@@ -383,6 +321,7 @@ static void find_second(nt_eqpair *p)
 nt_status nt_eqpairs_find(nt_eqpair **out, int *n, const nt_graph *g, nt_err *e)
 {
     nt_eqpair *v = nt_calloc((size_t)g->n_nodes + 1, sizeof *v);
+    nt_layer l;
 
     if (!v)
         return nt_fail_nomem(e);
@@ -390,10 +329,10 @@ nt_status nt_eqpairs_find(nt_eqpair **out, int *n, const nt_graph *g, nt_err *e)
     for (int i = 0; i < g->n_nodes; i++) {
         nt_eqpair *p = &v[*n];
 
-        if (!is_layer(g->nodes[i]))
+        if (!nt_layer_weight(g->nodes[i]) || !nt_layer_of(&l, g->nodes[i]))
             continue;
         p->first = g->nodes[i];
-        p->channels = made_by(p->first);
+        p->channels = nt_layer_made(&l, weight_of(p->first)->dims);
         snprintf(p->why, sizeof p->why, "its output has no axis of channels");
         find_second(p);
         (*n)++;
@@ -412,14 +351,15 @@ static void note(float *largest, float x)
 void nt_eqpair_ranges(float *makes, float *reads, const nt_eqpair *p)
 {
     const nt_tensor *a = weight_of(p->first), *b = weight_of(p->second);
+    nt_layer first = layer_of(p->first), second = layer_of(p->second);
     int64_t after = p->after[p->n_way];
 
     memset(makes, 0, (size_t)p->channels * sizeof *makes);
     memset(reads, 0, (size_t)p->channels * sizeof *reads);
     for (int64_t i = 0; i < nt_tensor_count(a); i++)
-        note(&makes[output_of(p->first, a, i)], ((const float *)a->data)[i]);
+        note(&makes[nt_layer_output_of(&first, a, i)], ((const float *)a->data)[i]);
     for (int64_t i = 0; i < nt_tensor_count(b); i++)
-        note(&reads[input_of(p->second, b, i) / after], ((const float *)b->data)[i]);
+        note(&reads[nt_layer_input_of(&second, b, i) / after], ((const float *)b->data)[i]);
 }
 
 /* A constant along one axis of which `after` elements belong to a channel. */
@@ -452,15 +392,16 @@ static void scale_way(const nt_eqpair *p, int i, const float *s)
 void nt_eqpair_scale(const nt_eqpair *p, const float *s)
 {
     nt_tensor *a = weight_of(p->first), *b = weight_of(p->second);
-    const nt_node *n = p->first;
+    nt_layer first = layer_of(p->first), second = layer_of(p->second);
+    const nt_value *bias = first.bias < 0 ? NULL : p->first->in[first.bias];
     int64_t after = p->after[p->n_way];
 
     for (int64_t i = 0; i < nt_tensor_count(a); i++)
-        ((float *)a->data)[i] /= s[output_of(n, a, i)];
-    if (!nt_node_is(n, "MatMul") && !is_left_out(n, 2))
-        divide_along(n->in[2], n->in[2]->rank - 1, s, 1);
+        ((float *)a->data)[i] /= s[nt_layer_output_of(&first, a, i)];
+    if (bias)
+        divide_along(bias, bias->rank - 1, s, 1);
     for (int i = 0; i < p->n_way; i++)
         scale_way(p, i, s);
     for (int64_t i = 0; i < nt_tensor_count(b); i++)
-        ((float *)b->data)[i] *= s[input_of(p->second, b, i) / after];
+        ((float *)b->data)[i] *= s[nt_layer_input_of(&second, b, i) / after];
 }

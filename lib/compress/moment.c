@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "compress/qdq.h"
 #include "kernel/blas_gemm.h"
+#include "op/layer.h"
 #include "op/qparam.h"
 #include "op/taps.h"
 
@@ -19,24 +20,21 @@ enum {
 bool nt_moment_suits(const nt_node *n)
 {
     const nt_value *w = nt_layer_weight(n);
+    nt_layer l;
 
-    if (!w || w->data->dtype != NT_F32)
+    if (!w || w->data->dtype != NT_F32 || !nt_layer_of(&l, n) || !l.plain)
         return false;
-    if (nt_node_is(n, "Conv"))
-        return w->rank > 2;
-    if (nt_node_is(n, "Gemm"))
-        return nt_node_float(n, "alpha", 1) == 1 && nt_node_float(n, "beta", 1) == 1 &&
-               !nt_node_int(n, "transA", 0);
-    return nt_node_is(n, "MatMul") && w == n->in[1] && w->rank == 2;
+    return nt_node_is(n, "Conv") ? w->rank > 2 : l.x == 0 && w->rank == 2;
 }
 
 nt_status nt_moment_init(nt_moment *m, const nt_node *layer, nt_err *e)
 {
     const nt_tensor *w = nt_layer_weight(layer)->data;
-    bool conv = nt_node_is(layer, "Conv");
+    nt_layer l = {.groups = 1};
 
-    *m = (nt_moment){.layer = layer, .groups = conv ? nt_node_int(layer, "group", 1) : 1};
-    m->d = nt_tensor_count(w) / w->dims[nt_qdq_weight_axis(layer)];
+    (void)nt_layer_of(&l, layer);
+    *m = (nt_moment){.layer = layer, .groups = l.groups};
+    m->d = nt_tensor_count(w) / w->dims[l.makes];
     m->h = nt_calloc((size_t)(m->groups * m->d), (size_t)m->d * sizeof *m->h);
     m->mean = nt_calloc((size_t)(m->groups * m->d), sizeof *m->mean);
     if (!m->h || !m->mean) {

@@ -11,6 +11,7 @@
 #include "compress/qpoint.h"
 #include "compress/qscale.h"
 #include "graph/pass.h"
+#include "op/layer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -205,7 +206,7 @@ static void mean_errors(double *err, const nt_qlayer *l, const nt_tensor *w, con
 
 static int64_t outputs_of(const nt_qlayer *l)
 {
-    return nt_layer_weight(l->node)->data->dims[nt_qdq_weight_axis(l->node)];
+    return nt_layer_weight(l->node)->data->dims[nt_layer_axis(l->node)];
 }
 
 /* A new bias beside the weight, of zeros, where the layer has none. */
@@ -441,8 +442,7 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
     w.err = nt_calloc((size_t)w.n, sizeof *w.err);
     if (!w.err)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_qscale_weight(&w.q, v->data, nt_qdq_weight_axis(l->node), &t, !o->weights_minmax,
-                            e));
+    NT_TRY(nt_qscale_weight(&w.q, v->data, nt_layer_axis(l->node), &t, !o->weights_minmax, e));
     NT_TRY(record_tensor(tensors, v->name, "weight", l->name, &t, &w.q, NULL, e));
     NT_TRY(record_start(tensors, l->start_step, e));
     if (learned)

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
+#include "op/layer.h"
 #include "op/qparam.h"
 
 #include <math.h>
@@ -29,19 +30,6 @@ int64_t nt_qtarget_code(const nt_qtarget *t, nt_qpair pair, float x)
     if (t->bits == 1)
         return x < 0 ? -1 : 1;
     return nt_quantize_one(x / pair.scale, pair.zero, c.lo, c.hi);
-}
-
-int nt_qdq_weight_axis(const nt_node *layer)
-{
-    const nt_value *w = nt_layer_weight(layer);
-
-    if (strcmp(layer->op_type, "ConvTranspose") == 0)
-        return 1;
-    if (strcmp(layer->op_type, "Gemm") == 0)
-        return nt_node_int(layer, "transB", 0) ? 0 : 1;
-    if (strcmp(layer->op_type, "MatMul") == 0)
-        return w == layer->in[0] ? w->rank - 2 : w->rank - 1;
-    return 0;
 }
 
 /* ---- constants */

@@ -22,10 +22,6 @@ nt_dtype nt_qtarget_type(const nt_qtarget *t);
 /* The code of a weight x, rounded to nearest; of one bit its sign. */
 int64_t nt_qtarget_code(const nt_qtarget *t, nt_qpair pair, float x);
 
-/* The output channels of a layer's weight: which axis of it they are (ConvTranspose's and a
- * plain MatMul's are the second). */
-int nt_qdq_weight_axis(const nt_node *layer);
-
 /* One pair per output channel, or one in all. */
 typedef struct nt_qpairs {
     nt_qpair *pair;

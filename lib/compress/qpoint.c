@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "compress/qdq.h"
+#include "op/layer.h"
 #include "op/op.h"
 
 #include <string.h>
@@ -28,12 +29,14 @@ bool nt_qpoint_is_found(const nt_qpoint *p)
 /* What this input of this node is to be quantized to; bits 0: not at all. */
 static nt_qtarget asks(const nt_qspec *s, const nt_node *n, int index)
 {
+    nt_layer f;
+
     for (int i = 0; i < s->n; i++) {
         const nt_qlayer *l = &s->layers[i];
 
         if (l->node != n)
             continue;
-        if (l->index >= 0 && (n->in[index] == nt_layer_weight(n) || index > 1))
+        if (l->index >= 0 && nt_layer_of(&f, n) && index != f.x)
             return (nt_qtarget){0};
         return nt_qspec_input(s, l);
     }

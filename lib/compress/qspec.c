@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "compress/rules.h"
+#include "op/layer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ nt_status nt_qspec_new(nt_qspec **out, const nt_graph *g, nt_err *e)
         nt_qlayer *l = &q->layers[q->n];
 
         *l = (nt_qlayer){.node = g->nodes[i], .index = -1};
-        if (nt_layer_is_prunable(g->nodes[i]))
+        if (nt_layer_weight(g->nodes[i]))
             l->index = q->n_weighted++;
         q->n++;
         l->name = nt_strdup(nt_layer_name(name, sizeof name, g, g->nodes[i]));

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "compress/stored.h"
+#include "op/layer.h"
 #include "op/op.h"
 
 #include <string.h>
@@ -13,18 +14,14 @@
 /* The operand that is not the weight, and its axis of channels. */
 static bool find_operand(nt_reader *r)
 {
-    const nt_node *n = r->l->node;
-    int i = nt_value_source(n->in[0]) == r->l->weight ? 1 : 0;
+    nt_layer l;
 
-    r->x = n->in[i];
+    if (!nt_layer_of(&l, r->l->node))
+        return false;
+    r->x = r->l->node->in[l.x];
+    r->axis = l.x_axis;
     if (!r->x || r->x->data || r->x->rank < 1)
         return false;
-    if (strcmp(n->op_type, "MatMul") == 0)
-        r->axis = i == 0 ? r->x->rank - 1 : r->x->rank - (r->x->rank > 1 ? 2 : 1);
-    else if (strcmp(n->op_type, "Gemm") == 0)
-        r->axis = nt_node_int(n, "transA", 0) ? 0 : 1;
-    else
-        r->axis = 1;
     return r->axis < r->x->rank && r->x->dims[r->axis].value > 0;
 }
 
@@ -61,13 +58,13 @@ static bool reads_as_stored(const nt_channel_layer *l)
 static bool takes_constants(const nt_channel_layer *l)
 {
     const nt_node *n = l->node;
+    nt_layer f;
 
     if (!reads_as_stored(l) || !has_own_bias(l))
         return false;
-    if (strcmp(n->op_type, "Conv") == 0)
+    if (nt_node_is(n, "Conv"))
         return !is_padded(n);
-    return strcmp(n->op_type, "Gemm") == 0 && nt_node_float(n, "alpha", 1) == 1 &&
-           nt_node_float(n, "beta", 1) == 1 && nt_node_int(n, "transA", 0) == 0;
+    return nt_node_is(n, "Gemm") && nt_layer_of(&f, n) && f.plain;
 }
 
 /* The channel of index k that is removed, or -1. */

@@ -2,6 +2,7 @@
 #include "compress/rounding.h"
 
 #include "base/alloc.h"
+#include "op/layer.h"
 
 /* Where element j of row k lies in the weight: dense ones may have their rows as columns. */
 static int64_t place_of(const nt_rounding *r, int64_t k, int64_t j)

@@ -5,6 +5,7 @@
 #include "compress/gradients.h"
 #include "compress/qdq.h"
 #include "compress/qscale.h"
+#include "op/layer.h"
 #include "train/batch_plan.h"
 #include "train/logits.h"
 #include "train/loss.h"
@@ -376,7 +377,7 @@ nt_status nt_sensitivity_fisher(double *out, nt_sensitivity *m, const nt_qlayer 
 {
     const nt_node *n = layer_of(m->all, l->index)->node;
     const nt_tensor *w = nt_layer_weight(n)->data;
-    nt_axis_view v = nt_tensor_axis(w, nt_qdq_weight_axis(n));
+    nt_axis_view v = nt_tensor_axis(w, nt_layer_axis(n));
     nt_qpairs q = {0};
     double sum = 0;
     nt_status s = NT_OK;
@@ -386,7 +387,7 @@ nt_status nt_sensitivity_fisher(double *out, nt_sensitivity *m, const nt_qlayer 
         return NT_OK;
     if (!m->fisher)
         NT_TRY(find_fisher(m, e));
-    NT_TRY(nt_qscale_weight(&q, w, nt_qdq_weight_axis(n), &l->weight, !m->o.weights_minmax, e));
+    NT_TRY(nt_qscale_weight(&q, w, nt_layer_axis(n), &l->weight, !m->o.weights_minmax, e));
     for (int64_t i = 0; i < v.outer * v.n * v.inner; i++) {
         nt_qpair p = q.pair[q.n > 1 ? i / v.inner % v.n : 0];
         float x = ((const float *)w->data)[i];

@@ -8,6 +8,7 @@
 #include "compress/stored.h"
 #include "graph/pass.h"
 #include "op/kept.h"
+#include "op/layer.h"
 #include "op/op.h"
 
 #include <string.h>

@@ -71,8 +71,12 @@ static bool is_row(const nt_value *v, int64_t n)
 /* A Conv, or a product with a matrix of weights. */
 static bool find_shape(layer *l, const nt_node *n)
 {
+    nt_layer f;
+
+    if (!nt_layer_of(&f, n) || f.weight != 1)
+        return false;
     l->conv = nt_node_is(n, "Conv");
-    l->axis = l->conv || nt_node_int(n, "transB", 0) ? 0 : 1;
+    l->axis = f.makes;
     l->alpha = l->beta = 1;
     if (nt_node_is(n, "Gemm")) {
         l->alpha = nt_node_float(n, "alpha", 1);

@@ -2,6 +2,7 @@
 #include "export/dlrt_lower.h"
 
 #include "base/alloc.h"
+#include "op/layer.h"
 #include "op/op.h"
 #include "op/qparam.h"
 
@@ -155,26 +156,20 @@ void nt_dlrt_weights_release(nt_dlrt_weights *w)
 /* Element (k, i of the others) of a weight; dense layers may have k last. */
 static int64_t at(const nt_node *n, int64_t k, int64_t i, int64_t all, int64_t inner)
 {
-    bool last =
-        nt_dlrt_is(n, "MatMul") || (nt_dlrt_is(n, "Gemm") && !nt_node_int(n, "transB", 0));
-
-    return last ? i * all + k : k * inner + i;
+    return nt_layer_axis(n) == 1 ? i * all + k : k * inner + i;
 }
 
 static nt_status read_extents(nt_dlrt_weights *w, const nt_node *n, nt_err *e)
 {
     const nt_value *v = n->in[1];
-    bool last =
-        nt_dlrt_is(n, "MatMul") || (nt_dlrt_is(n, "Gemm") && !nt_node_int(n, "transB", 0));
     int64_t d[NT_MAX_RANK];
-    bool conv = nt_dlrt_is(n, "Conv");
+    nt_layer l = {0};
 
-    if (!nt_value_shape(v, d) || (conv ? v->rank < 3 || v->rank > 4 : v->rank != 2) ||
-        nt_node_float(n, "alpha", 1) != 1 || nt_node_float(n, "beta", 1) != 1 ||
-        nt_node_int(n, "transA", 0))
+    if (!nt_value_shape(v, d) || !nt_layer_of(&l, n) || !l.plain ||
+        (nt_dlrt_is(n, "Conv") ? v->rank < 3 || v->rank > 4 : v->rank != 2))
         return nt_fail(e, NT_EUNSUPPORTED, "weights or attributes of this form");
-    w->k = last ? d[1] : d[0];
-    w->c = last ? d[0] : d[1];
+    w->k = d[l.makes];
+    w->c = d[l.reads];
     w->r = v->rank == 4 ? d[2] : 1;
     w->s = v->rank == 4 ? d[3] : v->rank == 3 ? d[2] : 1;
     return NT_OK;
@@ -184,14 +179,12 @@ static nt_status read_extents(nt_dlrt_weights *w, const nt_node *n, nt_err *e)
 static bool scales_fit(const nt_node *layer, const nt_node *d)
 {
     const nt_value *scale = d->in[1];
-    bool last = nt_dlrt_is(layer, "MatMul") ||
-                (nt_dlrt_is(layer, "Gemm") && !nt_node_int(layer, "transB", 0));
     int64_t axis = nt_node_int(d, "axis", 1);
 
     if (!scale->data || nt_node_int(d, "block_size", 0))
         return false;
     axis += axis < 0 ? layer->in[1]->rank : 0;
-    return nt_tensor_count(scale->data) == 1 || axis == (last ? 1 : 0);
+    return nt_tensor_count(scale->data) == 1 || axis == nt_layer_axis(layer);
 }
 
 bool nt_dlrt_has_codes(const nt_node *n)

@@ -57,6 +57,7 @@ typedef struct nt_dlrt_weights {
     float *w;           /* without q */
     float *bias;        /* [k], or NULL */
 } nt_dlrt_weights;
+/* Has n a step of .dlrt for layers? */
 bool nt_dlrt_is_layer(const nt_node *n);
 nt_status nt_dlrt_weights_read(nt_dlrt_weights *w, const nt_node *n, bool integers,
                                nt_err *e) NT_MUST_CHECK;

@@ -113,7 +113,7 @@ struct nt_graph {
     nt_arena *arena;
     const char *name;
     int64_t ir_version;
-    int opset;                                     /* of ai.onnx */
+    int opset;      /* of ai.onnx */
     int file_opset; /* that the file had, where nt_pass_upgrade raised it; else 0 */
     const char *producer, *producer_version, *doc; /* NULL: none */
     const char *domain;    /* of the model ("org.example"), NULL: none */
@@ -161,6 +161,10 @@ typedef struct nt_graph_ops {
     const char *(*remark)(const nt_node *n);
     /* Does it run on float64 as it is? NULL: none does. */
     bool (*is_double)(const nt_node *n);
+    /* The constant that a layer's weight is, or is made of; NULL: no layer, or no constant.
+     * NULL (the functions): no operator makes layers. */
+    nt_value *(*weight)(const nt_node *n);
+    const nt_value *(*stored_weight)(const nt_node *n);
 } nt_graph_ops;
 
 /* Empty, of IR version 8 and opset 17. */
@@ -264,17 +268,8 @@ nt_status nt_graph_bind(nt_graph *g, const nt_graph_ops *ops, nt_err *e) NT_MUST
  * Returns buf.
  */
 char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node);
-/* The weight (input 1 constant) of Conv, ConvTranspose, Gemm, MatMul; NULL otherwise. A
- * constant MatMul operand may stand at input 0. */
-nt_value *nt_layer_weight(const nt_node *node);
 /* The constant that v is, or is made of by quantization, transposition or a cast; else NULL. */
 const nt_value *nt_value_source(const nt_value *v);
-/* The same as nt_layer_weight, or the constant that a quantized layer's weight is made of: the
- * integers before DequantizeLinear, the floats before QuantizeLinear in quantization-aware
- * training. */
-const nt_value *nt_layer_stored_weight(const nt_node *node);
-/* Is `node` one of the layers that hold trainable weights of a convolution or dense layer? */
-bool nt_layer_is_prunable(const nt_node *node);
 /* Does `spec` (exact name, glob or traversal index among prunable layers) name this layer, the
  * index-th prunable one? Where names are numbers themselves ("0", "2" of a bare Sequential) a
  * number means the name. */

@@ -16,25 +16,6 @@ static bool is_one_of(const nt_node *n, const char *const *ops)
     return false;
 }
 
-nt_value *nt_layer_weight(const nt_node *n)
-{
-    static const char *const weighted[] = {"Conv", "ConvTranspose", "DeformConv",
-                                           "Gemm", "MatMul",        NULL};
-
-    if (!is_one_of(n, weighted) || n->n_in < 2)
-        return NULL;
-    if (n->in[1] && n->in[1]->data && n->in[1]->rank >= 2)
-        return n->in[1];
-    if (n->op_type[0] == 'M' && n->in[0] && n->in[0]->data && n->in[0]->rank >= 2)
-        return n->in[0];
-    return NULL;
-}
-
-bool nt_layer_is_prunable(const nt_node *n)
-{
-    return nt_layer_weight(n) != NULL;
-}
-
 const nt_value *nt_value_source(const nt_value *v)
 {
     static const char *const through[] = {
@@ -43,19 +24,6 @@ const nt_value *nt_value_source(const nt_value *v)
     while (v && v->producer && v->producer->n_in > 0 && is_one_of(v->producer, through))
         v = v->producer->in[0];
     return v && v->data ? v : NULL;
-}
-
-const nt_value *nt_layer_stored_weight(const nt_node *n)
-{
-    static const char *const weighted[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", NULL};
-    const nt_value *w = nt_layer_weight(n);
-
-    if (w || !is_one_of(n, weighted) || n->n_in < 2)
-        return w;
-    w = nt_value_source(n->in[1]);
-    if (!w && n->op_type[0] == 'M')
-        w = nt_value_source(n->in[0]);
-    return w && w->rank >= 2 ? w : NULL;
 }
 
 /* Shapes, axes and indices are integers, limits and scales mostly scalars: no parameters. */
@@ -76,9 +44,8 @@ static size_t stem(const char *name)
 char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node)
 {
     static const char *const coding[] = {"DequantizeLinear", "QuantizeLinear", NULL};
-    const nt_value *w = nt_layer_weight(node);
+    const nt_value *w = g->ops && g->ops->weight ? g->ops->weight(node) : NULL;
 
-    (void)g;
     if (is_one_of(node, coding)) /* their scales have the weight's name */
         return nt_node_label(buf, n, node);
     for (int i = w ? -1 : 1; i < node->n_in; i++) {

@@ -58,7 +58,7 @@ static bool add_layers(cJSON *manifest, const nt_graph *g)
     int index = 0;
 
     for (int i = 0; array && i < g->n_nodes; i++) {
-        const nt_value *w = nt_layer_stored_weight(g->nodes[i]);
+        const nt_value *w = g->ops->stored_weight ? g->ops->stored_weight(g->nodes[i]) : NULL;
         char name[256];
         cJSON *obj;
 

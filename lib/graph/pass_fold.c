@@ -15,15 +15,15 @@ static bool is_one_of(const nt_node *n, const char *const *ops)
     return false;
 }
 
-static bool is_weight(const nt_value *v)
+static bool is_weight(const nt_graph *g, const nt_value *v)
 {
-    for (int i = 0; i < v->n_uses; i++)
-        if (nt_layer_weight(v->uses[i].node) == v)
+    for (int i = 0; i < v->n_uses && g->ops->weight; i++)
+        if (g->ops->weight(v->uses[i].node) == v)
             return true;
     return false;
 }
 
-static bool inputs_fold(const nt_node *n)
+static bool inputs_fold(const nt_graph *g, const nt_node *n)
 {
     static const char *const shapes[] = {"Shape", "Size", NULL};
     static const char *const never[] = {"QuantizeLinear", "DequantizeLinear", NULL};
@@ -38,7 +38,7 @@ static bool inputs_fold(const nt_node *n)
 
         if (!v)
             continue;
-        if (!v->data || v->live || is_weight(v))
+        if (!v->data || v->live || is_weight(g, v))
             return false;
         n_const++;
     }
@@ -153,7 +153,7 @@ nt_status nt_graph_fold(nt_graph *g, size_t max_bytes, bool rename, int *n_folde
         bool folded = false;
 
         NT_TRY(nt_node_infer(g, g->nodes[i], e));
-        if (inputs_fold(g->nodes[i]) &&
+        if (inputs_fold(g, g->nodes[i]) &&
             (is_made(g, g->nodes[i]) || outputs_fold(g->nodes[i], max_bytes)))
             NT_TRY(fold(&folded, g, g->nodes[i], rename, e));
         count += folded;

@@ -433,6 +433,15 @@ done:
 
 /* ---- coupling */
 
+/* The weight is [C][K / groups][taps...]. */
+static void layer(nt_layer *l, const nt_node *n)
+{
+    nt_filters_layer(l, n);
+    l->makes = 1;
+    l->reads = 0;
+    l->makes_part = true;
+}
+
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -459,7 +468,7 @@ const nt_op nt_op_convtranspose[] = {
         .min_out = 1,
         .max_out = 1,
         .attrs = attrs,
-        .flags = NT_OPF_FUSES | NT_OPF_QUANTIZES | NT_OPF_BY_SAMPLE,
+        .flags = NT_OPF_FUSES | NT_OPF_BY_SAMPLE,
         .trainable = 1 << 1 | 1 << 2,
         .check = check,
         .infer = infer,
@@ -467,6 +476,7 @@ const nt_op nt_op_convtranspose[] = {
         .eval = eval,
         .lower = lower,
         .lower_grad = lower_grad,
+        .layer = layer,
         .couple = couple,
         .adapt = adapt,
     },

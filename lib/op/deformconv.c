@@ -347,6 +347,12 @@ done:
     return s;
 }
 
+static void layer(nt_layer *l, const nt_node *n)
+{
+    nt_filters_layer(l, n);
+    l->bias = B;
+}
+
 static nt_status adapt(const nt_kept *k, nt_graph *g, nt_node *n, nt_err *e)
 {
     return nt_filters_adapt(k, g, n, n->in[X], e);
@@ -368,6 +374,7 @@ const nt_op nt_op_deformconv[] = {
         .cost = cost,
         .eval = eval,
         .grad = grad,
+        .layer = layer,
         .couple = couple,
         .adapt = adapt,
     },

@@ -120,6 +120,12 @@ done:
     return s;
 }
 
+void nt_filters_layer(nt_layer *l, const nt_node *n)
+{
+    l->bias = 2;
+    l->groups = nt_node_int(n, "group", 1);
+}
+
 nt_status nt_filters_couple(nt_coupling *c, const nt_node *n, const nt_value *full,
                             const nt_value *part, nt_err *e)
 {

@@ -6,6 +6,7 @@
 
 #include "kernel/conv.h"
 #include "op/couple.h"
+#include "op/layer.h"
 #include "op/op.h"
 #include "op/util.h"
 
@@ -33,6 +34,8 @@ nt_status nt_filters_window(nt_window *w, const nt_node *n, int sp, nt_err *e) N
 /* Refuses what no weight of the shape can mean: groups below 1 or that do not divide axis 0,
  * other ranks than 3 to 5, and all that nt_window_read refuses. */
 nt_status nt_filters_check(const nt_node *n, nt_err *e) NT_MUST_CHECK;
+/* The facet of a convolution: [K][C / groups][taps...]. */
+void nt_filters_layer(nt_layer *l, const nt_node *n);
 /* full: the value whose channels are axis 0 of the weight; part: the one whose channels per
  * group are axis 1. Ties all four (not the bias): the j-th channels of all groups stand or fall
  * together, so that groups stay alike, or whole groups go where part has one channel in each.

@@ -7,6 +7,7 @@
  */
 #include "kernel/eltwise.h"
 #include "op/couple.h"
+#include "op/layer.h"
 #include "op/op.h"
 #include "op/product.h"
 #include "op/steps.h"
@@ -274,6 +275,16 @@ done:
     return s;
 }
 
+static void layer(nt_layer *l, const nt_node *n)
+{
+    l->bias = 2;
+    l->makes = trans(n, 1) ? 0 : 1;
+    l->reads = 1 - l->makes;
+    l->x_axis = trans(n, 0) ? 0 : 1;
+    l->plain =
+        !trans(n, 0) && nt_node_float(n, "alpha", 1) == 1 && nt_node_float(n, "beta", 1) == 1;
+}
+
 const nt_op nt_op_gemm[] = {
     {
         .name = "Gemm",
@@ -284,13 +295,14 @@ const nt_op nt_op_gemm[] = {
         .min_out = 1,
         .max_out = 1,
         .attrs = attrs,
-        .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_QUANTIZES | NT_OPF_BY_SAMPLE,
+        .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_BY_SAMPLE,
         .trainable = 1 << 0 | 1 << 1 | 1 << 2,
         .infer = infer,
         .cost = cost,
         .eval = eval,
         .lower = lower,
         .lower_grad = lower_grad,
+        .layer = layer,
         .couple = couple,
     },
     {0},

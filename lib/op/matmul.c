@@ -6,6 +6,7 @@
  * column on the right, and its added axis is not in the output.
  */
 #include "op/couple.h"
+#include "op/layer.h"
 #include "op/op.h"
 #include "op/product.h"
 #include "op/steps.h"
@@ -236,6 +237,34 @@ done:
     return s;
 }
 
+/* The factor that is a matrix of constants, or made of one. */
+static int weight_of(const nt_node *n)
+{
+    for (int made = 0; made < 2; made++) {
+        for (int i = 1; i >= 0; i--) {
+            const nt_value *w = made ? nt_value_source(n->in[i]) : n->in[i];
+
+            if (w && w->data && w->rank >= 2)
+                return i;
+        }
+    }
+    return 1;
+}
+
+static void layer(nt_layer *l, const nt_node *n)
+{
+    int rank, last;
+
+    l->weight = weight_of(n);
+    l->x = 1 - l->weight;
+    rank = n->in[l->weight]->rank;
+    last = l->weight == 1 ? 1 : 2; /* the axis of channels in x and y, from the end */
+    l->makes = rank - last;
+    l->reads = rank - (3 - last);
+    l->y_axis = n->out[0]->rank - last;
+    l->x_axis = n->in[l->x]->rank - (n->in[l->x]->rank > 1 ? last : 1);
+}
+
 const nt_op nt_op_matmul[] = {
     {
         .name = "MatMul",
@@ -245,14 +274,14 @@ const nt_op nt_op_matmul[] = {
         .max_in = 2,
         .min_out = 1,
         .max_out = 1,
-        .flags =
-            NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_BIAS | NT_OPF_QUANTIZES | NT_OPF_BY_SAMPLE,
+        .flags = NT_OPF_FUSES | NT_OPF_RESIDUAL | NT_OPF_BIAS | NT_OPF_BY_SAMPLE,
         .trainable = 1 << 0 | 1 << 1,
         .infer = infer,
         .cost = cost,
         .eval = eval,
         .lower = lower,
         .lower_grad = lower_grad,
+        .layer = layer,
         .couple = couple,
     },
     {0},

@@ -19,6 +19,7 @@
 typedef struct nt_program nt_program;   /* program.h */
 typedef struct nt_coupling nt_coupling; /* couple.h */
 typedef struct nt_kept nt_kept;         /* couple.h */
+typedef struct nt_layer nt_layer;       /* layer.h */
 
 /* An attribute the operator knows; any other is refused at load. */
 typedef struct nt_attr_spec {
@@ -42,15 +43,14 @@ enum {
                             agree */
     NT_OPF_FIXED_SCALARS = 1 << 6, /* trainable inputs of one element are arithmetic (the 3 of
                                       x + 3), not parameters */
-    NT_OPF_FOLDS = 1 << 7,     /* has no form to run in: loading takes it away, or refuses it */
-    NT_OPF_ON_CODES = 1 << 8,  /* computed on 8-bit codes where a whole network is quantized */
-    NT_OPF_QUANTIZES = 1 << 9, /* a layer: its weight and its input may be held in few bits */
-    NT_OPF_INT8 = 1 << 10,     /* computed on 8-bit codes in this plan (coded.h) */
-    NT_OPF_LEAVES_OUT = 1 << 11, /* adapt leaves out operands of which nothing is left */
-    NT_OPF_BY_SAMPLE = 1 << 12,  /* where axis 0 of inputs and outputs is the batch, a sample of
+    NT_OPF_FOLDS = 1 << 7,    /* has no form to run in: loading takes it away, or refuses it */
+    NT_OPF_ON_CODES = 1 << 8, /* computed on 8-bit codes where a whole network is quantized */
+    NT_OPF_INT8 = 1 << 9,     /* computed on 8-bit codes in this plan (coded.h) */
+    NT_OPF_LEAVES_OUT = 1 << 10, /* adapt leaves out operands of which nothing is left */
+    NT_OPF_BY_SAMPLE = 1 << 11,  /* where axis 0 of inputs and outputs is the batch, a sample of
                                     the  outputs comes of that sample of the inputs alone */
-    NT_OPF_DOUBLE = 1 << 13,     /* float64 is computed as such where no kernel is needed */
-    NT_OPF_MAKES_CODES = 1 << 14 /* its integers carry gradients, as if they were not rounded */
+    NT_OPF_DOUBLE = 1 << 12,     /* float64 is computed as such where no kernel is needed */
+    NT_OPF_MAKES_CODES = 1 << 13 /* its integers carry gradients, as if they were not rounded */
 };
 
 typedef struct nt_op {
@@ -89,6 +89,9 @@ typedef struct nt_op {
     /* Planned forms: append steps to the program. NULL: eval and grad on PLAIN tensors. */
     nt_status (*lower)(nt_program *p, const nt_node *n, nt_err *e);
     nt_status (*lower_grad)(nt_program *p, const nt_node *n, nt_err *e);
+    /* Of a layer: where its weight, bias and channels are, where they are not as Conv's without
+     * groups and bias, which *l says already. NULL: it is none. */
+    void (*layer)(nt_layer *l, const nt_node *n);
     /* As a post-operation of what produces its input (activations). NULL: never. */
     bool (*as_post)(const nt_node *n, nt_post *out);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* registry.c - the list of operators, and what the graph asks of it. One line per table. */
+#include "op/layer.h"
 #include "op/op.h"
 
 #include <limits.h>
@@ -331,8 +332,9 @@ static bool is_double(const nt_node *n)
 
 const nt_graph_ops *nt_ops_table(void)
 {
-    static const nt_graph_ops ops = {find,    infer, eval,   is_identity,
-                                     is_made, make,  remark, is_double};
+    static const nt_graph_ops ops = {
+        find, infer,  eval,      is_identity,     is_made,
+        make, remark, is_double, nt_layer_weight, nt_layer_stored_weight};
 
     return &ops;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/info.h"
 
+#include "op/layer.h"
 #include "op/op.h"
 #include "report/table.h"
 

@@ -32,7 +32,7 @@ static bool trains(const nt_op *op)
 
 static bool quantizes(const nt_op *op)
 {
-    return op && op->flags & (NT_OPF_QUANTIZES | NT_OPF_ON_CODES);
+    return op && (op->layer || op->flags & NT_OPF_ON_CODES);
 }
 
 /* ---- rows */

@@ -5,6 +5,7 @@
 #include "exec/staged.h"
 #include "export/dlrt_read.h"
 #include "graph/pass.h"
+#include "op/layer.h"
 #include "op/op.h"
 #include "report/dlrt_layers.h"
 #include "report/timing.h"

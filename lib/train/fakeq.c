@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/fakeq.h"
 
+#include "op/layer.h"
 #include "op/program.h"
 #include "op/steps.h"
 #include "op/unary.h"
@@ -295,8 +296,9 @@ static const char *remark(const nt_node *n)
 
 const nt_graph_ops *nt_train_ops(void)
 {
-    static const nt_graph_ops all = {find,    infer_any, eval_any, is_identity,
-                                     is_made, make,      remark,   NULL};
+    static const nt_graph_ops all = {
+        find, infer_any, eval_any, is_identity,     is_made,
+        make, remark,    NULL,     nt_layer_weight, nt_layer_stored_weight};
 
     return &all;
 }

@@ -196,8 +196,27 @@ static bool fake_is_identity(const nt_node *n)
     return strcmp(n->op_type, "Identity") == 0 || strcmp(n->op_type, "Dropout") == 0;
 }
 
-static const nt_graph_ops fake_ops = {
-    .find = fake_find, .infer = fake_infer, .eval = fake_eval, .is_identity = fake_is_identity};
+static nt_value *fake_weight(const nt_node *n)
+{
+    static const char *const layers[] = {"Conv", "Gemm", "MatMul"};
+
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        if (nt_node_is(n, layers[i]) && n->n_in > 1 && n->in[1] && n->in[1]->data)
+            return n->in[1];
+    return NULL;
+}
+
+static const nt_value *fake_stored_weight(const nt_node *n)
+{
+    return fake_weight(n);
+}
+
+static const nt_graph_ops fake_ops = {.find = fake_find,
+                                      .infer = fake_infer,
+                                      .eval = fake_eval,
+                                      .is_identity = fake_is_identity,
+                                      .weight = fake_weight,
+                                      .stored_weight = fake_stored_weight};
 
 /* ---- building */
 

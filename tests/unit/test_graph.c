@@ -332,24 +332,6 @@ NT_TEST(a_quantized_weight_still_names_its_layer)
     char buf[64];
 
     assert_string_equal(nt_layer_name(buf, sizeof buf, g, y->producer), "fc");
-    assert_null(nt_layer_weight(y->producer));
-    nt_graph_free(g);
-}
-
-NT_TEST(prunable_layers_have_a_constant_weight)
-{
-    nt_graph *g = new_graph();
-    nt_value *x = add_in(g, "x", 2, DIMS(2, 2));
-    nt_value *w = add_weight(g, "w", 2, DIMS(2, 2));
-    nt_value *right = add_op(g, "MatMul", "a", x, w);
-    nt_value *left = add_op(g, "MatMul", "b", w, x);
-    nt_value *none = add_op(g, "MatMul", "c", x, right);
-    nt_value *add = add_op(g, "Add", "d", x, w);
-
-    assert_ptr_equal(nt_layer_weight(right->producer), w);
-    assert_ptr_equal(nt_layer_weight(left->producer), w);
-    assert_false(nt_layer_is_prunable(none->producer));
-    assert_false(nt_layer_is_prunable(add->producer));
     nt_graph_free(g);
 }
 

@@ -3,6 +3,7 @@
 #include "compress/qdq.h"
 #include "compress/qpoint.h"
 #include "compress/qscale.h"
+#include "op/layer.h"
 
 #include "quant_net.h"
 
@@ -85,7 +86,7 @@ static nt_status quantize_layer(nt_graph *g, nt_node *n, const nt_qtarget *t, bo
     nt_qpairs p = {0};
     nt_status s = NT_OK;
 
-    NT_TRY(nt_qscale_weight(&p, nt_layer_weight(n)->data, nt_qdq_weight_axis(n), t, false, e));
+    NT_TRY(nt_qscale_weight(&p, nt_layer_weight(n)->data, nt_layer_axis(n), t, false, e));
     NT_TRY(nt_qdq_weight(g, n, t, &p, NULL, train, e));
 done:
     nt_qpairs_release(&p);
@@ -128,7 +129,7 @@ NT_TEST(weights_become_codes_by_output_channel)
         nt_tensor *w = NULL, *back;
         const nt_node *d;
 
-        assert_int_equal(nt_qdq_weight_axis(the_layer(&t)), cases[i].axis);
+        assert_int_equal(nt_layer_axis(the_layer(&t)), cases[i].axis);
         assert_ok(nt_tensor_dup(&w, nt_layer_weight(the_layer(&t))->data, e));
         assert_ok(quantize_layer(t.g, the_layer(&t), &s4, false, e));
         rebind(&t);

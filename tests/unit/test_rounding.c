@@ -3,6 +3,7 @@
 #include "compress/adaround.h"
 #include "compress/gptq.h"
 #include "compress/qscale.h"
+#include "op/layer.h"
 
 #include "quant_net.h"
 
@@ -153,7 +154,7 @@ static nt_rounding rounded(method how, const nt_moment *m, nt_qpairs *p, int bit
     const nt_tensor *w = nt_layer_weight(m->layer)->data;
     nt_rounding r;
 
-    assert_ok(nt_qscale_weight(p, w, nt_qdq_weight_axis(m->layer), &t, true, e));
+    assert_ok(nt_qscale_weight(p, w, nt_layer_axis(m->layer), &t, true, e));
     assert_ok(nt_rounding_init(&r, m, &t, p, e));
     *was = error_of(&r);
     assert_ok(how(&r, e));
