@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/shrink.h"
 
+#include "base/alloc.h"
 #include "compress/constant.h"
 #include "compress/excise.h"
 #include "compress/prune.h"
@@ -91,16 +92,46 @@ done:
     return s;
 }
 
-/* Nobody computes with nothing: what is empty here would fail everywhere else. */
-static nt_status check_extents(const nt_graph *g, nt_err *e)
+static bool is_empty(const nt_value *v)
+{
+    for (int a = 0; a < v->rank && (v->producer || v->data); a++) {
+        if (v->dims[a].value == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The values of g that are empty as it is: a Resize's list of scales where it has sizes. Ends
+ * with NULL. nt_free. */
+static const nt_value **empty_values(const nt_graph *g)
+{
+    const nt_value **v = nt_calloc((size_t)g->n_values + 1, sizeof *v);
+    int n = 0;
+
+    for (int i = 0; v && i < g->n_values; i++) {
+        if (is_empty(g->values[i]))
+            v[n++] = g->values[i];
+    }
+    return v;
+}
+
+static bool is_listed(const nt_value *const *list, const nt_value *v)
+{
+    for (; *list; list++) {
+        if (*list == v)
+            return true;
+    }
+    return false;
+}
+
+/* Nobody computes with nothing: what is empty here, and was not, would fail everywhere else. */
+static nt_status check_extents(const nt_graph *g, const nt_value *const *empty, nt_err *e)
 {
     for (int i = 0; i < g->n_values; i++) {
         const nt_value *v = g->values[i];
 
-        for (int a = 0; a < v->rank && (v->producer || v->data); a++) {
-            if (v->dims[a].value == 0 && (v->n_uses || v->is_output))
-                return nt_fail(e, NT_EUNSUPPORTED, "nothing would be left of '%s'", v->name);
-        }
+        if ((v->n_uses || v->is_output) && is_empty(v) && !is_listed(empty, v))
+            return nt_fail(e, NT_EUNSUPPORTED, "nothing would be left of '%s'", v->name);
     }
     return NT_OK;
 }
@@ -114,8 +145,11 @@ static nt_status what_stays(nt_kept **out, const nt_removal *r, nt_err *e)
 static nt_status cut_graph(const nt_removal *r, const nt_kept *k, nt_err *e)
 {
     nt_graph *g = r->g;
+    const nt_value **empty = empty_values(g);
     nt_status s = NT_OK;
 
+    if (!empty)
+        return nt_fail_nomem(e);
     NT_TRY(nt_excise(r, k, e));
     NT_TRY(cut_constants(g, k, e));
     NT_TRY(adapt_nodes(g, k, e));
@@ -123,8 +157,9 @@ static nt_status cut_graph(const nt_removal *r, const nt_kept *k, nt_err *e)
     nt_graph_compact(g);
     nt_pass_forget_shapes(g);
     NT_TRY(nt_pass_infer(g, e));
-    NT_TRY(check_extents(g, e));
+    NT_TRY(check_extents(g, empty, e));
 done:
+    nt_free(empty);
     return s;
 }
 

@@ -236,6 +236,30 @@ static inline nt_value *resized(net *t, nt_value *x)
     return head(t, cv(t, "c", CAT(t, "cat", p, cv(t, "q", q, 5, 3, 1)), 4, 3, 1));
 }
 
+/* To [N,C,9,12], as torchvision writes it: scales and "roi" are there, and empty. */
+static inline nt_value *to_sizes(net *t, const char *name, nt_value *x, nt_value *none)
+{
+    nt_value *shape = NODE(t, "Shape", NULL, x)->out[0];
+    nt_value *kept =
+        NODE(t, "Slice", NULL, shape, ints(t, DIMS(0)), ints(t, DIMS(2)), ints(t, DIMS(0)))
+            ->out[0];
+    nt_node *sizes = NODE(t, "Concat", NULL, kept, ints(t, DIMS(9, 12)));
+
+    assert_ok(nt_node_set_int(t->g, sizes, "axis", 0, e));
+    return NODE(t, "Resize", name, x, none, none, sizes->out[0])->out[0];
+}
+
+static inline nt_value *resized_to(net *t, nt_value *x)
+{
+    nt_value *none = weight(t, "none", DIMS(0)), *p, *q;
+
+    halve(t, first(t, x, NULL), &p, &q);
+    p = to_sizes(t, "pz", p, none);
+    q = to_sizes(t, "qz", q, none);
+    infer(t);
+    return head(t, cv(t, "c", CAT(t, "cat", p, cv(t, "q", q, 5, 3, 1)), 4, 3, 1));
+}
+
 static inline nt_value *upward(net *t, nt_value *x)
 {
     nt_value *p, *q;

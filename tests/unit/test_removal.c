@@ -142,6 +142,7 @@ static const struct {
     {"reshaped", reshaped},
     {"pooled", pooled},
     {"resized", resized},
+    {"resized_to", resized_to},
     {"upward", upward},
     {"c2f_short", c2f_short},
     {"c2f_plain", c2f_plain},
