@@ -17,7 +17,8 @@ static nt_status run_batches(nt_batch_plan *bp, nt_loader *l, visit_fn visit, vo
         NT_TRY(nt_loader_next(l, &b, e));
         if (!b)
             break;
-        NT_TRY(nt_batch_plan_forward(bp, b->x, NULL, b->n, run, &plan, e));
+        NT_TRY(nt_batch_plan_forward(bp, &(nt_batch_in){.x = b->x, .n = b->n, .run = run},
+                                     &plan, e));
         if (!plan)
             return nt_fail(
                 e, NT_EUNSUPPORTED,

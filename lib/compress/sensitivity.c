@@ -140,8 +140,10 @@ static nt_status ask(answers *out, nt_sensitivity *m, const nt_graph *g, nt_err 
     NT_TRY(answers_room(&a, bp, g->n_outputs, m, e));
     a.classes = nt_batch_plan_classes(bp);
     for (int64_t at = 0, n; at < m->n; at += n) {
-        n = m->n - at < batch ? m->n - at : batch;
-        NT_TRY(nt_batch_plan_forward(bp, m->x + at * sample_size(m), NULL, n, 0, &plan, e));
+        nt_batch_in in = {.x = m->x + at * sample_size(m)};
+
+        in.n = n = m->n - at < batch ? m->n - at : batch;
+        NT_TRY(nt_batch_plan_forward(bp, &in, &plan, e));
         answers_take(&a, bp, at, n);
     }
     *out = a;

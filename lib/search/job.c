@@ -252,7 +252,7 @@ static nt_status read_eval(const reader *r)
 {
     nt_job *j = r->job;
     nt_status s = NT_OK;
-    nt_metric m;
+    const nt_metric *m;
 
     j->eval_key = "accuracy";
     j->eval_split = "test";

@@ -202,14 +202,14 @@ static nt_status measure_reference(run *r, nt_err *e)
 {
     static const char *const target[] = {"ref_model.json"};
     const nt_job *job = r->job;
-    nt_metric metric;
+    const nt_metric *metric;
     nt_err ignored;
     nt_status s = NT_OK;
 
     NT_TRY(make(r, target, 1, e));
     NT_TRY(load(r, &r->search.ref, target[0], e));
     r->more_is_better = job->eval_command || nt_metric_find(&metric, job->eval_key, &ignored) ||
-                        nt_metric_more_is_better(metric);
+                        metric->more_is_better;
     if (r->more_is_better && job->delta > 0 && job->delta >= r->search.ref.metric)
         NT_TRY(nt_fail(e, NT_EINVAL,
                        "delta: %g would accept any model, since the reference's %s "
