@@ -346,7 +346,7 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
 
     if (strcasecmp(text_of(job, "device"), "GPU") == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "device: this build has no GPU backend");
-    if (strcmp(text_of(job, "optimization"), "compression") != 0)
+    if (!job->strategy)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "optimization: this build has no '%s' search, only "
                        "'compression'",
