@@ -49,7 +49,7 @@ enum {
     NT_OPF_LEAVES_OUT = 1 << 13, /* adapt leaves out operands of which nothing is left */
     NT_OPF_BY_SAMPLE = 1 << 12,  /* where axis 0 of inputs and outputs is the batch, a sample of
                                     the  outputs comes of that sample of the inputs alone */
-    NT_OPF_DOUBLE = 1 << 13,     /* float64 is computed as such where no kernel is needed */
+    NT_OPF_DOUBLE = 1 << 14,     /* float64 is computed as such where no kernel is needed */
     NT_OPF_MAKES_CODES = 1 << 10 /* its integers carry gradients, as if they were not rounded */
 };
 
