@@ -59,9 +59,9 @@ int64_t nt_loss_sample(const nt_tensor *t);
 #define NT_LOSS_OP(type, most, attributes, fn)                                                 \
     {                                                                                          \
         .name = type, .domain = NT_LOSS_DOMAIN, .since = 1, .min_in = 2, .max_in = most,       \
-        .min_out = 1, .max_out = 1, .attrs = attributes, .check = nt_loss_op_check,            \
-        .infer = nt_loss_op_infer, .eval = nt_loss_op_eval, .grad = nt_loss_op_grad,           \
-        .data = &(fn)                                                                          \
+        .min_out = 1, .max_out = 1, .attrs = attributes, .flags = NT_OPF_DOUBLE,               \
+        .check = nt_loss_op_check, .infer = nt_loss_op_infer, .eval = nt_loss_op_eval,         \
+        .grad = nt_loss_op_grad, .data = &(fn)                                                 \
     }
 
 extern const nt_op nt_op_cross_entropy, nt_op_mean_squared_error, nt_op_distill;

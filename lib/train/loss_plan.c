@@ -8,27 +8,24 @@
 
 struct nt_loss_plan {
     nt_graph *outputs, *g; /* the outputs as a network of their own, and with the loss */
-    nt_params none;        /* there is nothing to train */
     nt_staged *net;
 };
 
 enum { OUTPUT, TARGET, N_IN }; /* inputs */
 
-/* A network whose input is its output. */
+/* A network whose output is its input. */
 static nt_status outputs_alone(nt_graph **out, const nt_tensor *y, nt_err *e)
 {
     nt_dim dims[NT_MAX_RANK];
-    nt_value *v[2];
+    nt_value *x;
     nt_graph *g = NULL;
     nt_status s = NT_OK;
 
     for (int i = 0; i < y->rank; i++)
         dims[i] = i > 0 ? (nt_dim){y->dims[i], NULL} : (nt_dim){-1, "N"};
     NT_TRY(nt_graph_new(&g, e));
-    NT_TRY(nt_graph_add_input(&v[0], g, "x", NT_F32, y->rank, dims, e));
-    NT_TRY(nt_graph_add_value(&v[1], g, "y", e));
-    NT_TRY(nt_graph_add_node(NULL, g, "Identity", "", &v[0], 1, &v[1], 1, e));
-    NT_TRY(nt_graph_add_output(g, v[1], e));
+    NT_TRY(nt_graph_add_input(&x, g, "y", NT_F32, y->rank, dims, e));
+    NT_TRY(nt_graph_add_output(g, x, e));
     *out = g;
     g = NULL;
 done:
@@ -48,12 +45,11 @@ nt_status nt_loss_plan_new(nt_loss_plan **out, const nt_loss *loss, const nt_ten
 {
     nt_loss_plan *p = nt_calloc(1, sizeof *p);
     int64_t dims[N_IN][NT_MAX_RANK];
-    nt_plan_opts po = {.dims = (const int64_t(*)[NT_MAX_RANK])dims, .training = true};
+    nt_plan_opts po = {.dims = (const int64_t(*)[NT_MAX_RANK])dims};
     nt_status s = NT_OK;
 
     if (p == NULL)
         return nt_fail_nomem(e);
-    po.params = &p->none; /* in training float64 stays what it is */
     set_dims(dims, y);
     NT_TRY(outputs_alone(&p->outputs, y, e));
     NT_TRY(nt_loss_graph(&p->g, p->outputs, &(nt_loss_opts){.loss = loss, .by_sample = true}, 0,

@@ -52,10 +52,15 @@ static const char *remark(const nt_node *n)
     return nt_ops_table()->remark(n);
 }
 
+static bool is_double(const nt_node *n)
+{
+    return nt_ops_table()->is_double(n);
+}
+
 const nt_graph_ops *nt_train_ops(void)
 {
     static const nt_graph_ops all = {find,    infer_any, eval_any, is_identity,
-                                     is_made, make,      remark,   NULL};
+                                     is_made, make,      remark,   is_double};
 
     return &all;
 }
