@@ -32,18 +32,19 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                          .seed = o->seed};
     nt_plan_opts po = {
         .training = true, .compute = o->compute, .seed = o->seed, .loss = NT_LOSS};
-    nt_graph *net = NULL;
+    nt_graph *net = NULL, *with_loss = NULL;
     nt_loader *l = NULL;
     nt_params *p = NULL;
     nt_batch_plan *bp = NULL;
     const nt_batch *b = NULL;
 
     NT_TRY(nt_split_need_labels(split, o->who, e));
-    NT_TRY(nt_loss_graph(&net, g, &(nt_loss_opts){0}, 0, e));
-    NT_TRY(nt_params_new(&p, net, e));
+    NT_TRY(nt_loss_network(&net, g, NULL, e));
+    NT_TRY(nt_loss_graph(&with_loss, net, &(nt_loss_opts){0}, 0, e));
+    NT_TRY(nt_params_new(&p, with_loss, e));
     NT_TRY(nt_loader_new(&l, split, &lo, e));
     po.params = p;
-    NT_TRY(nt_batch_plan_new(&bp, net, dev, &po, o->batch_size, nt_loader_sample(l), e));
+    NT_TRY(nt_batch_plan_new(&bp, with_loss, dev, &po, o->batch_size, nt_loader_sample(l), e));
     NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (int64_t i = 0; i < o->batches; i++) {
@@ -60,6 +61,7 @@ done:
     nt_batch_plan_free(bp);
     nt_loader_free(l);
     nt_params_free(p);
+    nt_graph_free(with_loss);
     nt_graph_free(net);
     return s;
 }

@@ -42,14 +42,17 @@ const nt_op *nt_loss_op_find(const nt_node *n)
     return NULL;
 }
 
+static const nt_loss *loss_of(const nt_loss_opts *o)
+{
+    return o->loss != NULL ? o->loss : &nt_loss_class;
+}
+
 nt_status nt_loss_check_opts(const nt_loss_opts *o, nt_err *e)
 {
-    const nt_loss *loss = o->loss != NULL ? o->loss : &nt_loss_class;
-
     if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1))
         return nt_fail(e, NT_EINVAL, "label smoothing %g is outside [0, 1]",
                        o->label_smoothing);
-    if (o->label_smoothing > 0 && !loss->smooths)
+    if (o->label_smoothing > 0 && !loss_of(o)->smooths)
         return nt_fail(e, NT_EINVAL, "label smoothing goes with the loss cross_entropy");
     if (o->taught && !(o->temperature > 0))
         return nt_fail(e, NT_EINVAL, "temperature %g is not above 0", o->temperature);
@@ -87,13 +90,11 @@ done:
 static nt_status add_loss(nt_value **out, nt_graph *g, const nt_loss_opts *o, double scale,
                           const char *name, nt_err *e)
 {
-    const nt_loss *loss = o->loss != NULL ? o->loss : &nt_loss_class;
     const nt_dim dims[1] = {{-1, "N"}};
-    term t = {.op = loss->op, .scale = scale, .name = name};
+    term t = {.op = loss_of(o)->op, .x = g->outputs[0], .scale = scale, .name = name};
     nt_node *n = NULL;
     nt_status s = NT_OK;
 
-    t.x = loss->on_logits ? nt_logits_value(g) : g->outputs[0];
     NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, NT_I32, 1, dims, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
     if (o->label_smoothing > 0)
@@ -110,7 +111,7 @@ static nt_status add_distill(nt_value **out, nt_graph *g, const nt_loss_opts *o,
     nt_node *n = NULL;
     nt_status s = NT_OK;
 
-    t.x = nt_logits_value(g);
+    t.x = loss_of(o)->on_logits ? g->outputs[0] : nt_logits_value(g);
     NT_TRY(nt_graph_add_input(&t.target, g, NT_TEACHER, NT_F32, 2, dims, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
     NT_TRY(nt_node_set_double(g, n, "temperature", o->temperature, e));

@@ -44,16 +44,17 @@ typedef struct nt_loss_opts {
 /* NT_EINVAL names what is out of range. */
 nt_status nt_loss_check_opts(const nt_loss_opts *o, nt_err *e) NT_MUST_CHECK;
 
-/*
- * A copy of g (constants shared: g must outlive it), whose first output is the network's, with
- * inputs NT_TARGET (int32 [N], a label of each sample) and, where taught, NT_TEACHER (float32
- * [N][classes]), and NT_LOSS as its last output, float64. Bound to nt_train_ops().
- */
-nt_status nt_loss_graph(nt_graph **out, const nt_graph *g, const nt_loss_opts *o,
-                        int64_t classes, nt_err *e) NT_MUST_CHECK;
-
 /* A copy of g (as nt_logits_graph's) as this loss wants it: ending in logits, or as it is. */
 nt_status nt_loss_network(nt_graph **out, const nt_graph *g, const nt_loss *loss,
                           nt_err *e) NT_MUST_CHECK;
+
+/*
+ * A copy of g (constants shared: g must outlive it), which is as nt_loss_network gives it for
+ * this loss: with inputs NT_TARGET (int32 [N], a label of each sample) and, where taught,
+ * NT_TEACHER (float32 [N][classes]), and NT_LOSS as its last output, float64. The first output
+ * stays the network's. Bound to nt_train_ops().
+ */
+nt_status nt_loss_graph(nt_graph **out, const nt_graph *g, const nt_loss_opts *o,
+                        int64_t classes, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -205,17 +205,18 @@ NT_TEST(targets_that_do_not_fit_are_refused)
 
 /* ---- appended to a network */
 
-static nt_graph *network(bool softmax)
+static nt_graph *network(int softmaxes)
 {
     net t = start(17);
     nt_value *x = input(&t, "x", 2, (int64_t[]){-1, 3}), *y = NULL;
 
     assert_ok(nt_graph_add_value(&y, t.g, "y", e));
     assert_ok(nt_graph_add_node(NULL, t.g, "Relu", "", &x, 1, &y, 1, e));
-    if (softmax) {
+    for (int i = 0; i < softmaxes; i++) {
         nt_value *p = NULL;
+        const char name[] = {'p', (char)('0' + i), 0};
 
-        assert_ok(nt_graph_add_value(&p, t.g, "p", e));
+        assert_ok(nt_graph_add_value(&p, t.g, name, e));
         assert_ok(nt_graph_add_node(NULL, t.g, "Softmax", "", &y, 1, &p, 1, e));
         y = p;
     }
@@ -225,44 +226,58 @@ static nt_graph *network(bool softmax)
     return t.g;
 }
 
-/* What the node of this type reads first. */
+/* What makes that which the node of this type reads first. */
 static const char *reads(const nt_graph *g, const char *op_type)
 {
     for (int i = 0; i < g->n_nodes; i++)
         if (strcmp(g->nodes[i]->op_type, op_type) == 0)
-            return g->nodes[i]->in[0]->name;
+            return g->nodes[i]->in[0]->producer->op_type;
     return "(none)";
 }
 
 NT_TEST(a_loss_takes_logits_or_the_output_as_it_is)
 {
-    nt_graph *g = network(true), *c = NULL;
+    nt_graph *g = network(1), *logits = NULL, *c = NULL;
     nt_loss_opts o = {
         .loss = &nt_loss_square, .taught = true, .temperature = 2, .distill_weight = 0.5};
 
     assert_ok(nt_loss_graph(&c, g, &o, 3, e));
-    assert_string_equal(reads(c, "MeanSquaredError"), "p");
-    assert_string_equal(reads(c, "Distill"), "y");
+    assert_string_equal(reads(c, "MeanSquaredError"), "Softmax");
+    assert_string_equal(reads(c, "Distill"), "Relu");
     assert_int_equal(c->n_inputs, 3);
-    assert_string_equal(c->outputs[0]->name, "p");
+    assert_string_equal(c->outputs[0]->name, "p0");
     assert_string_equal(c->outputs[1]->name, NT_LOSS);
     assert_int_equal(c->outputs[1]->dtype, NT_F64);
     assert_int_equal(c->outputs[1]->rank, 0);
     nt_graph_free(c);
-    assert_ok(nt_loss_graph(&c, g, &(nt_loss_opts){0}, 0, e));
-    assert_string_equal(reads(c, "CrossEntropy"), "y");
+    assert_ok(nt_loss_network(&logits, g, NULL, e));
+    assert_ok(nt_loss_graph(&c, logits, &(nt_loss_opts){0}, 0, e));
+    assert_string_equal(reads(c, "CrossEntropy"), "Relu");
     nt_graph_free(c);
+    nt_graph_free(logits);
+    nt_graph_free(g);
+}
+
+NT_TEST(of_two_softmaxes_only_the_last_is_taken_off)
+{
+    nt_graph *g = network(2), *logits = NULL, *c = NULL;
+
+    assert_ok(nt_loss_network(&logits, g, NULL, e));
+    assert_ok(nt_loss_graph(&c, logits, &(nt_loss_opts){0}, 0, e));
+    assert_string_equal(reads(c, "CrossEntropy"), "Softmax");
+    nt_graph_free(c);
+    nt_graph_free(logits);
     nt_graph_free(g);
 }
 
 NT_TEST(a_term_of_weight_0_is_not_there)
 {
-    nt_graph *g = network(false), *c = NULL;
+    nt_graph *g = network(0), *c = NULL;
     nt_loss_opts o = {.taught = true, .temperature = 1, .distill_weight = 1};
 
     assert_ok(nt_loss_graph(&c, g, &o, 3, e));
     assert_string_equal(reads(c, "CrossEntropy"), "(none)");
-    assert_string_equal(reads(c, "Distill"), "y");
+    assert_string_equal(reads(c, "Distill"), "Relu");
     assert_int_equal(c->n_inputs, 2);
     nt_graph_free(c);
     o.distill_weight = 0;
