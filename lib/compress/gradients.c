@@ -23,6 +23,7 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                             void (*see)(void *ctx, const nt_params *p, int64_t n), void *ctx,
                             nt_err *e)
 {
+    static const char *const fields[] = {NT_TARGET, NULL};
     nt_status s = NT_OK;
     nt_loader_opts lo = {.batch_size = o->batch_size,
                          .shuffle = 1,
@@ -32,6 +33,7 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                          .seed = o->seed};
     nt_plan_opts po = {
         .training = true, .compute = o->compute, .seed = o->seed, .loss = NT_LOSS};
+    nt_batch_like like = {.n = o->batch_size, .fields = fields};
     nt_graph *net = NULL, *with_loss = NULL;
     nt_loader *l = NULL;
     nt_params *p = NULL;
@@ -44,7 +46,8 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
     NT_TRY(nt_params_new(&p, with_loss, e));
     NT_TRY(nt_loader_new(&l, split, &lo, e));
     po.params = p;
-    NT_TRY(nt_batch_plan_new(&bp, with_loss, dev, &po, o->batch_size, nt_loader_sample(l), e));
+    like.sample = nt_loader_sample(l);
+    NT_TRY(nt_batch_plan_new(&bp, with_loss, dev, &po, &like, e));
     NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (int64_t i = 0; i < o->batches; i++) {

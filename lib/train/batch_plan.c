@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "train/feed.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct nt_batch_plan {
@@ -23,6 +24,22 @@ static nt_status check_size(const nt_value *v, int64_t n, nt_err *e)
         return nt_fail(
             e, NT_EINVAL, "input '%s' is %s: its batch size is fixed, use --batch-size %lld",
             v->name, nt_value_shape_text(shape, sizeof shape, v), (long long)v->dims[0].value);
+    return NT_OK;
+}
+
+static bool is_among(const char *name, const char *const *fields)
+{
+    while (fields && *fields && strcmp(*fields, name) != 0)
+        fields++;
+    return fields && *fields;
+}
+
+static nt_status check_further(const nt_graph *g, const char *const *fields, nt_err *e)
+{
+    for (int i = 1; i < g->n_inputs; i++)
+        if (!is_among(g->inputs[i]->name, fields))
+            return nt_fail(e, NT_EUNSUPPORTED, "input '%s': the data have nothing for it",
+                           g->inputs[i]->name);
     return NT_OK;
 }
 
@@ -91,7 +108,7 @@ done:
 }
 
 nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *dev,
-                            const nt_plan_opts *o, int64_t n, nt_sample sample, nt_err *e)
+                            const nt_plan_opts *o, const nt_batch_like *like, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_batch_plan *b = nt_calloc(1, sizeof *b);
@@ -101,8 +118,9 @@ nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *d
     b->g = g;
     b->dev = dev;
     b->o = *o;
-    NT_TRY(nt_feed_first(&b->feed, g, sample, e));
-    NT_TRY(set_size(b, n, e));
+    NT_TRY(nt_feed_first(&b->feed, g, like->sample, e));
+    NT_TRY(check_further(g, like->fields, e));
+    NT_TRY(set_size(b, like->n, e));
     *out = b;
     b = NULL;
 done:
@@ -152,22 +170,17 @@ const nt_tensor *nt_batch_plan_named(const nt_batch_plan *b, const char *name)
 }
 
 /* The further inputs, each from the field of its name. */
-static nt_status fill_further(nt_batch_plan *b, const nt_batch_in *in, nt_err *e)
+static void fill_further(nt_batch_plan *b, const nt_batch_in *in)
 {
     for (int i = 1; i < b->g->n_inputs; i++) {
-        const nt_value *v = b->g->inputs[i];
         nt_tensor *t = nt_staged_input(b->net, i);
-        const void *data = NULL;
+        int k = 0;
 
-        for (int k = 0; k < in->n_more; k++)
-            if (strcmp(in->more[k].name, v->name) == 0)
-                data = in->more[k].data;
-        if (data == NULL)
-            return nt_fail(e, NT_EUNSUPPORTED, "input '%s': the data have nothing for it",
-                           v->name);
-        memcpy(t->data, data, nt_tensor_bytes(t));
+        while (k < in->n_more && strcmp(in->more[k].name, b->g->inputs[i]->name) != 0)
+            k++;
+        assert(k < in->n_more);
+        memcpy(t->data, in->more[k].data, nt_tensor_bytes(t));
     }
-    return NT_OK;
 }
 
 nt_status nt_batch_plan_forward(nt_batch_plan *b, const nt_batch_in *in, nt_plan **plan,
@@ -179,7 +192,7 @@ nt_status nt_batch_plan_forward(nt_batch_plan *b, const nt_batch_in *in, nt_plan
     NT_TRY(set_size(b, in->n, e));
     x = nt_staged_input(b->net, 0);
     nt_feed_copy(x->data, &b->feed, in->x, in->n);
-    NT_TRY(fill_further(b, in, e));
+    fill_further(b, in);
     *plan = nt_staged_plan(b->net);
     if (*plan)
         nt_plan_set_run(*plan, in->run);

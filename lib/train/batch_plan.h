@@ -18,6 +18,13 @@ typedef struct nt_field {
     const void *data;
 } nt_field;
 
+/* What batches there will be. */
+typedef struct nt_batch_like {
+    int64_t n; /* samples of the first */
+    nt_sample sample;
+    const char *const *fields; /* names for the other inputs, NULL at their end; NULL: none */
+} nt_batch_like;
+
 /* What a run takes. */
 typedef struct nt_batch_in {
     const float *x; /* [n][c][h][w]: the first input */
@@ -27,11 +34,11 @@ typedef struct nt_batch_in {
     int n_more;
 } nt_batch_in;
 
-/* g's first input must take such samples (feed.h), further ones be [n][...] of known extents.
- * o->dims is ignored. The plan for batch size n is made here, so that what cannot be planned
- * fails at once; others when they are first asked for. */
+/* g's first input must take such samples (feed.h), further ones be [n][...] of known extents
+ * and among the fields. o->dims is ignored. The plan for like->n samples is made here, so that
+ * what cannot be planned fails at once; others when they are first asked for. */
 nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *dev,
-                            const nt_plan_opts *o, int64_t n, nt_sample sample,
+                            const nt_plan_opts *o, const nt_batch_like *like,
                             nt_err *e) NT_MUST_CHECK;
 void nt_batch_plan_free(nt_batch_plan *b);
 /* Outputs of a sample: k where the first output is float32 of [n][k] (or [n][k][1][1]), else 0.

@@ -80,6 +80,7 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
     nt_loader_opts lo = {.batch_size = o->batch_size > 0 ? o->batch_size : 128,
                          .workers = o->workers,
                          .limit = o->limit};
+    nt_batch_like like = {.n = lo.batch_size};
 
     if (v == NULL)
         return nt_fail_nomem(e);
@@ -96,10 +97,10 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
     NT_TRY(nt_split_need_labels(split, "a metric", e));
     NT_TRY(nt_loss_network(&v->g, g, o->loss, e));
     NT_TRY(nt_loader_new(&v->loader, split, &lo, e));
-    if (v->samples < (size_t)lo.batch_size) /* the only batch is the smaller one */
-        lo.batch_size = (int64_t)v->samples;
-    NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, lo.batch_size,
-                             nt_loader_sample(v->loader), e));
+    if (v->samples < (size_t)like.n) /* the only batch is the smaller one */
+        like.n = (int64_t)v->samples;
+    like.sample = nt_loader_sample(v->loader);
+    NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, &like, e));
     NT_TRY(nt_batch_plan_need_classes(v->plan, "a metric", e));
     if (nt_split_classes(split) > nt_batch_plan_classes(v->plan)) {
         s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",

@@ -147,6 +147,7 @@ static int64_t first_batch(const nt_trainer *t)
 
 nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
 {
+    static const char *const fields[] = {NT_TARGET, NT_TEACHER, NULL};
     nt_status s = NT_OK;
     nt_plan_opts po = {.training = true,
                        .compute = t->o.compute,
@@ -155,6 +156,7 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
                        .recompute = t->o.recompute};
     nt_eval_opts eo = {
         .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss};
+    nt_batch_like like = {first_batch(t), nt_loader_sample(t->loader), fields};
     int64_t classes = nt_split_classes(t->train);
     nt_rng root, dropout;
 
@@ -163,8 +165,7 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
     po.seed = nt_rng_u64(&dropout);
     NT_TRY(nt_split_need_labels(t->train, "training", e));
     NT_TRY(nt_loss_graph(&t->loss_g, t->g, &t->loss, t->taught_classes, e));
-    NT_TRY(nt_batch_plan_new(&t->plan, t->loss_g, t->dev, &po, first_batch(t),
-                             nt_loader_sample(t->loader), e));
+    NT_TRY(nt_batch_plan_new(&t->plan, t->loss_g, t->dev, &po, &like, e));
     NT_TRY(nt_batch_plan_need_classes(t->plan, "a loss", e));
     if (t->teacher != NULL && t->taught_classes != nt_batch_plan_classes(t->plan)) {
         s = nt_fail(e, NT_EFORMAT, "teacher: it has %lld outputs, the student %lld",
@@ -185,13 +186,13 @@ done:
 static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
 {
     nt_plan_opts to = {.compute = t->o.compute};
+    nt_batch_like like = {.n = first_batch(t), .sample = nt_loader_sample(t->loader)};
     nt_status s = NT_OK;
 
     if (teacher == NULL)
         return NT_OK;
     NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
-    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, first_batch(t),
-                             nt_loader_sample(t->loader), e));
+    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, &like, e));
     NT_TRY(nt_batch_plan_need_classes(t->teacher, "a teacher", e));
     t->taught_classes = nt_batch_plan_classes(t->teacher);
 done:
