@@ -54,7 +54,7 @@ struct nt_evaluator {
 
 static void take_metrics(nt_evaluator *v, const nt_metric *const *asked)
 {
-    for (int i = 0; i < NT_MAX_METRICS; i++) {
+    for (size_t i = 0; i < NT_MAX_METRICS; i++) {
         const nt_metric *m = asked ? asked[i] : nt_metric_at(i);
 
         if (m == NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/loss_graph.h"
 
+#include "base/str.h"
 #include "graph/pass.h"
 #include "train/logits.h"
 #include "train/loss_op.h"
@@ -16,6 +17,11 @@ const nt_loss nt_loss_square = {"mse", &nt_op_mean_squared_error, false, false};
 static const nt_loss *const losses[] = {&nt_loss_class, &nt_loss_square};
 static const nt_op *const terms[] = {&nt_op_distill}; /* that stand beside a loss */
 
+static const char *name_at(size_t i)
+{
+    return i < COUNT(losses) ? losses[i]->name : NULL;
+}
+
 nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e)
 {
     for (size_t i = 0; i < COUNT(losses); i++)
@@ -23,7 +29,7 @@ nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e)
             *out = losses[i];
             return NT_OK;
         }
-    return nt_fail(e, NT_EINVAL, "loss '%s' is not known (cross_entropy, mse)", name);
+    return nt_fail_unknown(e, "loss", name, name_at);
 }
 
 static bool is_op(const nt_node *n, const nt_op *op)

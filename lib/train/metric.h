@@ -65,7 +65,7 @@ typedef struct nt_metric {
 extern const nt_metric nt_metric_accuracy, nt_metric_top5, nt_metric_loss;
 
 /* All of them, in the order of reports; NULL past the last. */
-const nt_metric *nt_metric_at(int i);
+const nt_metric *nt_metric_at(size_t i);
 /* By name; NT_EINVAL lists the known ones. */
 nt_status nt_metric_find(const nt_metric **out, const char *name, nt_err *e) NT_MUST_CHECK;
 /* The worst value there is: what any other is better than. */
