@@ -1,6 +1,6 @@
 # The pipeline of a compression job. The Makefile that includes this sets the variables: for each
-# candidate CUT (options of nt-prune, or nothing) and TUNE (options of nt-finetune), and its parent
-# as first prerequisite. Every file appears whole or not at all.
+# candidate STAGES, a pipe of the stages below, and its parent as first prerequisite. Every file
+# appears whole or not at all.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -40,10 +40,17 @@ ref_model.json: ref_model.nt
 	  printf '}\n'; } >$@.part
 	mv $@.part $@
 
-# ---- candidates: from their parent, with the reference as teacher
+# ---- stages: $(call stage_NAME,INPUT,OPTIONS), a model to standard output or to -o
+stage_prune = $(LAUNCHER) $(NT_PRUNE) -q $(2) $(1) | $(LAUNCHER) $(NT_SHRINK) -q
+stage_cut = $(stage_prune)
+# with the reference as teacher
+stage_train = $(LAUNCHER) $(NT_FINETUNE) -q $(TRAIN) $(2) $(THREADS) $(1)
+
+# ---- candidates
+PARENT = $(firstword $^)
+
 candidates/%.nt:
-	$(if $(CUT),$(LAUNCHER) $(NT_PRUNE) -q $(CUT) $(firstword $^) | $(LAUNCHER) $(NT_SHRINK) -q |) \
-	$(LAUNCHER) $(NT_FINETUNE) -q $(TRAIN) $(TUNE) $(THREADS) -o $@ $(if $(CUT),-,$(firstword $^))
+	$(STAGES) -o $@
 
 candidates/%.json: candidates/%.nt ref_model.nt
 	{ printf '{"profile": ' && $(LAUNCHER) $(NT_PROFILE) --json --layers $(THREADS) $< && \

@@ -11,6 +11,7 @@
 #include "train/command.h"
 #include "train/eval.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct options {
@@ -18,22 +19,24 @@ typedef struct options {
     int64_t limit;
 } options;
 
-/* Which metrics were asked for, in order; `names` is cut into its words. */
-static nt_status find_metrics(nt_metric *out, int *n, char *names, nt_err *e)
+/* Which metrics were asked for, in order, NULL behind them; `names` is cut into its words. */
+static nt_status find_metrics(const nt_metric *out[NT_MAX_METRICS + 1], char *names, nt_err *e)
 {
     nt_status s = NT_OK;
+    int n = 0;
 
-    for (char *p = names; p != NULL && *n < NT_N_METRICS; (*n)++) {
+    for (char *p = names; p != NULL && n < NT_MAX_METRICS; n++) {
         char *comma = strchr(p, ',');
 
         if (comma != NULL)
             *comma++ = '\0';
-        NT_TRY(nt_metric_find(&out[*n], p, e));
-        for (int i = 0; i < *n; i++)
-            if (out[i] == out[*n])
+        NT_TRY(nt_metric_find(&out[n], p, e));
+        for (int i = 0; i < n; i++)
+            if (out[i] == out[n])
                 NT_TRY(nt_fail(e, NT_EINVAL, "metric '%s' is asked for twice", p));
         p = comma;
     }
+    out[n] = NULL;
 done:
     return s;
 }
@@ -76,7 +79,7 @@ static bool add_interval(cJSON *j, const char *key, nt_interval i)
     return pair != NULL && cJSON_AddItemToObject(j, key, pair);
 }
 
-static bool add_metrics(cJSON *j, const nt_eval_result *r, const nt_metric *m, int n)
+static bool add_metrics(cJSON *j, const nt_eval_result *r)
 {
     cJSON *metrics = nt_json_add_object(j, "metrics"), *confidence;
     bool ok = metrics != NULL && nt_json_add_i64(j, "samples", (int64_t)r->samples) &&
@@ -84,19 +87,17 @@ static bool add_metrics(cJSON *j, const nt_eval_result *r, const nt_metric *m, i
 
     confidence = ok ? nt_json_add_object(j, "confidence") : NULL;
     ok = confidence != NULL;
-    for (int i = 0; ok && i < n; i++) {
-        const char *name = nt_metric_name(m[i]);
+    for (int i = 0; ok && i < r->n; i++) {
+        const nt_metric *m = r->score[i].metric;
 
-        ok = nt_json_add_double(metrics, name, r->value[m[i]]) &&
-             (!nt_metric_is_share(m[i]) ||
-              add_interval(confidence, name, nt_eval_confidence(r, m[i])));
+        ok = nt_json_add_double(metrics, m->name, r->score[i].value) &&
+             add_interval(confidence, m->name, nt_eval_interval(r, m));
     }
     return ok;
 }
 
 /* Positive: the model is worse than the reference. */
-static bool add_comparison(cJSON *j, const nt_eval_result *r, const nt_eval_result *ref,
-                           const nt_metric *m, int n)
+static bool add_comparison(cJSON *j, const nt_eval_result *r, const nt_eval_result *ref)
 {
     static const char *const keys[] = {"reference", "drop", "drop_confidence", "mcnemar_p"};
     cJSON *c = nt_json_add_object(j, "compare"), *part[4] = {NULL};
@@ -105,19 +106,14 @@ static bool add_comparison(cJSON *j, const nt_eval_result *r, const nt_eval_resu
     for (int i = 0; ok && i < 4; i++)
         ok = (part[i] = nt_json_add_object(c, keys[i])) != NULL;
     ok = ok && nt_nonfinite_json(c, "reference_", &ref->bad);
-    for (int i = 0; ok && i < n; i++) {
-        const char *name = nt_metric_name(m[i]);
+    for (int i = 0; ok && i < r->n; i++) {
+        const nt_metric *m = r->score[i].metric;
+        nt_comparison d = nt_eval_compare(r, ref, m);
 
-        ok = nt_json_add_double(part[0], name, ref->value[m[i]]);
-        if (nt_metric_is_share(m[i])) {
-            nt_comparison d = nt_eval_compare(r, ref, m[i]);
-
-            ok = ok && nt_json_add_double(part[1], name, d.drop) &&
-                 add_interval(part[2], name, d.interval) &&
-                 nt_json_add_double(part[3], name, d.p);
-        } else {
-            ok = ok && nt_json_add_double(part[1], name, r->value[m[i]] - ref->value[m[i]]);
-        }
+        ok = nt_json_add_double(part[0], m->name, nt_eval_value(ref, m)) &&
+             nt_json_add_double(part[1], m->name, d.drop) &&
+             add_interval(part[2], m->name, d.interval) &&
+             (isnan(d.p) || nt_json_add_double(part[3], m->name, d.p));
     }
     return ok;
 }
@@ -126,13 +122,13 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
 {
     char tuning[512];
     nt_status s = NT_OK;
+    const nt_metric *metrics[NT_MAX_METRICS + 1];
     nt_eval_opts eo = {.batch_size = c->batch_size,
                        .workers = c->threads > 1 ? (int)c->threads - 1 : 1,
                        .compute = nt_cli_compute(c),
-                       .limit = (size_t)o->limit};
+                       .limit = (size_t)o->limit,
+                       .metrics = metrics};
     nt_eval_result r = {0}, ref = {0};
-    nt_metric metrics[NT_N_METRICS];
-    int n = 0;
     char *names = nt_strdup(o->metrics);
     nt_device *dev = NULL;
     nt_dataset *data = NULL;
@@ -140,7 +136,7 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
 
     if (names == NULL)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(find_metrics(metrics, &n, names, e));
+    NT_TRY(find_metrics(metrics, names, e));
     NT_TRY(nt_dataset_open(&data, c->data, e));
     NT_TRY(nt_split_open(&split, data, c->split != NULL ? c->split : "test", e));
     if (eo.batch_size == 0)
@@ -149,8 +145,7 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     NT_TRY(evaluate(&r, c->input, dev, split, eo, c, e));
     if (o->compare != NULL)
         NT_TRY(evaluate(&ref, o->compare, dev, split, eo, c, e));
-    if (!add_metrics(j, &r, metrics, n) ||
-        (o->compare != NULL && !add_comparison(j, &r, &ref, metrics, n)) ||
+    if (!add_metrics(j, &r) || (o->compare != NULL && !add_comparison(j, &r, &ref)) ||
         !nt_split_report_left_out(j, split))
         NT_TRY(nt_fail_nomem(e));
     nt_cli_warn_take(c, nt_split_skipped_text(split));

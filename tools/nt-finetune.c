@@ -307,7 +307,7 @@ static void progress(void *ctx, const nt_train_progress *p)
     char metric[48] = "";
 
     if (!isnan(p->metric))
-        snprintf(metric, sizeof metric, " %s %.6g", nt_metric_name(j->t.metric), p->metric);
+        snprintf(metric, sizeof metric, " %s %.6g", j->t.metric->name, p->metric);
     if (p->epoch_done)
         nt_cli_note(j->c, "step %llu of %llu: loss %.5g lr %.4g%s, %.0f images/s",
                     (unsigned long long)p->clock.step, (unsigned long long)p->steps, p->loss,

@@ -17,7 +17,7 @@
 typedef struct options {
     nt_profile_opts o;
     const char *compare, *metric;
-    nt_metric judge; /* what `metric` names */
+    const nt_metric *judge; /* what `metric` names */
     bool cost_table;
     nt_cost_opts cost;
 } options;
@@ -31,10 +31,12 @@ static const char *title(const char *path)
 
 /* With --data: the metric and its interval. */
 static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *split,
-                          nt_dtype compute, nt_metric metric, nt_err *e)
+                          nt_dtype compute, const nt_metric *metric, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_eval_opts o = {.batch_size = 0, .workers = 1, .compute = compute};
+    const nt_metric *const asked[] = {metric, NULL};
+    nt_eval_opts o = {.workers = 1, .compute = compute, .metrics = asked};
+    nt_interval doubt;
     nt_evaluator *v = NULL;
     nt_eval_result r = {0};
     nt_graph *g = NULL; /* in float32, which data are of */
@@ -45,14 +47,11 @@ static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *
     NT_TRY(nt_pass_to_f32(g, &widened, e));
     NT_TRY(nt_evaluator_new(&v, g, NULL, dev, split, &o, e));
     NT_TRY(nt_evaluator_run(v, &r, e));
-    p->eval_metric = r.value[metric];
-    strncpy(p->eval_key, nt_metric_name(metric), sizeof p->eval_key - 1);
-    if (nt_metric_is_share(metric)) {
-        nt_interval i = nt_eval_confidence(&r, metric);
-
-        p->eval_low = i.lo;
-        p->eval_high = i.hi;
-    }
+    p->eval_metric = nt_eval_value(&r, metric);
+    strncpy(p->eval_key, metric->name, sizeof p->eval_key - 1);
+    doubt = nt_eval_interval(&r, metric);
+    p->eval_low = doubt.lo;
+    p->eval_high = doubt.hi;
 done:
     nt_eval_result_release(&r);
     nt_evaluator_free(v);

@@ -211,7 +211,7 @@ static void show_step(void *ctx, const char *layer, double drop)
 static nt_status quantize(job *w, nt_model *m, nt_qspec *q, nt_err *e)
 {
     nt_revert_opts ro = {.delta = w->o->delta,
-                         .metric = NT_METRIC_ACCURACY,
+                         .metric = &nt_metric_accuracy,
                          .eval = w->eval,
                          .how = {.batch_size = w->c->batch_size, .workers = 1},
                          .progress = show_step,

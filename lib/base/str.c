@@ -247,3 +247,17 @@ const char *nt_nearest(const char *want, const char *const *candidates, size_t n
     }
     return found;
 }
+
+nt_status nt_fail_unknown(nt_err *e, const char *what, const char *name,
+                          const char *(*at)(size_t i))
+{
+    nt_str known = {0};
+    nt_status s;
+
+    for (size_t i = 0; at(i) != NULL; i++)
+        nt_str_addf(&known, "%s%s", i > 0 ? ", " : "", at(i));
+    s = nt_fail(e, NT_EINVAL, "%s '%s' is not known (%s)", what, name,
+                known.failed || known.p == NULL ? "..." : known.p);
+    nt_str_release(&known);
+    return s;
+}

@@ -43,6 +43,11 @@ void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi);
  * "block[0]" finds the layer of that name. */
 bool nt_glob_match(const char *pattern, const char *text);
 
+/* NT_EINVAL: "metric 'bleu' is not known (accuracy, top5)". at gives the names that are, in
+ * order, NULL past the last. */
+nt_status nt_fail_unknown(nt_err *e, const char *what, const char *name,
+                          const char *(*at)(size_t i));
+
 /* The candidate closest to `want` by edit distance if it is close enough to be meant, else
  * NULL. */
 const char *nt_nearest(const char *want, const char *const *candidates, size_t n);

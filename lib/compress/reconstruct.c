@@ -9,6 +9,7 @@
 #include "train/fakeq.h"
 #include "train/lsq.h"
 #include "train/optim.h"
+#include "train/train_ops.h"
 
 #include <math.h>
 #include <string.h>

@@ -193,15 +193,15 @@ static bool add_item(cJSON *j, const char *key, cJSON *item)
 /* Takes the steps. */
 static bool write_log(cJSON *j, run *t)
 {
-    nt_metric m = t->o->metric;
+    const nt_metric *m = t->o->metric;
     nt_comparison c = nt_eval_compare(&t->now, &t->ref, m);
     const double ends[2] = {c.interval.lo, c.interval.hi};
     cJSON *steps = t->steps;
 
     t->steps = NULL;
-    return add_item(j, "steps", steps) && nt_json_add_str(j, "metric", nt_metric_name(m)) &&
-           nt_json_add_double(j, "reference", t->ref.value[m]) &&
-           nt_json_add_double(j, "value", t->now.value[m]) &&
+    return add_item(j, "steps", steps) && nt_json_add_str(j, "metric", m->name) &&
+           nt_json_add_double(j, "reference", nt_eval_value(&t->ref, m)) &&
+           nt_json_add_double(j, "value", nt_eval_value(&t->now, m)) &&
            nt_json_add_double(j, "drop", c.drop) &&
            add_item(j, "drop_confidence", cJSON_CreateDoubleArray(ends, 2)) &&
            nt_json_add_double(j, "delta", t->o->delta);

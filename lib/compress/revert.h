@@ -16,8 +16,8 @@
 #include "train/eval.h"
 
 typedef struct nt_revert_opts {
-    double delta;     /* of the metric: per cent */
-    nt_metric metric; /* a share */
+    double delta; /* in the metric's unit */
+    const nt_metric *metric;
     nt_split *eval;
     nt_eval_opts how;
     void (*progress)(void *ctx, const char *layer, double drop); /* may be NULL */

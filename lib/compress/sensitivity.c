@@ -132,17 +132,20 @@ static void answers_take(answers *a, const nt_batch_plan *bp, int64_t at, int64_
 static nt_status ask(answers *out, nt_sensitivity *m, const nt_graph *g, nt_err *e)
 {
     int64_t batch = m->n < m->batch ? m->n : m->batch;
+    nt_batch_like like = {.n = batch, .sample = m->sample};
     nt_batch_plan *bp = NULL;
     nt_plan *plan = NULL;
     answers a = {0};
     nt_status s = NT_OK;
 
-    NT_TRY(nt_batch_plan_new(&bp, g, m->dev, &(nt_plan_opts){0}, batch, m->sample, e));
+    NT_TRY(nt_batch_plan_new(&bp, g, m->dev, &(nt_plan_opts){0}, &like, e));
     NT_TRY(answers_room(&a, bp, g->n_outputs, m, e));
     a.classes = nt_batch_plan_classes(bp);
     for (int64_t at = 0, n; at < m->n; at += n) {
-        n = m->n - at < batch ? m->n - at : batch;
-        NT_TRY(nt_batch_plan_forward(bp, m->x + at * sample_size(m), NULL, n, 0, &plan, e));
+        nt_batch_in in = {.x = m->x + at * sample_size(m)};
+
+        in.n = n = m->n - at < batch ? m->n - at : batch;
+        NT_TRY(nt_batch_plan_forward(bp, &in, &plan, e));
         answers_take(&a, bp, at, n);
     }
     *out = a;

@@ -430,19 +430,35 @@ static bool has_grad(const body *b, const nt_node *n)
     return out && b->prog->contrib[out->id].n;
 }
 
-static nt_status lower_backward(body *b, const bool *absorbed, nt_err *e)
+/* Where gradients come from: the loss alone, or every output. */
+static nt_status seed(body *b, const char *loss, nt_err *e)
 {
     nt_status s = NT_OK;
+    int n = 0;
 
     NT_TRY(new_ports(&b->dout, b->n_out, e));
     for (int i = 0; i < b->n_out; i++) {
         const nt_value *v = b->g->outputs[i];
 
-        if (!b->prog->needs_grad[v->id])
+        if (!b->prog->needs_grad[v->id] || (loss && strcmp(v->name, loss) != 0))
             continue;
         NT_TRY(own_port(b, &b->dout[i], v, NT_F32, e));
         NT_TRY(nt_program_add_grad(b->prog, v, b->dout[i].tid, e));
+        if (loss)
+            *(float *)b->dout[i].own = 1;
+        n++;
     }
+    if (loss && n == 0)
+        s = nt_fail(e, NT_EUNSUPPORTED, "no parameter has a part in the loss");
+done:
+    return s;
+}
+
+static nt_status lower_backward(body *b, const bool *absorbed, const char *loss, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    NT_TRY(seed(b, loss, e));
     b->prog->backward = true;
     for (int i = b->g->n_nodes - 1; i >= 0; i--) {
         const nt_node *n = b->g->nodes[i];
@@ -492,7 +508,7 @@ static nt_status build(body *b, const nt_plan *p, nt_err *e)
     NT_TRY(make_outputs(b, p->o.keep, e));
     b->prog->n_forward = b->prog->n_step;
     if (p->o.training)
-        NT_TRY(lower_backward(b, absorbed, e));
+        NT_TRY(lower_backward(b, absorbed, p->o.loss, e));
     if (p->o.training && p->o.recompute)
         NT_TRY(nt_recompute(b->prog, e));
     NT_TRY(nt_place(&b->place, b->prog, e));

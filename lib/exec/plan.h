@@ -31,7 +31,9 @@ typedef struct nt_plan_opts {
                                            symbolic first axis, all else must be known */
     const char *const *keep; /* names of inner values to be readable after a run (fusion stops
                                 at them); NULL terminated; may be NULL */
-    uint64_t seed;           /* of dropout */
+    const char *loss; /* training: the scalar output that backward begins at, with a gradient
+                         of 1. NULL: the caller says what each output's gradient is */
+    uint64_t seed;    /* of dropout */
     bool recompute; /* training in less memory and more time (recompute.h): the same results */
     bool no_fusion; /* one step per node, so that every value is there: for comparisons */
 } nt_plan_opts;
@@ -47,8 +49,8 @@ nt_tensor *nt_plan_input(nt_plan *p, int i);
 /* nt_noise_fill of all inputs. */
 void nt_plan_fill_noise(nt_plan *p, uint64_t seed);
 const nt_tensor *nt_plan_output(const nt_plan *p, int i);
-/* Training: dL/d(output i), fp32, filled in by the caller between forward and backward. NULL
- * when no parameter has a part in this output. */
+/* Training: dL/d(output i), fp32, filled in by the caller between forward and backward, unless
+ * the plan has a loss. NULL when no parameter has a part in this output. */
 nt_tensor *nt_plan_output_grad(nt_plan *p, int i);
 /* A value named in opts.keep, PLAIN, of its own type; NULL if unknown. */
 const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name);

@@ -38,6 +38,13 @@ float nt_node_float(const nt_node *n, const char *name, float dflt)
     return a ? a->f : dflt;
 }
 
+double nt_node_double(const nt_node *n, const char *name, double dflt)
+{
+    const nt_attr *a = attr_of_kind(n, name, NT_ATTR_TENSOR);
+
+    return a && a->t->dtype == NT_F64 && a->t->rank == 0 ? *(const double *)a->t->data : dflt;
+}
+
 const char *nt_node_str(const nt_node *n, const char *name, const char *dflt)
 {
     const nt_attr *a = attr_of_kind(n, name, NT_ATTR_STRING);
@@ -165,6 +172,13 @@ nt_status nt_node_set_ints(nt_graph *g, nt_node *n, const char *name, const int6
 nt_status nt_node_set_float(nt_graph *g, nt_node *n, const char *name, float v, nt_err *e)
 {
     return nt_node_set_attr(g, n, &(nt_attr){.name = name, .kind = NT_ATTR_FLOAT, .f = v}, e);
+}
+
+nt_status nt_node_set_double(nt_graph *g, nt_node *n, const char *name, double v, nt_err *e)
+{
+    nt_tensor t = {.dtype = NT_F64, .data = &v};
+
+    return nt_node_set_attr(g, n, &(nt_attr){.name = name, .kind = NT_ATTR_TENSOR, .t = &t}, e);
 }
 
 nt_status nt_node_set_str(nt_graph *g, nt_node *n, const char *name, const char *v, nt_err *e)

@@ -204,6 +204,9 @@ nt_status nt_node_set_ints(nt_graph *g, nt_node *n, const char *name, const int6
                            size_t count, nt_err *e) NT_MUST_CHECK;
 nt_status nt_node_set_float(nt_graph *g, nt_node *n, const char *name, float v,
                             nt_err *e) NT_MUST_CHECK;
+/* ONNX has no attribute of 64 bits: it is stored as a tensor, a scalar of float64. */
+nt_status nt_node_set_double(nt_graph *g, nt_node *n, const char *name, double v,
+                             nt_err *e) NT_MUST_CHECK;
 nt_status nt_node_set_str(nt_graph *g, nt_node *n, const char *name, const char *v,
                           nt_err *e) NT_MUST_CHECK;
 /* Any kind, copied deeply. */
@@ -216,6 +219,7 @@ void nt_node_remove_attr(nt_node *n, const char *name);
 const nt_attr *nt_node_attr(const nt_node *n, const char *name);
 int64_t nt_node_int(const nt_node *n, const char *name, int64_t dflt);
 float nt_node_float(const nt_node *n, const char *name, float dflt);
+double nt_node_double(const nt_node *n, const char *name, double dflt);
 const char *nt_node_str(const nt_node *n, const char *name, const char *dflt);
 /* Up to max values into out; returns how many the attribute has (0 when absent). */
 size_t nt_node_ints(const nt_node *n, const char *name, int64_t *out, size_t max);

@@ -73,7 +73,7 @@ nt_status nt_pass_to_f32(nt_graph *g, bool *changed, nt_err *e) NT_MUST_CHECK;
 /* NT_EUNSUPPORTED where the node holds a subgraph, whose types are out of reach. */
 nt_status nt_node_check_no_graph(const nt_node *n, const char *type, nt_err *e) NT_MUST_CHECK;
 /* Values of float16, bfloat16 and float64 become float32, all but the graph's inputs and
- * outputs, which are cast. A graph of float64 stays as it is where all its operators can.
+ * outputs, which are cast. What has float64 stays as it is where all the operators can.
  * Shapes and types must be known, and are not to be inferred anew: attributes still name the
  * old types. */
 nt_status nt_pass_widen(nt_graph *g, nt_err *e) NT_MUST_CHECK;

@@ -107,14 +107,14 @@ static bool has_other(const nt_graph *g)
     return false;
 }
 
-/* All in float64, and nothing in it that needs a kernel: that can be computed as it is. */
+/* float64 and float32, and nothing in it that needs a kernel: that can be computed as it is. */
 static bool is_arithmetic(const nt_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++)
         if (!g->ops->is_double || !g->ops->is_double(g->nodes[i]))
             return false;
     for (int i = 0; i < g->n_values; i++)
-        if (nt_dtype_is_real(g->values[i]->dtype) && g->values[i]->dtype != NT_F64)
+        if (is_other(g->values[i]->dtype) && g->values[i]->dtype != NT_F64)
             return false;
     return true;
 }

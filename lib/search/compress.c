@@ -1,25 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-#include "search/compress.h"
-
-#include "base/alloc.h"
+/*
+ * The search for the smallest network that keeps its promise: given are a reference and delta,
+ * wanted is the fewest bytes whose drop of the metric is at most delta.
+ *
+ * A candidate is made from an earlier one by
+ *   prune   to a share of the reference's bytes, then a short training
+ *   train   the same network, a long training
+ *   cut     some outputs of one layer, then a short training (deepsearch)
+ *
+ * With the smallest candidate within delta (`ok`; at first the reference) and the largest that
+ * is known to fail (`bad`; at first none):
+ *   1. While nothing failed, the next is made from ok and `ratio` times as large; after a long
+ *      training the less is left of delta the larger.
+ *   2. One that fails after its short training gets the long one, unless it fails by more than
+ *      long trainings make up for. What then fails is bad. Before the first long training,
+ *      1 goes on from one that fails by little.
+ *   3. Between ok and bad the next is made from ok, at their geometric mean, until ok is
+ *      at most `close` times as large as bad.
+ *   4. The best gets its long training, if it had none, and while steps are left 1 to 3 go on
+ *      from it: what the long training gained can be spent.
+ *   5. deepsearch: an eighth of the outputs of the largest layer goes; a layer whose cut failed
+ *      is left alone. It ends when all have failed.
+ * Steps and time are bounded; one long training is kept back for the best.
+ */
+#include "search/search.h"
 
 #include <math.h>
 #include <string.h>
 
-#define SMALLER 0.99 /* a share of the parameters that counts as fewer */
+#define SMALLER 0.99 /* a share of the bytes that counts as fewer */
 #define RECOVERY                                                                               \
     1.5 /* how much more than before a long training may gain, and be worth trying */
 #define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
 #define CUT_SHARE 8    /* a cut takes one of so many outputs */
 
-const char *nt_move_name(nt_move m)
-{
-    static const char *const names[] = {"prune", "train", "cut"};
-
-    return names[m];
-}
-
-nt_search_opts nt_search_defaults(int level, bool deepsearch)
+static nt_search_opts defaults(int level, bool deepsearch)
 {
     bool high = level > 1;
 
@@ -29,64 +44,44 @@ nt_search_opts nt_search_defaults(int level, bool deepsearch)
                             .deep_steps = deepsearch ? 16 : 0};
 }
 
-void nt_search_release(nt_search *q)
+static double cost(const nt_measure *m)
 {
-    for (int i = 0; i < q->n; i++)
-        nt_free(q->v[i].m.layers);
-    nt_free(q->ref.layers);
-    nt_free(q->v);
-    *q = (nt_search){0};
-}
-
-void nt_search_told(nt_search *q, int i, const nt_measure *m)
-{
-    q->v[i].m = *m;
-    q->v[i].measured = true;
+    return (double)m->bytes;
 }
 
 /* ---- what is known */
 
-/* Parameters, as a share of the reference's; i -1 is the reference. */
 static double size_of(const nt_search *q, int i)
 {
-    return i < 0 ? 1 : (double)q->v[i].m.params / (double)q->ref.params;
+    return nt_search_share(q, i);
 }
 
 static bool within(const nt_search *q, int i)
 {
-    return q->v[i].measured && q->v[i].m.drop <= q->o.delta;
+    return nt_search_is_within(q, i);
 }
 
-bool nt_search_is_ok(const nt_search *q, int i)
+static bool is_prune(const nt_search *q, int i)
 {
-    return within(q, i) && q->v[i].m.params < q->ref.params;
+    return nt_candidate_is(&q->v[i], &nt_stage_prune);
 }
 
-static bool better(const nt_search *q, int i, int than)
+static bool is_train(const nt_search *q, int i)
 {
-    if (than < 0)
-        return true;
-    if (q->v[i].m.params != q->v[than].m.params)
-        return q->v[i].m.params < q->v[than].m.params;
-    return q->v[i].m.drop < q->v[than].m.drop;
+    return nt_candidate_is(&q->v[i], &nt_stage_train);
 }
 
-int nt_search_best(const nt_search *q, const bool *skip)
+static bool is_cut(const nt_search *q, int i)
 {
-    int best = -1;
-
-    for (int i = 0; i < q->n; i++)
-        if (nt_search_is_ok(q, i) && !(skip && skip[i]) && better(q, i, best))
-            best = i;
-    return best;
+    return nt_candidate_is(&q->v[i], &nt_stage_cut);
 }
 
 static bool was_trained(const nt_search *q, int i)
 {
     for (int k = i + 1; k < q->n; k++)
-        if (q->v[k].move == NT_MOVE_TRAIN && q->v[k].parent == i)
+        if (is_train(q, k) && q->v[k].parent == i)
             return true;
-    return q->v[i].move == NT_MOVE_TRAIN;
+    return is_train(q, i);
 }
 
 /* The most a long training may be expected to gain: somewhat more than it ever did. */
@@ -95,7 +90,7 @@ static double recovery(const nt_search *q)
     double most = -1;
 
     for (int i = 0; i < q->n; i++)
-        if (q->v[i].move == NT_MOVE_TRAIN && q->v[i].measured)
+        if (is_train(q, i) && q->v[i].measured)
             most = fmax(most, q->v[q->v[i].parent].m.drop - q->v[i].m.drop);
     return most < 0 ? FIRST_GAIN * q->o.delta : RECOVERY * most;
 }
@@ -103,7 +98,7 @@ static double recovery(const nt_search *q)
 /* A short training that failed, may be mended by a long one and had none. */
 static bool is_open(const nt_search *q, int i)
 {
-    return q->v[i].move == NT_MOVE_PRUNE && !within(q, i) && !was_trained(q, i) &&
+    return is_prune(q, i) && !within(q, i) && !was_trained(q, i) &&
            q->v[i].m.drop <= q->o.delta + recovery(q);
 }
 
@@ -123,9 +118,9 @@ static int open_candidate(const nt_search *q, int ok, double bad)
  * smaller, and what is asked in between would come to the same. */
 static double reached(const nt_search *q, int i)
 {
-    const nt_candidate *c = &q->v[i];
+    double asked = nt_candidate_first(&q->v[i])->size;
 
-    return c->move == NT_MOVE_PRUNE ? fmax(size_of(q, i), c->size) : size_of(q, i);
+    return is_prune(q, i) ? fmax(size_of(q, i), asked) : size_of(q, i);
 }
 
 /* The largest size below ok's that failed for good, and what cannot be made smaller; 0: none.
@@ -135,13 +130,12 @@ static double bad_size(const nt_search *q, int ok)
     double bad = 0;
 
     for (int i = 0; i < q->n; i++) {
-        const nt_candidate *c = &q->v[i];
+        int from = q->v[i].parent;
 
-        if (c->move == NT_MOVE_PRUNE && size_of(q, i) >= SMALLER * size_of(q, c->parent) &&
+        if (is_prune(q, i) && size_of(q, i) >= SMALLER * size_of(q, from) &&
             size_of(q, i) >= SMALLER * size_of(q, ok))
             return size_of(q, ok);
-        if (c->move != NT_MOVE_CUT && !within(q, i) && !is_open(q, i) &&
-            size_of(q, i) < size_of(q, ok))
+        if (!is_cut(q, i) && !within(q, i) && !is_open(q, i) && size_of(q, i) < size_of(q, ok))
             bad = fmax(bad, fmin(reached(q, i), size_of(q, ok)));
     }
     return bad;
@@ -152,7 +146,7 @@ static int count(const nt_search *q, bool cuts)
     int n = 0;
 
     for (int i = 0; i < q->n; i++)
-        n += (q->v[i].move == NT_MOVE_CUT) == cuts;
+        n += is_cut(q, i) == cuts;
     return n;
 }
 
@@ -161,7 +155,7 @@ static int count(const nt_search *q, bool cuts)
 static double short_seconds(const nt_search *q)
 {
     for (int i = q->n - 1; i >= 0; i--)
-        if (q->v[i].move != NT_MOVE_TRAIN)
+        if (!is_train(q, i))
             return q->v[i].m.seconds;
     return 0;
 }
@@ -178,27 +172,20 @@ static bool has_time(const nt_search *q, bool is_long, bool reserve)
 
 /* ---- what next */
 
-static nt_status add(nt_search *q, const nt_candidate *c, nt_err *e)
-{
-    if (q->n == q->cap) {
-        int cap = q->cap ? 2 * q->cap : 16;
-        nt_candidate *v = nt_realloc(q->v, (size_t)cap, sizeof *v);
-
-        if (!v)
-            return nt_fail_nomem(e);
-        q->v = v;
-        q->cap = cap;
-    }
-    q->v[q->n++] = *c;
-    return NT_OK;
-}
-
 static nt_status add_train(nt_search *q, int parent, int *n, nt_err *e)
 {
-    nt_candidate c = {.move = NT_MOVE_TRAIN, .parent = parent, .size = q->v[parent].size};
+    const nt_candidate c = {
+        .parent = parent, .stage = {{.kind = &nt_stage_train, .full = true}}, .n_stages = 1};
 
     *n = 1;
-    return add(q, &c, e);
+    return nt_search_add(q, &c, e);
+}
+
+/* Something goes, then a short training. */
+static nt_candidate tuned(int parent, const nt_stage_kind *kind)
+{
+    return (nt_candidate){
+        .parent = parent, .stage = {{.kind = kind}, {.kind = &nt_stage_train}}, .n_stages = 2};
 }
 
 /* After a long training only what is left of delta can be spent: the step is the smaller. */
@@ -206,7 +193,7 @@ static double next_ratio(const nt_search *q, int from)
 {
     double left;
 
-    if (from < 0 || q->v[from].move != NT_MOVE_TRAIN || q->o.delta <= 0)
+    if (from < 0 || !is_train(q, from) || q->o.delta <= 0)
         return q->o.ratio;
     left = (q->o.delta - q->v[from].m.drop) / q->o.delta;
     return fmin(pow(q->o.ratio, fmin(left, 1)), 1 / q->o.close);
@@ -216,13 +203,13 @@ static double next_ratio(const nt_search *q, int from)
 static nt_status add_prunes(nt_search *q, int from, double bad, int max, int *n, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_candidate c = {.move = NT_MOVE_PRUNE, .parent = from};
+    nt_candidate c = tuned(from, &nt_stage_prune);
     double step = bad > 0 ? pow(bad / size_of(q, from), 1.0 / (max + 1)) : next_ratio(q, from);
 
-    c.size = size_of(q, from);
+    c.stage[0].size = size_of(q, from);
     for (*n = 0; *n < max; ++*n) {
-        c.size *= step;
-        NT_TRY(add(q, &c, e));
+        c.stage[0].size *= step;
+        NT_TRY(nt_search_add(q, &c, e));
     }
 done:
     return s;
@@ -231,14 +218,14 @@ done:
 static bool has_failed(const nt_search *q, const char *layer)
 {
     for (int i = 0; i < q->n; i++)
-        if (q->v[i].move == NT_MOVE_CUT && !within(q, i) && strcmp(q->v[i].layer, layer) == 0)
+        if (is_cut(q, i) && !within(q, i) && strcmp(q->v[i].stage[0].layer, layer) == 0)
             return true;
     return false;
 }
 
 static nt_status add_cut(nt_search *q, int from, int *n, nt_err *e)
 {
-    nt_candidate c = {.move = NT_MOVE_CUT, .parent = from};
+    nt_candidate c = tuned(from, &nt_stage_cut);
     const nt_measure *m = from < 0 ? &q->ref : &q->v[from].m;
     const nt_search_layer *best = NULL;
 
@@ -248,10 +235,10 @@ static nt_status add_cut(nt_search *q, int from, int *n, nt_err *e)
             best = &m->layers[i];
     if (!best)
         return NT_OK;
-    c.keep = best->outputs - (best->outputs + CUT_SHARE - 1) / CUT_SHARE;
-    memcpy(c.layer, best->name, sizeof c.layer);
+    c.stage[0].keep = best->outputs - (best->outputs + CUT_SHARE - 1) / CUT_SHARE;
+    memcpy(c.stage[0].layer, best->name, sizeof c.stage[0].layer);
     *n = 1;
-    return add(q, &c, e);
+    return nt_search_add(q, &c, e);
 }
 
 static nt_status next_dry(nt_search *q, int *n, nt_err *e)
@@ -266,7 +253,7 @@ static nt_status next_dry(nt_search *q, int *n, nt_err *e)
 static bool may_descend(const nt_search *q, int open)
 {
     for (int i = 0; i < q->n; i++)
-        if (q->v[i].move == NT_MOVE_TRAIN)
+        if (is_train(q, i))
             return false;
     return q->v[open].m.drop <= q->o.delta + recovery(q) / 2;
 }
@@ -296,11 +283,10 @@ static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_search_next(nt_search *q, int max, int *n, nt_err *e)
+static nt_status next(nt_search *q, int max, int *n, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    *n = 0;
     if (q->o.dry)
         return next_dry(q, n, e);
     if (count(q, true) == 0)
@@ -310,3 +296,6 @@ nt_status nt_search_next(nt_search *q, int max, int *n, nt_err *e)
 done:
     return s;
 }
+
+const nt_strategy nt_strategy_compression = {
+    .name = "compression", .defaults = defaults, .next = next, .cost = cost};

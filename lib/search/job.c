@@ -7,6 +7,7 @@
 #include "compress/rules.h"
 #include "data/data.h"
 #include "search/job_check.h"
+#include "search/search.h"
 #include "train/eval.h"
 
 #include <stdio.h>
@@ -194,6 +195,7 @@ static nt_status read_task(const reader *r)
 
     NT_TRY(nt_json_get_enum(&i, r->in, "optimization", optimizations, "", r->e));
     NT_TRY(put(r, "optimization", cJSON_CreateString(optimizations[i])));
+    r->job->strategy = nt_strategy_find(optimizations[i]);
     NT_TRY(nt_json_get_enum(&k, r->in, "task_type", tasks, "", r->e));
     NT_TRY(put(r, "task_type", cJSON_CreateString(tasks[k])));
     NT_TRY(get_str(r, "device", &device));
@@ -252,7 +254,7 @@ static nt_status read_eval(const reader *r)
 {
     nt_job *j = r->job;
     nt_status s = NT_OK;
-    nt_metric m;
+    const nt_metric *m;
 
     j->eval_key = "accuracy";
     j->eval_split = "test";

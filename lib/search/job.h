@@ -15,7 +15,10 @@
 /* The tools a job runs, by name; "tools" may replace any. Ends with NULL. */
 extern const char *const nt_job_tools[];
 
+typedef struct nt_strategy nt_strategy; /* search.h */
+
 typedef struct nt_job {
+    const nt_strategy *strategy; /* of "optimization"; NULL: this build has none of it */
     cJSON *json; /* as run: all keys, defaults filled in; owns the strings below */
     const char *model;
     const cJSON *data; /* the description as an object, its path absolute; NULL with

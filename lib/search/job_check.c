@@ -2,7 +2,7 @@
 #include "search/job_check.h"
 
 #include "train/config.h"
-#include "train/loss.h"
+#include "train/loss_graph.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -211,7 +211,7 @@ nt_status nt_job_read_training(nt_job *job, cJSON *out, const cJSON *in, nt_err 
     const cJSON *f = item(in, "fine_tuner");
     const char *loss = "cross_entropy";
     cJSON *made;
-    nt_loss_kind kind;
+    const nt_loss *kind;
 
     NT_TRY(read_trainer(&job->full_trainer, out, "full_trainer", item(in, "full_trainer"), in,
                         full, e));
@@ -346,7 +346,7 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
 
     if (strcasecmp(text_of(job, "device"), "GPU") == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "device: this build has no GPU backend");
-    if (strcmp(text_of(job, "optimization"), "compression") != 0)
+    if (!job->strategy)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "optimization: this build has no '%s' search, only "
                        "'compression'",

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define MAX_REPORT ((size_t)1 << 20)
 
 typedef struct run {
@@ -202,14 +202,14 @@ static nt_status measure_reference(run *r, nt_err *e)
 {
     static const char *const target[] = {"ref_model.json"};
     const nt_job *job = r->job;
-    nt_metric metric;
+    const nt_metric *metric;
     nt_err ignored;
     nt_status s = NT_OK;
 
     NT_TRY(make(r, target, 1, e));
     NT_TRY(load(r, &r->search.ref, target[0], e));
     r->more_is_better = job->eval_command || nt_metric_find(&metric, job->eval_key, &ignored) ||
-                        nt_metric_more_is_better(metric);
+                        metric->more_is_better;
     if (r->more_is_better && job->delta > 0 && job->delta >= r->search.ref.metric)
         NT_TRY(nt_fail(e, NT_EINVAL,
                        "delta: %g would accept any model, since the reference's %s "
@@ -228,19 +228,16 @@ done:
     return s;
 }
 
-static void describe(char *buf, size_t n, const nt_search *q, int i)
+/* "ID: PARENT, pruned to 25 % of the reference's parameters, tuned" */
+static void describe(nt_str *t, const nt_search *q, int i)
 {
     const nt_candidate *c = &q->v[i];
-    const char *from = c->parent < 0 ? "the reference" : q->v[c->parent].id;
 
-    if (c->move == NT_MOVE_PRUNE)
-        snprintf(buf, n, "%s: %s, pruned to %.1f %% of the reference's parameters", c->id, from,
-                 100 * c->size);
-    else if (c->move == NT_MOVE_TRAIN)
-        snprintf(buf, n, "%s: %s, trained on", c->id, from);
-    else
-        snprintf(buf, n, "%s: %s, '%s' cut to %lld outputs", c->id, from, c->layer,
-                 (long long)c->keep);
+    nt_str_addf(t, "%s: %s", c->id, c->parent < 0 ? "the reference" : q->v[c->parent].id);
+    for (int k = 0; k < c->n_stages; k++) {
+        nt_str_add(t, ", ");
+        c->stage[k].kind->describe(t, &c->stage[k]);
+    }
 }
 
 static double times(int64_t of, int64_t by)
@@ -277,15 +274,18 @@ static nt_status measure_from(run *r, int first, nt_err *e)
     char(*names)[64] = nt_calloc(n + 1, sizeof *names);
     const char **targets = nt_calloc(n + 1, sizeof *targets);
     double start = now_s();
-    char text[400];
+    nt_str text = {0};
 
     if (!names || !targets)
         NT_TRY(nt_fail_nomem(e));
     for (size_t i = 0; i < n; i++) {
         snprintf(names[i], sizeof names[i], "candidates/%s.json", q->v[first + (int)i].id);
         targets[i] = names[i];
-        describe(text, sizeof text, q, first + (int)i);
-        nt_joblog_info(&r->log, "Step %d: %s", first + (int)i + 1, text);
+        describe(&text, q, first + (int)i);
+        if (text.failed)
+            NT_TRY(nt_fail_nomem(e));
+        nt_joblog_info(&r->log, "Step %d: %s", first + (int)i + 1, text.p);
+        nt_str_release(&text);
     }
     NT_TRY(write_makefile(r, (int64_t)n, e));
     NT_TRY(make(r, targets, n, e));
@@ -299,6 +299,7 @@ static nt_status measure_from(run *r, int first, nt_err *e)
         say_measured(r, i);
     }
 done:
+    nt_str_release(&text);
     nt_free(names);
     nt_free(targets);
     return s;
@@ -478,7 +479,8 @@ static void set_search(run *r)
     const nt_job *job = r->job;
     nt_search_opts *o = &r->search.o;
 
-    *o = nt_search_defaults(job->level, job->deepsearch);
+    r->search.strategy = job->strategy;
+    *o = job->strategy->defaults(job->level, job->deepsearch);
     o->delta = job->delta;
     if (job->steps > 0)
         o->steps = job->steps;

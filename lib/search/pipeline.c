@@ -47,42 +47,33 @@ static void add_command(nt_str *t, const char *text)
     }
 }
 
-/* ---- options of the tools */
+/* ---- stages */
 
-/* Options of nt-prune for this candidate; nothing where it is only trained. */
-static void add_cut(nt_str *t, const nt_candidate *c, const nt_search *s, const nt_job *job)
+static nt_stage_at place(const nt_candidate *c, const nt_search *s, const nt_job *job)
 {
-    double parent =
+    double params =
         c->parent < 0 ? 1 : (double)s->v[c->parent].m.params / (double)s->ref.params;
 
-    if (c->move == NT_MOVE_PRUNE)
-        nt_str_addf(t, "--size %.9g --round 8%s", c->size / parent,
-                    job->config_list ? " --config config_list.json" : "");
-    else if (c->move == NT_MOVE_CUT)
-        nt_str_addf(t, "--plan candidates/%s.plan", c->id);
-}
-
-static void add_tune(nt_str *t, const nt_candidate *c, const nt_job *job)
-{
-    nt_str_addf(t, "--config %s.json",
-                c->move == NT_MOVE_TRAIN ? "full_trainer" : "fine_tuner");
-    if (job->dryrun)
-        nt_str_add(t, " --steps 1");
+    return (nt_stage_at){.job = job, .id = c->id, .parent = params};
 }
 
 nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job, nt_err *e)
 {
+    nt_stage_at at;
     nt_str t = {0};
     nt_sha256_hex h;
 
-    nt_str_addf(&t, "%s %s ", c->parent < 0 ? "ref" : s->v[c->parent].id,
-                nt_move_name(c->move));
     memset(c->id, 0, sizeof c->id);
-    add_cut(&t, c, s, job);
-    if (c->move == NT_MOVE_CUT)
-        nt_str_addf(&t, " %s %lld", c->layer, (long long)c->keep);
-    nt_str_add(&t, " ");
-    add_tune(&t, c, job);
+    at = place(c, s, job);
+    nt_str_add(&t, c->parent < 0 ? "ref" : s->v[c->parent].id);
+    for (int i = 0; i < c->n_stages; i++) {
+        const nt_search_stage *g = &c->stage[i];
+
+        nt_str_addf(&t, " %s ", g->kind->name);
+        g->kind->options(&t, g, &at);
+        if (g->kind->key)
+            g->kind->key(&t, g);
+    }
     if (t.failed)
         return nt_fail_nomem(e);
     h = nt_sha256(t.p, t.n);
@@ -164,22 +155,23 @@ done:
     return s;
 }
 
-/* The cut of one layer, as a plan. */
-static nt_status save_plan(const char *dir, const nt_candidate *c, nt_err *e)
+/* What the stages' options name. */
+static nt_status save_plans(const char *dir, const nt_candidate *c, nt_err *e)
 {
     nt_status s = NT_OK;
     char name[64];
-    cJSON *plan = cJSON_CreateArray(), *o = cJSON_CreateObject();
+    cJSON *plan = NULL;
 
     snprintf(name, sizeof name, "candidates/%s.plan", c->id);
-    if (!plan || !o || !cJSON_AddItemToArray(plan, o)) {
-        nt_json_free(o);
-        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < c->n_stages; i++) {
+        const nt_search_stage *g = &c->stage[i];
+
+        if (!g->kind->file)
+            continue;
+        nt_json_free(plan);
+        plan = g->kind->file(g);
+        NT_TRY(plan ? save_json(dir, name, plan, e) : nt_fail_nomem(e));
     }
-    if (!nt_json_add_str(o, "layer", c->layer) || !nt_json_add_i64(o, "keep", c->keep) ||
-        !nt_json_add_str(o, "why", "deepsearch"))
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(save_json(dir, name, plan, e));
 done:
     nt_json_free(plan);
     return s;
@@ -276,18 +268,24 @@ static void add_export(nt_str *t, const nt_job *job)
         nt_str_add(t, "FUSE = yes\n");
 }
 
+/* A pipe of stages: the first reads the parent. */
 static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s,
                           const nt_job *job)
 {
-    nt_str_addf(t, "\n# %s", nt_move_name(c->move));
-    if (c->move == NT_MOVE_PRUNE)
-        nt_str_addf(t, " to %.4g of the reference's parameters", c->size);
-    if (c->move == NT_MOVE_CUT)
-        nt_str_addf(t, " %s to %lld outputs", c->layer, (long long)c->keep);
-    nt_str_addf(t, "\ncandidates/%s.nt: private CUT = ", c->id);
-    add_cut(t, c, s, job);
-    nt_str_addf(t, "\ncandidates/%s.nt: private TUNE = ", c->id);
-    add_tune(t, c, job);
+    nt_stage_at at = place(c, s, job);
+
+    nt_str_add(t, "\n#");
+    for (int i = 0; i < c->n_stages; i++) {
+        nt_str_add(t, i > 0 ? ", " : " ");
+        c->stage[i].kind->describe(t, &c->stage[i]);
+    }
+    nt_str_addf(t, "\ncandidates/%s.nt: private STAGES = ", c->id);
+    for (int i = 0; i < c->n_stages; i++) {
+        nt_str_addf(t, "%s$(call stage_%s,%s,", i > 0 ? " | " : "", c->stage[i].kind->name,
+                    i > 0 ? "-" : "$(PARENT)");
+        c->stage[i].kind->options(t, &c->stage[i], &at);
+        nt_str_add(t, ")");
+    }
     nt_str_addf(t, "\ncandidates/%s.nt: ", c->id);
     if (c->parent < 0)
         nt_str_add(t, "ref_model.nt");
@@ -317,8 +315,7 @@ nt_status nt_pipeline_write(const char *dir, const nt_search *q, const nt_pipeli
     nt_str_add(&t, "\ninclude pipeline.mk\n");
     for (int i = 0; i < q->n; i++) {
         add_candidate(&t, &q->v[i], q, o->job);
-        if (q->v[i].move == NT_MOVE_CUT)
-            NT_TRY(save_plan(dir, &q->v[i], e));
+        NT_TRY(save_plans(dir, &q->v[i], e));
     }
     if (t.failed)
         NT_TRY(nt_fail_nomem(e));

@@ -3,14 +3,13 @@
  * pipeline.h - the Makefile of a job folder.
  *
  * It sets what pipelines/compress.mk (copied beside it as pipeline.mk) leaves open: model,
- * data, options, tools, and for each candidate its parent and the options of the tools that
- * make it.
+ * data, options, tools, and for each candidate its parent and its stages.
  */
 #ifndef NT_SEARCH_PIPELINE_H
 #define NT_SEARCH_PIPELINE_H
 
-#include "search/compress.h"
 #include "search/job.h"
+#include "search/search.h"
 
 typedef struct nt_pipeline_opts {
     const nt_job *job;
@@ -20,7 +19,7 @@ typedef struct nt_pipeline_opts {
         *best; /* NULL while the search goes on, "" for the reference, else a candidate */
 } nt_pipeline_opts;
 
-/* Names the candidate after what makes it: parent, move and options. */
+/* Names the candidate after what makes it: its parent and its stages. */
 nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job,
                            nt_err *e) NT_MUST_CHECK;
 /* The folder's fixed files: job.json, data.json, pipeline.mk, the trainers' settings. Files

@@ -144,6 +144,23 @@ cJSON *nt_measure_json(const nt_measure *m)
     return NULL;
 }
 
+static bool add_stages(cJSON *o, const nt_candidate *c)
+{
+    const nt_search_stage *first = nt_candidate_first(c);
+    cJSON *list = nt_json_add_array(o, "stages");
+
+    for (int i = 0; list && i < c->n_stages; i++) {
+        cJSON *stage = nt_search_stage_json(&c->stage[i]);
+
+        if (!stage || !cJSON_AddItemToArray(list, stage)) {
+            nt_json_free(stage);
+            return false;
+        }
+    }
+    return list && nt_json_add_str(o, "move", first->kind->name) &&
+           (first->kind == &nt_stage_train || first->kind->save(o, first));
+}
+
 static bool add_candidate(cJSON *list, const nt_search *s, int i)
 {
     const nt_candidate *c = &s->v[i];
@@ -154,11 +171,7 @@ static bool add_candidate(cJSON *list, const nt_search *s, int i)
         return false;
     }
     return nt_json_add_str(o, "id", c->id) &&
-           nt_json_add_str(o, "move", nt_move_name(c->move)) &&
-           nt_json_add_str(o, "parent", id_of(s, c->parent)) &&
-           nt_json_add_double(o, "size", c->size) &&
-           (c->move != NT_MOVE_CUT ||
-            (nt_json_add_str(o, "layer", c->layer) && nt_json_add_i64(o, "keep", c->keep))) &&
+           nt_json_add_str(o, "parent", id_of(s, c->parent)) && add_stages(o, c) &&
            nt_json_add_bool(o, "measured", c->measured) &&
            (!c->measured || (add_measure(o, &c->m) &&
                              nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i))));
@@ -185,24 +198,31 @@ static int find(const nt_search *s, const char *id)
     return -1;
 }
 
+static nt_status restore_stages(nt_candidate *c, const cJSON *list, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const cJSON *o;
+
+    if (cJSON_GetArraySize(list) < 1 || cJSON_GetArraySize(list) > NT_MAX_STAGES)
+        NT_TRY(
+            nt_fail(e, NT_EFORMAT, "candidates.stages: want 1 to %d of them", NT_MAX_STAGES));
+    cJSON_ArrayForEach(o, list) NT_TRY(nt_search_stage_load(&c->stage[c->n_stages++], o, e));
+done:
+    return s;
+}
+
 static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
 {
-    static const char *const moves[] = {"prune", "train", "cut", NULL};
     nt_status s = NT_OK;
     nt_candidate *c = &q->v[q->n];
-    const char *id = "", *parent = "reference", *layer = "";
-    int move = 0;
+    const char *id = "", *parent = "reference";
 
     *c = (nt_candidate){0};
     NT_TRY(nt_json_get_str(&id, o, "id", "candidates", e));
     NT_TRY(nt_json_get_str(&parent, o, "parent", "candidates", e));
-    NT_TRY(nt_json_get_str(&layer, o, "layer", "candidates", e));
-    NT_TRY(nt_json_get_enum(&move, o, "move", moves, "candidates", e));
-    NT_TRY(nt_json_get_double(&c->size, o, "size", 0, 1, "candidates", e));
-    NT_TRY(nt_json_get_i64(&c->keep, o, "keep", 0, INT64_C(1) << 40, "candidates", e));
+    NT_TRY(restore_stages(c, item(o, "stages"), e));
     NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", 0, INFINITY, "candidates", e));
     NT_TRY(nt_json_get_i64(&c->m.params, o, "params", 1, INT64_MAX, "candidates", e));
-    c->move = (nt_move)move;
     c->parent = find(q, parent);
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
         NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));
@@ -210,7 +230,6 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
         NT_TRY(nt_fail(e, NT_EFORMAT,
                        "candidates: '%s', of which '%s' is made, has no 'params'", parent, id));
     snprintf(c->id, sizeof c->id, "%s", id);
-    snprintf(c->layer, sizeof c->layer, "%s", layer);
     q->n++;
 done:
     return s;

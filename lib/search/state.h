@@ -2,14 +2,15 @@
 /*
  * state.h - what a search knows, as files: state.json, and the measurements the tools printed.
  *
- * state.json: {"version": 1, "job": ID, "elapsed_s", "finished", "best", "candidates": [{id,
- * move, parent, size, layer, keep, measured, seconds, params, macs, ..., within_delta}]}.
+ * state.json: {"version": 2, "job": ID, "elapsed_s", "finished", "best", "candidates": [{id,
+ * parent, stages: [{stage, arguments}], measured, seconds, params, macs, ..., within_delta}]};
+ * for readers also "move", the first stage, with that one's arguments (size, layer, keep).
  */
 #ifndef NT_SEARCH_STATE_H
 #define NT_SEARCH_STATE_H
 
-#include "search/compress.h"
 #include "search/job.h"
+#include "search/search.h"
 
 /* {"profile", "plan", "eval"} as the pipeline makes it; seconds are left alone. m->layers are
  * the layers that the plan does not say must stay. */

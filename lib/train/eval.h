@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * eval.h - metrics of a network on a split.
- *
- * Percentages are 0..100. Top-1 takes the first of equal outputs; a sample is in the top 5 when
- * fewer than five outputs come before its own in that order. A NaN output is never right.
+ * eval.h - a network judged on a split, by the metrics of metric.h.
  */
 #ifndef NT_TRAIN_EVAL_H
 #define NT_TRAIN_EVAL_H
@@ -12,51 +9,40 @@
 #include "exec/nonfinite.h"
 #include "exec/params.h"
 #include "kernel/prim.h"
-#include "train/stats.h"
-
-typedef enum nt_metric {
-    NT_METRIC_ACCURACY,
-    NT_METRIC_TOP5,
-    NT_METRIC_LOSS,
-    NT_N_METRICS
-} nt_metric;
-
-/* "accuracy", "top5", "loss"; NT_EINVAL lists the known ones. */
-nt_status nt_metric_find(nt_metric *out, const char *name, nt_err *e) NT_MUST_CHECK;
-const char *nt_metric_name(nt_metric m);
-/* false for losses. */
-bool nt_metric_more_is_better(nt_metric m);
-/* Is the metric a share of samples, with Wilson's interval? */
-bool nt_metric_is_share(nt_metric m);
+#include "train/loss_graph.h"
+#include "train/metric.h"
 
 typedef struct nt_eval_opts {
     int64_t batch_size; /* 0: 128 */
     int workers;
-    nt_dtype compute; /* 0: NT_F32 */
-    size_t limit;     /* only the first so many samples; 0: all */
+    nt_dtype compute;                /* 0: NT_F32 */
+    size_t limit;                    /* only the first so many samples; 0: all */
+    const nt_loss *loss;             /* of the metric loss; NULL: cross_entropy */
+    const nt_metric *const *metrics; /* NULL at their end; NULL: every one */
 } nt_eval_opts;
 
+enum { NT_MAX_METRICS = 16 };
+
+typedef struct nt_score {
+    const nt_metric *metric;
+    void *state;
+    double value;
+} nt_score;
+
 typedef struct nt_eval_result {
-    size_t samples;
-    double value[NT_N_METRICS];
-    uint8_t *hit[NT_N_METRICS]; /* per sample 0 or 1, in the split's order; NULL for loss */
-    nt_nonfinite bad;           /* outputs that are not finite, of all samples' */
+    size_t samples;   /* that were there: others were skipped */
+    nt_nonfinite bad; /* outputs that are not finite, of all samples' */
+    nt_score score[NT_MAX_METRICS];
+    int n;
 } nt_eval_result;
 
 void nt_eval_result_release(nt_eval_result *r);
-/* Of a metric that is a share, in per cent. */
-nt_interval nt_eval_confidence(const nt_eval_result *r, nt_metric m);
-
-typedef struct nt_comparison {
-    double drop;          /* reference - model, in per cent */
-    nt_interval interval; /* of the drop, 95 %, paired */
-    double p;             /* McNemar, exact */
-    size_t lost, won;     /* samples only the reference, only the model has right */
-} nt_comparison;
-
-/* Both over the same samples; m is a share. */
+/* Of a metric that was asked for. */
+double nt_eval_value(const nt_eval_result *r, const nt_metric *m);
+nt_interval nt_eval_interval(const nt_eval_result *r, const nt_metric *m);
+/* Both over the same samples. */
 nt_comparison nt_eval_compare(const nt_eval_result *model, const nt_eval_result *ref,
-                              nt_metric m);
+                              const nt_metric *m);
 
 typedef struct nt_evaluator nt_evaluator;
 

@@ -21,16 +21,17 @@ enum { NT_FAKEQ_X, NT_FAKEQ_SEEN, NT_FAKEQ_THETA }; /* inputs */
 
 #define NT_FROZEN_BN "FrozenBatchNormalization"
 
-/* The registry, and these. */
-const nt_graph_ops *nt_train_ops(void);
 /* The name of the operator of a quantizer. */
 const char *nt_fakeq_op_type(const nt_quantizer *z);
+/* A quantizer's operator, by a node's type; NULL: it is none. */
+const nt_op *nt_fakeq_op_find(const nt_node *n);
 /* What a node quantizes, without theta and seen; of activations without a plan, no elements. */
 nt_fakeq nt_fakeq_of(const nt_node *n);
 const nt_quantizer *nt_fakeq_quantizer(const nt_node *n);
 
 extern const nt_op nt_op_frozen_bn;
-/* Each BatchNormalization of g becomes one; g is then to be bound to nt_train_ops(). false:
+/* Each BatchNormalization of g becomes one; g is then to be bound to nt_train_ops()
+ * (train_ops.h). false:
  * there is none. */
 bool nt_freeze_norms(nt_graph *g);
 

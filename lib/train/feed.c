@@ -62,13 +62,13 @@ static nt_status refuse(const nt_value *v, const nt_sample *s, nt_err *e)
                    v->rank == 4 ? said[s->layout] : "", v->rank == 4 ? ")" : "");
 }
 
-nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
 {
     bool told = s.layout != NT_LAYOUT_AUTO, last = s.layout == NT_LAYOUT_NHWC;
     const nt_value *v;
 
-    if (g->n_inputs != 1)
-        return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
+    if (g->n_inputs < 1)
+        return nt_fail(e, NT_EUNSUPPORTED, "the network has no input");
     v = g->inputs[0];
     if (v->dtype != NT_F32)
         return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want float32", v->name,
@@ -79,6 +79,13 @@ nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
         return refuse(v, &s, e);
     *out = (nt_feed){s, v->rank, last};
     return NT_OK;
+}
+
+nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+{
+    if (g->n_inputs != 1)
+        return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
+    return nt_feed_first(out, g, s, e);
 }
 
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n)

@@ -20,8 +20,10 @@ typedef struct nt_feed {
     bool channels_last; /* NHWC */
 } nt_feed;
 
-/* How g takes such samples. NT_EUNSUPPORTED where it has not one input of type float32,
- * NT_EFORMAT where they do not fit it. */
+/* How g's first input takes such samples. NT_EUNSUPPORTED where there is none, or not of type
+ * float32, NT_EFORMAT where they do not fit it. */
+nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
+/* The same of a network that has no other input; else NT_EUNSUPPORTED. */
 nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
 /* dims of the input for n samples. */
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n);

@@ -25,6 +25,13 @@ static bool is_class_softmax(const nt_graph *g, const nt_node *n)
     return axis == 1 || axis + v->rank == 1;
 }
 
+nt_value *nt_logits_value(const nt_graph *g)
+{
+    nt_value *y = g->outputs[0];
+
+    return is_class_softmax(g, y->producer) ? y->producer->in[0] : y;
+}
+
 nt_status nt_logits_graph(nt_graph **out, const nt_graph *g, nt_err *e)
 {
     nt_status s = NT_OK;

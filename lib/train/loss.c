@@ -3,57 +3,78 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
+#include <stddef.h>
 
-static const char *const names[] = {"cross_entropy", "mse"};
-
-nt_status nt_loss_find(nt_loss_kind *out, const char *name, nt_err *e)
-{
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], name) == 0) {
-            *out = (nt_loss_kind)i;
-            return NT_OK;
-        }
-    return nt_fail(e, NT_EINVAL, "loss '%s' is not known (cross_entropy, mse)", name);
-}
-
-const char *nt_loss_name(nt_loss_kind k)
-{
-    return names[k];
-}
-
-/* log sum_j exp(x_j / t) */
-static double log_sum_exp(const float *x, int64_t k, double t)
+/* log sum_j exp(x_j / t), elements `step` apart */
+static double log_sum_exp(const float *x, int64_t k, int64_t step, double t)
 {
     double max = -INFINITY, sum = 0;
 
     for (int64_t j = 0; j < k; j++)
-        max = fmax(max, x[j] / t);
+        max = fmax(max, x[j * step] / t);
     for (int64_t j = 0; j < k; j++)
-        sum += exp(x[j] / t - max);
+        sum += exp(x[j * step] / t - max);
     return max + log(sum);
+}
+
+static double weight_of(const nt_classes *t, int64_t j)
+{
+    return t->weight != NULL ? t->weight[j] : 1;
+}
+
+/* By what the sum is divided. */
+static double total_weight(const nt_classes *t)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < t->n * t->inner; i++)
+        sum += t->label[i] != t->ignored ? weight_of(t, t->label[i]) : 0;
+    return sum;
+}
+
+/* A position: its k outputs are inner apart. scale is that of the gradient. */
+static double position(float *grad, const float *x, const nt_classes *t, int64_t label,
+                       double scale)
+{
+    double lse = log_sum_exp(x, t->k, t->inner, 1), sum = 0, mass = 1;
+    double rest = t->smoothing / (double)t->k, own = (1 - t->smoothing) * weight_of(t, label);
+
+    for (int64_t j = 0; t->smoothing > 0 && j < t->k; j++)
+        sum += weight_of(t, j) * (lse - x[j * t->inner]);
+    if (t->weight != NULL) {
+        mass = own;
+        for (int64_t j = 0; t->smoothing > 0 && j < t->k; j++)
+            mass += rest * t->weight[j];
+    }
+    for (int64_t j = 0; grad != NULL && j < t->k; j++) {
+        double q = rest * weight_of(t, j) + (j == label ? own : 0);
+
+        grad[j * t->inner] += (float)(scale * (mass * exp(x[j * t->inner] - lse) - q));
+    }
+    return own * (lse - x[label * t->inner]) + rest * sum;
+}
+
+double nt_loss_classes(float *grad, const float *x, const nt_classes *t, double scale)
+{
+    double loss = 0, weight = total_weight(t);
+
+    for (int64_t i = 0; i < t->n * t->inner && weight > 0; i++) {
+        int64_t at = i / t->inner * t->k * t->inner + i % t->inner, label = t->label[i];
+
+        if (label == t->ignored)
+            continue;
+        assert(label >= 0 && label < t->k);
+        loss += position(grad != NULL ? grad + at : NULL, x + at, t, label, scale / weight);
+    }
+    return weight > 0 ? loss / weight : 0;
 }
 
 double nt_loss_cross_entropy(float *grad, const float *x, const int32_t *label, int64_t n,
                              int64_t k, double smoothing, double scale)
 {
-    double loss = 0, rest = smoothing / (double)k;
+    const nt_classes t = {label, n, k, 1, NULL, NT_NO_LABEL, smoothing};
 
-    for (int64_t i = 0; i < n; i++) {
-        const float *xi = x + i * k;
-        double lse = log_sum_exp(xi, k, 1), sum = 0;
-
-        assert(label[i] >= 0 && label[i] < k);
-        for (int64_t j = 0; smoothing > 0 && j < k; j++)
-            sum += lse - xi[j];
-        loss += (1 - smoothing) * (lse - xi[label[i]]) + rest * sum;
-        for (int64_t j = 0; grad != NULL && j < k; j++) {
-            double q = rest + (j == label[i] ? 1 - smoothing : 0);
-
-            grad[i * k + j] += (float)(scale / (double)n * (exp(xi[j] - lse) - q));
-        }
-    }
-    return loss / (double)n;
+    return nt_loss_classes(grad, x, &t, scale);
 }
 
 double nt_loss_distill(float *grad, const float *x, const float *teacher, int64_t n, int64_t k,
@@ -63,7 +84,7 @@ double nt_loss_distill(float *grad, const float *x, const float *teacher, int64_
 
     for (int64_t i = 0; i < n; i++) {
         const float *xi = x + i * k, *ti = teacher + i * k;
-        double lx = log_sum_exp(xi, k, t), lt = log_sum_exp(ti, k, t);
+        double lx = log_sum_exp(xi, k, 1, t), lt = log_sum_exp(ti, k, 1, t);
 
         for (int64_t j = 0; j < k; j++) {
             double log_p = xi[j] / t - lx, log_q = ti[j] / t - lt, q = exp(log_q);

@@ -6,26 +6,33 @@
  * over the batch and, unless grad is NULL, ADDS scale * dL/dx to grad [n][k], so that terms are
  * combined by calling one after the other on a zeroed buffer. None can fail or allocates.
  *
- * Cross-entropy and distillation want logits: see logits.h.
+ * These are the arithmetic alone. A graph has them as operators (loss_op.h), which
+ * loss_graph.h appends to a network. Cross-entropy and distillation want logits: see logits.h.
  */
 #ifndef NT_TRAIN_LOSS_H
 #define NT_TRAIN_LOSS_H
 
-#include "base/err.h"
-
 #include <stdint.h>
 
-typedef enum nt_loss_kind { NT_LOSS_CROSS_ENTROPY, NT_LOSS_MSE } nt_loss_kind;
+/* Classes that x [n][k][inner] (inner: the pixels of a sample, else 1) is to tell. */
+typedef struct nt_classes {
+    const int32_t *label; /* [n][inner], each in [0, k) or `ignored` */
+    int64_t n, k, inner;
+    const float *weight; /* [k], of each class; NULL: ones */
+    int64_t ignored;     /* this label has no part in the loss; NT_NO_LABEL: every one has */
+    double smoothing;    /* in [0, 1] */
+} nt_classes;
 
-/* By name ("cross_entropy", "mse"); NT_EINVAL lists the known ones. */
-nt_status nt_loss_find(nt_loss_kind *out, const char *name, nt_err *e) NT_MUST_CHECK;
-const char *nt_loss_name(nt_loss_kind k);
+#define NT_NO_LABEL INT64_MIN
 
 /*
- * L = -sum_j q_j log softmax(x)_j,   q = (1 - smoothing) [j == label] + smoothing / k
- * (Szegedy et al. 2016, arXiv:1512.00567, section 7; PyTorch's label_smoothing).
- * Labels are in [0, k), smoothing in [0, 1].
+ * L = sum_i l_i / sum_i w[label_i],   over the positions i that are not ignored,
+ * l = -sum_j q_j w_j log softmax(x)_j,   q = (1 - smoothing) [j == label] + smoothing / k
+ * (Szegedy et al. 2016, arXiv:1512.00567, section 7; PyTorch's CrossEntropyLoss with weight,
+ * ignore_index and label_smoothing). 0 where every position is ignored.
  */
+double nt_loss_classes(float *grad, const float *x, const nt_classes *t, double scale);
+/* The same of one label a sample, none weighted or ignored. */
 double nt_loss_cross_entropy(float *grad, const float *x, const int32_t *label, int64_t n,
                              int64_t k, double smoothing, double scale);
 

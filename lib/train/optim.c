@@ -6,6 +6,7 @@
 #include "train/optim.h"
 
 #include "base/alloc.h"
+#include "base/str.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,6 +28,11 @@ struct nt_optim {
 
 static const nt_optim_kind *const kinds[] = {&nt_optim_sgd, &nt_optim_adam, &nt_optim_adamw};
 
+static const char *name_at(size_t i)
+{
+    return i < sizeof kinds / sizeof *kinds ? kinds[i]->name : NULL;
+}
+
 nt_status nt_optim_defaults(nt_optim_opts *o, const char *name, nt_err *e)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -39,7 +45,7 @@ nt_status nt_optim_defaults(nt_optim_opts *o, const char *name, nt_err *e)
                                  .eps = 1e-8};
             return NT_OK;
         }
-    return nt_fail(e, NT_EINVAL, "optimizer '%s' is not known (sgd, adam, adamw)", name);
+    return nt_fail_unknown(e, "optimizer", name, name_at);
 }
 
 static nt_status check(const nt_optim_opts *o, nt_err *e)

@@ -6,6 +6,7 @@
 #include "graph/pass.h"
 #include "op/qparam.h"
 #include "train/fakeq.h"
+#include "train/train_ops.h"
 
 #include <math.h>
 #include <stdio.h>

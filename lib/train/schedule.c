@@ -255,16 +255,17 @@ static const kind *find(const char *name)
     return NULL;
 }
 
+static const char *name_at(size_t i)
+{
+    return i < N_KINDS ? kinds[i].name : NULL;
+}
+
 static nt_status unknown(const char *name, const char *where, nt_err *e)
 {
-    nt_str known = {0};
+    nt_status s = nt_fail_unknown(e, "schedule", name, name_at);
 
-    for (size_t i = 0; i < N_KINDS; i++)
-        nt_str_addf(&known, "%s%s", i > 0 ? ", " : "", kinds[i].name);
-    nt_fail(e, NT_EINVAL, "%s: schedule '%s' is not known (%s)", where, name,
-            known.failed ? "?" : known.p);
-    nt_str_release(&known);
-    return NT_EINVAL;
+    nt_err_prefix(e, "%s", where);
+    return s;
 }
 
 static nt_status check_keys(const kind *k, const cJSON *j, const char *where, nt_err *e)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/stats.h"
 
+#include "base/rng.h"
+
 #include <math.h>
+#include <stdlib.h>
 
 static double clamp(double v, double lo, double hi)
 {
@@ -44,4 +47,43 @@ double nt_mcnemar(size_t lost, size_t won)
         term *= i / (m - i + 1);
     }
     return fmin(1, 2 * sum);
+}
+
+enum { RESAMPLES = 1000 };
+
+static double resampled(const double *a, const double *b, size_t n, nt_rng *r)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t k = (size_t)nt_rng_below(r, n);
+
+        sum += b ? a[k] - b[k] : a[k];
+    }
+    return sum / (double)n;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+
+    return (a > b) - (a < b);
+}
+
+nt_interval nt_bootstrap_mean(const double *a, const double *b, size_t n)
+{
+    double mean[RESAMPLES];
+    nt_rng root, r;
+
+    if (n == 0)
+        return (nt_interval){NAN, NAN};
+    nt_rng_init(&root, 0);
+    r = nt_rng_fork(&root, "bootstrap");
+    for (int i = 0; i < RESAMPLES; i++) {
+        mean[i] = resampled(a, b, n, &r);
+        if (isnan(mean[i]))
+            return (nt_interval){NAN, NAN};
+    }
+    qsort(mean, RESAMPLES, sizeof *mean, by_size);
+    return (nt_interval){mean[RESAMPLES / 40 - 1], mean[RESAMPLES - RESAMPLES / 40]};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stats.h - how far a measured share can be trusted. Shares are fractions 0..1. */
+/* stats.h - how far a measured number can be trusted. Shares are fractions 0..1. */
 #ifndef NT_TRAIN_STATS_H
 #define NT_TRAIN_STATS_H
 
@@ -25,5 +25,12 @@ nt_interval nt_paired_drop(size_t lost, size_t won, size_t n, double z);
 
 /* McNemar's exact two-sided p: lost ~ Binomial(lost + won, 1/2). 1 when both are 0. */
 double nt_mcnemar(size_t lost, size_t won);
+
+/*
+ * The mean of a[0..n), or of a[i] - b[i] unless b is NULL, resampled with replacement a
+ * thousand times: the percentile interval of 95 % (Efron 1979). The same numbers give the same
+ * interval.
+ */
+nt_interval nt_bootstrap_mean(const double *a, const double *b, size_t n);
 
 #endif

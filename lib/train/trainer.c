@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "train/fakeq.h"
+#include "train/train_ops.h"
 #include "train/trainer_priv.h"
 
 #include <math.h>
@@ -44,13 +45,15 @@ static nt_status advance(nt_trainer *t, bool resumed, nt_err *e)
     if (!frozen && !moved)
         return NT_OK;
     nt_batch_plan_free(t->plan);
+    nt_graph_free(t->loss_g);
     nt_evaluator_free(t->eval);
     t->plan = NULL;
+    t->loss_g = NULL;
     t->eval = NULL;
     NT_TRY(nt_trainer_make_plans(t, e));
     if (moved && !resumed) { /* what was measured before was another network */
         t->moved = true;
-        t->best = nt_metric_more_is_better(t->o.metric) ? -INFINITY : INFINITY;
+        t->best = nt_metric_worst(t->o.metric);
         t->best_epoch = 0;
         t->without_gain = 0;
     }
@@ -60,39 +63,31 @@ done:
 
 /* ---- one step */
 
-/* Writes dL/dlogits and returns L. */
-static double loss_of(const nt_trainer *t, float *grad, const float *x, const float *teacher,
-                      const nt_batch *b, int64_t k)
+/* What the teacher says of the batch. */
+static nt_status ask_teacher(nt_field *logits, nt_trainer *t, const nt_batch *b, nt_err *e)
 {
-    double w = teacher != NULL ? t->o.distill_weight : 0, loss = 0;
+    nt_plan *plan;
+    nt_status s = NT_OK;
 
-    memset(grad, 0, (size_t)(b->n * k) * sizeof *grad);
-    if (t->o.loss == NT_LOSS_MSE)
-        return nt_loss_mse_label(grad, x, b->y, b->n, k, 1);
-    if (w < 1)
-        loss = (1 - w) *
-               nt_loss_cross_entropy(grad, x, b->y, b->n, k, t->o.label_smoothing, 1 - w);
-    if (w > 0)
-        loss += w * nt_loss_distill(grad, x, teacher, b->n, k, t->o.temperature, w);
-    return loss;
+    *logits = (nt_field){NT_TEACHER, NULL};
+    if (t->teacher == NULL)
+        return NT_OK;
+    NT_TRY(nt_batch_plan_forward(t->teacher, &(nt_batch_in){.x = b->x, .n = b->n}, &plan, e));
+    logits->data = nt_batch_plan_output(t->teacher)->data;
+done:
+    return s;
 }
 
 static nt_status forward_backward(nt_trainer *t, const nt_batch *b, double *loss, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_plan *plan, *teacher = NULL;
-    nt_tensor *grad;
+    nt_plan *plan;
+    nt_field more[2] = {{NT_TARGET, b->y}};
+    nt_batch_in in = {b->x, b->n, t->clock.step, more, 2};
 
-    if (t->teacher != NULL)
-        NT_TRY(nt_batch_plan_forward(t->teacher, b->x, NULL, b->n, 0, &teacher, e));
-    NT_TRY(nt_batch_plan_forward(t->plan, b->x, b->y, b->n, t->clock.step, &plan, e));
-    if ((grad = nt_plan_output_grad(plan, 0)) == NULL) {
-        s = nt_fail(e, NT_EUNSUPPORTED, "no parameter has a part in the network's output");
-        goto done;
-    }
-    *loss = loss_of(t, grad->data, nt_plan_output(plan, 0)->data,
-                    t->teacher != NULL ? nt_batch_plan_output(t->teacher)->data : NULL, b,
-                    nt_batch_plan_classes(t->plan));
+    NT_TRY(ask_teacher(&more[1], t, b, e));
+    NT_TRY(nt_batch_plan_forward(t->plan, &in, &plan, e));
+    *loss = *(const double *)nt_batch_plan_named(t->plan, NT_LOSS)->data;
     if (!isfinite(*loss))
         NT_TRY(nt_trainer_fail_loss(t, e));
     NT_TRY(nt_plan_backward(plan, e));
@@ -208,8 +203,7 @@ done:
 
 static void note_best(nt_trainer *t, uint64_t epoch)
 {
-    bool gain =
-        nt_metric_more_is_better(t->o.metric) ? t->metric > t->best : t->metric < t->best;
+    bool gain = nt_metric_is_better(t->o.metric, t->metric, t->best);
 
     t->without_gain = gain ? 0 : t->without_gain + 1;
     if (!gain)
@@ -233,13 +227,12 @@ static nt_status evaluate(nt_trainer *t, uint64_t epoch, cJSON *record, nt_err *
         nt_ema_swap(t->ema, t->p);
     s = nt_evaluator_run(t->eval, &r, e);
     if (s == NT_OK) {
-        t->metric = r.value[t->o.metric];
+        t->metric = nt_eval_value(&r, t->o.metric);
         t->clock.evals++;
         note_best(t, epoch);
         nt_schedule_metric(t->schedule, t->metric);
-        for (int m = 0; ok && m < NT_N_METRICS; m++)
-            ok = nt_json_add_double(
-                record, m == NT_METRIC_LOSS ? "eval_loss" : nt_metric_name(m), r.value[m]);
+        for (int i = 0; ok && i < r.n; i++)
+            ok = nt_json_add_double(record, r.score[i].metric->record, r.score[i].value);
         ok = ok && nt_nonfinite_json(record, "", &r.bad);
         if (r.bad.n)
             t->bad = r.bad;
@@ -314,7 +307,7 @@ static nt_status finish(nt_trainer *t, nt_err *e)
         goto done;
     if (t->clock.evals > 0 && ((best = nt_json_add_object(t->report, "best")) == NULL ||
                                !nt_json_add_i64(best, "epoch", (int64_t)t->best_epoch) ||
-                               !nt_json_add_double(best, nt_metric_name(t->o.metric), t->best)))
+                               !nt_json_add_double(best, t->o.metric->name, t->best)))
         goto done;
     if (!nt_split_report_left_out(t->report, t->train))
         goto done;

@@ -2,17 +2,18 @@
 /*
  * trainer.h - the training loop.
  *
- * Each step: forward, loss, backward, gradients masked (and clipped, if asked), optimiser,
- * weights masked, EMA. Masked weights therefore stay zero whatever momentum holds. The last
- * batch of an epoch may be smaller, as in PyTorch. Gradients are one flat buffer (nt_params.g)
- * between backward and optimiser: the place where data-parallel training sums over ranks.
+ * Each step: forward to the loss (loss_graph.h), backward, gradients masked (and clipped, if
+ * asked), optimiser, weights masked, EMA. Masked weights therefore stay zero whatever momentum
+ * holds. The last batch of an epoch may be smaller, as in PyTorch. Gradients are one flat
+ * buffer (nt_params.g) between backward and optimiser: the place where data-parallel training
+ * sums over ranks.
  */
 #ifndef NT_TRAIN_TRAINER_H
 #define NT_TRAIN_TRAINER_H
 
 #include "graph/model.h"
 #include "train/eval.h"
-#include "train/loss.h"
+#include "train/loss_graph.h"
 #include "train/optim.h"
 #include "train/schedule.h"
 
@@ -29,9 +30,9 @@ typedef struct nt_train_opts {
     int64_t epochs,
         steps; /* the run ends at whichever comes first; 0: not given. One is needed */
     nt_optim_opts optim;
-    cJSON *schedule; /* borrowed; as nt_schedule_new takes it; NULL: constant */
-    double warmup;   /* epochs, may be a fraction */
-    nt_loss_kind loss;
+    cJSON *schedule;     /* borrowed; as nt_schedule_new takes it; NULL: constant */
+    double warmup;       /* epochs, may be a fraction */
+    const nt_loss *loss; /* NULL: cross_entropy */
     double label_smoothing;
     double temperature, distill_weight; /* of the teacher; weight of its term in [0, 1] */
     double ema_decay, ema_period;       /* decay 0: no EMA */
@@ -46,7 +47,7 @@ typedef struct nt_train_opts {
     nt_dtype compute;
     bool recompute; /* less memory, more time, the same result (exec/recompute.h) */
     uint64_t seed;
-    nt_metric metric;         /* what early stopping, keep_best and plateau look at */
+    const nt_metric *metric;  /* what early stopping, keep_best and plateau look at */
     int64_t eval_freq;        /* evaluate every so many epochs; and always after the last */
     int64_t eval_skip;        /* no evaluation in the first so many epochs */
     int64_t early_stopping;   /* stop after so many evaluations without improvement; 0: never */
@@ -80,8 +81,8 @@ void nt_trainer_free(nt_trainer *t);
  * rate, and the first layer where it is so. */
 nt_status nt_trainer_run(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* {"epochs": [{epoch, loss, lr, images_per_second, seconds, data_wait_seconds (of those, in
- * which the next batch was not ready), metric..., and of nt_nonfinite_json}], "steps", "stopped",
- * "activation_memory_bytes", "best"}; borrowed. */
+ * which the next batch was not ready), metric..., and of nt_nonfinite_json}], "steps",
+ * "stopped", "activation_memory_bytes", "best"}; borrowed. */
 const cJSON *nt_trainer_report(const nt_trainer *t);
 /* Of the last evaluation that had outputs that are not finite; n is 0 where none had. */
 const nt_nonfinite *nt_trainer_nonfinite(const nt_trainer *t);

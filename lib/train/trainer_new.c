@@ -20,6 +20,7 @@ void nt_train_defaults(nt_train_opts *o)
         .freeze_bn = -1,
         .decay_norm = true,
         .decay_bias = true,
+        .metric = &nt_metric_accuracy,
         .batch_size = 128,
         .workers = 1,
         .eval_freq = 1,
@@ -30,25 +31,12 @@ void nt_train_defaults(nt_train_opts *o)
 
 /* ---- what the run needs */
 
-static nt_status check_opts(const nt_train_opts *o, const nt_model *teacher,
-                            const nt_split *eval, nt_err *e)
+static nt_status check_opts(const nt_train_opts *o, const nt_split *eval, nt_err *e)
 {
     bool watches = o->early_stopping > 0 || o->keep_best;
 
     if (o->epochs <= 0 && o->steps <= 0)
         return nt_fail(e, NT_EINVAL, "neither epochs nor steps are given");
-    if (!(o->label_smoothing >= 0 && o->label_smoothing <= 1))
-        return nt_fail(e, NT_EINVAL, "label smoothing %g is outside [0, 1]",
-                       o->label_smoothing);
-    if (o->label_smoothing > 0 && o->loss != NT_LOSS_CROSS_ENTROPY)
-        return nt_fail(e, NT_EINVAL, "label smoothing goes with the loss cross_entropy");
-    if (teacher != NULL && o->loss != NT_LOSS_CROSS_ENTROPY)
-        return nt_fail(e, NT_EINVAL, "a teacher goes with the loss cross_entropy");
-    if (teacher != NULL && !(o->temperature > 0))
-        return nt_fail(e, NT_EINVAL, "temperature %g is not above 0", o->temperature);
-    if (teacher != NULL && !(o->distill_weight >= 0 && o->distill_weight <= 1))
-        return nt_fail(e, NT_EINVAL, "distillation weight %g is outside [0, 1]",
-                       o->distill_weight);
     if (o->progressive != NULL && nt_qat_check_phases(o->progressive, e) != NT_OK)
         return NT_EINVAL;
     if (!(o->warmup >= 0) || !(o->clip_norm >= 0) || o->eval_freq < 1)
@@ -91,7 +79,7 @@ static nt_status make_schedule(nt_trainer *t, nt_err *e)
         .epochs = t->epochs,
         .steps = t->steps,
         .warmup_updates = (uint64_t)llround(t->o.warmup * (double)t->per_epoch),
-        .metric_is_loss = !nt_metric_more_is_better(t->o.metric),
+        .metric_is_loss = !t->o.metric->more_is_better,
     };
 
     for (uint64_t i = 1; i <= t->epochs; i++)
@@ -159,10 +147,16 @@ static int64_t first_batch(const nt_trainer *t)
 
 nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
 {
+    static const char *const fields[] = {NT_TARGET, NT_TEACHER, NULL};
     nt_status s = NT_OK;
-    nt_plan_opts po = {
-        .training = true, .compute = t->o.compute, .params = t->p, .recompute = t->o.recompute};
-    nt_eval_opts eo = {.batch_size = t->o.batch_size, .workers = t->o.workers};
+    nt_plan_opts po = {.training = true,
+                       .compute = t->o.compute,
+                       .params = t->p,
+                       .loss = NT_LOSS,
+                       .recompute = t->o.recompute};
+    nt_eval_opts eo = {
+        .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss};
+    nt_batch_like like = {first_batch(t), nt_loader_sample(t->loader), fields};
     int64_t classes = nt_split_classes(t->train);
     nt_rng root, dropout;
 
@@ -170,9 +164,14 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
     dropout = nt_rng_fork(&root, "dropout");
     po.seed = nt_rng_u64(&dropout);
     NT_TRY(nt_split_need_labels(t->train, "training", e));
-    NT_TRY(nt_batch_plan_new(&t->plan, t->g, t->dev, &po, first_batch(t),
-                             nt_loader_sample(t->loader), e));
+    NT_TRY(nt_loss_graph(&t->loss_g, t->g, &t->loss, t->taught_classes, e));
+    NT_TRY(nt_batch_plan_new(&t->plan, t->loss_g, t->dev, &po, &like, e));
     NT_TRY(nt_batch_plan_need_classes(t->plan, "a loss", e));
+    if (t->teacher != NULL && t->taught_classes != nt_batch_plan_classes(t->plan)) {
+        s = nt_fail(e, NT_EFORMAT, "teacher: it has %lld outputs, the student %lld",
+                    (long long)t->taught_classes, (long long)nt_batch_plan_classes(t->plan));
+        goto done;
+    }
     if (classes > nt_batch_plan_classes(t->plan)) {
         s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
                     (long long)classes, (long long)nt_batch_plan_classes(t->plan));
@@ -187,18 +186,15 @@ done:
 static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
 {
     nt_plan_opts to = {.compute = t->o.compute};
+    nt_batch_like like = {.n = first_batch(t), .sample = nt_loader_sample(t->loader)};
     nt_status s = NT_OK;
 
     if (teacher == NULL)
         return NT_OK;
     NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
-    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, first_batch(t),
-                             nt_loader_sample(t->loader), e));
+    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, &like, e));
     NT_TRY(nt_batch_plan_need_classes(t->teacher, "a teacher", e));
-    if (nt_batch_plan_classes(t->teacher) != nt_batch_plan_classes(t->plan))
-        s = nt_fail(e, NT_EFORMAT, "it has %lld outputs, the student %lld",
-                    (long long)nt_batch_plan_classes(t->teacher),
-                    (long long)nt_batch_plan_classes(t->plan));
+    t->taught_classes = nt_batch_plan_classes(t->teacher);
 done:
     if (s != NT_OK)
         nt_err_prefix(e, "teacher");
@@ -215,15 +211,6 @@ static nt_status make_averages(nt_trainer *t, nt_err *e)
     }
     return t->o.ema_decay > 0 ? nt_ema_new(&t->ema, t->p, t->o.ema_decay, t->o.ema_period, e)
                               : NT_OK;
-}
-
-/* The classifier's loss is taken at the logits; mse at the outputs as they are. */
-static nt_status make_graph(nt_trainer *t, nt_err *e)
-{
-    const nt_graph *g = nt_model_graph(t->m);
-
-    return t->o.loss == NT_LOSS_CROSS_ENTROPY ? nt_logits_graph(&t->g, g, e)
-                                              : nt_graph_dup(&t->g, g, true, e);
 }
 
 static nt_status make_loader(nt_trainer *t, nt_split *train, nt_err *e)
@@ -274,8 +261,14 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
 {
     nt_status s = NT_OK;
     nt_trainer *t = NULL;
+    nt_loss_opts loss = {.loss = o->loss,
+                         .label_smoothing = o->label_smoothing,
+                         .taught = teacher != NULL,
+                         .temperature = o->temperature,
+                         .distill_weight = o->distill_weight};
 
-    NT_TRY(check_opts(o, teacher, eval, e));
+    NT_TRY(nt_loss_check_opts(&loss, e));
+    NT_TRY(check_opts(o, eval, e));
     if ((t = nt_calloc(1, sizeof *t)) == NULL)
         return nt_fail_nomem(e);
     t->m = m;
@@ -283,14 +276,15 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
     t->train = train;
     t->eval_split = eval;
     t->o = *o;
+    t->loss = loss;
     t->metric = NAN;
-    t->best = nt_metric_more_is_better(o->metric) ? -INFINITY : INFINITY;
+    t->best = nt_metric_worst(o->metric);
     t->report = cJSON_CreateObject();
     if (t->report == NULL || nt_json_add_array(t->report, "epochs") == NULL) {
         s = nt_fail_nomem(e);
         goto done;
     }
-    NT_TRY(make_graph(t, e));
+    NT_TRY(nt_loss_network(&t->g, nt_model_graph(t->m), o->loss, e));
     NT_TRY(make_params(t, e));
     if (t->p->n_w == 0) {
         s = nt_fail(e, NT_EUNSUPPORTED, "the network has no parameters to train");
@@ -304,8 +298,8 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
     NT_TRY(make_loader(t, train, e));
     plan_length(t);
     NT_TRY(make_phases(t, e));
-    NT_TRY(nt_trainer_make_plans(t, e));
     NT_TRY(make_teacher(t, teacher, e));
+    NT_TRY(nt_trainer_make_plans(t, e));
     NT_TRY(make_optim(t, e));
     NT_TRY(make_schedule(t, e));
     NT_TRY(make_averages(t, e));
@@ -324,6 +318,7 @@ void nt_trainer_free(nt_trainer *t)
     nt_loader_free(t->loader);
     nt_batch_plan_free(t->plan);
     nt_batch_plan_free(t->teacher);
+    nt_graph_free(t->loss_g);
     nt_optim_free(t->optim);
     nt_schedule_free(t->schedule);
     nt_ema_free(t->ema);

@@ -18,7 +18,10 @@ typedef struct nt_train_mask {
 struct nt_trainer {
     nt_model *m;
     nt_train_opts o;
-    nt_graph *g, *teacher_g; /* ending in logits */
+    nt_graph *g, *teacher_g; /* ending in logits, or as the loss wants it */
+    nt_graph *loss_g;        /* g with its loss, as the plans have it now */
+    nt_loss_opts loss;
+    int64_t taught_classes; /* outputs of the teacher */
     nt_params *p;
     nt_batch_plan *plan, *teacher;
     nt_loader *loader;

@@ -154,6 +154,23 @@ network()
         --data folder:pics -o y.nt
 }
 
+@test "an input that the data have nothing for is named" {
+    pictures
+    onnx >two.onnx <<'M'
+input x N 3 -1 -1
+input b N 2
+const w 2 3 1 1 = 0.5 -1 0.2 1
+node Conv x w -> c
+node GlobalAveragePool c -> p
+node Flatten p -> f
+node Add f b -> y
+output y N 2
+M
+    for tool in nt-eval nt-finetune "nt-prune -s 0.5 --criterion taylor" nt-quantize; do
+        refuses 1 "input 'b': the data have nothing for it" $tool two.onnx --data folder:pics
+    done
+}
+
 @test "what was equalized is reported, and what was not says why" {
     pictures
     network NCHW both m.onnx

@@ -18,10 +18,12 @@ value()
 @test "text is one name and value a line" {
     nt-eval a.nt --data idx:data --metric accuracy,top5,loss >out
     [ "$(cut -d ' ' -f 1 out | tr '\n' ' ')" = \
-      "accuracy top5 loss accuracy_low accuracy_high top5_low top5_high samples " ]
+      "accuracy top5 loss accuracy_low accuracy_high top5_low top5_high loss_low loss_high samples " ]
     [ "$(value samples <out)" = 40 ]
     awk '$1 == "accuracy" { a = $2 } $1 == "accuracy_low" { l = $2 } $1 == "accuracy_high" { h = $2 }
          END { exit !(l <= a && a <= h && h <= 100) }' out
+    awk '$1 == "loss" { a = $2 } $1 == "loss_low" { l = $2 } $1 == "loss_high" { h = $2 }
+         END { exit !(l < a && a < h) }' out
 }
 
 @test "JSON has metrics, samples and confidence" {

@@ -39,6 +39,31 @@ setup()
     grep -q '"stopped": "epochs"' r.json
 }
 
+# The first such number of a report.
+figure()
+{
+    sed -n "s/^ *\"$1\": \([0-9.e-]*\),*\$/\1/p" "$2" | head -n 1
+}
+
+nearly()
+{
+    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > 0 && (a - b) ^ 2 < 1e-10) }'
+}
+
+@test "the loss that is watched is the one that is trained, without the teacher's part" {
+    still=(nt-finetune in.nt --data idx:data --batch-size 40 --lr 1e-30 --precision fp32
+        --split test --eval-split test --metric loss) # one batch, of which nothing is learned
+    for loss in cross_entropy mse; do
+        "${still[@]}" --loss "$loss" --report "$loss.json" >out.nt
+        nearly "$(figure loss "$loss.json")" "$(figure eval_loss "$loss.json")"
+        "${still[@]}" --loss "$loss" --teacher in.nt --distill-weight 0.25 --report t.json >out.nt
+        nearly "$(figure eval_loss t.json)" "$(figure eval_loss "$loss.json")"
+        # the teacher's own part is 0: it says what the network says
+        nearly "$(figure loss t.json)" "$(awk "BEGIN { print .75 * $(figure loss "$loss.json") }")"
+    done
+    not nearly "$(figure eval_loss mse.json)" "$(figure eval_loss cross_entropy.json)"
+}
+
 @test "--steps ends the run within an epoch" {
     "${train[@]}" --epochs 9 --steps 5 --report r.json >out.nt
     grep -q '^  "steps": 5,$' r.json

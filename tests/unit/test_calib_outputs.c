@@ -202,7 +202,7 @@ NT_TEST(channels_last_give_the_same_loss_and_the_same_codes)
 
         assert_ok(nt_evaluator_new(&v, q, NULL, u.dev, u.train, &(nt_eval_opts){0}, e));
         assert_ok(nt_evaluator_run(v, &r, e));
-        loss[i] = r.value[NT_METRIC_LOSS];
+        loss[i] = nt_eval_value(&r, &nt_metric_loss);
         nt_eval_result_release(&r);
         nt_evaluator_free(v);
         nt_graph_free(q);

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "search/compress.h"
+#include "search/search.h"
 #include "search/state.h"
 
 #include <math.h>
@@ -25,10 +25,12 @@ typedef struct world {
 
 static void open_search(nt_search *q, double delta)
 {
-    *q = (nt_search){.o = nt_search_defaults(1, false)};
+    *q = (nt_search){.strategy = &nt_strategy_compression,
+                     .o = nt_strategy_compression.defaults(1, false)};
     q->o.delta = delta;
     q->o.long_cost = 4;
     q->ref.params = REF_PARAMS;
+    q->ref.bytes = 4 * q->ref.params;
 }
 
 static double size_of(const nt_search *q, int i)
@@ -53,21 +55,23 @@ static nt_search_layer *two_layers(int64_t params)
 static nt_measure measure(world *w, const nt_search *q, int i)
 {
     const nt_candidate *c = &q->v[i];
-    double size = c->move == NT_MOVE_PRUNE ? fmax(c->size, w->floor) : size_of(q, c->parent);
-    nt_measure m = {.seconds = c->move == NT_MOVE_TRAIN ? 40 : 10, .n_layers = 2};
+    double size = nt_candidate_is(c, &nt_stage_prune) ? fmax(c->stage[0].size, w->floor)
+                                                      : size_of(q, c->parent);
+    nt_measure m = {.seconds = nt_candidate_is(c, &nt_stage_train) ? 40 : 10, .n_layers = 2};
 
-    if (c->move == NT_MOVE_PRUNE && w->grid > 0)
+    if (nt_candidate_is(c, &nt_stage_prune) && w->grid > 0)
         size = pow(w->grid, ceil(log(size) / log(w->grid) - 1e-9));
-    if (c->move == NT_MOVE_CUT)
+    if (nt_candidate_is(c, &nt_stage_cut))
         size *= 0.97;
     m.params = (int64_t)(size * REF_PARAMS);
+    m.bytes = 4 * m.params;
     m.drop = 1 + w->slope * log2(w->knee / size);
     if (w->noise > 0)
         m.drop += w->noise * nt_rng_normal(&w->rng);
-    if (c->move == NT_MOVE_PRUNE)
+    if (nt_candidate_is(c, &nt_stage_prune))
         m.drop += w->gain;
-    if (c->move == NT_MOVE_CUT)
-        m.drop = c->layer[0] == 'a' ? 0.5 : 9;
+    if (nt_candidate_is(c, &nt_stage_cut))
+        m.drop = c->stage[0].layer[0] == 'a' ? 0.5 : 9;
     m.layers = two_layers(m.params);
     return m;
 }
@@ -152,7 +156,7 @@ NT_TEST(the_best_ends_with_a_long_training)
     open_search(&q, 1);
     run(&q, &w);
     best = nt_search_best(&q, NULL);
-    assert_int_equal(q.v[best].move, NT_MOVE_TRAIN);
+    assert_true(nt_candidate_is(&q.v[best], &nt_stage_train));
     nt_search_release(&q);
 }
 
@@ -179,7 +183,7 @@ NT_TEST(time_is_kept_back_for_the_last_training)
         run(&q, &w);
         assert_true(q.elapsed_s <= time);
         if (time >= 70)
-            assert_int_equal(q.v[nt_search_best(&q, NULL)].move, NT_MOVE_TRAIN);
+            assert_true(nt_candidate_is(&q.v[nt_search_best(&q, NULL)], &nt_stage_train));
         nt_search_release(&q);
     }
 }
@@ -193,8 +197,8 @@ NT_TEST(a_dry_run_is_one_prune_and_one_training)
     q.o.dry = true;
     run(&q, &w);
     assert_int_equal(q.n, 2);
-    assert_int_equal(q.v[0].move, NT_MOVE_PRUNE);
-    assert_int_equal(q.v[1].move, NT_MOVE_TRAIN);
+    assert_true(nt_candidate_is(&q.v[0], &nt_stage_prune));
+    assert_true(nt_candidate_is(&q.v[1], &nt_stage_train));
     nt_search_release(&q);
 }
 
@@ -208,12 +212,12 @@ NT_TEST(deepsearch_cuts_layers_until_each_has_failed)
     q.o.deep_steps = 5;
     run(&q, &w);
     for (int i = 0; i < q.n; i++) {
-        cuts += q.v[i].move == NT_MOVE_CUT;
-        b_cuts += q.v[i].move == NT_MOVE_CUT && q.v[i].layer[0] == 'b';
+        cuts += nt_candidate_is(&q.v[i], &nt_stage_cut);
+        b_cuts += nt_candidate_is(&q.v[i], &nt_stage_cut) && q.v[i].stage[0].layer[0] == 'b';
     }
     assert_int_equal(cuts, 5);
     assert_int_equal(b_cuts, 1);
-    assert_int_equal(q.v[nt_search_best(&q, NULL)].move, NT_MOVE_CUT);
+    assert_true(nt_candidate_is(&q.v[nt_search_best(&q, NULL)], &nt_stage_cut));
     nt_search_release(&q);
 }
 
@@ -230,7 +234,8 @@ NT_TEST(nothing_is_tried_twice_where_sizes_are_coarse)
         assert_true(q.n < 30);
         for (int i = 0; i < q.n; i++)
             for (int k = 0; k < i; k++)
-                assert_false(q.v[i].parent == q.v[k].parent && q.v[i].move == q.v[k].move &&
+                assert_false(q.v[i].parent == q.v[k].parent &&
+                             q.v[i].stage[0].kind == q.v[k].stage[0].kind &&
                              q.v[i].m.params == q.v[k].m.params);
         nt_search_release(&q);
     }
@@ -281,9 +286,10 @@ NT_TEST(a_search_goes_on_from_its_state_as_if_it_had_not_stopped)
         run(&p, &v);
         assert_int_equal(p.n, q.n);
         for (int i = 0; i < p.n; i++) {
-            assert_int_equal(p.v[i].move, q.v[i].move);
+            assert_int_equal(p.v[i].n_stages, q.v[i].n_stages);
+            assert_ptr_equal(p.v[i].stage[0].kind, q.v[i].stage[0].kind);
             assert_int_equal(p.v[i].parent, q.v[i].parent);
-            assert_float_equal(p.v[i].size, q.v[i].size, 1e-12);
+            assert_float_equal(p.v[i].stage[0].size, q.v[i].stage[0].size, 1e-12);
         }
         nt_search_release(&q);
         nt_search_release(&p);
@@ -292,7 +298,8 @@ NT_TEST(a_search_goes_on_from_its_state_as_if_it_had_not_stopped)
 
 NT_TEST(a_state_whose_parent_is_missing_is_refused)
 {
-    static const char text[] = "[{\"id\": \"x\", \"move\": \"prune\", \"parent\": \"y\"}]";
+    static const char text[] =
+        "[{\"id\": \"x\", \"stages\": [{\"stage\": \"prune\"}], \"parent\": \"y\"}]";
     nt_search q;
     cJSON *j = NULL;
 

@@ -85,13 +85,13 @@ static float *answers(const setup *u, const nt_graph *g, int64_t *k)
 {
     nt_loader *l = open_loader(u->train, (nt_loader_opts){.batch_size = N_PICTURES});
     const nt_batch *b = next_batch(l);
+    nt_batch_like like = {.n = b->n, .sample = nt_loader_sample(l)};
     nt_batch_plan *p = NULL;
     nt_plan *ran = NULL;
     float *y;
 
-    assert_ok(
-        nt_batch_plan_new(&p, g, u->dev, &(nt_plan_opts){0}, b->n, nt_loader_sample(l), e));
-    assert_ok(nt_batch_plan_forward(p, b->x, NULL, b->n, 0, &ran, e));
+    assert_ok(nt_batch_plan_new(&p, g, u->dev, &(nt_plan_opts){0}, &like, e));
+    assert_ok(nt_batch_plan_forward(p, &(nt_batch_in){.x = b->x, .n = b->n}, &ran, e));
     *k = nt_batch_plan_classes(p);
     y = nt_calloc((size_t)(N_PICTURES * *k), sizeof *y);
     assert_non_null(y);

@@ -146,7 +146,7 @@ static double loss_of(const pictures *u, nt_model *m)
 
     assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u->dev, u->train, &o, e));
     assert_ok(nt_evaluator_run(v, &r, e));
-    loss = r.value[NT_METRIC_LOSS];
+    loss = nt_eval_value(&r, &nt_metric_loss);
     nt_eval_result_release(&r);
     nt_evaluator_free(v);
     return loss;

@@ -36,7 +36,7 @@ static void within(fixture *f, double delta)
 {
     nt_ptq_opts p = {.method = NT_RANGE_MINMAX};
     nt_revert_opts o = {.delta = delta,
-                        .metric = NT_METRIC_ACCURACY,
+                        .metric = &nt_metric_accuracy,
                         .eval = f->u.train,
                         .how = {.batch_size = 16, .workers = 1}};
 
@@ -61,7 +61,7 @@ static double accuracy(const fixture *f, const nt_graph *g)
 
     assert_ok(nt_evaluator_new(&v, g, NULL, f->u.dev, f->u.train, &o, e));
     assert_ok(nt_evaluator_run(v, &r, e));
-    a = r.value[NT_METRIC_ACCURACY];
+    a = nt_eval_value(&r, &nt_metric_accuracy);
     nt_eval_result_release(&r);
     nt_evaluator_free(v);
     return a;
@@ -133,7 +133,7 @@ NT_TEST(bits_rise_step_by_step_to_floating_point)
     nt_ptq_opts p = {.method = NT_RANGE_MINMAX};
     steps s = {.n = 0};
     nt_revert_opts o = {.delta = -1000,
-                        .metric = NT_METRIC_ACCURACY,
+                        .metric = &nt_metric_accuracy,
                         .eval = f.u.train,
                         .how = {.batch_size = 16, .workers = 1},
                         .progress = note,
@@ -163,7 +163,7 @@ NT_TEST(the_layer_that_hurts_most_comes_first)
     double most = -1;
     steps s = {.n = 0};
     nt_revert_opts o = {.delta = -1000,
-                        .metric = NT_METRIC_ACCURACY,
+                        .metric = &nt_metric_accuracy,
                         .eval = f.u.train,
                         .how = {.batch_size = 16, .workers = 1},
                         .progress = note,

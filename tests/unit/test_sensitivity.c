@@ -66,13 +66,13 @@ static void probabilities(double *p, const pictures *u, const nt_graph *g)
 {
     nt_loader *l = open_loader(u->train, (nt_loader_opts){.batch_size = N_PICTURES});
     const nt_batch *b = next_batch(l);
+    nt_batch_like like = {.n = b->n, .sample = nt_loader_sample(l)};
     nt_batch_plan *bp = NULL;
     nt_plan *ran = NULL;
     const float *y;
 
-    assert_ok(
-        nt_batch_plan_new(&bp, g, u->dev, &(nt_plan_opts){0}, b->n, nt_loader_sample(l), e));
-    assert_ok(nt_batch_plan_forward(bp, b->x, NULL, b->n, 0, &ran, e));
+    assert_ok(nt_batch_plan_new(&bp, g, u->dev, &(nt_plan_opts){0}, &like, e));
+    assert_ok(nt_batch_plan_forward(bp, &(nt_batch_in){.x = b->x, .n = b->n}, &ran, e));
     y = nt_batch_plan_output(bp)->data;
     for (int i = 0; i < N_PICTURES; i++) {
         double sum = 0;

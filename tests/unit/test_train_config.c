@@ -35,7 +35,7 @@ NT_TEST(full_trainer_sets_what_it_names)
     assert_ptr_equal(o.optim.kind, &nt_optim_sgd);
     assert_true(o.optim.lr == 0.1 && o.optim.momentum == 0.9 && o.optim.nesterov);
     assert_int_equal(o.eval_freq, 2);
-    assert_int_equal(o.metric, NT_METRIC_LOSS);
+    assert_ptr_equal(o.metric, &nt_metric_loss);
     assert_int_equal(o.early_stopping, 3);
     assert_true(o.ema_decay == 0.99 && o.ema_period == 2000);
     assert_int_equal(o.batch_size, 128);

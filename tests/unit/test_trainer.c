@@ -420,14 +420,14 @@ NT_TEST(keep_best_ends_with_the_weights_of_the_best_evaluation)
 
     o.epochs = 8;
     o.keep_best = true;
-    o.metric = NT_METRIC_LOSS;
+    o.metric = &nt_metric_loss;
     assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, u.test, &o, e));
     assert_ok(nt_trainer_run(t, e));
     best = cJSON_GetObjectItemCaseSensitive(nt_trainer_report(t), "best");
     assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u.dev, u.test,
                                &(nt_eval_opts){.batch_size = 8}, e));
     assert_ok(nt_evaluator_run(v, &r, e));
-    assert_float_equal(r.value[NT_METRIC_LOSS], number(best, "loss"), 1e-5);
+    assert_float_equal(nt_eval_value(&r, &nt_metric_loss), number(best, "loss"), 1e-5);
     nt_eval_result_release(&r);
     nt_evaluator_free(v);
     nt_trainer_free(t);
@@ -467,6 +467,50 @@ NT_TEST(more_classes_than_outputs_are_refused)
     tear_down(&u);
 }
 
+NT_TEST(what_is_watched_is_what_is_trained)
+{
+    setup u = set_up();
+    nt_model *m = make_model(MLP, 0);
+    nt_trainer *t = NULL;
+    nt_train_opts o = small_opts();
+    nt_eval_result r = {0};
+    nt_evaluator *v = NULL;
+    nt_eval_opts eo = {.batch_size = 8, .loss = &nt_loss_square};
+    const cJSON *best;
+
+    o.loss = &nt_loss_square;
+    o.metric = &nt_metric_loss;
+    o.keep_best = true;
+    o.epochs = 2;
+    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, u.test, &o, e));
+    assert_ok(nt_trainer_run(t, e));
+    best = cJSON_GetObjectItemCaseSensitive(nt_trainer_report(t), "best");
+    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u.dev, u.test, &eo, e));
+    assert_ok(nt_evaluator_run(v, &r, e));
+    assert_float_equal(nt_eval_value(&r, &nt_metric_loss), number(best, "loss"), 1e-6);
+    assert_true(number(best, "loss") < 1); /* a cross entropy would be about 2 */
+    nt_eval_result_release(&r);
+    nt_evaluator_free(v);
+    nt_trainer_free(t);
+    nt_model_free(m);
+    tear_down(&u);
+}
+
+NT_TEST(a_teacher_goes_with_any_loss)
+{
+    setup u = set_up();
+    nt_model *teacher = make_model(MLP, 0), *m = make_model(CONV, 0);
+    nt_train_opts o = small_opts();
+
+    assert_ok(run(&u, teacher, NULL, &o, e));
+    o.loss = &nt_loss_square;
+    o.distill_weight = 0.5;
+    assert_ok(run(&u, m, teacher, &o, e));
+    nt_model_free(teacher);
+    nt_model_free(m);
+    tear_down(&u);
+}
+
 NT_TEST(settings_that_make_no_sense_are_refused)
 {
     setup u = set_up();
@@ -481,7 +525,7 @@ NT_TEST(settings_that_make_no_sense_are_refused)
     o.epochs = 0;
     assert_int_equal(run(&u, m, NULL, &o, &err), NT_EINVAL);
     o = small_opts();
-    o.loss = NT_LOSS_MSE;
+    o.loss = &nt_loss_square;
     o.label_smoothing = 0.1;
     assert_int_equal(run(&u, m, NULL, &o, &err), NT_EINVAL);
     o = small_opts();

@@ -110,33 +110,45 @@ NT_TEST(doubles_run)
 }
 
 /* Where float32 would overflow, or lose the digits. */
-NT_TEST(arithmetic_on_doubles_is_done_in_doubles)
+static void check_arithmetic(const char *backend, bool beside_floats)
 {
-    static const char *const backends[] = {"onednn", "openblas"};
     net t = start(13);
     nt_value *x = typed_input(&t, "x", NT_F64, DIMS(2));
+    nt_value *z = typed_input(&t, "z", NT_F32, DIMS(2));
     nt_value *c = typed_const(&t, "c", NT_F64, DIMS(2), 1e300);
+    nt_device *dev = NULL;
+    nt_staged *r = NULL;
 
+    if (beside_floats)
+        assert_ok(nt_graph_add_output(t.g, NODE(&t, "Mul", "zz", z, z)->out[0], e));
     complete(&t, NODE(&t, "Div", "y", NODE(&t, "Add", "s", x, c)->out[0], x)->out[0]);
-    for (int i = 0; i < 2; i++) {
-        nt_device *dev = NULL;
-        nt_staged *r = NULL;
-
-        setenv("NT_BACKEND", backends[i], 1);
-        assert_ok(nt_device_new(&dev, 1, e));
-        assert_ok(nt_staged_new(&r, t.g, dev, &(nt_plan_opts){0}, e));
-        for (int k = 0; k < 2; k++)
-            nt_tensor_set(nt_staged_input(r, 0), k, 3e299);
-        assert_ok(nt_staged_forward(r, e));
-        for (int k = 0; k < 2; k++) {
-            double d = nt_tensor_get(c->data, k);
-
-            assert_true(nt_tensor_get(nt_staged_output(r, 0), k) == (3e299 + d) / 3e299);
-        }
-        nt_staged_free(r);
-        nt_device_free(dev);
+    setenv("NT_BACKEND", backend, 1);
+    assert_ok(nt_device_new(&dev, 1, e));
+    assert_ok(nt_staged_new(&r, t.g, dev, &(nt_plan_opts){0}, e));
+    for (int k = 0; k < 2; k++) {
+        nt_tensor_set(nt_staged_input(r, 0), k, 3e299);
+        nt_tensor_set(nt_staged_input(r, 1), k, 3);
     }
+    assert_ok(nt_staged_forward(r, e));
+    for (int k = 0; k < 2; k++) {
+        double d = nt_tensor_get(c->data, k);
+
+        if (beside_floats)
+            assert_true(nt_tensor_get(nt_staged_output(r, 0), k) == 9);
+        assert_true(nt_tensor_get(nt_staged_output(r, beside_floats), k) ==
+                    (3e299 + d) / 3e299);
+    }
+    nt_staged_free(r);
+    nt_device_free(dev);
     nt_graph_free(t.g);
+}
+
+NT_TEST(arithmetic_on_doubles_is_done_in_doubles)
+{
+    for (int beside = 0; beside < 2; beside++) {
+        check_arithmetic("onednn", beside);
+        check_arithmetic("openblas", beside);
+    }
 }
 
 NT_TEST(integers_and_floats_stay_as_they_are)

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search.h - what a search knows, and the strategies that decide by it.
+ *
+ * Nothing is measured here: a strategy says what to make next, is told what came of it, and
+ * decides by that alone, so that a search that was stopped goes on as if it had not been. A
+ * candidate is a parent and a list of stages (stage.h), whatever the strategy; what a strategy
+ * saves is its own affair: its cost.
+ *
+ * A strategy is one file that ends in a table, and a line in search.c.
+ */
+#ifndef NT_SEARCH_SEARCH_H
+#define NT_SEARCH_SEARCH_H
+
+#include "search/stage.h"
+
+#include <stdint.h>
+
+typedef struct nt_search_layer {
+    char name[128];
+    int64_t outputs, params;
+} nt_search_layer;
+
+typedef struct nt_measure {
+    int64_t params, macs, bytes;
+    double metric;
+    double drop; /* what delta bounds: the metric's drop, or the upper bound of its interval */
+    double latency_ms;
+    double seconds;          /* it took to make and to measure */
+    nt_search_layer *layers; /* those that can be cut; nt_free */
+    int n_layers;
+} nt_measure;
+
+enum { NT_MAX_STAGES = 6 };
+
+typedef struct nt_candidate {
+    char id[20]; /* the caller's name for it */
+    int parent;  /* index; -1: the reference */
+    nt_search_stage stage[NT_MAX_STAGES];
+    int n_stages;
+    bool measured;
+    nt_measure m;
+} nt_candidate;
+
+typedef struct nt_search_opts {
+    double delta;
+    double ratio, close; /* see the strategy */
+    int64_t steps;       /* at most so many candidates ... */
+    int64_t deep_steps;  /* ... and so many cuts; 0: no deepsearch */
+    double time_s;       /* 0: no bound */
+    double long_cost;    /* a long training takes so many times as long as a short one */
+    bool dry;            /* each kind of step once, whatever comes of them */
+} nt_search_opts;
+
+typedef struct nt_search nt_search;
+
+struct nt_strategy {
+    const char *name; /* as "optimization" has it */
+    /* What of the options a level (1 or 3) decides; the rest is 0. */
+    nt_search_opts (*defaults)(int level, bool deepsearch);
+    /* Appends what to make next, at most `max` candidates that do not need each other; *n is
+     * how many, 0: the search has ended. All earlier ones must have been measured. */
+    nt_status (*next)(nt_search *s, int max, int *n, nt_err *e);
+    /* What is to become small. */
+    double (*cost)(const nt_measure *m);
+    /* To make a note of what candidate i came to. NULL: next looks at all that is known. */
+    void (*told)(nt_search *s, int i);
+};
+
+struct nt_search {
+    const nt_strategy *strategy;
+    nt_search_opts o;
+    nt_measure ref;
+    nt_candidate *v;
+    int n, cap;
+    double elapsed_s; /* the caller's: so far, earlier runs included */
+};
+
+extern const nt_strategy nt_strategy_compression;
+
+/* By name; NULL: this build has none of it. */
+const nt_strategy *nt_strategy_find(const char *name);
+
+void nt_search_release(nt_search *s);
+nt_status nt_search_next(nt_search *s, int max, int *n, nt_err *e) NT_MUST_CHECK;
+/* What candidate i came to; takes m->layers. */
+void nt_search_told(nt_search *s, int i, const nt_measure *m);
+/* Is candidate i within delta? */
+bool nt_search_is_within(const nt_search *s, int i);
+/* ... and does it cost less than the reference? */
+bool nt_search_is_ok(const nt_search *s, int i);
+/* The cheapest such one, the better of equals; -1: the reference. `skip` [n] (may be NULL) are
+ * not considered. */
+int nt_search_best(const nt_search *s, const bool *skip);
+
+/* ---- for strategies */
+
+/* The cost of candidate i (-1: the reference) as a share of the reference's. */
+double nt_search_share(const nt_search *s, int i);
+nt_status nt_search_add(nt_search *s, const nt_candidate *c, nt_err *e) NT_MUST_CHECK;
+/* The stage that a candidate begins with: what it is called after. */
+const nt_search_stage *nt_candidate_first(const nt_candidate *c);
+bool nt_candidate_is(const nt_candidate *c, const nt_stage_kind *first);
+
+#endif

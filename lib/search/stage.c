@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* ---- prune: whole channels, the least important first, to a size */
+
+static void prune_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
+{
+    nt_str_addf(t, "--size %.9g --round 8%s", s->size / at->parent,
+                at->job->config_list ? " --config config_list.json" : "");
+}
+
+static void prune_describe(nt_str *t, const nt_search_stage *s)
+{
+    nt_str_addf(t, "pruned to %.1f %% of the reference's parameters", 100 * s->size);
+}
+
+static bool prune_save(cJSON *o, const nt_search_stage *s)
+{
+    return nt_json_add_double(o, "size", s->size);
+}
+
+static nt_status prune_load(nt_search_stage *s, const cJSON *o, nt_err *e)
+{
+    return nt_json_get_double(&s->size, o, "size", 0, 1, "stages", e);
+}
+
+const nt_stage_kind nt_stage_prune = {.name = "prune",
+                                      .options = prune_options,
+                                      .describe = prune_describe,
+                                      .save = prune_save,
+                                      .load = prune_load};
+
+/* ---- cut: some outputs of one layer, by a plan */
+
+static void cut_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
+{
+    (void)s;
+    nt_str_addf(t, "--plan candidates/%s.plan", at->id);
+}
+
+static void cut_key(nt_str *t, const nt_search_stage *s)
+{
+    nt_str_addf(t, "%s %lld", s->layer, (long long)s->keep);
+}
+
+static void cut_describe(nt_str *t, const nt_search_stage *s)
+{
+    nt_str_addf(t, "'%s' cut to %lld outputs", s->layer, (long long)s->keep);
+}
+
+static bool cut_save(cJSON *o, const nt_search_stage *s)
+{
+    return nt_json_add_str(o, "layer", s->layer) && nt_json_add_i64(o, "keep", s->keep);
+}
+
+static nt_status cut_load(nt_search_stage *s, const cJSON *o, nt_err *e)
+{
+    const char *layer = "";
+    nt_status status = NT_OK;
+
+    if ((status = nt_json_get_str(&layer, o, "layer", "stages", e)) == NT_OK)
+        status = nt_json_get_i64(&s->keep, o, "keep", 0, INT64_C(1) << 40, "stages", e);
+    snprintf(s->layer, sizeof s->layer, "%s", layer);
+    return status;
+}
+
+static cJSON *cut_file(const nt_search_stage *s)
+{
+    cJSON *plan = cJSON_CreateArray(), *o = cJSON_CreateObject();
+
+    if (!plan || !o || !cJSON_AddItemToArray(plan, o)) {
+        nt_json_free(o);
+        nt_json_free(plan);
+        return NULL;
+    }
+    if (nt_json_add_str(o, "layer", s->layer) && nt_json_add_i64(o, "keep", s->keep) &&
+        nt_json_add_str(o, "why", "deepsearch"))
+        return plan;
+    nt_json_free(plan);
+    return NULL;
+}
+
+const nt_stage_kind nt_stage_cut = {.name = "cut",
+                                    .options = cut_options,
+                                    .key = cut_key,
+                                    .describe = cut_describe,
+                                    .save = cut_save,
+                                    .load = cut_load,
+                                    .file = cut_file};
+
+/* ---- train: with the reference as teacher */
+
+static void train_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
+{
+    nt_str_addf(t, "--config %s.json%s", s->full ? "full_trainer" : "fine_tuner",
+                at->job->dryrun ? " --steps 1" : "");
+}
+
+static void train_describe(nt_str *t, const nt_search_stage *s)
+{
+    nt_str_add(t, s->full ? "trained on" : "tuned");
+}
+
+static bool train_save(cJSON *o, const nt_search_stage *s)
+{
+    return nt_json_add_bool(o, "full", s->full);
+}
+
+static nt_status train_load(nt_search_stage *s, const cJSON *o, nt_err *e)
+{
+    return nt_json_get_bool(&s->full, o, "full", "stages", e);
+}
+
+const nt_stage_kind nt_stage_train = {.name = "train",
+                                      .options = train_options,
+                                      .describe = train_describe,
+                                      .save = train_save,
+                                      .load = train_load};
+
+/* ---- all of them */
+
+static const nt_stage_kind *const kinds[] = {&nt_stage_prune, &nt_stage_cut, &nt_stage_train};
+
+const nt_stage_kind *nt_search_stage_find(const char *name)
+{
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+nt_status nt_search_stage_load(nt_search_stage *s, const cJSON *o, nt_err *e)
+{
+    const char *name = "";
+    nt_status status = nt_json_get_str(&name, o, "stage", "stages", e);
+
+    *s = (nt_search_stage){.kind = nt_search_stage_find(name)};
+    if (status != NT_OK)
+        return status;
+    if (!s->kind)
+        return nt_fail(e, NT_EFORMAT, "stages: there is no stage '%.40s'", name);
+    return s->kind->load(s, o, e);
+}
+
+cJSON *nt_search_stage_json(const nt_search_stage *s)
+{
+    cJSON *o = cJSON_CreateObject();
+
+    if (o && nt_json_add_str(o, "stage", s->kind->name) && s->kind->save(o, s))
+        return o;
+    nt_json_free(o);
+    return NULL;
+}
