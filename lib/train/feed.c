@@ -62,7 +62,8 @@ static nt_status refuse(const nt_value *v, const nt_sample *s, nt_err *e)
                    v->rank == 4 ? said[s->layout] : "", v->rank == 4 ? ")" : "");
 }
 
-nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+/* real: of any floating-point type. */
+static nt_status find(nt_feed *out, const nt_graph *g, nt_sample s, bool real, nt_err *e)
 {
     bool told = s.layout != NT_LAYOUT_AUTO, last = s.layout == NT_LAYOUT_NHWC;
     const nt_value *v;
@@ -70,15 +71,25 @@ nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
     if (g->n_inputs != 1)
         return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
     v = g->inputs[0];
-    if (v->dtype != NT_F32)
-        return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want float32", v->name,
-                       nt_dtype_name(v->dtype));
+    if (v->dtype != NT_F32 && !(real && nt_dtype_is_real(v->dtype)))
+        return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want %s", v->name,
+                       nt_dtype_name(v->dtype), real ? "a floating-point type" : "float32");
     if (!told && v->rank == 4)
         last = fits(v, &s, true) && (looks_channels_last(v) || !fits(v, &s, false));
     if (!fits(v, &s, last))
         return refuse(v, &s, e);
     *out = (nt_feed){s, v->rank, last};
     return NT_OK;
+}
+
+nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+{
+    return find(out, g, s, false, e);
+}
+
+nt_status nt_feed_find_real(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+{
+    return find(out, g, s, true, e);
 }
 
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n)

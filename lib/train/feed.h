@@ -23,6 +23,9 @@ typedef struct nt_feed {
 /* How g takes such samples. NT_EUNSUPPORTED where it has not one input of type float32,
  * NT_EFORMAT where they do not fit it. */
 nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
+/* The same of an input of any floating-point type, which values have to be converted to. */
+nt_status nt_feed_find_real(nt_feed *out, const nt_graph *g, nt_sample s,
+                            nt_err *e) NT_MUST_CHECK;
 /* dims of the input for n samples. */
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n);
 /* Values of one sample. */
