@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-diff - runs two models on the same inputs, and shows where they part. */
 #include "cli/cli.h"
-#include "export/dlrt_read.h"
+#include "cli/model.h"
 #include "graph/pass.h"
-#include "op/op.h"
 #include "report/diff.h"
 
 #include <math.h>
@@ -20,12 +19,10 @@ typedef struct options {
 
 static nt_status load(nt_model **m, const char *path, const nt_cli *c, nt_err *e)
 {
-    nt_status s = nt_dlrt_model_load(m, path, nt_ops_table(), e);
+    nt_status s = nt_cli_model(m, c, path, NT_CLI_TO_RUN, e);
 
     if (s == NT_OK && c->resolution)
         s = nt_pass_fix_size(nt_model_graph(*m), c->size[0], c->size[1], e);
-    if (s == NT_OK)
-        nt_cli_warn_lines(c, path, nt_model_remarks(*m));
     return s;
 }
 

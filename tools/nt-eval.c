@@ -3,11 +3,10 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "exec/precision.h"
-#include "export/dlrt_read.h"
 #include "graph/model.h"
 #include "graph/pass.h"
-#include "op/op.h"
 #include "train/command.h"
 #include "train/eval.h"
 
@@ -52,8 +51,7 @@ static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, n
     bool widened;
     char bad[256];
 
-    NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
-    nt_cli_warn_lines(c, path, nt_model_remarks(m));
+    NT_TRY(nt_cli_model(&m, c, path, NT_CLI_TO_RUN, e));
     s = nt_pass_to_f32(nt_model_graph(m), &widened, e); /* which data are of */
     if (s == NT_OK)
         s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, c->tolerance, e);

@@ -5,6 +5,7 @@
 #include "base/outfile.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "compress/qdq.h"
 #include "export/dlrt.h"
 #include "export/onnx_export.h"
@@ -227,8 +228,7 @@ static nt_status run(const nt_cli *c, options *o, nt_err *e)
     nt_model *m = NULL;
 
     NT_TRY(check_options(c, o, e));
-    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
-    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
+    NT_TRY(nt_cli_model(&m, c, c->input, NT_CLI_TO_KEEP, e));
     NT_TRY(nt_qdq_freeze(nt_model_graph(m), NULL, e));
     NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
 done:

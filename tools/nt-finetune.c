@@ -4,9 +4,9 @@
 #include "base/digest.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "compress/prepare.h"
 #include "graph/pass.h"
-#include "op/op.h"
 #include "train/config.h"
 #include "train/trainer.h"
 
@@ -226,16 +226,10 @@ static void warn_of_classes(const job *j)
 static nt_status load(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
-    bool widened = false;
 
-    NT_TRY(nt_model_load_f32(&j->m, j->c->input, nt_ops_table(), &widened, e));
-    nt_cli_warn_lines(j->c, j->c->input, nt_model_remarks(j->m));
-    if (widened)
-        nt_cli_note(j->c, "the model's float16 and bfloat16 become float32");
+    NT_TRY(nt_cli_model(&j->m, j->c, j->c->input, NT_CLI_TO_CHANGE, e));
     if (j->o.teacher != NULL)
-        NT_TRY(nt_model_load_f32(&j->teacher, j->o.teacher, nt_ops_table(), &widened, e));
-    if (j->teacher)
-        nt_cli_warn_lines(j->c, j->o.teacher, nt_model_remarks(j->teacher));
+        NT_TRY(nt_cli_model(&j->teacher, j->c, j->o.teacher, NT_CLI_TO_CHANGE, e));
     NT_TRY(open_data(j, e));
     NT_TRY(open_device(j, e));
     warn_of_classes(j);

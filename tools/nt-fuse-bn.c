@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-fuse-bn - folds batch normalisation into the convolution or dense layer before it. */
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
-#include "op/op.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,6 @@ int main(int argc, char **argv)
         NT_OPT_END,
     };
     nt_model *m = NULL;
-    bool widened = false;
     nt_err e = {{0}};
     nt_status s = NT_OK;
     int n = 0;
@@ -66,10 +65,7 @@ int main(int argc, char **argv)
     nt_cli_parse(&c, opts, argc, argv);
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);
-    NT_TRY(nt_model_load_f32(&m, c.input, nt_ops_table(), &widened, &e));
-    nt_cli_warn_lines(&c, c.input, nt_model_remarks(m));
-    if (widened)
-        nt_cli_note(&c, "the model's float16 and bfloat16 become float32");
+    NT_TRY(nt_cli_model(&m, &c, c.input, NT_CLI_TO_CHANGE, &e));
     NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, &n, &e));
     NT_TRY(nt_pass_dead(nt_model_graph(m), NULL, &e));
     if (strict)

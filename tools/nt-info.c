@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-info - inputs, outputs, layers, history and hashes of a model. */
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "op/op.h"
@@ -33,11 +34,9 @@ static nt_status describe(const nt_cli *c, const options *o, nt_err *e)
     nt_str text = {0};
     cJSON *j = NULL;
 
-    NT_TRY(o->verify ? nt_model_load(&m, c->input, nt_ops_table(), e)
-                     : nt_model_look(&m, c->input, nt_ops_table(), e));
+    NT_TRY(nt_cli_model(&m, c, c->input, o->verify ? NT_CLI_TO_KEEP : NT_CLI_TO_LOOK, e));
     if (o->verify)
         NT_TRY(say_verified(c, m, e));
-    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
     NT_TRY(o->history ? nt_info_history(&text, m, e) : nt_info_text(&text, m, o->layers, e));
     j = nt_info_json(m);
     if (!j)

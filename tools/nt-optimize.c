@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/outfile.h"
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "search/job.h"
 #include "search/optimize.h"
 
@@ -126,6 +127,17 @@ static void say(void *ctx, const char *line)
     fflush(stdout);
 }
 
+/* What the tools would say of the model in the job's log, again and again. Where it does not
+ * load they say why. */
+static void say_remarks(const nt_cli *c, const char *path)
+{
+    nt_model *m = NULL;
+    nt_err ignored;
+
+    if (nt_cli_model(&m, c, path, NT_CLI_TO_LOOK, &ignored) == NT_OK)
+        nt_model_free(m);
+}
+
 /* The folder this program lies in: the other tools are beside it. */
 static const char *own_folder(char *buf, size_t n)
 {
@@ -149,6 +161,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_err ignored;
 
     NT_TRY(read_job(&job, c->operands.n ? c->operands.v[0] : NULL, o, e));
+    say_remarks(c, o->model ? o->model : job->model);
     opts.bin = own_folder(bin, sizeof bin);
     opts.threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
     s = nt_optimize(&r, job, &opts, e);

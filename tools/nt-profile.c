@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-profile - the metrics of one model, its layers, or two models side by side. */
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "compress/costrun.h"
 #include "data/data.h"
 #include "exec/precision.h"
-#include "export/dlrt_read.h"
 #include "graph/pass.h"
 #include "op/op.h"
 #include "report/cost.h"
@@ -86,8 +86,7 @@ static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt
     nt_profile *p = NULL;
     nt_profile_opts po = o->o;
 
-    NT_TRY(nt_dlrt_model_load(&m, path, nt_ops_table(), e));
-    nt_cli_warn_lines(c, path, nt_model_remarks(m));
+    NT_TRY(nt_cli_model(&m, c, path, NT_CLI_TO_RUN, e));
     NT_TRY(fix_size(nt_model_graph(m), c, split, e));
     NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, c->tolerance, e));
     NT_TRY(nt_profile_new(&p, m, dev, &po, e));
@@ -138,8 +137,7 @@ static nt_status cost_table(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     o->cost.runs = o->o.runs;
     o->cost.progress = on_progress;
     o->cost.ctx = c;
-    NT_TRY(nt_model_load(&m, c->input, nt_ops_table(), e));
-    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
+    NT_TRY(nt_cli_model(&m, c, c->input, NT_CLI_TO_KEEP, e));
     NT_TRY(fix_size(nt_model_graph(m), c, NULL, e));
     NT_TRY(nt_cost_measure(&cost, nt_model_graph(m), dev, &o->cost, e));
     nt_cli_progress_end(c);

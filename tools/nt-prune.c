@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/outfile.h"
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "compress/planfile.h"
 #include "compress/prune.h"
 #include "compress/rules.h"
@@ -12,7 +13,6 @@
 #include "data/data.h"
 #include "graph/pass.h"
 #include "graph/tensor_io.h"
-#include "op/op.h"
 
 #include <math.h>
 #include <string.h>
@@ -228,14 +228,11 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_channels *ch = NULL;
-    bool *removed = NULL, widened = false;
+    bool *removed = NULL;
     cJSON *report = NULL;
     nt_str text = {0};
 
-    NT_TRY(nt_model_load_f32(&m, c->input, nt_ops_table(), &widened, e));
-    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
-    if (widened)
-        nt_cli_note(c, "the model's float16 and bfloat16 become float32");
+    NT_TRY(nt_cli_model(&m, c, c->input, NT_CLI_TO_CHANGE, e));
     NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
     NT_TRY(nt_channels_new(&ch, nt_model_graph(m), e));
     NT_TRY(nt_prune_check_any(ch, e));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-quantize - post-training quantization, or the start of quantization-aware training. */
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "compress/equalize.h"
 #include "compress/mixed.h"
 #include "compress/qconfig.h"
@@ -9,7 +10,6 @@
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
-#include "op/op.h"
 
 #include "base/alloc.h"
 #include "base/outfile.h"
@@ -375,15 +375,11 @@ static nt_status run(nt_cli *c, options *o, nt_err *e)
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_qspec *q = NULL;
-    bool widened = false;
     job w = {0};
 
     NT_TRY(read_config(&config, o, c->config, e));
     NT_TRY(check_options(c, o, e));
-    NT_TRY(nt_model_load_f32(&m, c->input, nt_ops_table(), &widened, e));
-    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
-    if (widened)
-        nt_cli_note(c, "the model's float16 and bfloat16 become float32");
+    NT_TRY(nt_cli_model(&m, c, c->input, NT_CLI_TO_CHANGE, e));
     if (!o->keep_bn)
         NT_TRY(nt_pass_fuse_bn(nt_model_graph(m), NULL, NULL, e));
     NT_TRY(open_job(&w, c, o, e));

@@ -3,11 +3,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "exec/precision.h"
-#include "export/dlrt_read.h"
 #include "graph/model.h"
 #include "graph/pass.h"
-#include "op/op.h"
 #include "report/session.h"
 
 #include <string.h>
@@ -120,8 +119,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
 
     so.compute = nt_cli_compute(c);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    NT_TRY(nt_dlrt_model_load(&m, c->input, nt_ops_table(), e));
-    nt_cli_warn_lines(c, c->input, nt_model_remarks(m));
+    NT_TRY(nt_cli_model(&m, c, c->input, NT_CLI_TO_RUN, e));
     if (c->resolution)
         NT_TRY(nt_pass_fix_size(nt_model_graph(m), c->size[0], c->size[1], e));
     NT_TRY(nt_choose_bf16(&so.compute, nt_model_graph(m), dev, c->tolerance, e));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-shrink - makes masks real: removes channels, so that the model is smaller and faster. */
 #include "cli/cli.h"
+#include "cli/model.h"
 #include "compress/shrink.h"
-#include "op/op.h"
 
 #include <stdio.h>
 
@@ -43,7 +43,6 @@ int main(int argc, char **argv)
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_REPORT};
     const nt_opt opts[] = {NT_OPT_END};
     nt_model *m = NULL;
-    bool widened = false;
     nt_shrink_stats st;
     nt_err e = {{0}};
     nt_status s = NT_OK;
@@ -51,10 +50,7 @@ int main(int argc, char **argv)
     nt_cli_parse(&c, opts, argc, argv);
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);
-    NT_TRY(nt_model_load_f32(&m, c.input, nt_ops_table(), &widened, &e));
-    nt_cli_warn_lines(&c, c.input, nt_model_remarks(m));
-    if (widened)
-        nt_cli_note(&c, "the model's float16 and bfloat16 become float32");
+    NT_TRY(nt_cli_model(&m, &c, c.input, NT_CLI_TO_CHANGE, &e));
     NT_TRY(nt_shrink(m, &st, &e));
     NT_TRY(warn(&c, &st, &e));
     NT_TRY(nt_model_add_history(m, nt_cli_record(&c), &e));

@@ -10,6 +10,7 @@
 #include "kernel/choose.h"
 #include "kernel/internal.h"
 #include "kernel/wino.h"
+#include "kernel/wino_look.h"
 
 static bool may_be_blas(const nt_device *dev, const nt_conv_desc *d)
 {
@@ -94,35 +95,66 @@ static bool goes_on(nt_status s, const nt_conv_desc *asked, const nt_conv_desc *
     return s == NT_EUNSUPPORTED && asked->algo == NT_ALGO_AUTO && tried->algo != NT_ALGO_DIRECT;
 }
 
+/* The convolution with a look for NaN behind it where one is wanted. y: its output, argument
+ * number `arg`, of `extent`. */
+static nt_status guard(nt_prim **run, int arg, nt_device *dev, const nt_conv_desc *d, nt_desc y,
+                       const int64_t extent[3], nt_err *e)
+{
+    if (!wino_wants_look(dev, d))
+        return NT_OK;
+    y.rank = d->sp + 2;
+    for (int i = 0; i < d->sp; i++)
+        y.dims[2 + i] = extent[i];
+    return wino_look_wrap(run, &y, arg, e);
+}
+
 nt_status nt_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                           bool training, nt_err *e)
 {
+    nt_conv_fwd c = {0};
     nt_conv_desc chosen;
     nt_status s = NT_OK;
 
     NT_TRY(choose(&chosen, dev, d, NT_PASS_FORWARD, training, e));
-    s = fwd_new(out, dev, &chosen, training, e);
+    s = fwd_new(&c, dev, &chosen, training, e);
     if (goes_on(s, d, &chosen)) {
         chosen.algo = NT_ALGO_DIRECT;
-        s = fwd_new(out, dev, &chosen, training, e);
+        s = fwd_new(&c, dev, &chosen, training, e);
     }
+    NT_TRY(s);
+    if (!training)
+        NT_TRY(guard(&c.run, 3, dev, &chosen,
+                     (nt_desc){.dtype = d->dst, .dims = {d->n, d->k}, .fmt = c.dst_fmt}, d->out,
+                     e));
+    *out = c;
+    c = (nt_conv_fwd){0};
 done:
+    nt_conv_fwd_release(&c);
     return s;
 }
 
 nt_status nt_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
-                               nt_err *e)
+                               bool training, nt_err *e)
 {
+    nt_conv_bwd_data c = {0};
     nt_conv_desc chosen;
     nt_status s = NT_OK;
 
-    NT_TRY(choose(&chosen, dev, d, NT_PASS_BWD_DATA, true, e));
-    s = bwd_data_new(out, dev, &chosen, e);
+    NT_TRY(choose(&chosen, dev, d, NT_PASS_BWD_DATA, training, e));
+    s = bwd_data_new(&c, dev, &chosen, e);
     if (goes_on(s, d, &chosen)) {
         chosen.algo = NT_ALGO_DIRECT;
-        s = bwd_data_new(out, dev, &chosen, e);
+        s = bwd_data_new(&c, dev, &chosen, e);
     }
+    NT_TRY(s);
+    if (!training)
+        NT_TRY(guard(&c.run, 2, dev, &chosen,
+                     (nt_desc){.dtype = d->src, .dims = {d->n, d->c}, .fmt = c.src_fmt}, d->in,
+                     e));
+    *out = c;
+    c = (nt_conv_bwd_data){0};
 done:
+    nt_conv_bwd_data_release(&c);
     return s;
 }
 

@@ -43,13 +43,14 @@ typedef struct nt_conv_fwd {
     nt_format src_fmt, dst_fmt; /* chosen */
 } nt_conv_fwd;
 
-/* training: pick an implementation whose backward passes fit (forward_training). */
+/* training: pick an implementation whose backward passes fit (forward_training), and leave a
+ * NaN to spread over Winograd's tiles. */
 nt_status nt_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                           bool training, nt_err *e) NT_MUST_CHECK;
 void nt_conv_fwd_release(nt_conv_fwd *c);
 
 /* Backward by data. run args: dy, packed weights, dx. Here d->src is dx's type and d->dst dy's.
- */
+ * training: false of a transposed convolution's forward pass in inference. */
 typedef struct nt_conv_bwd_data {
     nt_prim *run;
     nt_prim *pack;
@@ -58,7 +59,7 @@ typedef struct nt_conv_bwd_data {
 } nt_conv_bwd_data;
 
 nt_status nt_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
-                               nt_err *e) NT_MUST_CHECK;
+                               bool training, nt_err *e) NT_MUST_CHECK;
 void nt_conv_bwd_data_release(nt_conv_bwd_data *c);
 
 /* Backward by weights. run args: x, dy, packed dw, db (fp32 [k] or NULL). */

@@ -90,13 +90,15 @@ static nt_status wrap(nt_prim **out, nt_prim **inner, const nt_conv_desc *d, nt_
     p->inner = *inner;
     p->head.free = free_deconv;
     p->head.scratch = nt_prim_scratch(*inner);
+    p->head.loses_nan = (*inner)->loses_nan;
     snprintf(p->head.impl, sizeof p->head.impl, "deconv:%.50s", nt_prim_impl(*inner));
     *inner = NULL;
     *out = &p->head;
     return NT_OK;
 }
 
-nt_status nt_deconv_new(nt_deconv *out, nt_device *dev, const nt_conv_desc *d, nt_err *e)
+nt_status nt_deconv_new(nt_deconv *out, nt_device *dev, const nt_conv_desc *d, bool training,
+                        nt_err *e)
 {
     nt_conv_desc plain = *d;
     nt_conv_bwd_data c = {0};
@@ -107,10 +109,10 @@ nt_status nt_deconv_new(nt_deconv *out, nt_device *dev, const nt_conv_desc *d, n
         return nt_fail(e, NT_EUNSUPPORTED, "a transposed convolution has no sum behind it");
     plain.bias = false;
     plain.n_post = 0;
-    s = nt_conv_bwd_data_new(&c, dev, &plain, e);
+    s = nt_conv_bwd_data_new(&c, dev, &plain, training, e);
     if (s == NT_EUNSUPPORTED && plain.algo == NT_ALGO_AUTO) {
         plain.algo = NT_ALGO_GEMM;
-        s = nt_conv_bwd_data_new(&c, dev, &plain, e);
+        s = nt_conv_bwd_data_new(&c, dev, &plain, training, e);
     }
     NT_TRY(s);
     NT_TRY(wrap(&prim, &c.run, d, c.src_fmt, e));

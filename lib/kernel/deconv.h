@@ -20,7 +20,7 @@ typedef struct nt_deconv {
     nt_format x_fmt, y_fmt; /* chosen */
 } nt_deconv;
 
-nt_status nt_deconv_new(nt_deconv *out, nt_device *dev, const nt_conv_desc *d,
+nt_status nt_deconv_new(nt_deconv *out, nt_device *dev, const nt_conv_desc *d, bool training,
                         nt_err *e) NT_MUST_CHECK;
 void nt_deconv_release(nt_deconv *c);
 

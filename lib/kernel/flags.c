@@ -21,6 +21,11 @@ bool nt_flags_exist(void)
     return true;
 }
 
+void nt_flags_raise(void)
+{
+    _mm_setcsr(_mm_getcsr() | _MM_EXCEPT_INVALID);
+}
+
 static unsigned look_here(const nt_device *dev)
 {
     unsigned csr = _mm_getcsr(), found = csr & _MM_EXCEPT_INVALID ? NT_FLAGS_INVALID : 0;
@@ -50,6 +55,10 @@ unsigned nt_flags_look(nt_device *dev)
 bool nt_flags_exist(void)
 {
     return false;
+}
+
+void nt_flags_raise(void)
+{
 }
 
 unsigned nt_flags_look(nt_device *dev)

@@ -10,6 +10,8 @@
  * a NaN of numbers (Inf - Inf, 0 * Inf); arithmetic on numbers leaves it alone. So kernels have
  * lost no NaN if the flag is down in every thread they ran on, which is found out once a run.
  * Where it is up, the run is done again by kernels that lose none: those of nt_device_careful.
+ * Winograd's convolutions do the opposite and give a NaN to their neighbours:
+ * kernel/wino_look.h.
  *
  * OpenMP lets threads go, and their flags with them, when a team is smaller than the one before
  * it. So every thread is marked, and one without a mark says that others may have gone.
@@ -33,6 +35,8 @@ bool nt_flags_tell(const nt_device *dev);
  * marks all threads. A team's start and end, two microseconds or so; next to nothing with one
  * thread. */
 unsigned nt_flags_look(nt_device *dev);
+/* Puts this thread's flag up, for a kernel that has found out by itself. */
+void nt_flags_raise(void);
 /* May this prim lose a NaN where nothing but the flag tells? */
 bool nt_prim_loses_nan(const nt_prim *p);
 

@@ -56,7 +56,7 @@ static nt_status make_prims(contender *c, nt_device *dev, const nt_conv_desc *d,
         c->src_fmt = f.src_fmt;
         c->dst_fmt = f.dst_fmt;
     } else if (pass == NT_PASS_BWD_DATA) {
-        NT_TRY(nt_conv_bwd_data_new(&b, dev, d, e));
+        NT_TRY(nt_conv_bwd_data_new(&b, dev, d, training, e));
         *c = (contender){.run = b.run, .pack = b.pack, .packed_bytes = b.packed_bytes};
         c->src_fmt = b.src_fmt;
         c->dst_fmt = b.dst_fmt;

@@ -84,8 +84,8 @@ SHARED __m512 finish(__m512 v, __m512 old, const nt_post *post, int n_post)
         __m512 a = _mm512_set1_ps(post[i].alpha), b = _mm512_set1_ps(post[i].beta);
         __m512 zero = _mm512_setzero_ps();
 
-        if (post[i].kind == NT_POST_RELU)
-            v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, zero, _CMP_LT_OQ), v, a);
+        if (post[i].kind == NT_POST_RELU) /* _OS: a NaN puts the flag up (wino_look.h) */
+            v = _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, zero, _CMP_LT_OS), v, a);
         else if (post[i].kind == NT_POST_CLIP)
             v = _mm512_min_ps(b, _mm512_max_ps(a, v)); /* the second where one is NaN */
         else

@@ -6,20 +6,6 @@
 
 #include <string.h>
 
-static nt_status check_type(nt_dtype t, nt_err *e)
-{
-    if (nt_dtype_bits(t) == 0)
-        return nt_fail(e, NT_EUNSUPPORTED, "type %s (%d) is not supported", nt_dtype_name(t),
-                       (int)t);
-    return NT_OK;
-}
-
-static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
-{
-    (void)g;
-    return check_type((nt_dtype)nt_node_int(n, "to", 0), e);
-}
-
 static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 {
     nt_dtype from = n->in[0]->dtype, to = (nt_dtype)nt_node_int(n, "to", 0);
@@ -27,7 +13,7 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 
     (void)g;
     if (from)
-        NT_TRY(check_type(from, e));
+        NT_TRY(nt_wants_type(from, e));
     if (from && nt_dtype_bits(from) != nt_dtype_bits(to))
         NT_TRY(nt_fail(e, NT_EFORMAT, "%s has %d bits, %s has %d", nt_dtype_name(from),
                        nt_dtype_bits(from), nt_dtype_name(to), nt_dtype_bits(to)));
@@ -63,7 +49,7 @@ const nt_op nt_op_bitcast[] = {
      .min_out = 1,
      .max_out = 1,
      .attrs = attrs,
-     .check = check,
+     .check = nt_check_to,
      .infer = infer,
      .eval = eval,
      .couple = nt_couple_unary},

@@ -13,20 +13,6 @@
 
 #include <string.h>
 
-static nt_status check_type(nt_dtype t, nt_err *e)
-{
-    if (nt_dtype_bits(t) == 0)
-        return nt_fail(e, NT_EUNSUPPORTED, "type %s (%d) is not supported", nt_dtype_name(t),
-                       (int)t);
-    return NT_OK;
-}
-
-static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
-{
-    (void)g;
-    return check_type((nt_dtype)nt_node_int(n, "to", 0), e);
-}
-
 static bool is_like(const nt_node *n)
 {
     return n->op->max_in == 2;
@@ -39,9 +25,9 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 
     (void)g;
     if (n->in[0]->dtype)
-        NT_TRY(check_type(n->in[0]->dtype, e));
+        NT_TRY(nt_wants_type(n->in[0]->dtype, e));
     if (to)
-        NT_TRY(check_type(to, e));
+        NT_TRY(nt_wants_type(to, e));
     nt_infer_like(n->out[0], n->in[0]);
     nt_infer_type(n->out[0], to);
 done:
@@ -117,7 +103,7 @@ static const nt_attr_spec attrs[] = {{"to", NT_ATTR_INT, true},
     .lower = lower, .couple = couple
 
 const nt_op nt_op_cast[] = {
-    {CAST("Cast", 6, 1, attrs), .check = check},
+    {CAST("Cast", 6, 1, attrs), .check = nt_check_to},
     {CAST("CastLike", 15, 2, attrs + 1)},
     {0},
 };

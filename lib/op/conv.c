@@ -304,10 +304,10 @@ static nt_status make_bwd_data(nt_conv_bwd_data *c, nt_program *p, nt_conv_desc 
     nt_status s;
 
     d->src = d->dst = nt_program_compute_type(p);
-    s = nt_conv_bwd_data_new(c, nt_program_device(p), d, e);
+    s = nt_conv_bwd_data_new(c, nt_program_device(p), d, true, e);
     if (s == NT_EUNSUPPORTED && d->src != NT_F32) {
         d->src = d->dst = NT_F32;
-        s = nt_conv_bwd_data_new(c, nt_program_device(p), d, e);
+        s = nt_conv_bwd_data_new(c, nt_program_device(p), d, true, e);
     }
     return s;
 }

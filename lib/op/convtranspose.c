@@ -268,10 +268,10 @@ static nt_status make(nt_deconv *c, nt_program *p, nt_conv_desc *d, const nt_fus
     d->n_post = f->n_post;
     memcpy(d->post, f->post, sizeof d->post);
     d->src = d->dst = nt_program_compute_type(p);
-    s = nt_deconv_new(c, nt_program_device(p), d, e);
+    s = nt_deconv_new(c, nt_program_device(p), d, nt_program_training(p), e);
     if (s == NT_EUNSUPPORTED && d->src != NT_F32) {
         d->src = d->dst = NT_F32;
-        s = nt_deconv_new(c, nt_program_device(p), d, e);
+        s = nt_deconv_new(c, nt_program_device(p), d, nt_program_training(p), e);
     }
     return s;
 }

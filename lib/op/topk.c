@@ -2,7 +2,8 @@
 /*
  * topk.c - TopK: the k largest (or smallest) along one axis and where they were. k is an
  * attribute before opset 10, an input since. Of equals the one with the lower index comes
- * first; a NaN counts as the largest number. `sorted` 0 leaves the order open: it is sorted.
+ * first; a NaN counts as the largest number, as in PyTorch, so that it is the last of the
+ * smallest. `sorted` 0 leaves the order open: it is sorted.
  */
 #include "op/couple.h"
 #include "op/op.h"
@@ -68,7 +69,8 @@ done:
 /* An element as it is sorted: a floating-point number by v, an integer by exact, then by place.
  */
 typedef struct entry {
-    double v;       /* 0 of integers; negated for the smallest first */
+    int nan;        /* of a NaN 1, before all numbers, or for the smallest first -1 */
+    double v;       /* 0 of integers and NaN; negated for the smallest first */
     uint64_t exact; /* 0 of floating-point numbers */
     int64_t at;
 } entry;
@@ -77,9 +79,9 @@ static int by_size(const void *pa, const void *pb)
 {
     const entry *a = pa, *b = pb;
 
-    if (isnan(a->v) != isnan(b->v))
-        return isnan(b->v) - isnan(a->v);
-    if (a->v != b->v && !isnan(a->v))
+    if (a->nan != b->nan)
+        return a->nan < b->nan ? 1 : -1;
+    if (a->v != b->v)
         return a->v < b->v ? 1 : -1;
     if (a->exact != b->exact)
         return a->exact < b->exact ? 1 : -1;
@@ -91,8 +93,12 @@ static entry entry_of(const nt_tensor *x, int64_t at, bool largest)
     entry r = {0};
 
     if (nt_dtype_is_real(x->dtype)) {
-        r.v = nt_tensor_get(x, at);
-        r.v = largest ? r.v : -r.v;
+        double v = nt_tensor_get(x, at);
+
+        if (isnan(v))
+            r.nan = largest ? 1 : -1;
+        else
+            r.v = largest ? v : -v;
     } else {
         r.exact = nt_bits_order(x->dtype, nt_tensor_get_bits(x, at));
         r.exact = largest ? r.exact : ~r.exact; /* falls as the integer grows */

@@ -129,6 +129,20 @@ nt_status nt_wants_numbers(const nt_value *v, nt_err *e)
     return NT_OK;
 }
 
+nt_status nt_wants_type(nt_dtype t, nt_err *e)
+{
+    if (nt_dtype_bits(t) == 0)
+        return nt_fail(e, NT_EUNSUPPORTED, "type %s (%d) is not supported", nt_dtype_name(t),
+                       (int)t);
+    return NT_OK;
+}
+
+nt_status nt_check_to(const nt_graph *g, const nt_node *n, nt_err *e)
+{
+    (void)g;
+    return nt_wants_type((nt_dtype)nt_node_int(n, "to", 0), e);
+}
+
 nt_status nt_axis(int *out, int64_t axis, int rank, nt_err *e)
 {
     if (axis < -rank || axis >= rank)

@@ -28,6 +28,10 @@ nt_status nt_infer_elementwise(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK
 nt_status nt_infer_same(nt_graph *g, nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* NT_EUNSUPPORTED when v's type is known and none to compute with (text, float8, int4). */
 nt_status nt_wants_numbers(const nt_value *v, nt_err *e) NT_MUST_CHECK;
+/* NT_EUNSUPPORTED where we know no such type. */
+nt_status nt_wants_type(nt_dtype t, nt_err *e) NT_MUST_CHECK;
+/* The check facet of operators that make the type which their attribute "to" says. */
+nt_status nt_check_to(const nt_graph *g, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* -rank <= axis < rank becomes 0 <= *out < rank. */
 nt_status nt_axis(int *out, int64_t axis, int rank, nt_err *e) NT_MUST_CHECK;
 

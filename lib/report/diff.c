@@ -421,6 +421,16 @@ static void count_nonfinite(run *r, int k)
         blame(r, k);
 }
 
+/* x, in t's type. */
+static void fill(nt_tensor *t, const float *x)
+{
+    if (t->dtype == NT_F32)
+        memcpy(t->data, x, nt_tensor_bytes(t));
+    else
+        for (int64_t i = 0; i < nt_tensor_count(t); i++)
+            nt_tensor_set(t, i, x[i]);
+}
+
 /* n samples of these extents: x, or noise where it is NULL. */
 static nt_status compare_run(run *r, int64_t n, const int64_t (*dims)[NT_MAX_RANK],
                              const float *x, nt_err *e)
@@ -430,8 +440,7 @@ static nt_status compare_run(run *r, int64_t n, const int64_t (*dims)[NT_MAX_RAN
     for (int k = 0; k < 2; k++) {
         NT_TRY(set_shape(r, k, dims, e));
         if (x)
-            memcpy(nt_staged_input(r->side[k].net, 0)->data, x,
-                   nt_tensor_bytes(nt_staged_input(r->side[k].net, 0)));
+            fill(nt_staged_input(r->side[k].net, 0), x);
         else
             nt_staged_fill_noise(r->side[k].net, r->o->seed);
         if (k == MODEL)
@@ -459,7 +468,9 @@ static nt_status check_models(const nt_graph *a, const nt_graph *b, nt_err *e)
                        b->n_outputs, a->n_inputs, a->n_outputs);
     for (int i = 0; i < a->n_inputs; i++) {
         const nt_value *v = a->inputs[i], *w = b->inputs[i];
-        bool ok = v->dtype == w->dtype && v->rank == w->rank && v->rank >= 0;
+        bool ok = (v->dtype == w->dtype ||
+                   (nt_dtype_is_real(v->dtype) && nt_dtype_is_real(w->dtype))) &&
+                  v->rank == w->rank && v->rank >= 0;
 
         for (int k = 0; ok && k < v->rank; k++)
             ok = v->dims[k].value < 0 || w->dims[k].value < 0 || k == 0 ||
@@ -542,7 +553,7 @@ static nt_status run_data(run *r, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(nt_loader_new(&l, r->o->split, &lo, e));
-    NT_TRY(nt_feed_find(&f, r->side[REF].g, nt_loader_sample(l), e));
+    NT_TRY(nt_feed_find_real(&f, r->side[REF].g, nt_loader_sample(l), e));
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (;;) {
         NT_TRY(nt_loader_next(l, &b, e));

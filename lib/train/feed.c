@@ -62,7 +62,8 @@ static nt_status refuse(const nt_value *v, const nt_sample *s, nt_err *e)
                    v->rank == 4 ? said[s->layout] : "", v->rank == 4 ? ")" : "");
 }
 
-nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+/* The first input; real: of any floating-point type. */
+static nt_status find(nt_feed *out, const nt_graph *g, nt_sample s, bool real, nt_err *e)
 {
     bool told = s.layout != NT_LAYOUT_AUTO, last = s.layout == NT_LAYOUT_NHWC;
     const nt_value *v;
@@ -70,9 +71,9 @@ nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
     if (g->n_inputs < 1)
         return nt_fail(e, NT_EUNSUPPORTED, "the network has no input");
     v = g->inputs[0];
-    if (v->dtype != NT_F32)
-        return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want float32", v->name,
-                       nt_dtype_name(v->dtype));
+    if (v->dtype != NT_F32 && !(real && nt_dtype_is_real(v->dtype)))
+        return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want %s", v->name,
+                       nt_dtype_name(v->dtype), real ? "a floating-point type" : "float32");
     if (!told && v->rank == 4)
         last = fits(v, &s, true) && (looks_channels_last(v) || !fits(v, &s, false));
     if (!fits(v, &s, last))
@@ -81,11 +82,30 @@ nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
     return NT_OK;
 }
 
+static nt_status want_one(const nt_graph *g, nt_err *e)
+{
+    if (g->n_inputs == 1)
+        return NT_OK;
+    return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
+}
+
+nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+{
+    return find(out, g, s, false, e);
+}
+
 nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
 {
-    if (g->n_inputs != 1)
-        return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
-    return nt_feed_first(out, g, s, e);
+    nt_status status = want_one(g, e);
+
+    return status == NT_OK ? find(out, g, s, false, e) : status;
+}
+
+nt_status nt_feed_find_real(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+{
+    nt_status status = want_one(g, e);
+
+    return status == NT_OK ? find(out, g, s, true, e) : status;
 }
 
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n)

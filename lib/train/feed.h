@@ -25,6 +25,9 @@ typedef struct nt_feed {
 nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
 /* The same of a network that has no other input; else NT_EUNSUPPORTED. */
 nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
+/* The same of an input of any floating-point type, which values have to be converted to. */
+nt_status nt_feed_find_real(nt_feed *out, const nt_graph *g, nt_sample s,
+                            nt_err *e) NT_MUST_CHECK;
 /* dims of the input for n samples. */
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n);
 /* Values of one sample. */

@@ -277,6 +277,7 @@ nt-quantize bn.onnx --data idx:data -o e.nt
 nt-finetune bn.onnx --data idx:data --steps 1 -o f.nt
 nt-export bn.onnx -f onnx -o g.onnx
 nt-diff bn.onnx a.nt --data idx:data
+nt-optimize --model bn.onnx --data idx:data --dryrun --job-dir job
 END
     nt-info a.nt 2>said
     grep -q "warning: a.nt: node 'only'" said # in an archive, too

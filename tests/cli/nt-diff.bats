@@ -104,3 +104,15 @@ number()
     NT_BACKEND=openblas nt-diff a.nt q.nt --data idx:data --min-sqnr 20 >/dev/null
     nt-diff a.nt q.nt --data idx:data --min-sqnr 20 >/dev/null
 }
+
+@test "data and noise become the float16 that the inputs are of" {
+    nt-export -q --precision fp16 --io fp16 a.nt -o half.onnx
+    nt-diff half.onnx half.onnx --data idx:data --min-sqnr 200 >out
+    [ "$(number out samples)" = 40 ]
+    for given in "--data idx:data" ""; do
+        nt-diff a.nt half.onnx $given --min-sqnr 40 # of 11 bits
+        nt-diff half.onnx a.nt $given --min-sqnr 40
+        run nt-diff a.nt half.onnx $given --min-sqnr 100
+        [ "$status" -eq 3 ]
+    done
+}

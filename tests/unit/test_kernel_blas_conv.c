@@ -101,7 +101,7 @@ static float *backward_data(nt_device *dev, const problem *p)
     void *dy = laid_out(&p->y_desc, p->dy), *dx = unset(&p->x_desc), *packed;
     float *got;
 
-    assert_ok(nt_conv_bwd_data_new(&c, dev, &p->d, e));
+    assert_ok(nt_conv_bwd_data_new(&c, dev, &p->d, true, e));
     packed = packed_weights(c.pack, c.packed_bytes, p->w);
     RUN(c.run, dy, packed, dx);
     got = read_back(&p->x_desc, dx);

@@ -240,7 +240,7 @@ static bool check_bwd_data(nt_device *dev, const char *name, const nt_conv_desc 
     nt_rng r = seeded();
     nt_conv_bwd_data c = {0};
     nt_err err = {{0}};
-    nt_status st = nt_conv_bwd_data_new(&c, dev, d, &err);
+    nt_status st = nt_conv_bwd_data_new(&c, dev, d, true, &err);
     int64_t nw = d->k * d->c / d->g * points(d->ker, d->sp);
     nt_desc xd, yd;
     char what[160];

@@ -57,7 +57,7 @@ static void check(nt_device *dev, nt_dtype t, nt_format f)
     float *x, *w, *bias, *want, *got;
     void *xm, *ym, *wm;
 
-    if (nt_deconv_new(&c, dev, &d, &why) != NT_OK) { /* OpenBLAS knows PLAIN only */
+    if (nt_deconv_new(&c, dev, &d, false, &why) != NT_OK) { /* OpenBLAS knows PLAIN only */
         assert_true(t == NT_BF16 ||
                     (nt_device_backend(dev) == NT_BACKEND_OPENBLAS && f != NT_FMT_PLAIN));
         return;
@@ -106,7 +106,7 @@ NT_TEST(a_sum_is_not_promised)
     nt_err why = {{0}};
 
     d.post[0].kind = NT_POST_SUM;
-    assert_int_equal(nt_deconv_new(&c, dev, &d, &why), NT_EUNSUPPORTED);
+    assert_int_equal(nt_deconv_new(&c, dev, &d, false, &why), NT_EUNSUPPORTED);
     assert_non_null(strstr(why.msg, "no sum"));
     nt_device_free(dev);
 }

@@ -61,6 +61,9 @@ FILTERS(row, "Conv", 1, 1, 1, 7, 5, 3)
 FILTERS(volume, "Conv", 1, 1, 1, 6, 5, 3, 3, 3)
 FILTERS(upwards, "ConvTranspose", 1, 0, 2, 19, 9, 2, 2)
 FILTERS(upwards_in_groups, "ConvTranspose", 2, 0, 2, 32, 8, 2, 2)
+/* enough channels and points for Winograd (kernel/choose.c), in bf16, too */
+FILTERS(tiles, "Conv", 1, 1, 1, 40, 40, 3, 3)
+FILTERS(tiles_upwards, "ConvTranspose", 1, 1, 1, 40, 40, 3, 3)
 
 static nt_value *dense(net *t, nt_value *x)
 {
@@ -110,6 +113,8 @@ static const struct {
     {"MatMul", product, 2, {3, 21}},
     {"BatchNormalization", normalised, 4, {2, 19, 3, 5}},
     {"Conv, BatchNormalization", conv_and_norm, 4, {1, 19, 9, 7}},
+    {"3x3 in tiles", tiles, 4, {1, 40, 28, 30}},
+    {"ConvTranspose in tiles", tiles_upwards, 4, {1, 40, 28, 30}},
 };
 
 /* ---- what stands behind them */
@@ -120,6 +125,13 @@ static const struct {
         (void)in;                                                                              \
         return NODE(t, op, "post", x)->out[0];                                                 \
     }
+
+static nt_value *nothing(net *t, nt_value *x, nt_value *in)
+{
+    (void)t;
+    (void)in;
+    return x;
+}
 
 UNARY(relu, "Relu")
 UNARY(leaky_relu, "LeakyRelu")
@@ -181,9 +193,12 @@ static const struct {
     bool with_input;
     float plus, minus; /* of what the layer makes of infinities */
 } posts[] = {
+    {"nothing", nothing, false, INFINITY, -INFINITY},
     {"Relu", relu, false, INFINITY, 0},
     {"LeakyRelu", leaky_relu, false, INFINITY, -INFINITY},
     {"Clip", clip, false, 6, 0},
+    {"Add", sum, true, INFINITY, -INFINITY},
+    {"Add, Relu", sum_and_relu, true, INFINITY, 0},
     {"Max, Min", max_and_min, false, 6, 0},
     {"HardSigmoid", hard_sigmoid, false, 1, 0},
     {"HardSwish", hard_swish, false, INFINITY, NAN},
@@ -195,12 +210,13 @@ static const struct {
     {"Mish", mish, false, INFINITY, NAN},
     {"Swish", swish, false, INFINITY, NAN},
     {"Clip, LeakyRelu", clip_and_leak, false, 6, 0},
-    {"Add, Relu", sum_and_relu, true, INFINITY, 0},
     {"Relu, Add", relu_and_sum, true, INFINITY, 0},
 };
 enum {
     N_LAYERS = sizeof layers / sizeof *layers,
     N_POSTS = sizeof posts / sizeof *posts,
+    N_FEW = 6, /* the first posts, which alone stand behind large layers */
+    LARGE = 10000,
     NO_POST = -1
 };
 
@@ -253,6 +269,15 @@ static bool *dependents_of(int layer, int place, int64_t *at)
     return depends;
 }
 
+static int n_posts(int layer)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < layers[layer].rank; i++)
+        n *= layers[layer].d[i];
+    return n > LARGE ? N_FEW : N_POSTS;
+}
+
 static int n_cases;
 
 /* By layer and place: the same behind every activation. */
@@ -295,7 +320,7 @@ NT_TEST(layers_hand_nan_and_infinities_through_the_activations_behind_them)
         for (int w = 0; w < NAN_WAYS; w++) {
             nt_device *dev = nan_device(&nan_ways[w]);
 
-            for (int k = 0; k < N_POSTS; k++)
+            for (int k = 0; k < n_posts(i); k++)
                 if (!posts[k].with_input || same_shapes(i))
                     check_fused(i, k, &to, dev, &nan_ways[w]);
             nt_device_free(dev);

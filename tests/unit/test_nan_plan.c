@@ -78,6 +78,36 @@ NT_TEST(a_nan_among_the_weights_shows_in_their_channel_alone)
     }
 }
 
+/* Winograd's tiles would give it to the edge, where its tap is on padding (with which OpenBLAS
+ * multiplies, too). */
+NT_TEST(a_nan_among_the_weights_shows_where_its_tap_is_in_the_picture)
+{
+    const int64_t pads[] = {1, 1, 1, 1};
+
+    for (int w = 0; w < NAN_WAYS && !strcmp(nan_ways[w].backend, "onednn"); w++) {
+        nt_device *dev = nan_device(&nan_ways[w]);
+        net t = start(13);
+        nt_value *x = input(&t, "x", DIMS(1, 40, 28, 28));
+        nt_value *k = fill(weight(&t, "k", DIMS(40, 40, 3, 3)), 0.5);
+        nt_node *n = NODE(&t, "Conv", "c", x, k);
+        nt_plan *p;
+
+        nt_tensor_set(k->data, (11 * 40 + 3) * 9, NAN);
+        assert_ok(nt_node_set_ints(t.g, n, "pads", pads, 4, e));
+        complete(&t, n->out[0]);
+        p = plan_of(&t, dev, &nan_ways[w], NULL, NULL);
+        put(p, 1);
+        assert_ok(nt_plan_forward(p, e));
+        for (int64_t i = 0; i < 40 * 784; i++)
+            if (isnan(got(p, i)) != (i / 784 == 11 && i % 784 >= 28 && i % 28 > 0))
+                fail_msg("%s: output %lld is %g", nt_dtype_name(nan_ways[w].compute),
+                         (long long)i, got(p, i));
+        nt_plan_free(p);
+        finish(&t);
+        nt_device_free(dev);
+    }
+}
+
 NT_TEST(infinities_that_meet_become_nan_behind_a_relu)
 {
     for (int w = 0; w < NAN_WAYS; w++) {

@@ -79,6 +79,17 @@ NT_TEST(topk_takes_the_earlier_of_equals)
     assert_eval(&c, 1, 0, 5, 2, 5, 7);
 }
 
+/* As torch.topk: before all numbers among the largest, behind them among the smallest. */
+NT_TEST(topk_takes_nan_for_the_greatest)
+{
+    const float x[] = {3, NAN, INFINITY, 1, NAN, -INFINITY};
+    op_case c = {.op = "TopK", .in = {GIVEN(x, 6), I64(6)}, .n_out = 2};
+
+    assert_places(&c, (const int64_t[]){1, 4, 2, 0, 3, 5});
+    c.attr[0] = (op_attr)INT("largest", 0);
+    assert_places(&c, (const int64_t[]){5, 3, 0, 2, 1, 4});
+}
+
 NT_TEST(topk_tells_large_integers_apart)
 {
     const int64_t big = INT64_C(1) << 60;
