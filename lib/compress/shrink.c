@@ -90,14 +90,16 @@ done:
     return s;
 }
 
-/* Nobody computes with nothing: what is empty here would fail everywhere else. */
-static nt_status check_extents(const nt_graph *g, nt_err *e)
+/* Nobody computes with nothing: what becomes empty here would fail everywhere else. What was so
+ * before (the regions of a Resize that has none) is meant. */
+static nt_status check_extents(const nt_graph *g, const nt_kept *k, nt_err *e)
 {
     for (int i = 0; i < g->n_values; i++) {
         const nt_value *v = g->values[i];
 
         for (int a = 0; a < v->rank && (v->producer || v->data); a++) {
-            if (v->dims[a].value == 0 && (v->n_uses || v->is_output))
+            if (v->dims[a].value == 0 && nt_kept_old_dim(k, v, a) != 0 &&
+                (v->n_uses || v->is_output))
                 return nt_fail(e, NT_EUNSUPPORTED, "nothing would be left of '%s'", v->name);
         }
     }
@@ -122,7 +124,7 @@ static nt_status cut_graph(const nt_removal *r, const nt_kept *k, nt_err *e)
     nt_graph_compact(g);
     nt_pass_forget_shapes(g);
     NT_TRY(nt_pass_infer(g, e));
-    NT_TRY(check_extents(g, e));
+    NT_TRY(check_extents(g, k, e));
 done:
     return s;
 }
