@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compress/shrink.h"
 
+#include "base/alloc.h"
 #include "compress/constant.h"
 #include "compress/excise.h"
 #include "compress/prune.h"
@@ -90,18 +91,47 @@ done:
     return s;
 }
 
+static bool is_empty(const nt_value *v)
+{
+    for (int a = 0; a < v->rank && (v->producer || v->data); a++) {
+        if (v->dims[a].value == 0)
+            return true;
+    }
+    return false;
+}
+
+/* nt_free(*out), which ends with NULL. Identities, for ids change when the graph is compacted.
+ */
+static nt_status find_empty(const nt_value ***out, const nt_graph *g, nt_err *e)
+{
+    const nt_value **v = nt_alloc((size_t)g->n_values + 1, sizeof *v);
+    int n = 0;
+
+    if (!v)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < g->n_values; i++) {
+        if (is_empty(g->values[i]))
+            v[n++] = g->values[i];
+    }
+    v[n] = NULL;
+    *out = v;
+    return NT_OK;
+}
+
 /* Nobody computes with nothing: what becomes empty here would fail everywhere else. What was so
  * before (the regions of a Resize that has none) is meant. */
-static nt_status check_extents(const nt_graph *g, const nt_kept *k, nt_err *e)
+static nt_status check_extents(const nt_graph *g, const nt_value *const *before, nt_err *e)
 {
     for (int i = 0; i < g->n_values; i++) {
         const nt_value *v = g->values[i];
+        int k = 0;
 
-        for (int a = 0; a < v->rank && (v->producer || v->data); a++) {
-            if (v->dims[a].value == 0 && nt_kept_old_dim(k, v, a) != 0 &&
-                (v->n_uses || v->is_output))
-                return nt_fail(e, NT_EUNSUPPORTED, "nothing would be left of '%s'", v->name);
-        }
+        if (!is_empty(v) || !(v->n_uses || v->is_output))
+            continue;
+        while (before[k] && before[k] != v)
+            k++;
+        if (!before[k])
+            return nt_fail(e, NT_EUNSUPPORTED, "nothing would be left of '%s'", v->name);
     }
     return NT_OK;
 }
@@ -115,8 +145,10 @@ static nt_status what_stays(nt_kept **out, const nt_removal *r, nt_err *e)
 static nt_status cut_graph(const nt_removal *r, const nt_kept *k, nt_err *e)
 {
     nt_graph *g = r->g;
+    const nt_value **empty = NULL;
     nt_status s = NT_OK;
 
+    NT_TRY(find_empty(&empty, g, e));
     NT_TRY(nt_excise(r, k, e));
     NT_TRY(cut_constants(g, k, e));
     NT_TRY(adapt_nodes(g, k, e));
@@ -124,8 +156,9 @@ static nt_status cut_graph(const nt_removal *r, const nt_kept *k, nt_err *e)
     nt_graph_compact(g);
     nt_pass_forget_shapes(g);
     NT_TRY(nt_pass_infer(g, e));
-    NT_TRY(check_extents(g, k, e));
+    NT_TRY(check_extents(g, empty, e));
 done:
+    nt_free(empty);
     return s;
 }
 
