@@ -125,13 +125,19 @@ static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qtarget 
 static nt_status check_opset(const nt_graph *g, const nt_qtarget *t, bool by_channel, nt_err *e)
 {
     int want = t->bits > 8 ? 21 : by_channel ? 13 : 10;
+    bool tensor_would_do = want == 13 && g->opset >= 10;
 
     if (g->opset >= want)
         return NT_OK;
     return nt_fail(e, NT_EUNSUPPORTED,
-                   "%s needs opset %d, and the model is of opset %d: export it at a newer one",
-                   t->bits > 8 ? "quantization to more than 8 bits" : "quantization by channel",
-                   want, g->opset);
+                   "quantization%s needs opset %d, and the model is of opset %d: export it at "
+                   "a newer one%s",
+                   want == 21   ? " to more than 8 bits"
+                   : by_channel ? " by channel"
+                                : "",
+                   want, g->opset,
+                   tensor_would_do ? ", or set quant_scheme 'per_tensor_symmetric' in --config"
+                                   : "");
 }
 
 static nt_status to_integers(nt_value **out, nt_graph *g, nt_value *w, const nt_qtarget *t,

@@ -41,7 +41,7 @@ typedef struct nt_shrink_stats {
  * cover filters only leave channels that are constant (what BatchNormalization makes of zero):
  * their effect is moved into the biases of the layers that read them, where that is exact. What
  * becomes the same for every input, because it is made of nothing else, becomes a constant or
- * is left out (removal.h), and where it cannot, a channel stays. No tensor is empty afterwards.
+ * is left out (removal.h), and where it cannot, a channel stays. No tensor becomes empty.
  */
 nt_status nt_shrink(nt_model *m, nt_shrink_stats *st, nt_err *e) NT_MUST_CHECK;
 

@@ -58,12 +58,15 @@ nt_status nt_pass_shuffle(nt_graph *g, int *n_replaced, nt_err *e) NT_MUST_CHECK
 nt_status nt_pass_bind_shapes(nt_graph *g, const int64_t (*dims)[NT_MAX_RANK],
                               nt_err *e) NT_MUST_CHECK;
 /* Pictures (inputs of rank 4 of floats) become h x w, whether that was open or fixed: as
- * nt_pass_bind_shapes. Where there are none, signals (of rank 3) do, which are 1 high.
+ * nt_pass_bind_shapes. Where there are none, signals (of rank 3, or of rank 2 and open) do,
+ * which are 1 high.
  * NT_EINVAL where no input is one, or the network does not take it. */
 nt_status nt_pass_fix_size(nt_graph *g, int64_t h, int64_t w, nt_err *e) NT_MUST_CHECK;
 /* Does g say all extents of its inputs but the batch? */
 bool nt_graph_has_size(const nt_graph *g);
 bool nt_value_is_picture(const nt_value *v);
+/* What sets this extent of an input that leaves it open: "--resolution HxW"; NULL: none. */
+const char *nt_value_size_option(const nt_value *v, int axis);
 /* A batch that all inputs fix becomes open, as "N", where the network runs with another one
  * too; else g stays as it is. Shapes are to be forgotten and inferred anew. */
 nt_status nt_pass_open_batch(nt_graph *g, nt_err *e) NT_MUST_CHECK;

@@ -21,15 +21,12 @@ static void set_symbol(nt_graph *g, const char *sym, int64_t value)
 
 static nt_status fail_open(const nt_value *v, int k, nt_err *e)
 {
-    const char *sym = v->dims[k].sym;
+    const char *sym = v->dims[k].sym, *option = nt_value_size_option(v, k);
 
     return nt_fail(e, NT_EINVAL,
-                   "input '%s': dimension %d%s%s%s is open, and a size is wanted%s", v->name, k,
-                   sym ? " ('" : "", sym ? sym : "", sym ? "')" : "",
-                   k < 2          ? ""
-                   : v->rank == 4 ? " (--resolution HxW)"
-                   : v->rank == 3 ? " (--resolution 1xLENGTH)"
-                                  : "");
+                   "input '%s': dimension %d%s%s%s is open, and a size is wanted%s%s%s",
+                   v->name, k, sym ? " ('" : "", sym ? sym : "", sym ? "')" : "",
+                   option ? " (" : "", option ? option : "", option ? ")" : "");
 }
 
 static nt_status set_dims(nt_graph *g, nt_value *v, const int64_t *dims, nt_err *e)

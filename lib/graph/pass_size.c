@@ -14,6 +14,20 @@ bool nt_value_is_picture(const nt_value *v)
     return v->rank == 4 && is_float(v);
 }
 
+const char *nt_value_size_option(const nt_value *v, int axis)
+{
+    if (v->rank == 4 && axis > 1)
+        return "--resolution HxW";
+    return (v->rank == 3 && axis == 2) || (v->rank == 2 && axis == 1) ? "--resolution 1xLENGTH"
+                                                                      : NULL;
+}
+
+/* Samples of a batch without channels; a fixed extent there is as well one of features. */
+static bool is_plain_signal(const nt_value *v)
+{
+    return v->rank == 2 && is_float(v) && v->dims[1].value < 0;
+}
+
 /* Inputs of rank `rank` take the last of two extents, or both, into dims; false: there is none.
  */
 static bool size_inputs(int64_t (*dims)[NT_MAX_RANK], nt_graph *g, int rank,
@@ -33,6 +47,18 @@ static bool size_inputs(int64_t (*dims)[NT_MAX_RANK], nt_graph *g, int rank,
     return any;
 }
 
+static bool size_plain_signals(int64_t (*dims)[NT_MAX_RANK], const nt_graph *g, int64_t length)
+{
+    bool any = false;
+
+    for (int i = 0; i < g->n_inputs; i++)
+        if (is_plain_signal(g->inputs[i])) {
+            any = true;
+            dims[i][1] = length;
+        }
+    return any;
+}
+
 nt_status nt_pass_fix_size(nt_graph *g, int64_t h, int64_t w, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -41,7 +67,8 @@ nt_status nt_pass_fix_size(nt_graph *g, int64_t h, int64_t w, nt_err *e)
 
     if (!dims)
         return nt_fail_nomem(e);
-    if (!size_inputs(dims, g, 4, size) && !(h == 1 && size_inputs(dims, g, 3, size)))
+    if (!size_inputs(dims, g, 4, size) &&
+        !(h == 1 && (size_inputs(dims, g, 3, size) || size_plain_signals(dims, g, w))))
         NT_TRY(nt_fail(e, NT_EINVAL, "no input has a height and a width"));
     NT_TRY(nt_pass_bind_shapes(g, (const int64_t(*)[NT_MAX_RANK])dims, e));
 done:

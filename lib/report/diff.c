@@ -500,13 +500,15 @@ static nt_status random_dims(int64_t *dims, const nt_value *a, const nt_value *b
                              nt_err *e)
 {
     for (int k = 0; k < a->rank; k++) {
+        const char *option = nt_value_size_option(a, k);
+
         dims[k] = a->dims[k].value >= 0 ? a->dims[k].value : b->dims[k].value;
         if (dims[k] < 0 && k == 0)
             dims[k] = batch ? batch : 1;
         if (dims[k] < 0)
             return nt_fail(e, NT_EINVAL,
-                           "input '%s': its shape is not fixed: data are wanted%s", a->name,
-                           a->rank == 4 && k > 1 ? ", or --resolution HxW" : "");
+                           "input '%s': its shape is not fixed: data are wanted%s%s", a->name,
+                           option ? ", or " : "", option ? option : "");
     }
     return NT_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/noise.h"
 #include "base/outfile.h"
 #include "exec/staged.h"
+#include "graph/pass.h"
 #include "graph/tensor_io.h"
 
 #include <math.h>
@@ -105,10 +106,11 @@ done:
 static nt_status fail_open(const nt_value *v, int k, nt_err *e)
 {
     const char *sym = v->rank < 0 ? NULL : v->dims[k].sym;
+    const char *option = v->rank < 0 ? NULL : nt_value_size_option(v, k);
 
-    return nt_fail(e, NT_EINVAL, "input '%s': its shape is not fixed%s%s%s: give a tensor%s",
+    return nt_fail(e, NT_EINVAL, "input '%s': its shape is not fixed%s%s%s: give a tensor%s%s",
                    v->name, sym ? " ('" : "", sym ? sym : "", sym ? "' is open)" : "",
-                   v->rank == 4 && k > 1 ? ", or --resolution HxW" : "");
+                   option ? ", or " : "", option ? option : "");
 }
 
 static nt_status random_input(nt_session *r, int i, const nt_session_opts *o, nt_err *e)

@@ -217,21 +217,22 @@ static inline nt_value *pooled(net *t, nt_value *x)
     return head(t, ADD(t, "sum", cv(t, "p", p, 5, 1, 1), cv(t, "q", n->out[0], 5, 1, 1)));
 }
 
-/* Twice as large; "scales" are [1,1,2,2]. */
+/* Twice as large; "scales" are [1,1,2,2], and there are no regions. */
 static inline nt_value *resized(net *t, nt_value *x)
 {
     const int64_t four[] = {4};
     nt_value *p, *q;
     nt_tensor *s = NULL;
-    nt_value *scales = NULL;
+    nt_value *scales = NULL, *roi;
 
     assert_ok(nt_tensor_new(&s, NT_F32, 1, four, e));
     for (int i = 0; i < 4; i++)
         nt_tensor_set(s, i, i < 2 ? 1 : 2);
     assert_ok(nt_graph_add_const(&scales, t->g, "scales", s, e));
     halve(t, first(t, x, NULL), &p, &q);
-    p = NODE(t, "Resize", "pz", p, NULL, scales)->out[0];
-    q = NODE(t, "Resize", "qz", q, NULL, scales)->out[0];
+    roi = weight(t, "roi", DIMS(0));
+    p = NODE(t, "Resize", "pz", p, roi, scales)->out[0];
+    q = NODE(t, "Resize", "qz", q, roi, scales)->out[0];
     infer(t);
     return head(t, cv(t, "c", CAT(t, "cat", p, cv(t, "q", q, 5, 3, 1)), 4, 3, 1));
 }

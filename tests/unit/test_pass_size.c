@@ -77,6 +77,38 @@ NT_TEST(signals_are_pictures_one_high)
     finish(&t);
 }
 
+/* [batch, samples] without channels. */
+static net samples(int64_t length)
+{
+    net t = start(17);
+    nt_dim in[] = {{-1, "batch"}, {length, "samples"}};
+    nt_value *x = NULL;
+
+    assert_ok(nt_graph_add_input(&x, t.g, "x", NT_F32, 2, in, e));
+    complete(&t, NODE(&t, "Abs", "y", x)->out[0]);
+    return t;
+}
+
+NT_TEST(open_samples_without_channels_are_signals_and_features_are_not)
+{
+    net t = samples(-1), u = samples(784);
+    const int64_t open[1][NT_MAX_RANK] = {{0, -1}};
+
+    assert_fails(NT_EINVAL,
+                 "input 'x': dimension 1 ('samples') is open, and a size is wanted "
+                 "(--resolution 1xLENGTH)",
+                 nt_pass_bind_shapes(t.g, open, e));
+    assert_fails(NT_EINVAL, "no input has a height and a width",
+                 nt_pass_fix_size(t.g, 2, 300, e));
+    assert_ok(nt_pass_fix_size(t.g, 1, 300, e));
+    assert_shape(t.g->inputs[0], "[batch,300]");
+    assert_shape(t.g->outputs[0], "[batch,300]");
+    assert_fails(NT_EINVAL, "no input has a height and a width",
+                 nt_pass_fix_size(u.g, 1, 300, e));
+    finish(&t);
+    finish(&u);
+}
+
 NT_TEST(a_size_that_is_missing_is_asked_for_by_name)
 {
     static const struct {

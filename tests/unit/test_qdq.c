@@ -203,21 +203,33 @@ NT_TEST(one_bit_is_the_sign)
 
 NT_TEST(what_a_file_cannot_hold_is_refused)
 {
-    nt_qtarget wide = {.bits = 9, .symmetric = true};
-    net t = layer_net(&cases[0], 11);
+    nt_qtarget wide = {.bits = 9, .symmetric = true}, tensor = {.bits = 8, .symmetric = true};
+    net t = layer_net(&cases[0], 11), u = layer_net(&cases[0], 9);
 
     assert_fails(
         NT_EUNSUPPORTED,
         "quantization by channel needs opset 13, and the model is of opset 11: export it "
-        "at a newer one",
+        "at a newer one, or set quant_scheme 'per_tensor_symmetric' in --config",
         quantize_layer(t.g, the_layer(&t), &s4, false, e));
+    assert_fails(
+        NT_EUNSUPPORTED,
+        "quantization by channel needs opset 13, and the model is of opset 9: export it "
+        "at a newer one",
+        quantize_layer(u.g, the_layer(&u), &s4, false, e));
+    assert_fails(
+        NT_EUNSUPPORTED,
+        "quantization needs opset 10, and the model is of opset 9: export it at a newer one",
+        quantize_layer(u.g, the_layer(&u), &tensor, false, e));
     assert_fails(
         NT_EUNSUPPORTED,
         "quantization to more than 8 bits needs opset 21, and the model is of opset 11: "
         "export it at a newer one",
         quantize_layer(t.g, the_layer(&t), &wide, false, e));
     assert_int_equal(count_nodes(t.g, "DequantizeLinear"), 0);
+    assert_ok(quantize_layer(t.g, the_layer(&t), &tensor, false, e));
+    assert_int_equal(count_nodes(t.g, "DequantizeLinear"), 1);
     finish(&t);
+    finish(&u);
 }
 
 /* ---- training */

@@ -64,9 +64,11 @@ static nt_value *sppf(net *t, nt_value *x, int64_t k)
     return block(t, "sppf_cv2", along(t, node(t, "Concat", "sppf_cat", 4, h)), k, 1, 1);
 }
 
+/* The way up has regions, none, as files of opset 11 do. */
 static nt_value *yolo(net *t, nt_value *x)
 {
     nt_value *p3, *p4, *up, *scales = weight(t, "scales", DIMS(4));
+    nt_value *roi = weight(t, "roi", DIMS(0));
 
     for (int i = 0; i < 4; i++)
         nt_tensor_set(scales->data, i, i < 2 ? 1 : 2);
@@ -74,7 +76,7 @@ static nt_value *yolo(net *t, nt_value *x)
     p3 = c2f_block(t, "b1", block(t, "down1", p3, 16, 3, 2), 16, 1, true);
     p4 = c2f_block(t, "b2", block(t, "down2", p3, 32, 3, 2), 32, 2, true);
     p4 = sppf(t, p4, 32);
-    up = NODE(t, "Resize", "up", p4, NULL, scales)->out[0];
+    up = NODE(t, "Resize", "up", p4, roi, scales)->out[0];
     infer(t);
     up = c2f_block(t, "n1", CAT(t, "up_cat", up, p3), 16, 1, false);
     return cv(t, "detect", block(t, "h1", up, 16, 3, 1), 6, 1, 1);
