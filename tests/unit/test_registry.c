@@ -36,11 +36,11 @@ NT_TEST(no_two_entries_implement_one_opset)
 NT_TEST(each_flag_is_a_bit_of_its_own)
 {
     static const unsigned flags[] = {
-        NT_OPF_IDENTITY,      NT_OPF_FUSES,  NT_OPF_RESIDUAL,
-        NT_OPF_BIAS,          NT_OPF_SUM,    NT_OPF_FUSES_RELU_IN_TRAINING,
-        NT_OPF_FIXED_SCALARS, NT_OPF_FOLDS,  NT_OPF_ON_CODES,
-        NT_OPF_QUANTIZES,     NT_OPF_INT8,   NT_OPF_LEAVES_OUT,
-        NT_OPF_BY_SAMPLE,     NT_OPF_DOUBLE, NT_OPF_MAKES_CODES};
+        NT_OPF_IDENTITY,      NT_OPF_FUSES,      NT_OPF_RESIDUAL,
+        NT_OPF_BIAS,          NT_OPF_SUM,        NT_OPF_FUSES_RELU_IN_TRAINING,
+        NT_OPF_FIXED_SCALARS, NT_OPF_FOLDS,      NT_OPF_ON_CODES,
+        NT_OPF_INT8,          NT_OPF_LEAVES_OUT, NT_OPF_BY_SAMPLE,
+        NT_OPF_DOUBLE,        NT_OPF_MAKES_CODES};
     unsigned all = 0;
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
