@@ -73,7 +73,9 @@ $(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(sort $(filter-out $(SKIP),$(wildcar
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
-$(BIN)/%: $(B)/tools/%.o $(LAYER_LIBS) $(RT_LIB)
+# Static patterns name the objects: what is only passed through between a source and a program may
+# be missing, and make would not see a new source that is older than the program.
+$(TOOLS): $(BIN)/%: $(B)/tools/%.o $(LAYER_LIBS) $(RT_LIB)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
@@ -110,9 +112,9 @@ $(RT)/rt/%.o: tests/rt/%.c
 $(RT)/rt/fuzz_dlrt.o: tests/fuzz/fuzz_dlrt.c
 	@mkdir -p $(@D)
 	$(Q)$(RT_CC) $(RT_CFLAGS) -DNT_FUZZ_MAIN $(CPPFLAGS) -c -o $@ $<
-$(RT)/rt/%: $(RT)/rt/%.o $(RT)/rt/make.o $(RT)/libnt-rt.a
-	$(Q)$(RT_CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
 RT_TESTS := $(addprefix $(RT)/rt/,test_rt example fuzz_dlrt bench)
+$(RT_TESTS): $(RT)/rt/%: $(RT)/rt/%.o $(RT)/rt/make.o $(RT)/libnt-rt.a
+	$(Q)$(RT_CC) $(SANFLAGS) $(LDFLAGS) -o $@ $^ -lm -lpthread
 
 fuzz: ## build the fuzz target, with clang and libFuzzer, as build-fuzz/fuzz_dlrt
 	@mkdir -p build-fuzz
@@ -123,12 +125,13 @@ fuzz: ## build the fuzz target, with clang and libFuzzer, as build-fuzz/fuzz_dlr
 rt: $(RT)/libnt-rt.a $(RT_TESTS)  ## build the runtime for .dlrt files and its test
 
 # ---- tests
-$(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS) $(RT_LIB)
+$(TESTS): $(B)/unit/%: $(B)/tests/unit/%.o $(LAYER_LIBS) $(RT_LIB)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS) -lcmocka
 
-$(B)/bench/%: $(B)/tests/bench/%.o $(LAYER_LIBS) $(RT_LIB)
+BENCHES := $(patsubst tests/%.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
+$(BENCHES): $(B)/bench/%: $(B)/tests/bench/%.o $(LAYER_LIBS) $(RT_LIB)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD $@")
 	$(Q)$(CC) $(SANFLAGS) $(OMP) $(LDFLAGS) -o $@ $< $(LINK_LIBS)
@@ -210,5 +213,4 @@ clean:  ## remove what was built
 
 .PHONY: all rt fuzz deps check check-built tests unit layers headers golden check-debian13 bench demo \
 	reference install help clean
-.SECONDARY:
 -include $(shell find $(B) -path $(B)/debian13 -prune -o -type f -name '*.d' -print 2>/dev/null)

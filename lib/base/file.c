@@ -208,7 +208,7 @@ bool nt_path_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
-static nt_status make_dir(const char *path, nt_err *e)
+nt_status nt_make_dir(const char *path, nt_err *e)
 {
     struct stat st;
     int code;
@@ -222,7 +222,7 @@ static nt_status make_dir(const char *path, nt_err *e)
     return nt_fail_errno(e, "%s: cannot make the folder", path);
 }
 
-nt_status nt_make_dirs(const char *path, nt_err *e)
+nt_status nt_walk_dirs(const char *path, nt_dir_fn *make, nt_err *e)
 {
     nt_status s = NT_OK;
     char *part = nt_strdup(path);
@@ -233,11 +233,16 @@ nt_status nt_make_dirs(const char *path, nt_err *e)
         if (*p != '/' || p[-1] == '/')
             continue;
         *p = '\0';
-        NT_TRY(make_dir(part, e));
+        NT_TRY(make(part, e));
         *p = '/';
     }
-    NT_TRY(make_dir(path, e));
+    NT_TRY(make(path, e));
 done:
     nt_free(part);
     return s;
+}
+
+nt_status nt_make_dirs(const char *path, nt_err *e)
+{
+    return nt_walk_dirs(path, nt_make_dir, e);
 }

@@ -44,6 +44,11 @@ char *nt_path_join(const char *dir, const char *name);
 /* Is `name` relative, without "..", so that it stays inside its folder? */
 bool nt_path_is_inside(const char *name);
 bool nt_path_exists(const char *path);
+typedef nt_status nt_dir_fn(const char *path, nt_err *e);
+/* One folder, which may be there. */
+nt_status nt_make_dir(const char *path, nt_err *e) NT_MUST_CHECK;
+/* make(): of all folders above path, the uppermost first, and of path. */
+nt_status nt_walk_dirs(const char *path, nt_dir_fn *make, nt_err *e) NT_MUST_CHECK;
 /* mkdir -p. The message begins with the path of the folder that could not be made. */
 nt_status nt_make_dirs(const char *path, nt_err *e) NT_MUST_CHECK;
 

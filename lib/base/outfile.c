@@ -322,31 +322,14 @@ const char *nt_outfile_place(const char *path)
 static nt_status make_dir(const char *path, nt_err *e)
 {
     bool old = nt_path_exists(path);
-    nt_status s = nt_make_dirs(path, e);
+    nt_status s = nt_make_dir(path, e);
 
     return s == NT_OK && !old ? add_held(path, NULL, e) : s;
 }
 
 nt_status nt_outfile_make_dirs(const char *path, nt_err *e)
 {
-    nt_status s = NT_OK;
-    char *part;
-
-    if (!atomic_load(&holding) || !*path)
-        return nt_make_dirs(path, e);
-    if (!(part = nt_strdup(path)))
-        return nt_fail_nomem(e);
-    for (char *p = part + 1; *p; p++) {
-        if (*p != '/' || p[-1] == '/')
-            continue;
-        *p = '\0';
-        NT_TRY(make_dir(part, e));
-        *p = '/';
-    }
-    NT_TRY(make_dir(path, e));
-done:
-    nt_free(part);
-    return s;
+    return nt_walk_dirs(path, atomic_load(&holding) ? make_dir : nt_make_dir, e);
 }
 
 /* ---- the end of a file */

@@ -15,10 +15,14 @@
 #include <math.h>
 #include <string.h>
 
+/* What is done with one trial and what reaches its first layer. */
+typedef nt_status trial_fn(nt_eqtrial *t, nt_device *dev, const nt_tensor *x, nt_err *e);
+
 typedef struct run {
     nt_eqtrial *t;
     int n;
-    const nt_equalize_opts *o;
+    nt_device *dev;
+    trial_fn *run;
 } run;
 
 void nt_eqtrial_release(nt_eqtrial *t)
@@ -148,13 +152,7 @@ done:
     return s;
 }
 
-static nt_status input_of(const nt_tensor **x, const nt_eqtrial *t, const nt_plan *plan,
-                          nt_err *e)
-{
-    return nt_calib_value(x, plan, t->plain->inputs[0]->name, e);
-}
-
-static nt_status look_at(nt_eqtrial *t, nt_device *dev, const nt_tensor *x, nt_err *e)
+static nt_status look(nt_eqtrial *t, nt_device *dev, const nt_tensor *x, nt_err *e)
 {
     const char **names = nt_calloc((size_t)t->points->n + 1, sizeof *names);
     nt_plan *p = NULL;
@@ -176,20 +174,6 @@ done:
     return s;
 }
 
-static nt_status look(void *ctx, const nt_plan *plan, nt_err *e)
-{
-    run *r = ctx;
-    const nt_tensor *x;
-    nt_status s = NT_OK;
-
-    for (int i = 0; i < r->n; i++) {
-        NT_TRY(input_of(&x, &r->t[i], plan, e));
-        NT_TRY(look_at(&r->t[i], r->o->calib->dev, x, e));
-    }
-done:
-    return s;
-}
-
 /* Squares of the output and of what rounding does to it, in the outputs' units. */
 static void add_squares(nt_eqtrial *t, const nt_tensor *y, const nt_tensor *z)
 {
@@ -204,7 +188,7 @@ static void add_squares(nt_eqtrial *t, const nt_tensor *y, const nt_tensor *z)
     }
 }
 
-static nt_status judge_one(nt_eqtrial *t, nt_device *dev, const nt_tensor *x, nt_err *e)
+static nt_status judge(nt_eqtrial *t, nt_device *dev, const nt_tensor *x, nt_err *e)
 {
     nt_plan *p = NULL, *q = NULL;
     nt_status s = NT_OK;
@@ -218,15 +202,16 @@ done:
     return s;
 }
 
-static nt_status judge(void *ctx, const nt_plan *plan, nt_err *e)
+/* All trials, on a batch of the samples. */
+static nt_status run_trials(void *ctx, const nt_plan *plan, nt_err *e)
 {
-    run *r = ctx;
+    const run *r = ctx;
     const nt_tensor *x;
     nt_status s = NT_OK;
 
     for (int i = 0; i < r->n; i++) {
-        NT_TRY(input_of(&x, &r->t[i], plan, e));
-        NT_TRY(judge_one(&r->t[i], r->o->calib->dev, x, e));
+        NT_TRY(nt_calib_value(&x, plan, r->t[i].plain->inputs[0]->name, e));
+        NT_TRY(r->run(&r->t[i], r->dev, x, e));
     }
 done:
     return s;
@@ -245,7 +230,7 @@ nt_status nt_eqnoise(nt_eqtrial *t, int n, const nt_graph *g, const nt_equalize_
                      size_t samples, nt_err *e)
 {
     nt_calib c = at_most(o->calib, samples);
-    run r = {t, n, o};
+    run r = {t, n, o->calib->dev, look};
     const char **names = nt_calloc((size_t)n + 1, sizeof *names);
     nt_status s = NT_OK;
 
@@ -256,11 +241,12 @@ nt_status nt_eqnoise(nt_eqtrial *t, int n, const nt_graph *g, const nt_equalize_
         names[i] = t[i].plain->inputs[0]->name;
     }
     if (n)
-        NT_TRY(nt_calib_run(&c, g, names, look, &r, e));
+        NT_TRY(nt_calib_run(&c, g, names, run_trials, &r, e));
     for (int i = 0; i < n; i++)
         NT_TRY(round_it(&t[i], o, e));
+    r.run = judge;
     if (n)
-        NT_TRY(nt_calib_run(&c, g, names, judge, &r, e));
+        NT_TRY(nt_calib_run(&c, g, names, run_trials, &r, e));
 done:
     nt_free(names);
     return s;

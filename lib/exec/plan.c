@@ -2,549 +2,40 @@
 #include "exec/plan.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/noise.h"
-#include "base/rng.h"
-#include "exec/batch.h"
-#include "exec/fuse.h"
-#include "exec/idiom.h"
-#include "exec/idiom_norm.h"
-#include "exec/int8.h"
-#include "exec/place.h"
-#include "exec/recompute.h"
-#include "exec/watch.h"
+#include "exec/body.h"
 #include "graph/pass.h"
-#include "graph/pass_fuse_bn.h"
 #include "kernel/flags.h"
-#include "op/program_int.h"
 
 #include <string.h>
 
-typedef struct port { /* a graph input, output, kept value or output gradient */
-    const char *name;
-    nt_tid tid;
-    nt_tensor t;
-    void *own; /* memory of inputs and output gradients */
-} port;
-
-/* An argument of a step that reads an input. */
-typedef struct reading {
-    void **ptr;
-    int input;
-} reading;
-
-/* All that is made anew when the parameters have changed. */
-typedef struct body {
-    nt_graph *g; /* of one part of the batch */
-    nt_program *prog;
-    nt_placement place;
-    port *in, *out, *dout, *kept;
-    int n_in, n_out, n_kept;
-    int64_t n_parts; /* that a batch runs in; 1: inputs and outputs are the program's own */
-    reading *reading;
-    int n_reading;
-} body;
-
 struct nt_plan {
-    const nt_graph *src;
-    nt_device *dev;
-    nt_plan_opts o;
-    int64_t (*dims)[NT_MAX_RANK];
-    body b;
+    nt_body_spec of;
+    nt_body b;
     bool watched; /* what the steps may lose is found out by their flags */
     nt_watch watch;
     nt_plan *careful; /* the same, losing nothing; made when a run is to be repeated by it */
 };
 
-static void free_ports(port *v, int n)
-{
-    for (int i = 0; v && i < n; i++)
-        nt_free(v[i].own);
-    nt_free(v);
-}
-
-static void body_release(body *b)
-{
-    free_ports(b->in, b->n_in);
-    free_ports(b->out, b->n_out);
-    free_ports(b->dout, b->n_out);
-    free_ports(b->kept, b->n_kept);
-    nt_free(b->reading);
-    nt_placement_release(&b->place);
-    nt_program_free(b->prog);
-    nt_graph_free(b->g);
-    *b = (body){0};
-}
-
-/* ---- the graph as the plan wants it */
-
-static void mark_live(nt_graph *g, const nt_params *params)
-{
-    for (int i = 0; i < params->n; i++) {
-        nt_value *v = nt_graph_find_value(g, params->v[i].name);
-
-        if (v)
-            v->live = true;
-    }
-}
-
-/* What is to be looked at keeps its name where a node that changes nothing is taken out. */
-static void pin_kept(nt_graph *g, const char *const *keep)
-{
-    for (; keep && *keep; keep++) {
-        nt_value *v = nt_graph_find_value(g, *keep);
-
-        if (v && v->producer)
-            v->pinned = true;
-    }
-}
-
-static nt_status prepare_graph(body *b, const nt_plan *p, int64_t (*dims)[NT_MAX_RANK],
-                               nt_err *e)
-{
-    nt_status s = NT_OK;
-    bool own_weights = p->o.params && !p->o.training;
-
-    NT_TRY(nt_graph_dup(&b->g, p->src, !own_weights, e));
-    NT_TRY(nt_graph_bind(b->g, p->src->ops, e));
-    pin_kept(b->g, p->o.keep);
-    if (own_weights)
-        NT_TRY(nt_params_store(p->o.params, b->g, e));
-    if (p->o.training)
-        mark_live(b->g, p->o.params);
-    NT_TRY(nt_pass_bind_shapes(b->g, (const int64_t(*)[NT_MAX_RANK])dims, e));
-    if (!p->o.training)
-        NT_TRY(nt_pass_widen(b->g, e));
-    if (!p->o.training && !p->o.no_fusion) {
-        NT_TRY(nt_pass_identity(b->g, NULL, e));
-        NT_TRY(nt_pass_fuse_bn(b->g, p->o.keep, NULL, e));
-        NT_TRY(nt_idioms(b->g, p->o.keep, e));
-    }
-    if (!p->o.no_fusion)
-        NT_TRY(nt_norm_idioms(b->g, p->o.keep, e));
-    if (!p->o.training && !p->o.no_fusion && p->o.compute == NT_I8)
-        NT_TRY(nt_int8(b->g, p->dev, p->o.keep, e));
-    NT_TRY(nt_pass_dead(b->g, NULL, e));
-    for (int i = 0; i < b->g->n_values; i++) {
-        const nt_value *v = b->g->values[i];
-
-        if (!nt_value_shape(v, NULL))
-            return nt_fail(e, NT_EUNSUPPORTED, "value '%s': its shape depends on the data",
-                           v->name);
-    }
-done:
-    return s;
-}
-
-/* ---- a batch in parts */
-
-/* The samples of a batch that the caller chose; 0: the inputs have no such common axis. */
-static int64_t open_batch(const nt_plan *p)
-{
-    int64_t n = p->src->n_inputs ? p->dims[0][0] : 0;
-
-    for (int i = 0; i < p->src->n_inputs; i++) {
-        const nt_value *v = p->src->inputs[i];
-
-        if (v->rank < 1 || v->dims[0].value >= 0 || p->dims[i][0] != n)
-            return 0;
-    }
-    return p->o.training || p->o.no_fusion || (p->o.keep && *p->o.keep) ? 0 : n;
-}
-
-/* Kernels want aligned tensors. */
-static bool inputs_divide(const nt_graph *part)
-{
-    for (int i = 0; i < part->n_inputs; i++) {
-        nt_desc d = nt_program_desc_of(part->inputs[i], NT_FMT_PLAIN, part->inputs[i]->dtype);
-
-        if (nt_desc_bytes(&d) % 64)
-            return false;
-    }
-    return true;
-}
-
-/* Puts the graph for a part of the batch in b->g's place where that pays and is the same. */
-static nt_status split_batch(body *b, const nt_plan *p, nt_err *e)
-{
-    int64_t n = open_batch(p), m = n > 1 ? nt_batch_part(b->g, n) : n;
-    int64_t(*dims)[NT_MAX_RANK] = NULL;
-    nt_status s = NT_OK;
-    body part = {0};
-
-    b->n_parts = 1;
-    if (m == n)
-        return NT_OK;
-    dims = nt_alloc((size_t)p->src->n_inputs, sizeof *dims);
-    if (!dims)
-        return nt_fail_nomem(e);
-    memcpy(dims, p->dims, (size_t)p->src->n_inputs * sizeof *dims);
-    for (int i = 0; i < p->src->n_inputs; i++)
-        dims[i][0] = m;
-    s = prepare_graph(&part, p, dims, e);
-    if (s == NT_OK && nt_batch_splits(b->g, n, part.g, m) && inputs_divide(part.g)) {
-        nt_graph *whole = b->g;
-
-        b->g = part.g;
-        part.g = whole;
-        b->n_parts = n / m;
-    }
-    s = s == NT_ENOMEM ? s : NT_OK; /* the whole batch has its graph */
-    body_release(&part);
-    nt_free(dims);
-    return s;
-}
-
-/* ---- what is trained */
-
-static void bind_live(body *b, const nt_params *params)
-{
-    for (int i = 0; i < b->g->n_values; i++) {
-        const nt_value *v = b->g->values[i];
-        const nt_param *q = v->data ? nt_params_find(params, v->name) : NULL;
-
-        if (!q)
-            continue;
-        b->prog->live[v->id].w = nt_param_data(params, q);
-        b->prog->live[v->id].g = q->is_state ? NULL : params->g + q->offset;
-        b->prog->needs_grad[v->id] = !q->is_state;
-    }
-}
-
-static bool is_float(const nt_value *v)
-{
-    return v->dtype == NT_F32 || v->dtype == NT_F16 || v->dtype == NT_BF16 ||
-           v->dtype == NT_F64;
-}
-
-/* Integers carry a gradient where they are codes, and where they come from such codes. */
-static bool carries_grad(const body *b, const nt_node *n, const nt_value *out)
-{
-    const nt_value *x = n->n_in > 0 ? n->in[0] : NULL;
-
-    return is_float(out) || n->op->flags & NT_OPF_MAKES_CODES ||
-           (x && x->dtype == out->dtype && nt_program_needs_grad(b->prog, x));
-}
-
-static void spread_needs_grad(body *b)
-{
-    for (int i = 0; i < b->g->n_nodes; i++) {
-        const nt_node *n = b->g->nodes[i];
-        bool any = false;
-
-        for (int k = 0; k < n->n_in; k++)
-            any = any || nt_program_needs_grad(b->prog, n->in[k]);
-        for (int k = 0; k < n->n_out; k++) {
-            if (n->out[k])
-                b->prog->needs_grad[n->out[k]->id] = any && carries_grad(b, n, n->out[k]);
-        }
-    }
-}
-
-/* ---- ports */
-
-static nt_status new_ports(port **out, int n, nt_err *e)
-{
-    *out = nt_calloc((size_t)n + 1, sizeof **out);
-    return *out ? NT_OK : nt_fail_nomem(e);
-}
-
-/* A tensor with memory of its own, like the value (in every part) but of type t. */
-static nt_status own_port(body *b, port *q, const nt_value *v, nt_dtype t, nt_err *e)
-{
-    nt_status s = NT_OK;
-    nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, t);
-
-    q->name = v->name;
-    q->own = nt_calloc((size_t)b->n_parts, nt_desc_bytes(&d));
-    if (!q->own)
-        return nt_fail_nomem(e);
-    NT_TRY(nt_program_fixed(b->prog, &d, NT_PT_LIVE, q->own, &q->tid, e));
-done:
-    return s;
-}
-
-static nt_status make_inputs(body *b, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    NT_TRY(new_ports(&b->in, b->g->n_inputs, e));
-    b->n_in = b->g->n_inputs;
-    for (int i = 0; i < b->n_in; i++) {
-        const nt_value *v = b->g->inputs[i];
-
-        NT_TRY(own_port(b, &b->in[i], v, v->dtype, e));
-        NT_TRY(nt_program_bind(b->prog, v, b->in[i].tid, e));
-    }
-done:
-    return s;
-}
-
-static nt_status read_port(body *b, port *q, const nt_value *v, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    q->name = v->name;
-    NT_TRY(nt_program_value_as(b->prog, v, NT_FMT_PLAIN, v->dtype, &q->tid, e));
-    b->prog->t[q->tid].keep = true;
-done:
-    return s;
-}
-
-static nt_status make_outputs(body *b, const char *const *keep, nt_err *e)
-{
-    nt_status s = NT_OK;
-    int n = 0;
-
-    NT_TRY(new_ports(&b->out, b->g->n_outputs, e));
-    b->n_out = b->g->n_outputs;
-    for (int i = 0; i < b->n_out; i++)
-        NT_TRY(read_port(b, &b->out[i], b->g->outputs[i], e));
-    while (keep && keep[n])
-        n++;
-    NT_TRY(new_ports(&b->kept, n, e));
-    for (int i = 0; i < n; i++) {
-        const nt_value *v = nt_graph_find_value(b->g, keep[i]);
-
-        if (!v || (!v->data && b->prog->value[v->id] < 0))
-            continue; /* folded away: nt_plan_kept says NULL */
-        NT_TRY(read_port(b, &b->kept[b->n_kept++], v, e));
-    }
-done:
-    return s;
-}
-
-static void finish_ports(const nt_program *p, port *v, int n)
-{
-    for (int i = 0; v && i < n; i++) {
-        const nt_desc *d;
-
-        if (!v[i].name)
-            continue;
-        d = &p->t[v[i].tid].d;
-        v[i].t = (nt_tensor){.dtype = d->dtype, .rank = d->rank, .data = p->t[v[i].tid].data};
-        memcpy(v[i].t.dims, d->dims, sizeof d->dims);
-    }
-}
-
-/* Inputs and outputs of the whole batch: the program's are those of its first part. */
-static nt_status join_ports(body *b, nt_err *e)
-{
-    for (int i = 0; i < b->n_in; i++)
-        b->in[i].t.dims[0] *= b->n_parts;
-    for (int i = 0; i < b->n_out; i++) {
-        nt_tensor *t = &b->out[i].t;
-
-        t->dims[0] *= b->n_parts;
-        t->data = b->out[i].own = nt_calloc(nt_tensor_bytes(t), 1);
-        if (!t->data)
-            return nt_fail_nomem(e);
-    }
-    return NT_OK;
-}
-
-/* Each argument that is the memory of an input, to out unless NULL; how many. */
-static int list_readings(const body *b, reading *out)
-{
-    const nt_program *p = b->prog;
-    int n = 0;
-
-    for (int i = 0; i < p->n_step; i++) {
-        for (int a = 0; a < p->step[i].n_args; a++) {
-            for (int k = 0; k < b->n_in; k++) {
-                if (p->step[i].arg[a] < 0 || p->step[i].ptr[a] != b->in[k].own)
-                    continue;
-                if (out)
-                    out[n] = (reading){&p->step[i].ptr[a], k};
-                n++;
-            }
-        }
-    }
-    return n;
-}
-
-static nt_status find_readings(body *b, nt_err *e)
-{
-    b->n_reading = list_readings(b, NULL);
-    b->reading = nt_alloc((size_t)b->n_reading, sizeof *b->reading);
-    if (!b->reading)
-        return nt_fail_nomem(e);
-    list_readings(b, b->reading);
-    return NT_OK;
-}
-
-/* ---- lowering */
-
-/* NULL: none of them is empty. */
-static const nt_value *empty_one(nt_value *const *v, int n)
-{
-    for (int i = 0; i < n; i++)
-        for (int k = 0; v[i] && k < v[i]->rank; k++)
-            if (v[i]->dims[k].value == 0)
-                return v[i];
-    return NULL;
-}
-
-/* Kernels know no tensor without elements, and say so in their own words. */
-static nt_status lower(body *b, const nt_node *n, nt_err *e)
-{
-    nt_status s = (n->op->lower ? n->op->lower : nt_lower_default)(b->prog, n, e);
-    const nt_value *none = empty_one(n->in, n->n_in);
-    char label[128], shape[128];
-
-    if (!none)
-        none = empty_one(n->out, n->n_out);
-    if (s == NT_OK || s == NT_ENOMEM || !none)
-        return s;
-    return nt_fail(e, s,
-                   "node '%s': %s: a dimension of '%s' %s is 0: what computes nothing has to be "
-                   "taken out of the model",
-                   nt_node_label(label, sizeof label, n), n->op_type, none->name,
-                   nt_value_shape_text(shape, sizeof shape, none));
-}
-
-static nt_status lower_forward(body *b, const bool *absorbed, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    for (int i = 0; i < b->g->n_nodes; i++) {
-        const nt_node *n = b->g->nodes[i];
-
-        if (absorbed[i])
-            continue;
-        NT_TRY(lower(b, n, e));
-    }
-    b->prog->n_forward = b->prog->n_step;
-done:
-    return s;
-}
-
-static bool has_grad(const body *b, const nt_node *n)
-{
-    const nt_value *out = b->prog->fusion[n->id].out;
-
-    for (int i = 0; i < n->n_out; i++) {
-        if (n->out[i] && b->prog->contrib[n->out[i]->id].n)
-            return true;
-    }
-    return out && b->prog->contrib[out->id].n;
-}
-
-/* Where gradients come from: the loss alone, or every output. */
-static nt_status seed(body *b, const char *loss, nt_err *e)
-{
-    nt_status s = NT_OK;
-    int n = 0;
-
-    NT_TRY(new_ports(&b->dout, b->n_out, e));
-    for (int i = 0; i < b->n_out; i++) {
-        const nt_value *v = b->g->outputs[i];
-
-        if (!b->prog->needs_grad[v->id] || (loss && strcmp(v->name, loss) != 0))
-            continue;
-        NT_TRY(own_port(b, &b->dout[i], v, NT_F32, e));
-        NT_TRY(nt_program_add_grad(b->prog, v, b->dout[i].tid, e));
-        if (loss)
-            *(float *)b->dout[i].own = 1;
-        n++;
-    }
-    if (loss && n == 0)
-        s = nt_fail(e, NT_EUNSUPPORTED, "no parameter has a part in the loss");
-done:
-    return s;
-}
-
-static nt_status lower_backward(body *b, const bool *absorbed, const char *loss, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    NT_TRY(seed(b, loss, e));
-    b->prog->backward = true;
-    for (int i = b->g->n_nodes - 1; i >= 0; i--) {
-        const nt_node *n = b->g->nodes[i];
-
-        if (absorbed[i] || !has_grad(b, n))
-            continue;
-        NT_TRY((n->op->lower_grad ? n->op->lower_grad : nt_lower_grad_default)(b->prog, n, e));
-    }
-    NT_TRY(nt_program_finish_grads(b->prog, e));
-done:
-    return s;
-}
-
-/* How steps are run. */
-typedef struct pace {
-    bool once;       /* those that run once, or those that do not */
-    double *ms;      /* to add each step's milliseconds to; NULL: not timed */
-    nt_watch *watch; /* NULL: not watched */
-} pace;
-
-static nt_status run_steps(const body *b, int from, int to, const pace *how, nt_err *e);
-
-static nt_status build(body *b, const nt_plan *p, nt_err *e)
-{
-    nt_status s = NT_OK;
-    bool *absorbed = NULL;
-
-    NT_TRY(prepare_graph(b, p, p->dims, e));
-    NT_TRY(split_batch(b, p, e));
-    NT_TRY(nt_program_new(&b->prog, b->g, p->dev, e));
-    b->prog->training = p->o.training;
-    b->prog->compute = p->o.compute == NT_BF16 ? NT_BF16 : NT_F32;
-    nt_rng_init(&b->prog->rng, p->o.seed);
-    if (p->o.training) {
-        bind_live(b, p->o.params);
-        spread_needs_grad(b);
-    }
-    absorbed = nt_calloc((size_t)b->g->n_nodes + 1, sizeof *absorbed);
-    if (!absorbed)
-        NT_TRY(nt_fail_nomem(e));
-    if (!p->o.no_fusion)
-        NT_TRY(nt_fuse(b->prog, absorbed, p->o.keep, e));
-    else
-        nt_fuse_nothing(b->prog);
-    NT_TRY(make_inputs(b, e));
-    NT_TRY(lower_forward(b, absorbed, e));
-    NT_TRY(make_outputs(b, p->o.keep, e));
-    b->prog->n_forward = b->prog->n_step;
-    if (p->o.training)
-        NT_TRY(lower_backward(b, absorbed, p->o.loss, e));
-    if (p->o.training && p->o.recompute)
-        NT_TRY(nt_recompute(b->prog, e));
-    NT_TRY(nt_place(&b->place, b->prog, e));
-    finish_ports(b->prog, b->in, b->n_in);
-    finish_ports(b->prog, b->out, b->n_out);
-    finish_ports(b->prog, b->dout, b->n_out);
-    finish_ports(b->prog, b->kept, b->n_kept);
-    if (b->n_parts > 1) {
-        NT_TRY(join_ports(b, e));
-        NT_TRY(find_readings(b, e));
-    }
-    NT_TRY(run_steps(b, 0, b->prog->n_step, &(pace){.once = true}, e));
-done:
-    nt_free(absorbed);
-    return s;
-}
-
 /* Numbers that a run draws are not drawn again when it is repeated, so that a plan with such
  * steps loses nothing in the first place. */
-static nt_status build_watched(body *b, nt_plan *p, nt_err *e)
+static nt_status build_watched(nt_body *b, nt_plan *p, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_watch watch;
 
-    if (p->o.training || !nt_flags_tell(p->dev)) {
-        p->dev = nt_device_careful(p->dev);
-        return build(b, p, e);
+    if (p->of.o.training || !nt_flags_tell(p->of.dev)) {
+        p->of.dev = nt_device_careful(p->of.dev);
+        return nt_body_build(b, &p->of, e);
     }
-    NT_TRY(build(b, p, e));
+    NT_TRY(nt_body_build(b, &p->of, e));
     p->watched = !b->prog->streams;
     if (!p->watched) {
-        body_release(b);
-        p->dev = nt_device_careful(p->dev);
-        return build(b, p, e);
+        nt_body_release(b);
+        p->of.dev = nt_device_careful(p->of.dev);
+        return nt_body_build(b, &p->of, e);
     }
-    NT_TRY(nt_watch_init(&watch, p->dev, b->prog->n_step, e));
+    NT_TRY(nt_watch_init(&watch, p->of.dev, b->prog->n_step, e));
     nt_watch_release(&p->watch);
     p->watch = watch;
 done:
@@ -555,11 +46,11 @@ done:
 
 static nt_status copy_dims(nt_plan *p, nt_err *e)
 {
-    p->dims = nt_pass_input_dims(p->src, 1);
-    if (!p->dims)
+    p->of.dims = nt_pass_input_dims(p->of.src, 1);
+    if (!p->of.dims)
         return nt_fail_nomem(e);
-    for (int i = 0; p->o.dims && i < p->src->n_inputs; i++)
-        memcpy(p->dims[i], p->o.dims[i], sizeof p->dims[i]);
+    for (int i = 0; p->of.o.dims && i < p->of.src->n_inputs; i++)
+        memcpy(p->of.dims[i], p->of.o.dims[i], sizeof p->of.dims[i]);
     return NT_OK;
 }
 
@@ -571,11 +62,11 @@ nt_status nt_plan_new(nt_plan **out, const nt_graph *g, nt_device *dev, const nt
 
     if (!p)
         return nt_fail_nomem(e);
-    p->src = g;
-    p->dev = dev;
-    p->o = *o;
+    p->of.src = g;
+    p->of.dev = dev;
+    p->of.o = *o;
     NT_TRY(copy_dims(p, e));
-    p->o.dims = NULL;
+    p->of.o.dims = NULL;
     NT_TRY(build_watched(&p->b, p, e));
     *out = p;
     p = NULL;
@@ -588,26 +79,26 @@ void nt_plan_free(nt_plan *p)
 {
     if (!p)
         return;
-    body_release(&p->b);
+    nt_body_release(&p->b);
     nt_watch_release(&p->watch);
     nt_plan_free(p->careful);
-    nt_free(p->dims);
+    nt_free(p->of.dims);
     nt_free(p);
 }
 
 nt_status nt_plan_refresh(nt_plan *p, nt_err *e)
 {
     nt_status s = NT_OK;
-    body b = {0};
+    nt_body b = {0};
 
     NT_TRY(build_watched(&b, p, e));
-    body_release(&p->b);
+    nt_body_release(&p->b);
     p->b = b;
     nt_plan_free(p->careful);
     p->careful = NULL;
-    b = (body){0};
+    b = (nt_body){0};
 done:
-    body_release(&b);
+    nt_body_release(&b);
     return s;
 }
 
@@ -641,73 +132,13 @@ const nt_tensor *nt_plan_kept(const nt_plan *p, const char *name)
     return NULL;
 }
 
-static nt_status run_steps(const body *b, int from, int to, const pace *how, nt_err *e)
-{
-    nt_status s = NT_OK;
-    double t0 = how->ms ? nt_clock_ms() : 0;
-
-    for (int i = from; i < to; i++) {
-        nt_pstep *st = &b->prog->step[i];
-
-        if (st->once != how->once)
-            continue;
-        if (how->watch)
-            nt_watch_before(how->watch, i, st);
-        NT_TRY(st->prim ? nt_prim_run(st->prim, st->ptr, b->place.scratch, e)
-                        : st->fn(st->ctx, st->ptr, e));
-        if (how->ms) {
-            double t1 = nt_clock_ms();
-
-            how->ms[i] += t1 - t0;
-            t0 = t1;
-        }
-    }
-done:
-    return s;
-}
-
 void nt_plan_set_run(nt_plan *p, uint64_t run)
 {
     nt_program_set_run(p->b.prog, run);
 }
 
-static void begin_part(body *b, int64_t part)
-{
-    for (int i = 0; i < b->n_reading; i++) {
-        const port *q = &b->in[b->reading[i].input];
-        size_t bytes = nt_tensor_bytes(&q->t) / (size_t)b->n_parts;
-
-        *b->reading[i].ptr = (char *)q->own + (size_t)part * bytes;
-    }
-}
-
-static void end_part(body *b, int64_t part)
-{
-    for (int i = 0; i < b->n_out; i++) {
-        const port *q = &b->out[i];
-        size_t bytes = nt_tensor_bytes(&q->t) / (size_t)b->n_parts;
-
-        memcpy((char *)q->own + (size_t)part * bytes, b->prog->t[q->tid].data, bytes);
-    }
-}
-
-static nt_status run_parts(body *b, const pace *how, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    for (int64_t i = 0; i < b->n_parts; i++) {
-        if (b->n_parts > 1)
-            begin_part(b, i);
-        NT_TRY(run_steps(b, 0, b->prog->n_forward, how, e));
-        if (b->n_parts > 1)
-            end_part(b, i);
-    }
-done:
-    return s;
-}
-
 /* The memory of a constant is as it should be. */
-static void copy_port(const body *b, const port *to, const nt_tensor *from)
+static void copy_port(const nt_body *b, const nt_port *to, const nt_tensor *from)
 {
     if (from && b->prog->t[to->tid].kind != NT_PT_CONST && to->t.data != from->data)
         memcpy(to->t.data, from->data, nt_tensor_bytes(from));
@@ -716,13 +147,13 @@ static void copy_port(const body *b, const port *to, const nt_tensor *from)
 /* The run once more, losing nothing, and its results in place of p's. */
 static nt_status repeat_carefully(nt_plan *p, nt_err *e)
 {
-    nt_plan_opts o = p->o;
+    nt_plan_opts o = p->of.o;
     nt_status s = NT_OK;
-    body *b = &p->b;
+    nt_body *b = &p->b;
 
-    o.dims = (const int64_t(*)[NT_MAX_RANK])p->dims;
+    o.dims = (const int64_t(*)[NT_MAX_RANK])p->of.dims;
     if (!p->careful)
-        NT_TRY(nt_plan_new(&p->careful, p->src, nt_device_careful(p->dev), &o, e));
+        NT_TRY(nt_plan_new(&p->careful, p->of.src, nt_device_careful(p->of.dev), &o, e));
     for (int i = 0; i < b->n_in; i++)
         copy_port(&p->careful->b, &p->careful->b.in[i], &b->in[i].t);
     NT_TRY(nt_plan_forward(p->careful, e));
@@ -736,14 +167,14 @@ done:
 
 static nt_status forward(nt_plan *p, double *ms, nt_err *e)
 {
-    pace how = {.ms = ms, .watch = p->watched ? &p->watch : NULL};
+    nt_pace how = {.ms = ms, .watch = p->watched ? &p->watch : NULL};
     nt_status s = NT_OK;
 
     if (!p->watched)
-        return run_parts(&p->b, &how, e);
+        return nt_body_forward(&p->b, &how, e);
     do {
         nt_watch_begin(&p->watch);
-        NT_TRY(run_parts(&p->b, &how, e));
+        NT_TRY(nt_body_forward(&p->b, &how, e));
         how.ms = NULL;
     } while (nt_watch_end(&p->watch));
     if (p->watch.nan)
@@ -759,7 +190,7 @@ nt_status nt_plan_forward(nt_plan *p, nt_err *e)
 
 nt_status nt_plan_backward(nt_plan *p, nt_err *e)
 {
-    return run_steps(&p->b, p->b.prog->n_forward, p->b.prog->n_step, &(pace){0}, e);
+    return nt_body_backward(&p->b, e);
 }
 
 nt_status nt_plan_forward_timed(nt_plan *p, double *ms, nt_err *e)
