@@ -31,8 +31,7 @@ const nt_quantizer *nt_fakeq_quantizer(const nt_node *n);
 
 extern const nt_op nt_op_frozen_bn;
 /* Each BatchNormalization of g becomes one; g is then to be bound to nt_train_ops()
- * (train_ops.h). false:
- * there is none. */
+ * (train_ops.h). false: there is none. */
 bool nt_freeze_norms(nt_graph *g);
 
 #endif

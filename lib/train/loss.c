@@ -69,14 +69,6 @@ double nt_loss_classes(float *grad, const float *x, const nt_classes *t, double 
     return weight > 0 ? loss / weight : 0;
 }
 
-double nt_loss_cross_entropy(float *grad, const float *x, const int32_t *label, int64_t n,
-                             int64_t k, double smoothing, double scale)
-{
-    const nt_classes t = {label, n, k, 1, NULL, NT_NO_LABEL, smoothing};
-
-    return nt_loss_classes(grad, x, &t, scale);
-}
-
 double nt_loss_distill(float *grad, const float *x, const float *teacher, int64_t n, int64_t k,
                        double temperature, double scale)
 {

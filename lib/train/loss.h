@@ -32,9 +32,6 @@ typedef struct nt_classes {
  * ignore_index and label_smoothing). 0 where every position is ignored.
  */
 double nt_loss_classes(float *grad, const float *x, const nt_classes *t, double scale);
-/* The same of one label a sample, none weighted or ignored. */
-double nt_loss_cross_entropy(float *grad, const float *x, const int32_t *label, int64_t n,
-                             int64_t k, double smoothing, double scale);
 
 /*
  * L = T^2 KL(softmax(teacher / T) || softmax(x / T))          (Hinton et al. 2015,
