@@ -7,9 +7,7 @@
 #include "cli/cli.h"
 #include "cli/model.h"
 #include "compress/qdq.h"
-#include "export/dlrt.h"
-#include "export/onnx_export.h"
-#include "export/verify.h"
+#include "export/format.h"
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "op/op.h"
@@ -23,28 +21,8 @@ typedef struct options {
     nt_strlist resolutions;
     int64_t (*sizes)[2]; /* what they say */
     bool dynamic, fixed, verify, int4;
-    bool onnx, dlrt; /* what `format` names */
+    const nt_export_format **formats; /* what `format` names, then NULL */
 } options;
-
-static nt_status read_formats(options *o, nt_err *e)
-{
-    const char *p = o->format;
-
-    while (*p) {
-        size_t n = strcspn(p, ",");
-
-        if (n == 4 && strncmp(p, "onnx", 4) == 0)
-            o->onnx = true;
-        else if (n == 4 && strncmp(p, "dlrt", 4) == 0)
-            o->dlrt = true;
-        else
-            return nt_fail(e, NT_EINVAL, "-f: format '%.*s' is not supported (onnx, dlrt)",
-                           (int)n, p);
-        p += n + (p[n] == ',');
-    }
-    return o->onnx || o->dlrt ? NT_OK
-                              : nt_fail(e, NT_EINVAL, "-f: a format is wanted (onnx, dlrt)");
-}
 
 /* All that were asked for, before the first file is made; nt_free. */
 static nt_status read_sizes(int64_t (**out)[2], const nt_strlist *text, nt_err *e)
@@ -69,64 +47,30 @@ static void set_size(nt_onnx_export *x, const int64_t size[2])
     x->w = size[1];
 }
 
-static nt_status save_dlrt(const nt_cli *c, const options *o, nt_model *m, const char *path,
-                           const nt_onnx_export *x, nt_err *e)
+static nt_status save(const nt_cli *c, const options *o, const nt_export_format *f, nt_model *m,
+                      const char *path, const nt_onnx_export *x, nt_err *e)
 {
+    const nt_graph *g = nt_model_graph(m);
     nt_status s = NT_OK;
 
-    NT_TRY(nt_dlrt_save(path, nt_model_graph(m), x->h, x->w, e));
+    NT_TRY(f->save(path, g, x, e));
     if (o->verify)
-        NT_TRY(nt_verify_dlrt(nt_outfile_place(path), nt_model_graph(m), nt_ops_table(), x, e));
-    nt_cli_note(c, "%s: one sample at a time", path);
+        NT_TRY(f->verify(nt_outfile_place(path), g, nt_ops_table(), x, e));
+    nt_cli_note(c, "%s: %s", path, f->says(x));
 done:
     return s;
 }
 
-static nt_status save(const nt_cli *c, const options *o, nt_model *m, const char *path,
-                      const nt_onnx_export *x, nt_err *e)
+static nt_status save_into(const nt_cli *c, const options *o, const nt_export_format *f,
+                           nt_model *m, const nt_onnx_export *x, nt_err *e)
 {
     nt_status s = NT_OK;
-
-    NT_TRY(nt_onnx_export_save(path, nt_model_graph(m), x, e));
-    if (o->verify)
-        NT_TRY(nt_verify_onnx(nt_outfile_place(path), nt_model_graph(m), nt_ops_table(), x, e));
-    nt_cli_note(c, "%s: %s", path,
-                x->dynamic ? "open batch"
-                : x->fixed || x->h > 0
-                    ? "the batch is fixed at 1"
-                    : "what is open in the model is open (--fixed fixes it)");
-done:
-    return s;
-}
-
-static nt_status save_into(const nt_cli *c, const options *o, nt_model *m,
-                           const nt_onnx_export *x, nt_err *e)
-{
-    nt_status s = NT_OK;
-    char *name = nt_onnx_export_name(o->name, nt_model_graph(m), x);
+    char *name = f->file_name(o->name, nt_model_graph(m), x);
     char *path = name ? nt_path_join(o->dir, name) : NULL;
 
     if (!path)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(save(c, o, m, path, x, e));
-done:
-    nt_free(name);
-    nt_free(path);
-    return s;
-}
-
-/* NAME.dlrt, or NAMEHxW.dlrt for a resolution that was asked for. */
-static nt_status save_dlrt_into(const nt_cli *c, const options *o, nt_model *m,
-                                const nt_onnx_export *x, nt_err *e)
-{
-    char *name = x->h ? nt_strfmt("%s%lldx%lld.dlrt", o->name, (long long)x->h, (long long)x->w)
-                      : nt_strfmt("%s.dlrt", o->name);
-    char *path = name ? nt_path_join(o->dir, name) : NULL;
-    nt_status s = NT_OK;
-
-    if (!path)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(save_dlrt(c, o, m, path, x, e));
+    NT_TRY(save(c, o, f, m, path, x, e));
 done:
     nt_free(name);
     nt_free(path);
@@ -139,12 +83,42 @@ static nt_status export_size(const nt_cli *c, const options *o, nt_model *m,
 {
     nt_status s = NT_OK;
 
-    if (o->onnx)
-        NT_TRY(save_into(c, o, m, x, e));
-    if (o->dlrt)
-        NT_TRY(save_dlrt_into(c, o, m, x, e));
+    for (int i = 0; o->formats[i]; i++)
+        NT_TRY(save_into(c, o, o->formats[i], m, x, e));
 done:
     return s;
+}
+
+/* The files that leave open what may be. */
+static nt_status export_open(const nt_cli *c, const options *o, nt_model *m,
+                             const nt_onnx_export *x, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; o->formats[i]; i++) {
+        if (o->formats[i]->open)
+            NT_TRY(save_into(c, o, o->formats[i], m, x, e));
+    }
+done:
+    return s;
+}
+
+static bool all_open(const options *o)
+{
+    for (int i = 0; o->formats[i]; i++) {
+        if (!o->formats[i]->open)
+            return false;
+    }
+    return true;
+}
+
+static nt_onnx_export asked(const options *o)
+{
+    return (nt_onnx_export){.fp16 = o->precision == 1,
+                            .io = (nt_export_io)o->io,
+                            .int4 = o->int4,
+                            .dynamic = o->dynamic,
+                            .fixed = o->fixed};
 }
 
 /* The dynamic file (not with --fixed), the one at the model's own resolution if it has one, and
@@ -152,15 +126,16 @@ done:
 static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_onnx_export x = {
-        .fp16 = o->precision == 1, .io = (nt_export_io)o->io, .int4 = o->int4, .dynamic = true};
-    bool own = nt_graph_has_size(nt_model_graph(m)) || (o->dlrt && !o->resolutions.n);
+    nt_onnx_export x = asked(o);
+    bool own = nt_graph_has_size(nt_model_graph(m)) || (!all_open(o) && !o->resolutions.n);
 
     NT_TRY(nt_outfile_make_dirs(o->dir, e));
     if (o->resolutions.n)
         set_size(&x, o->sizes[0]); /* to verify it at */
-    if (o->onnx && !o->fixed)
-        NT_TRY(save_into(c, o, m, &x, e));
+    x.dynamic = true;
+    x.fixed = false;
+    if (!o->fixed)
+        NT_TRY(export_open(c, o, m, &x, e));
     x.dynamic = false;
     x.fixed = true;
     x.h = x.w = 0;
@@ -176,20 +151,17 @@ done:
 
 static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
 {
-    nt_onnx_export x = {.fp16 = o->precision == 1,
-                        .io = (nt_export_io)o->io,
-                        .int4 = o->int4,
-                        .dynamic = o->dynamic,
-                        .fixed = o->fixed || o->dlrt};
+    nt_onnx_export x = asked(o);
 
+    x.fixed = x.fixed || !all_open(o);
     if (o->resolutions.n)
         set_size(&x, o->sizes[0]);
-    return o->dlrt ? save_dlrt(c, o, m, c->output, &x, e) : save(c, o, m, c->output, &x, e);
+    return save(c, o, o->formats[0], m, c->output, &x, e);
 }
 
 static nt_status check_one(const options *o, nt_err *e)
 {
-    if (o->onnx && o->dlrt)
+    if (o->formats[1])
         return nt_fail(e, NT_EINVAL, "one file has one format: give -d DIR for several");
     if (o->resolutions.n > 1 || (o->resolutions.n && o->dynamic && !o->verify))
         return nt_fail(e, NT_EINVAL, "one file has one resolution: give -d DIR for several");
@@ -200,14 +172,14 @@ static nt_status check_one(const options *o, nt_err *e)
 static nt_status check_options(const nt_cli *c, options *o, nt_err *e)
 {
     nt_status s = NT_OK;
+    nt_onnx_export x = asked(o);
 
-    NT_TRY(read_formats(o, e));
+    NT_TRY(nt_formats_read(&o->formats, o->format, e));
     NT_TRY(read_sizes(&o->sizes, &o->resolutions, e));
-    if (o->dlrt && (o->precision == 1 || o->dynamic))
-        NT_TRY(
-            nt_fail(e, NT_EINVAL, "a .dlrt file has neither --precision fp16 nor --dynamic"));
-    if (o->dlrt && o->int4)
-        NT_TRY(nt_fail(e, NT_EINVAL, "--int4 is for onnx: a .dlrt file is packed anyway"));
+    for (int i = 0; o->formats[i]; i++) {
+        if (o->formats[i]->check)
+            NT_TRY(o->formats[i]->check(&x, e));
+    }
     if (o->io == NT_IO_F16 && o->precision == 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "--io fp16 goes with --precision fp16"));
     if (o->fixed && o->dynamic)
@@ -233,6 +205,7 @@ static nt_status run(const nt_cli *c, options *o, nt_err *e)
     NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
 done:
     nt_free(o->sizes);
+    nt_free(o->formats);
     nt_model_free(m);
     return s;
 }

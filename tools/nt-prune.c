@@ -69,7 +69,8 @@ static nt_status gradients(float ***out, const nt_cli *c, const options *o, nt_m
     nt_taylor_opts t = {.batches = o->batches, .seed = (uint64_t)c->seed};
 
     if (!c->data)
-        return nt_fail(e, NT_EINVAL, "criterion 'taylor' needs --data");
+        return nt_fail(e, NT_EINVAL, "criterion '%s' needs --data",
+                       nt_criterion_at((size_t)o->criterion)->name);
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     NT_TRY(nt_dataset_open(&d, c->data, e));
     NT_TRY(nt_split_open(&split, d, c->split ? c->split : "train", e));
@@ -169,6 +170,7 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
                        .size = o->size,
                        .macs_weight = o->macs_weight,
                        .round = 1 << o->round};
+    const nt_criterion *by = nt_criterion_at((size_t)o->criterion);
 
     gone = nt_calloc((size_t)ch->n_channels + 1, sizeof *gone);
     if (!gone)
@@ -182,15 +184,13 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
         NT_TRY(nt_prune_check_rules(ch, rules, e));
         NT_TRY(note_idle_rules(c, ch, rules, e));
     }
-    if (o->criterion == NT_CRIT_TAYLOR)
+    if (by->wants_gradients)
         NT_TRY(gradients(&taylor, c, o, m, ch, e));
     p.rules = rules;
     p.plan = plan;
     p.gone = gone;
-    p.importance = (nt_importance_opts){.criterion = (nt_criterion)o->criterion,
-                                        .seed = (uint64_t)c->seed,
-                                        .taylor = taylor,
-                                        .why = &why};
+    p.importance = (nt_importance_opts){
+        .criterion = by, .evidence = {(uint64_t)c->seed, taylor}, .why = &why};
     NT_TRY(nt_prune_select(removed, ch, &p, e));
     nt_cli_warn_lines(c, c->input, why.p);
 done:

@@ -36,24 +36,24 @@ static void assert_scores(nt_importance_opts o, double a, double b, double c)
 
 NT_TEST(l1_is_the_sum_of_absolute_weights)
 {
-    assert_scores((nt_importance_opts){.criterion = NT_CRIT_L1}, 7, 1, 1);
+    assert_scores((nt_importance_opts){.criterion = &nt_criterion_l1}, 7, 1, 1);
 }
 
 NT_TEST(l2_is_the_euclidean_norm)
 {
-    assert_scores((nt_importance_opts){.criterion = NT_CRIT_L2}, 5, 1, 1);
+    assert_scores((nt_importance_opts){.criterion = &nt_criterion_l2}, 5, 1, 1);
 }
 
 NT_TEST(fpgm_is_the_sum_of_distances_to_the_others)
 {
     /* (3,-4)-(0,1): sqrt(34); (3,-4)-(-1,0): sqrt(32); (0,1)-(-1,0): sqrt(2) */
-    assert_scores((nt_importance_opts){.criterion = NT_CRIT_FPGM}, sqrt(34) + sqrt(32),
+    assert_scores((nt_importance_opts){.criterion = &nt_criterion_fpgm}, sqrt(34) + sqrt(32),
                   sqrt(34) + sqrt(2), sqrt(32) + sqrt(2));
 }
 
 NT_TEST(slim_is_the_absolute_scale_of_the_normalisation)
 {
-    assert_scores((nt_importance_opts){.criterion = NT_CRIT_SLIM}, 2, 0.5, 1);
+    assert_scores((nt_importance_opts){.criterion = &nt_criterion_slim}, 2, 0.5, 1);
 }
 
 NT_TEST(taylor_sums_what_was_gathered_per_element)
@@ -61,7 +61,9 @@ NT_TEST(taylor_sums_what_was_gathered_per_element)
     float a[] = {1, 2, 0.25f, 0.25f, 4, 0}, f[9] = {100};
     float *const t[] = {a, f};
 
-    assert_scores((nt_importance_opts){.criterion = NT_CRIT_TAYLOR, .taylor = t}, 3, 0.5, 4);
+    assert_scores(
+        (nt_importance_opts){.criterion = &nt_criterion_taylor, .evidence = {.taylor = t}}, 3,
+        0.5, 4);
 }
 
 NT_TEST(random_is_decided_by_the_seed)
@@ -69,12 +71,12 @@ NT_TEST(random_is_decided_by_the_seed)
     nt_model *m = net();
     nt_channels *ch = NULL;
     double x[3], y[3], z[3];
-    nt_importance_opts o = {.criterion = NT_CRIT_RANDOM, .seed = 4};
+    nt_importance_opts o = {.criterion = &nt_criterion_random, .evidence = {.seed = 4}};
 
     assert_ok(nt_channels_new(&ch, nt_model_graph(m), e));
     assert_ok(nt_importance(x, ch, &o, e));
     assert_ok(nt_importance(y, ch, &o, e));
-    o.seed = 5;
+    o.evidence.seed = 5;
     assert_ok(nt_importance(z, ch, &o, e));
     assert_memory_equal(x, y, sizeof x);
     assert_memory_not_equal(x, z, sizeof x);
@@ -90,7 +92,7 @@ NT_TEST(slim_needs_a_normalisation)
                                      "\"flatten\", {\"linear\": \"f\", \"out\": \"classes\"}");
     nt_channels *ch = NULL;
     double score[3];
-    nt_importance_opts o = {.criterion = NT_CRIT_SLIM};
+    nt_importance_opts o = {.criterion = &nt_criterion_slim};
 
     assert_ok(nt_channels_new(&ch, nt_model_graph(m), e));
     assert_fails(NT_EINVAL, "layer 'a': criterion 'slim' needs a BatchNormalization after it",
@@ -108,7 +110,7 @@ NT_TEST(a_channel_of_a_residual_stage_sums_over_its_layers)
     static const float a[] = {1, -2}, b[] = {10, 0, 0, 20};
     nt_channels *ch = NULL;
     double score[2];
-    nt_importance_opts o = {.criterion = NT_CRIT_L1};
+    nt_importance_opts o = {.criterion = &nt_criterion_l1};
 
     memcpy(nt_graph_find_value(nt_model_graph(m), "a.weight")->data->data, a, sizeof a);
     memcpy(nt_graph_find_value(nt_model_graph(m), "b.weight")->data->data, b, sizeof b);
@@ -119,6 +121,16 @@ NT_TEST(a_channel_of_a_residual_stage_sums_over_its_layers)
     assert_float_equal(score[1], 22, 1e-6);
     nt_channels_free(ch);
     nt_model_free(m);
+}
+
+NT_TEST(the_names_of_the_options_are_those_of_the_table)
+{
+    nt_str names = {0};
+
+    for (size_t i = 0; nt_criterion_at(i); i++)
+        nt_str_addf(&names, "%s%s", i ? "|" : "", nt_criterion_at(i)->name);
+    assert_string_equal(names.p, NT_CRITERIA);
+    nt_str_release(&names);
 }
 
 NT_TEST_MAIN

@@ -217,7 +217,8 @@ NT_TEST(other_random_numbers_do_not_empty_a_layer)
     nt_model *m = net();
 
     for (uint64_t seed = 0; seed < 5; seed++) {
-        nt_prune_opts o = {.importance = {.criterion = NT_CRIT_RANDOM, .seed = seed}};
+        nt_prune_opts o = {
+            .importance = {.criterion = &nt_criterion_random, .evidence = {.seed = seed}}};
 
         assert_ok(try_prune(m, "[{\"sparsity\": 0.9, \"op_types\": [\"default\"]}]", o, e));
         assert_left(m, 1, 1, 1, 3);
@@ -351,7 +352,7 @@ NT_TEST(a_layer_without_a_score_is_told_once_and_the_rest_is_pruned)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         nt_model *m = build("[1, 8, 8]", TWO_KINDS);
         nt_str why = {0};
-        nt_prune_opts o = {.importance = {.criterion = NT_CRIT_SLIM, .why = &why}};
+        nt_prune_opts o = {.importance = {.criterion = &nt_criterion_slim, .why = &why}};
 
         assert_ok(try_prune(m, cases[i].rules, o, e));
         assert_int_equal(left(m, "a.weight"), cases[i].a);
@@ -371,7 +372,9 @@ NT_TEST(a_layer_without_a_gradient_keeps_its_channels)
     nt_model *m = build("[1, 8, 8]", TWO_KINDS);
     float a[8 * 9], *const t[] = {a, NULL, NULL};
     nt_str why = {0};
-    nt_prune_opts o = {.importance = {.criterion = NT_CRIT_TAYLOR, .taylor = t, .why = &why}};
+    nt_prune_opts o = {.importance = {.criterion = &nt_criterion_taylor,
+                                      .evidence = {.taylor = t},
+                                      .why = &why}};
 
     for (int i = 0; i < 8 * 9; i++)
         a[i] = (float)i;
@@ -387,7 +390,7 @@ NT_TEST(a_layer_without_a_gradient_keeps_its_channels)
 NT_TEST(where_no_layer_has_a_score_that_is_an_error)
 {
     nt_model *m = build("[1, 8, 8]", TWO_KINDS);
-    nt_prune_opts o = {.importance = {.criterion = NT_CRIT_SLIM}};
+    nt_prune_opts o = {.importance = {.criterion = &nt_criterion_slim}};
 
     assert_fails(NT_EINVAL, "layer 'b': criterion 'slim' needs a BatchNormalization after it",
                  try_prune(m, "[{\"sparsity\": 0.5, \"op_names\": [\"b\"]}]", o, e));
