@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Small ONNX models, put together field by field, and tensors as TensorProto files; ONNX Runtime's
-// answers to them. Values of float16 and bfloat16 are given as numbers, of 64 bits as BigInt.
+// answers to them; any model's fields. Values of float16 and bfloat16 are given as numbers, of 64 bits as BigInt.
 const fs = require('fs');
 
 const T = { FLOAT: 1, UINT8: 2, INT8: 3, UINT16: 4, INT16: 5, INT32: 6, INT64: 7, BOOL: 9, FLOAT16: 10,
@@ -76,6 +76,27 @@ const model = ({ opset, domains = {}, parts, ins, outs, ir = 8 }) => Buffer.conc
     sub(8, text(1, ''), int(2, opset)), ...Object.entries(domains).map(([d, v]) => sub(8, text(1, d), int(2, v))),
     sub(7, ...parts, text(2, 'g'), ...ins.map(v => value(11, v)), ...outs.map(v => value(12, v)))]);
 
+// ---- reading
+
+// The fields of a message, [number, value] in order: a number, or the bytes of what is nested.
+function* fields(b) {
+    let at = 0;
+    const read = () => {
+        let v = 0, unit = 1, c;
+        do { c = b[at++]; v += (c & 127) * unit; unit *= 128; } while (c & 128);
+        return v;
+    };
+    while (at < b.length) {
+        const key = read(), field = Math.floor(key / 8), wire = key % 8;
+        if (![0, 1, 2, 5].includes(wire)) throw new Error(`wire type ${wire}`);
+        if (wire == 0) { yield [field, read()]; continue; }
+        const size = wire == 2 ? read() : wire == 1 ? 8 : 4;
+        yield [field, b.subarray(at, at += size)];
+    }
+}
+const all = (b, field) => [...fields(b)].filter(([f]) => f == field).map(([, v]) => v);
+const first = (b, field) => all(b, field)[0];
+
 // ---- running
 
 // { name: { type, dims, values } } as ONNX Runtime takes it; values in coded form
@@ -102,4 +123,4 @@ function noise(seed = 1) {
 }
 
 module.exports = { T, arrays, names, int, bytes, text, sub, float, half, fromHalf, coded, proto, tensor, attribute, node, value, model,
-    feed, options, save, noise };
+    feed, options, save, noise, all, first };

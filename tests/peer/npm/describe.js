@@ -3,35 +3,15 @@
 // subgraphs and functions counted, read without nt: "opset 13, 65 nodes, 9 operators". With -l
 // the operators and their numbers, too. The numbers of fields are those of onnx.proto.
 const fs = require('fs');
+const { all, first } = require('../onnx.js');
 const MODEL = { graph: 7, opsets: 8, functions: 25 };
 const GRAPH = { node: 1 }, FUNCTION = { node: 7 };
 const NODE = { op: 4, attribute: 5, domain: 7 }, ATTRIBUTE = { g: 6, graphs: 11 };
 const OPSET = { domain: 1, version: 2 };
 
-// The fields of one message: [number, value] in order, a Buffer or a number.
-function* fields(b) {
-    let at = 0;
-    const varint = () => {
-        let v = 0, shift = 1, c;
-        do { c = b[at++]; v += (c & 127) * shift; shift *= 128; } while (c & 128);
-        return v;
-    };
-    while (at < b.length) {
-        const key = varint(), field = Math.floor(key / 8), wire = key % 8;
-        if (wire == 0) yield [field, varint()];
-        else if (wire == 1 || wire == 5) at += wire == 1 ? 8 : 4;
-        else if (wire == 2) { const n = varint(); yield [field, b.subarray(at, at += n)]; }
-        else throw new Error(`wire type ${wire}`);
-    }
-}
-
-const all = (b, field) => [...fields(b)].filter(([f]) => f == field).map(([, v]) => v);
-const first = (b, field) => all(b, field)[0];
-const text = b => (b || '').toString('utf8');
-
 function count(nodes, found) {
     for (const n of nodes) {
-        const domain = text(first(n, NODE.domain)), op = text(first(n, NODE.op));
+        const domain = String(first(n, NODE.domain) || ''), op = String(first(n, NODE.op));
         const name = domain ? `${domain}.${op}` : op;
         found.set(name, (found.get(name) || 0) + 1);
         for (const a of all(n, NODE.attribute))
@@ -44,7 +24,7 @@ function count(nodes, found) {
 const [path] = process.argv.slice(2).filter(a => a != '-l');
 const model = fs.readFileSync(path), found = count(all(first(model, MODEL.graph), GRAPH.node), new Map());
 for (const f of all(model, MODEL.functions)) count(all(f, FUNCTION.node), found);
-const standard = all(model, MODEL.opsets).find(o => ['', 'ai.onnx'].includes(text(first(o, OPSET.domain))));
+const standard = all(model, MODEL.opsets).find(o => ['', 'ai.onnx'].includes(String(first(o, OPSET.domain) || '')));
 const nodes = [...found.values()].reduce((a, b) => a + b, 0);
 console.log(`opset ${first(standard, OPSET.version)}, ${nodes} nodes, ${found.size} operators`);
 if (process.argv.includes('-l'))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // outputs.js MODEL.onnx INPUTS DIR [own]: what ONNX Runtime makes of a model's seeded inputs: the
 // inputs as DIR/in/0.npy, the outputs as DIR/out/0.npy and so on, both in the graph's order. With
-// own also DIR/own: those outputs that lie farthest from the first when each input moves by one part
-// in ten million, and when nothing is fused.
-// INPUTS says what the file leaves open, input by input with semicolons between: NAME=1x3x48x320,
-// a fixed value behind a colon (sr=:16000, a scalar). Where nothing is said the file's own extents
-// hold.
+// own also DIR/own: of what it makes of them when it fuses less (optimisation levels basic and
+// disabled), or of inputs that each move by one part in ten million, the outputs that lie farthest from
+// the first. The last is for networks of integers, which all levels compute bit for bit.
+// INPUTS says what the file leaves open, input by input with semicolons between: extents
+// (NAME=1x3x48x320), values (NAME=0..255 for the file's own extents), or both with a colon between
+// (sr=:16000, a scalar). Values are one number, or LO..HI, even between the two; with commas between
+// one for each index of the last axis. What is not given is like a normal distribution.
 const fs = require('fs');
 const ort = require('onnxruntime-node');
 const npy = require('../npy.js');
@@ -13,8 +15,10 @@ const [model, spec, dir, own] = process.argv.slice(2);
 
 const given = {};
 for (const s of spec.split(';').filter(s => s && s != '-')) {
-    const [, name, dims, value] = /^(.*)=([\dx]*)(?::(.*))?$/.exec(s);
-    given[name] = { dims: dims ? dims.split('x').map(Number) : [], value };
+    const [, name, first, second] = /^(.*)=([^:]*)(?::(.*))?$/.exec(s);
+    const [dims, values] = second == null && first.includes('..') ? [null, first] : [first, second];
+    given[name] = { dims: dims == null ? null : dims ? dims.split('x').map(Number) : [],
+                    values: values && values.split(',').map(v => v.split('..').map(Number)) };
 }
 
 // Numerical Recipes' generator, sums of four for something like a normal distribution.
@@ -25,27 +29,27 @@ const normal = () => (uniform() + uniform() + uniform() + uniform() - 2) * Math.
 const arrays = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array };
 
 function input(meta) {
-    const { dims, value } = given[meta.name] || { dims: meta.shape };
+    const { dims: said, values } = given[meta.name] || {}, dims = said || meta.shape;
     if (!dims.every(Number.isInteger)) throw new Error(`${meta.name}: say what [${dims}] is`);
     const n = dims.reduce((a, b) => a * b, 1), Array = arrays[meta.type];
     if (!Array) throw new Error(`${meta.name}: no inputs of ${meta.type} are made here`);
     const draw = Array == Float32Array ? normal : () => Math.floor(uniform() * 1000);
     const data = new Array(n), number = Array == BigInt64Array ? BigInt : Number;
-    for (let i = 0; i < n; i++) data[i] = number(value ?? draw());
+    for (let i = 0; i < n; i++) {
+        const [lo, hi] = values ? values[i % values.length] : [];
+        data[i] = number(lo == null ? draw() : hi == null ? lo : lo + (hi - lo) * uniform());
+    }
     return { dims, data, type: meta.type };
 }
 
-const open = level => ort.InferenceSession.create(model, { logSeverityLevel: 3, graphOptimizationLevel: level });
-
-async function outputs(session, inputs, moved) {
-    const feeds = {};
-    session.inputMetadata.forEach((meta, i) => {
-        const { dims, data, type } = inputs[i];
-        const x = moved && type == 'float32' ? data.map((v, j) => v * (1 + (j % 2 ? 1e-7 : -1e-7))) : data;
-        feeds[meta.name] = new ort.Tensor(type, x, dims);
-    });
-    const y = await session.run(feeds);
-    return session.outputNames.map(name => y[name]);
+async function outputs(level, inputs) {
+    const s = await ort.InferenceSession.create(model, { logSeverityLevel: 3, graphOptimizationLevel: level });
+    const stray = Object.keys(given).find(name => !s.inputNames.includes(name));
+    if (stray) throw new Error(`${stray}: no input of the model`);
+    inputs = inputs || s.inputMetadata.map(input);
+    const feeds = Object.fromEntries(inputs.map((t, i) => [s.inputNames[i], new ort.Tensor(t.type, t.data, t.dims)]));
+    const y = await s.run(feeds);
+    return { inputs, y: s.outputNames.map(name => y[name]) };
 }
 
 function save(folder, tensors) {
@@ -55,12 +59,15 @@ function save(folder, tensors) {
 
 const distance = (a, b) => a.data.reduce((sum, v, i) => sum + (v - b.data[i]) ** 2, 0);
 const farther = (from, a, b) => from.map((f, i) => distance(f, a[i]) < distance(f, b[i]) ? b[i] : a[i]);
+const moved = t => t.type == 'float32' ? { ...t, data: t.data.map((v, i) => v * (1 + (i % 2 ? 1e-7 : -1e-7))) } : t;
 
 (async () => {
-    const s = await open('all'), inputs = s.inputMetadata.map(input);
+    const { inputs, y } = await outputs('all');
     save('in', inputs);
-    const y = await outputs(s, inputs);
     save('out', y);
-    if (own)
-        save('own', farther(y, await outputs(s, inputs, true), await outputs(await open('disabled'), inputs)));
+    if (!own) return;
+    let far = y;
+    for (const [level, x] of [['basic', inputs], ['disabled', inputs], ['all', inputs.map(moved)]])
+        far = farther(y, far, (await outputs(level, x)).y);
+    save('own', far);
 })().catch(e => { console.error(String(e)); process.exit(1); });
