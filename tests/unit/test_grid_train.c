@@ -51,10 +51,11 @@ static void fill_grad(nt_tensor *dy)
         nt_tensor_set(dy, i, 2 * nt_rng_double(&r) - 1);
 }
 
-static nt_plan *run(const nt_graph *g, nt_device *d, nt_params *params, bool no_fusion)
+static nt_plan *run(const nt_graph *g, nt_device *d, nt_params *params, nt_dtype compute,
+                    bool no_fusion)
 {
     const nt_plan_opts o = {
-        .training = true, .compute = NT_F32, .params = params, .no_fusion = no_fusion};
+        .training = true, .compute = compute, .params = params, .no_fusion = no_fusion};
     nt_plan *p = NULL;
 
     assert_ok(nt_plan_new(&p, g, d, &o, e));
@@ -159,7 +160,7 @@ static void check_fused(const grid_case *c, const nt_graph *g, nt_device *d,
                         const nt_plan *want, const nt_params *want_grads)
 {
     nt_params *params = all_params(g);
-    nt_plan *p = run(g, d, params, false);
+    nt_plan *p = run(g, d, params, NT_F32, false);
     double apart = grid_distance(params->g, want_grads->g, params->n_w);
 
     check_output(c, nt_device_text(d), p, nt_plan_output(want, 0));
@@ -169,17 +170,40 @@ static void check_fused(const grid_case *c, const nt_graph *g, nt_device *d,
     nt_params_free(params);
 }
 
+/* In bf16, roughly: an operand that is lost makes all the difference. */
+static void check_bf16(const grid_case *c, const nt_graph *g, const nt_plan *want,
+                       const nt_params *want_grads)
+{
+    nt_params *params;
+    nt_plan *p;
+    double apart;
+
+    if (!nt_device_has_bf16(dev[0]))
+        return;
+    params = all_params(g);
+    p = run(g, dev[0], params, NT_BF16, false);
+    apart = grid_apart(nt_plan_output(p, 0), nt_plan_output(want, 0));
+    if (!(apart <= 0.1))
+        fail_msg("%s: %g apart in training in bf16", grid_name(c), apart);
+    apart = grid_distance(params->g, want_grads->g, params->n_w);
+    if (!(apart <= (is_smooth(c) ? 0.25 : 0.5)))
+        fail_msg("%s: gradients are %g apart in bf16", grid_name(c), apart);
+    nt_plan_free(p);
+    nt_params_free(params);
+}
+
 static void check_case(const grid_case *c)
 {
     nt_graph *g = grid_graph(c);
     nt_tensor *want = grid_eval(c, g);
     nt_params *params = all_params(g);
-    nt_plan *p = run(g, dev[1], params, true);
+    nt_plan *p = run(g, dev[1], params, NT_F32, true);
 
     if (!has_norm(c))
         check_output(c, "unfused", p, want);
     for (int i = 0; i < 2; i++)
         check_fused(c, g, dev[i], p, params);
+    check_bf16(c, g, p, params);
     if (is_smooth(c))
         check_slopes(c, p, params);
     nt_plan_free(p);
