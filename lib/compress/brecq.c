@@ -36,13 +36,12 @@ static nt_status part_weights(nt_graph *g, nt_err *e)
         nt_node *n = g->nodes[i];
         nt_value *w = nt_layer_weight(n), *own;
         nt_tensor *t = NULL;
-        nt_layer l;
 
-        if (!w || w->n_uses < 2 || !nt_layer_of(&l, n))
+        if (!w || w->n_uses < 2)
             continue;
         NT_TRY(nt_tensor_dup(&t, w->data, e));
         NT_TRY(nt_graph_add_const(&own, g, NULL, t, e));
-        NT_TRY(nt_graph_set_input(g, n, l.weight, own, e));
+        NT_TRY(nt_graph_set_input(g, n, nt_layer_at(n).weight, own, e));
     }
 done:
     return s;
@@ -217,10 +216,7 @@ done:
 /* The value a layer works on. */
 static nt_value *input_of(const nt_node *layer)
 {
-    nt_layer l = {0};
-
-    (void)nt_layer_of(&l, layer);
-    return layer->in[l.x];
+    return layer->in[nt_layer_at(layer).x];
 }
 
 /* The layer's output, with an activation that it alone has. */

@@ -47,13 +47,10 @@ static int stored_axis(const nt_coupling *c, const nt_value *stored, const nt_va
 static nt_status add_layer(nt_channels *c, const nt_graph *g, const nt_node *n, nt_err *e)
 {
     nt_channel_layer *l = &c->layers[c->n_layers];
-    const nt_value *stored = nt_layer_stored_weight(n), *w;
-    nt_layer form = {0};
-    int axis;
+    const nt_layer form = nt_layer_at(n);
+    const nt_value *stored = nt_layer_stored_weight(n), *w = n->in[form.weight];
+    int axis = stored_axis(c->coupling, stored, w, output_axis(&form, w));
 
-    (void)nt_layer_of(&form, n);
-    w = n->in[form.weight];
-    axis = stored_axis(c->coupling, stored, w, output_axis(&form, w));
     *l = (nt_channel_layer){
         .node = n, .weight = g->values[stored->id], .axis = axis < 0 ? 0 : axis, .set = -1};
     l->why = axis < 0 ? "its weight is stored in another form" : NULL;

@@ -236,9 +236,8 @@ static nt_status fold(nt_graph *g, const nt_reader *r, nt_err *e)
 {
     nt_status s = NT_OK;
     float *b = NULL, *w = NULL;
-    nt_layer l = {0};
+    const nt_layer l = nt_layer_at(r->l->node);
 
-    (void)nt_layer_of(&l, r->l->node);
     for (int64_t k = 0; k < r->n; k++) {
         if (!moves(r, k))
             continue;

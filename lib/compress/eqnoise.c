@@ -90,10 +90,9 @@ static nt_status make(nt_eqtrial *t, const nt_graph *g, const nt_qspec *spec, nt
 {
     const nt_eqpair *p = t->pair;
     nt_graph *part = NULL;
-    nt_layer l = {0};
+    nt_layer l = nt_layer_at(p->first);
     nt_status s = NT_OK;
 
-    (void)nt_layer_of(&l, p->first);
     NT_TRY(nt_cuts_part(&part, g, p->first->in[l.x], p->second->out[0], e));
     NT_TRY(nt_graph_dup(&t->plain, part, false, e));
     NT_TRY(nt_graph_bind(t->plain, g->ops, e));

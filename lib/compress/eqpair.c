@@ -31,14 +31,6 @@ static bool is_one_of(const nt_node *n, const char *const *names)
     return false;
 }
 
-static nt_layer layer_of(const nt_node *n)
-{
-    nt_layer l = {0};
-
-    (void)nt_layer_of(&l, n);
-    return l;
-}
-
 static nt_tensor *weight_of(const nt_node *n)
 {
     return nt_layer_weight(n)->data;
@@ -258,7 +250,7 @@ static bool pass(walk *t, const nt_node *n, const nt_value *v, int index)
 static bool check_first(walk *t)
 {
     const nt_node *n = t->p->first;
-    nt_layer l = layer_of(n);
+    nt_layer l = nt_layer_at(n);
     const nt_value *b = l.bias < 0 ? NULL : n->in[l.bias];
 
     if (!is_own(nt_layer_weight(n)))
@@ -271,7 +263,7 @@ static bool check_first(walk *t)
 
 static bool check_second(walk *t, const nt_node *n, int index)
 {
-    nt_layer l = layer_of(n);
+    nt_layer l = nt_layer_at(n);
 
     if (index != l.x || t->axis != l.x_axis)
         return stop(t, "'%s' reads it other than by channels", n->name);
@@ -291,7 +283,7 @@ static void note_place(nt_eqpair *p, const walk *t)
 /* Follows the channels of p->first as far as they go. */
 static void find_second(nt_eqpair *p)
 {
-    walk t = {p, layer_of(p->first).y_axis, 1};
+    walk t = {p, nt_layer_at(p->first).y_axis, 1};
     const nt_value *v = p->first->out[0];
 
     if (v->rank <= t.axis || !check_first(&t))
@@ -308,7 +300,7 @@ static void find_second(nt_eqpair *p)
         if (nt_layer_weight(n)) {
             if (check_second(&t, n, v->uses[0].index))
                 p->second = n;
-            p->second_axis = layer_of(n).y_axis;
+            p->second_axis = nt_layer_at(n).y_axis;
             return;
         }
         if (p->n_way == NT_EQ_WAY || !pass(&t, n, v, v->uses[0].index))
@@ -329,8 +321,9 @@ nt_status nt_eqpairs_find(nt_eqpair **out, int *n, const nt_graph *g, nt_err *e)
     for (int i = 0; i < g->n_nodes; i++) {
         nt_eqpair *p = &v[*n];
 
-        if (!nt_layer_weight(g->nodes[i]) || !nt_layer_of(&l, g->nodes[i]))
+        if (!nt_layer_weight(g->nodes[i]))
             continue;
+        l = nt_layer_at(g->nodes[i]);
         p->first = g->nodes[i];
         p->channels = nt_layer_made(&l, weight_of(p->first)->dims);
         snprintf(p->why, sizeof p->why, "its output has no axis of channels");
@@ -351,7 +344,7 @@ static void note(float *largest, float x)
 void nt_eqpair_ranges(float *makes, float *reads, const nt_eqpair *p)
 {
     const nt_tensor *a = weight_of(p->first), *b = weight_of(p->second);
-    nt_layer first = layer_of(p->first), second = layer_of(p->second);
+    nt_layer first = nt_layer_at(p->first), second = nt_layer_at(p->second);
     int64_t after = p->after[p->n_way];
 
     memset(makes, 0, (size_t)p->channels * sizeof *makes);
@@ -392,7 +385,7 @@ static void scale_way(const nt_eqpair *p, int i, const float *s)
 void nt_eqpair_scale(const nt_eqpair *p, const float *s)
 {
     nt_tensor *a = weight_of(p->first), *b = weight_of(p->second);
-    nt_layer first = layer_of(p->first), second = layer_of(p->second);
+    nt_layer first = nt_layer_at(p->first), second = nt_layer_at(p->second);
     const nt_value *bias = first.bias < 0 ? NULL : p->first->in[first.bias];
     int64_t after = p->after[p->n_way];
 

@@ -30,9 +30,8 @@ bool nt_moment_suits(const nt_node *n)
 nt_status nt_moment_init(nt_moment *m, const nt_node *layer, nt_err *e)
 {
     const nt_tensor *w = nt_layer_weight(layer)->data;
-    nt_layer l = {.groups = 1};
+    nt_layer l = nt_layer_at(layer);
 
-    (void)nt_layer_of(&l, layer);
     *m = (nt_moment){.layer = layer, .groups = l.groups};
     m->d = nt_tensor_count(w) / w->dims[l.makes];
     m->h = nt_calloc((size_t)(m->groups * m->d), (size_t)m->d * sizeof *m->h);

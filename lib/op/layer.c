@@ -37,12 +37,17 @@ const nt_value *nt_layer_stored_weight(const nt_node *n)
     return w && w->rank >= 2 ? w : NULL;
 }
 
-int nt_layer_axis(const nt_node *n)
+nt_layer nt_layer_at(const nt_node *layer)
 {
-    nt_layer l = {0};
+    nt_layer l = {.groups = 1};
 
-    (void)nt_layer_of(&l, n);
-    return l.makes;
+    (void)nt_layer_of(&l, layer);
+    return l;
+}
+
+int nt_layer_axis(const nt_node *layer)
+{
+    return nt_layer_at(layer).makes;
 }
 
 int64_t nt_layer_made(const nt_layer *l, const int64_t *dims)

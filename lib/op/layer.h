@@ -27,8 +27,10 @@ nt_value *nt_layer_weight(const nt_node *n);
 /* The same, or the constant that a quantized layer's weight is made of: the integers before
  * DequantizeLinear, the floats before QuantizeLinear in quantization-aware training. */
 const nt_value *nt_layer_stored_weight(const nt_node *n);
+/* The same of what is known to be one. */
+nt_layer nt_layer_at(const nt_node *layer);
 /* Of a layer: the axis of its weight that holds the output's channels. */
-int nt_layer_axis(const nt_node *n);
+int nt_layer_axis(const nt_node *layer);
 
 /* Channels of the output and of the input, by the extents of the weight. */
 int64_t nt_layer_made(const nt_layer *l, const int64_t *dims);
