@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/model.h"
 #include "graph/pass.h"
-#include "report/diff.h"
+#include "measure/diff.h"
 
 #include <math.h>
 #include <string.h>

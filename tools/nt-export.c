@@ -6,11 +6,11 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/model.h"
-#include "compress/qdq.h"
 #include "export/format.h"
 #include "graph/model.h"
 #include "graph/pass.h"
-#include "op/op.h"
+#include "op/registry.h"
+#include "quant/qdq.h"
 
 #include <string.h>
 

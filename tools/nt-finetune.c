@@ -5,8 +5,8 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/model.h"
-#include "compress/prepare.h"
 #include "graph/pass.h"
+#include "quant/prepare.h"
 #include "train/config.h"
 #include "train/trainer.h"
 

@@ -5,7 +5,7 @@
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "graph/zoo.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "report/import.h"
 
 #include <string.h>

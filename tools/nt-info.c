@@ -4,7 +4,7 @@
 #include "cli/model.h"
 #include "graph/model.h"
 #include "graph/pass.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "report/info.h"
 #include "report/operators.h"
 

@@ -2,13 +2,13 @@
 /* nt-profile - the metrics of one model, its layers, or two models side by side. */
 #include "cli/cli.h"
 #include "cli/model.h"
-#include "compress/costrun.h"
 #include "data/data.h"
 #include "exec/precision.h"
 #include "graph/pass.h"
-#include "op/op.h"
+#include "measure/costrun.h"
+#include "measure/profile.h"
+#include "op/registry.h"
 #include "report/cost.h"
-#include "report/profile.h"
 #include "train/eval.h"
 
 #include <math.h>

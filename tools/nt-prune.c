@@ -5,14 +5,14 @@
 #include "base/outfile.h"
 #include "cli/cli.h"
 #include "cli/model.h"
-#include "compress/planfile.h"
-#include "compress/prune.h"
-#include "compress/rules.h"
-#include "compress/shrink.h"
-#include "compress/taylor.h"
 #include "data/data.h"
 #include "graph/pass.h"
 #include "graph/tensor_io.h"
+#include "prune/planfile.h"
+#include "prune/prune.h"
+#include "prune/rules.h"
+#include "prune/shrink.h"
+#include "prune/taylor.h"
 
 #include <math.h>
 #include <string.h>

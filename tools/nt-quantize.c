@@ -2,14 +2,14 @@
 /* nt-quantize - post-training quantization, or the start of quantization-aware training. */
 #include "cli/cli.h"
 #include "cli/model.h"
-#include "compress/equalize.h"
-#include "compress/mixed.h"
-#include "compress/qconfig.h"
-#include "compress/revert.h"
 #include "data/data.h"
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
+#include "quant/equalize.h"
+#include "quant/mixed.h"
+#include "quant/qconfig.h"
+#include "quant/revert.h"
 
 #include "base/alloc.h"
 #include "base/outfile.h"

@@ -5,7 +5,7 @@
 #include "base/outfile.h"
 #include "cli/cli.h"
 #include "graph/model.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "report/html.h"
 #include "report/info.h"
 

@@ -7,7 +7,7 @@
 #include "exec/precision.h"
 #include "graph/model.h"
 #include "graph/pass.h"
-#include "report/session.h"
+#include "measure/session.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 /* nt-shrink - makes masks real: removes channels, so that the model is smaller and faster. */
 #include "cli/cli.h"
 #include "cli/model.h"
-#include "compress/shrink.h"
+#include "prune/shrink.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #include "graph/model.h"
 #include "graph/pass.h"
 #include "graph/zoo.h"
-#include "op/op.h"
+#include "op/registry.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "cli/model.h"
 
 #include "export/dlrt_read.h"
-#include "op/op.h"
+#include "op/registry.h"
 
 nt_status nt_cli_model(nt_model **out, const nt_cli *c, const char *path, nt_cli_load how,
                        nt_err *e)

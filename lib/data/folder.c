@@ -9,10 +9,10 @@
  * that lies beside the classes, is refused or, where the description says so, skipped and
  * named; other files are counted.
  */
-#include "data/folder.h"
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "data/folder.h"
 #include "data/unpack.h"
 
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec/batch.h"
 
-#include "op/op.h"
+#include "facet/op.h"
 #include "op/view.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef NT_EXEC_FUSE_H
 #define NT_EXEC_FUSE_H
 
-#include "op/program_int.h"
+#include "lower/program_int.h"
 
 /*
  * Fills in p->fusion for every node and sets absorbed[node id] for nodes that need no step of

@@ -7,8 +7,8 @@
 #include "exec/idiom.h"
 
 #include "exec/fuse.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "op/registry.h"
 
 #include <math.h>
 #include <string.h>

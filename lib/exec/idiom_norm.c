@@ -4,8 +4,9 @@
 #include "exec/idiom_norm.h"
 
 #include "exec/fuse.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "op/registry.h"
 
 
 /* What was found, and the node it ends with. */

@@ -3,8 +3,8 @@
 
 #include "exec/fuse.h"
 #include "op/filters.h"
-#include "op/op.h"
 #include "op/qparam.h"
+#include "op/registry.h"
 
 #include <string.h>
 

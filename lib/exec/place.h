@@ -3,7 +3,7 @@
 #ifndef NT_EXEC_PLACE_H
 #define NT_EXEC_PLACE_H
 
-#include "op/program_int.h"
+#include "lower/program_int.h"
 
 typedef struct nt_placement {
     void *arena; /* activations, and at its end the shared scratch */

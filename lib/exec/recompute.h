@@ -3,7 +3,7 @@
 #ifndef NT_EXEC_RECOMPUTE_H
 #define NT_EXEC_RECOMPUTE_H
 
-#include "op/program_int.h"
+#include "lower/program_int.h"
 
 /*
  * Cuts the forward steps into parts and keeps only what crosses from one part to a later one;

@@ -13,7 +13,7 @@
 #ifndef NT_EXEC_WATCH_H
 #define NT_EXEC_WATCH_H
 
-#include "op/program_int.h"
+#include "lower/program_int.h"
 
 typedef struct nt_watch {
     nt_device *dev;

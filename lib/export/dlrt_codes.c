@@ -3,7 +3,7 @@
 #include "export/dlrt_lower.h"
 
 #include "base/alloc.h"
-#include "op/op.h"
+#include "facet/op.h"
 
 #include <math.h>
 #include <string.h>

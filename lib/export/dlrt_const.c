@@ -2,8 +2,8 @@
 #include "export/dlrt_lower.h"
 
 #include "base/alloc.h"
-#include "op/layer.h"
-#include "op/op.h"
+#include "facet/layer.h"
+#include "facet/op.h"
 #include "op/qparam.h"
 
 #include <math.h>

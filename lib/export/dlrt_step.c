@@ -2,10 +2,11 @@
 #include "export/dlrt_lower.h"
 
 #include "base/alloc.h"
+#include "facet/arg.h"
+#include "facet/op.h"
+#include "facet/window.h"
 #include "op/filters.h"
-#include "op/op.h"
 #include "op/pools.h"
-#include "op/util.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,11 +4,12 @@
  * z], 1), where (x, y, z) runs over a picture of the given size from -1 to 1, from centre to
  * centre of its outermost points with align_corners, else from edge to edge.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
-#include "op/widen.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/widen.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <string.h>

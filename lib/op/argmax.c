@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* argmax.c - ArgMax and ArgMin: where along one axis the largest or smallest element is; the
  * first of several, or the last with select_last_index. A NaN is both. No gradient flows. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <math.h>
 

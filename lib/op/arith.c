@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* arith.c - Add, Sub, Mul, Div, and Sum and Mean of any number of inputs. The backward pass of
  * Add and Sum hands the gradient on as it is. */
+#include "couple/couple.h"
 #include "op/binary.h"
-#include "op/couple.h"
-#include "op/util.h"
 
 typedef struct arith {
     const nt_binary_fn *fn;

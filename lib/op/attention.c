@@ -6,8 +6,10 @@
  * with the numbers of heads as attributes; the past stands before k and v and is handed on with
  * them. One row of scores at a time.
  */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include "base/alloc.h"
 

@@ -9,11 +9,11 @@
  * 1) does the node do at inference, too, what ONNX says: y by the batch's statistics, and
  * outputs of those moved with the variance of the population.
  */
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 #include "kernel/norm.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -2,7 +2,8 @@
 #include "op/binary.h"
 
 #include "base/alloc.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "facet/walk.h"
 
 #include <string.h>
 

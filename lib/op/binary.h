@@ -3,9 +3,9 @@
 #ifndef NT_OP_BINARY_H
 #define NT_OP_BINARY_H
 
+#include "facet/op.h"
 #include "kernel/eltwise.h"
-#include "op/op.h"
-#include "op/program.h"
+#include "lower/program.h"
 
 /*
  * Once per row of float32, once per element of other types: `real` where a or b is of a

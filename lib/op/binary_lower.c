@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "lower/steps.h"
 #include "op/binary.h"
-#include "op/steps.h"
 
 bool nt_binary_is_full(const nt_value *v, const nt_value *y)
 {

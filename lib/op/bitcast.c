@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* bitcast.c - BitCast: the same bits as numbers of another type of that width. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <string.h>
 

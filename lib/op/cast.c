@@ -4,11 +4,11 @@
  * integer, digits are cut off and what is out of range saturates; from integer to integer, the
  * bits that have no place are dropped.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "lower/program.h"
+#include "lower/steps.h"
 #include "op/view.h"
 
 #include <string.h>

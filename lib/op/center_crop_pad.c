@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* center_crop_pad.c - CenterCropPad: axes are cut or padded with zeros to an extent, around the
  * middle; of an odd difference the larger half is at the end. */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/trace.h"
 #include "op/pick.h"
-#include "op/trace.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clip: y = min(max(x, min), max); the bounds are attributes before opset 11, inputs since. */
+#include "facet/arg.h"
 #include "op/binary.h"
 #include "op/qrow.h"
 #include "op/unary.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/coded.h"
 
+#include "facet/arg.h"
+#include "facet/window.h"
 #include "kernel/conv.h"
 #include "kernel/dense.h"
+#include "lower/steps.h"
 #include "op/filters.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 #include <string.h>
 

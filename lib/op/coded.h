@@ -19,7 +19,7 @@
 #ifndef NT_OP_CODED_H
 #define NT_OP_CODED_H
 
-#include "op/op.h"
+#include "facet/op.h"
 
 /* [0]: codes come out, [1]: float32 */
 extern const nt_op nt_op_coded_conv[2], nt_op_coded_dense[2];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* CodedAdd runs over memory, whatever the layout, where both operands have the same. */
 #include "kernel/codes.h"
+#include "lower/steps.h"
 #include "op/coded.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 typedef struct add_ctx {
     nt_coding a, b, y;

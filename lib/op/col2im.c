@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* col2im.c - Col2Im: columns of a sliding window back into images, the sum where they overlap.
  * [n][c taps][windows] becomes [n][c][image]. */
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
+#include "facet/window.h"
 #include "op/taps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* compare.c - comparisons, logic and predicates: what comes out is bool, and no gradient flows.
  */
+#include "couple/couple.h"
+#include "facet/infer.h"
 #include "op/binary.h"
-#include "op/couple.h"
-#include "op/util.h"
 
 #include <math.h>
 

@@ -4,13 +4,15 @@
  * begin anywhere they do; backwards each input takes its range of the gradient.
  */
 #include "base/alloc.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "kernel/eltwise.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
+#include "lower/program.h"
+#include "lower/steps.h"
 #include "op/range.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* constant.c - Constant, as far as a reader leaves it in the graph. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <string.h>
 

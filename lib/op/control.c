@@ -3,7 +3,7 @@
  * control.c - If and Loop, as far as loading can leave them in the graph: nt_pass_control takes
  * away those that depend on nothing but constants and shapes, and others are not run.
  */
-#include "op/op.h"
+#include "facet/op.h"
 
 #define MANY 65536
 

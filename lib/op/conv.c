@@ -9,13 +9,14 @@
  */
 #include "kernel/conv.h"
 
-#include "op/couple.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/widen.h"
+#include "facet/window.h"
+#include "lower/steps.h"
 #include "op/filters.h"
-#include "op/op.h"
-#include "op/steps.h"
 #include "op/taps.h"
-#include "op/util.h"
-#include "op/widen.h"
 
 #include <inttypes.h>
 #include <string.h>

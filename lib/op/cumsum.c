@@ -5,9 +5,10 @@
  * way; that of products multiplies anew what stands beside each element, so that zeros do no
  * harm.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <inttypes.h>
 

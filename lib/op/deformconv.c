@@ -9,14 +9,16 @@
  * the samples to x, offset and mask, and dW = dy col^T.
  */
 #include "base/alloc.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/widen.h"
 #include "kernel/linalg.h"
-#include "op/couple.h"
+#include "lower/steps.h"
 #include "op/filters.h"
-#include "op/op.h"
 #include "op/sample.h"
-#include "op/steps.h"
 #include "op/taps.h"
-#include "op/widen.h"
 
 #include <inttypes.h>
 #include <string.h>

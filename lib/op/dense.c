@@ -2,8 +2,8 @@
 /* dense.c - the dense half of product.h. */
 #include "kernel/dense.h"
 
+#include "lower/steps.h"
 #include "op/product.h"
-#include "op/steps.h"
 
 #include <string.h>
 

@@ -7,10 +7,11 @@
  *         deep[(i b + j) C + c][y][x]        DCR, and SpaceToDepth
  *         deep[c b b + i b + j][y][x]        CRD
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
+#include "lower/program.h"
 
 #include <inttypes.h>
 #include <string.h>

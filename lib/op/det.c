@@ -5,9 +5,9 @@
  * The gradient is dy times the matrix of cofactors, each the determinant of a minor: right for
  * singular matrices, too, and n^5 steps are nothing for the 2x2 to 4x4 of networks.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include "base/alloc.h"
 

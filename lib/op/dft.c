@@ -5,9 +5,10 @@
  * with zeros.
  */
 #include "base/alloc.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 #include "op/fft.h"
-#include "op/op.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 

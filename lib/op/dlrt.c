@@ -6,9 +6,9 @@
  * from elsewhere.
  */
 #include "base/alloc.h"
-#include "op/op.h"
-#include "op/program.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "lower/program.h"
 #include "rt/dlrt_format.h"
 #include "rt/nt_rt.h"
 

@@ -5,10 +5,11 @@
  * ratio).
  */
 #include "base/rng.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "lower/program.h"
 #include "op/view.h"
 
 #include <string.h>

@@ -2,9 +2,10 @@
 /* einsum.c - Einsum: the equation, and plain loops over all its labels. */
 #include "op/einsum.h"
 
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #ifndef NT_OP_EINSUM_H
 #define NT_OP_EINSUM_H
 
-#include "op/program.h"
+#include "lower/program.h"
 
 #define NT_EINSUM_IN 16                     /* operands at most */
 #define NT_EINSUM_LABELS (NT_MAX_RANK + 52) /* "..." from the right, A-Z, a-z */

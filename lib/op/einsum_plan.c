@@ -10,10 +10,10 @@
  */
 #include "op/einsum.h"
 
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "kernel/dense.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <string.h>
 

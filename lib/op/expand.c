@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* expand.c - Expand: broadcasts in both directions with a shape. */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/trace.h"
-#include "op/util.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/trace.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <string.h>

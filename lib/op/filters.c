@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/filters.h"
 
+#include "facet/arg.h"
+
 #include <inttypes.h>
 #include <string.h>
 

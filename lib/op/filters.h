@@ -4,11 +4,11 @@
 #ifndef NT_OP_FILTERS_H
 #define NT_OP_FILTERS_H
 
+#include "couple/couple.h"
+#include "facet/layer.h"
+#include "facet/op.h"
+#include "facet/window.h"
 #include "kernel/conv.h"
-#include "op/couple.h"
-#include "op/layer.h"
-#include "op/op.h"
-#include "op/util.h"
 
 /* What Conv and the convolutions of codes take. */
 extern const nt_attr_spec nt_filters_attrs[];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* flatten.c - Flatten: two axes, what stands before `axis` and what stands from there on. */
-#include "op/util.h"
+#include "facet/infer.h"
 #include "op/view.h"
 
 #include "base/alloc.h"

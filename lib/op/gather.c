@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* gather.c - Gather: the axis is replaced by the axes of the indices; negative ones count from
  * the end. */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "op/pick.h"
-#include "op/util.h"
 
 #include "base/alloc.h"
 

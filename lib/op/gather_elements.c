@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* gather_elements.c - GatherElements and GatherND: elements, or slices, by their indices. */
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "op/indexed.h"
-#include "op/op.h"
-#include "op/util.h"
 
 #include "base/alloc.h"
 

@@ -5,13 +5,15 @@
  * With a constant B and A as it is this is a fully connected layer (product.h, dense), and a C
  * of one row its bias; anything else is a general product, and C is added afterwards.
  */
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/layer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "kernel/eltwise.h"
-#include "op/couple.h"
-#include "op/layer.h"
-#include "op/op.h"
+#include "lower/steps.h"
 #include "op/product.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* generate.c - tensors out of a few numbers: ConstantOfShape and Range. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -7,12 +7,12 @@
  * A coordinate past the ends is mirrored first (reflection); then the points around it that lie
  * outside are mirrored, moved to the edge (border) or left out (zeros).
  */
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/widen.h"
+#include "lower/steps.h"
 #include "op/sample.h"
-#include "op/steps.h"
-#include "op/util.h"
-#include "op/widen.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,12 +3,12 @@
  * groupnorm.c - GroupNormalization and InstanceNormalization, which is the same with a group
  * per channel. Scale and shift are per group in opset 18, per channel since 21.
  */
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 #include "kernel/groupnorm.h"
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <math.h>

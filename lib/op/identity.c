@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "op/couple.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
 #include "op/view.h"
 
 const nt_op nt_op_identity[] = {

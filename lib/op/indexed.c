@@ -2,7 +2,8 @@
 #include "op/indexed.h"
 
 #include "base/alloc.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -6,9 +6,8 @@
  * dividend's sign (C's fmod) where the attribute fmod asks for it, as it must for
  * floating-point numbers.
  */
+#include "couple/couple.h"
 #include "op/binary.h"
-#include "op/couple.h"
-#include "op/util.h"
 
 #include <math.h>
 #include <string.h>

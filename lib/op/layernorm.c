@@ -4,11 +4,13 @@
  * y = (x - mean) / sqrt(var + eps) scale + shift, where RMSNormalization takes off no mean and
  * has no shift. Planned on rows when scale and shift have the extents of a row.
  */
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "kernel/layernorm.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <math.h>

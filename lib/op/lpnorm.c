@@ -5,9 +5,11 @@
  *   LpNormalization            y = x / |x|_p along one axis, p 1 or 2; 0 where the norm is 0
  *   MeanVarianceNormalization  y = (x - mean) / (sqrt(var) + 1e-9) over a set of axes
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include "base/alloc.h"
 

@@ -3,10 +3,10 @@
  * LpPool, GlobalLpPool: y = (sum over the window of |x|^p)^(1/p). What lies in the padding is
  * zero and adds nothing.
  */
-#include "op/op.h"
+#include "facet/op.h"
+#include "facet/widen.h"
+#include "lower/steps.h"
 #include "op/pools.h"
-#include "op/steps.h"
-#include "op/widen.h"
 
 #include <inttypes.h>
 #include <math.h>

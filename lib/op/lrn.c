@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* lrn.c - LRN: local response normalisation across channels (kernel/lrn.h has the formula). */
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 #include "kernel/lrn.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -5,12 +5,12 @@
  * else is a batched product with broadcasting. An operand of one axis is a row on the left, a
  * column on the right, and its added axis is not in the output.
  */
-#include "op/couple.h"
-#include "op/layer.h"
-#include "op/op.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/layer.h"
+#include "facet/op.h"
+#include "lower/steps.h"
 #include "op/product.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 

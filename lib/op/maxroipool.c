@@ -4,11 +4,11 @@
  * points, is cut into pooled_shape bins, and each bin is its largest element; 0 where it is
  * empty.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
-#include "op/widen.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/widen.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <math.h>

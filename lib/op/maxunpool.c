@@ -4,11 +4,14 @@
  * the whole of y. What extents MaxPool's input had cannot be told from its output alone:
  * output_shape says so, else the smallest ones are meant.
  */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
+#include "facet/window.h"
 #include "op/taps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 #include <string.h>

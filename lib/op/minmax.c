@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* minmax.c - Min and Max of any number of inputs. A NaN wins, as in NumPy. */
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/walk.h"
 #include "op/binary.h"
-#include "op/couple.h"
-#include "op/util.h"
 
 #include "base/alloc.h"
 

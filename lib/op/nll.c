@@ -9,8 +9,9 @@
  * scores. Positions whose target is ignore_index have loss and weight 0. The reduction is none,
  * sum, or mean: the sum of the losses over the sum of the weights.
  */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <inttypes.h>
 #include <math.h>

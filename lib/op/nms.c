@@ -3,9 +3,9 @@
 #include "op/nms.h"
 
 #include "base/alloc.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "lower/steps.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nonzero.c - NonZero and Compress: what is picked by its value, so that the data say how much.
  */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <string.h>
 

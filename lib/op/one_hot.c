@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* one_hot.c - OneHot: an axis of `depth` in which the index is on and the rest off. */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <string.h>

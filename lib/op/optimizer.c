@@ -6,8 +6,8 @@
  * each state; outputs are the new x and the new states. nt trains by its own optimisers; these
  * are for graphs that carry their training with them.
  */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <math.h>
 #include <string.h>

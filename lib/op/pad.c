@@ -3,11 +3,13 @@
  * pad.c - Pad: constant, reflect, edge and (opset 19) wrap. Pads and value are attributes up to
  * opset 10, inputs since 11, with axes since 18. Negative pads cut.
  */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "op/pick.h"
-#include "op/util.h"
 
 #include "base/alloc.h"
 

@@ -7,7 +7,7 @@
 #include "op/pick.h"
 
 #include "base/alloc.h"
-#include "op/util.h"
+#include "facet/walk.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #ifndef NT_OP_PICK_H
 #define NT_OP_PICK_H
 
-#include "op/program.h"
+#include "lower/program.h"
 
 typedef struct nt_pick {
     int rank;

@@ -7,9 +7,9 @@
  */
 #include "kernel/pool.h"
 
-#include "op/op.h"
+#include "facet/op.h"
+#include "lower/steps.h"
 #include "op/pools.h"
-#include "op/steps.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/pools.h"
 
+#include "facet/infer.h"
+
 #include <inttypes.h>
 
 /* A window that lies in the padding alone has no maximum and no average. */

@@ -4,9 +4,9 @@
 #ifndef NT_OP_POOLS_H
 #define NT_OP_POOLS_H
 
-#include "op/couple.h"
+#include "couple/couple.h"
+#include "facet/window.h"
 #include "op/taps.h"
-#include "op/util.h"
 
 /* Facets of operators with kernel_shape; output 1, if any, holds int64 indices. check refuses
  * windows that lie in the padding alone: nothing could be said of them. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pow.c - Pow: a to the power of b; the result has a's type. */
+#include "couple/couple.h"
+#include "facet/infer.h"
 #include "op/binary.h"
-#include "op/couple.h"
-#include "op/util.h"
 
 #include <math.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* PRelu: y = x where x > 0, else slope x, the slope broadcast to x (He et al. 2015,
  * arXiv:1502.01852). It is a parameter where it is constant. */
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "lower/steps.h"
 #include "op/binary.h"
-#include "op/couple.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 enum { X, SLOPE };
 

@@ -9,10 +9,10 @@
  */
 #include "op/product.h"
 
+#include "facet/walk.h"
 #include "kernel/dense.h"
 #include "kernel/eltwise.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <string.h>
 

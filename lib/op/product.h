@@ -12,7 +12,7 @@
 #ifndef NT_OP_PRODUCT_H
 #define NT_OP_PRODUCT_H
 
-#include "op/program.h"
+#include "lower/program.h"
 
 typedef struct nt_dense_node {
     const nt_node *node;

@@ -8,12 +8,14 @@
  * Sums are exact; they wrap around past 31 bits as ONNX says.
  */
 #include "base/alloc.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/window.h"
 #include "op/filters.h"
-#include "op/op.h"
 #include "op/product.h"
 #include "op/qparam.h"
 #include "op/taps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 #include <string.h>

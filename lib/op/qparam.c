@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/qparam.h"
 
-#include "op/util.h"
+#include "facet/arg.h"
 
 #include <math.h>
 

@@ -6,12 +6,13 @@
  * identity, saturation as a constant. Chained with DequantizeLinear's, the gradient by a scale
  * that both share is that of LSQ (Esser et al. 2020, arXiv:1902.08153).
  */
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "lower/steps.h"
 #include "op/qparam.h"
 #include "op/qrow.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 #include <math.h>

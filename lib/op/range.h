@@ -3,7 +3,7 @@
 #ifndef NT_OP_RANGE_H
 #define NT_OP_RANGE_H
 
-#include "op/program.h"
+#include "lower/program.h"
 
 /* Can indices that are multiples of `unit` be copied along this axis in this format? Blocked
  * channels move by whole blocks. */

@@ -6,12 +6,13 @@
  * Sum, mean and (at inference) maximum over all spatial axes of a picture are planned as global
  * pooling, which takes pictures as they lie.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "lower/program.h"
+#include "lower/steps.h"
 #include "op/reduction.h"
-#include "op/steps.h"
-#include "op/util.h"
 
 #include "kernel/pool.h"
 

@@ -7,7 +7,7 @@
  */
 #include "op/reduction.h"
 
-#include "op/util.h"
+#include "facet/walk.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* registry.c - the list of operators, and what the graph asks of it. One line per table. */
-#include "op/layer.h"
-#include "op/op.h"
+#include "facet/layer.h"
+#include "op/registry.h"
 
 #include <limits.h>
 #include <string.h>
@@ -278,27 +278,6 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     if (s != NT_OK)
         prefix(e, n, n->op);
     return s;
-}
-
-bool nt_op_is_param(const nt_node *n, int i)
-{
-    const nt_value *v = i < n->n_in ? n->in[i] : NULL;
-    nt_dtype t = v ? v->dtype : NT_UNDEFINED;
-
-    if (!v || !v->data || i >= 32 || !n->op || !(v->trained || n->op->trainable >> i & 1))
-        return false;
-    if (n->op->flags & NT_OPF_FIXED_SCALARS && nt_tensor_count(v->data) == 1)
-        return false;
-    return nt_dtype_is_real(t);
-}
-
-bool nt_op_is_param_value(const nt_value *v)
-{
-    for (int i = 0; v->data && i < v->n_uses; i++) {
-        if (nt_op_is_param(v->uses[i].node, v->uses[i].index))
-            return true;
-    }
-    return false;
 }
 
 static bool is_identity(const nt_node *n)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* reshape.c - Reshape: 0 copies an extent (unless allowzero), one -1 takes what is left. */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/trace.h"
-#include "op/util.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/trace.h"
 #include "op/view.h"
 
 #include "base/alloc.h"

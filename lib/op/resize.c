@@ -7,13 +7,15 @@
  * ONNX's text multiplies sizes made of scales by the extent of the region of interest, too; its
  * shape inference, its reference and ONNX Runtime do not, and nor does this.
  */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/trace.h"
+#include "facet/walk.h"
 #include "op/pick.h"
 #include "op/resize_map.h"
-#include "op/trace.h"
-#include "op/util.h"
 
 #include "base/alloc.h"
 

@@ -2,8 +2,8 @@
 #include "op/resize_map.h"
 
 #include "base/alloc.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/op.h"
 
 #include <inttypes.h>
 #include <math.h>

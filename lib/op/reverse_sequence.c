@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* reverse_sequence.c - ReverseSequence: the first sequence_lens[b] steps of sample b in
  * reverse. It is its own inverse, and so its own gradient. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <string.h>

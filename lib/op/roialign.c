@@ -7,11 +7,11 @@
  *
  * The regions themselves get no gradient, as in PyTorch.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
-#include "op/widen.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/widen.h"
+#include "lower/steps.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -9,8 +9,8 @@
  * second half of a head's first rotary_embedding_dim features, or neighbours (interleaved). The
  * tables are [position][pair] with an input of positions, or [batch][place][pair] without.
  */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -7,9 +7,11 @@
  * Gradients: without a reduction the last update of a place gets all of it; a maximum or
  * minimum gives its to the first operand, in the order data, updates, that attains it.
  */
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 #include "op/indexed.h"
-#include "op/op.h"
-#include "op/util.h"
 
 #include "base/alloc.h"
 

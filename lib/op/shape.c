@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* shape.c - Shape (with start and end since opset 15) and Size. Neither looks at the data. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 static void range(const nt_node *n, int rank, int64_t *start, int64_t *end)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* slice.c - Slice: ranges as attributes up to opset 9, as inputs (with steps) since 10. */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
+#include "lower/program.h"
 #include "op/range.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 #include <string.h>

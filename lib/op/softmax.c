@@ -4,11 +4,12 @@
  * axis (default: the last); before, over all axes from `axis` (default 1) on taken together.
  * Either way the tensor is [outer][n][inner] with the sums over n, in plain fp32.
  */
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 #include "kernel/norm.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/steps.h"
-#include "op/util.h"
+#include "lower/steps.h"
 
 #include <math.h>
 

@@ -3,12 +3,14 @@
  * split.c - Split: sizes as an attribute up to opset 12, as an input since; equal parts without
  * (rounded up with num_outputs of opset 18, the last one smaller).
  */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/program.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
+#include "lower/program.h"
 #include "op/range.h"
-#include "op/util.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* squeeze.c - Squeeze and Unsqueeze: axes as an attribute up to opset 12, as an input since. */
-#include "op/couple.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
 #include "op/view.h"
 
 /* Without axes every axis of extent 1 goes, so all extents must be known. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/taps.h"
 
+#include "facet/infer.h"
+
 #include <string.h>
 
 /* Does the window map an axis onto itself, whatever its extent? */

@@ -4,7 +4,7 @@
 #ifndef NT_OP_TAPS_H
 #define NT_OP_TAPS_H
 
-#include "op/util.h"
+#include "facet/window.h"
 
 /* The output plane's extents from the input's (NULL: unknown), with symbols kept where the
  * window changes nothing. */

@@ -4,8 +4,8 @@
  * gaps of up to max_skip_count between their words. The pool lists all 1-grams, then all
  * 2-grams...; ngram_counts says where each of these lists begins.
  */
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <string.h>
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* tile.c - Tile: the tensor so many times along each axis. */
-#include "op/adapt.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "couple/adapt.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 #include "op/pick.h"
-#include "op/util.h"
 
 #include "base/alloc.h" /* nt_i64_mul */
 

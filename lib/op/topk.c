@@ -5,9 +5,11 @@
  * first; a NaN counts as the largest number, as in PyTorch, so that it is the last of the
  * smallest. `sorted` 0 leaves the order open: it is sorted.
  */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include "base/alloc.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* transpose.c - Transpose: output axis i is input axis perm[i]; reversed without perm. */
-#include "op/couple.h"
-#include "op/program.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/walk.h"
+#include "lower/program.h"
 #include "op/view.h"
 
 static nt_status permutation(int *perm, const nt_node *n, int rank, nt_err *e)

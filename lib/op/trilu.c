@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* trilu.c - Trilu: of each matrix the elements on and above (upper) or on and below the k-th
  * diagonal, zeros elsewhere. EyeLike: ones on the k-th diagonal of a matrix of x's shape. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/unary.h"
 
+#include "facet/infer.h"
 #include "kernel/eltwise.h"
-#include "op/steps.h"
+#include "lower/steps.h"
 
 #include <string.h>
 

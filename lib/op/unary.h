@@ -9,9 +9,8 @@
 #ifndef NT_OP_UNARY_H
 #define NT_OP_UNARY_H
 
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/op.h"
 
 typedef double (*nt_unary_fn)(double x, double a, double b);
 typedef double (*nt_unary_slope)(double x, double y, double a, double b);

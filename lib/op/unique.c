@@ -5,8 +5,10 @@
  * first appearance and how often it is there, and for each that was given which one it is.
  */
 #include "base/alloc.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <math.h>
 #include <string.h>

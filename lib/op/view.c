@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "op/view.h"
 
-#include "op/couple.h"
-#include "op/program.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "lower/program.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef NT_OP_VIEW_H
 #define NT_OP_VIEW_H
 
-#include "op/op.h"
+#include "facet/op.h"
 
 /* The facets. */
 nt_status nt_view_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,

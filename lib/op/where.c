@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* where.c - Where: condition ? a : b, with broadcasting. */
-#include "op/couple.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "couple/couple.h"
+#include "facet/infer.h"
+#include "facet/op.h"
+#include "facet/walk.h"
 
 #include <string.h>
 

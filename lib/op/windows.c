@@ -2,8 +2,9 @@
 /* windows.c - HannWindow, HammingWindow, BlackmanWindow, and MelWeightMatrix: the constants of
  * audio front ends, made from a few numbers. */
 #include "base/alloc.h"
-#include "op/op.h"
-#include "op/util.h"
+#include "facet/arg.h"
+#include "facet/infer.h"
+#include "facet/op.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #define NT_REPORT_COST_H
 
 #include "base/str.h"
-#include "compress/cost.h"
+#include "measure/cost.h"
 
 /* A row per layer, with its time at full width and its cheap counts (nt_cost_cheap). */
 nt_status nt_cost_text(nt_str *out, const nt_cost *c, nt_err *e) NT_MUST_CHECK;

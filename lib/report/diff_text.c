@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A comparison of two models as JSON and as a table. */
-#include "report/diff.h"
+#include "measure/diff.h"
 #include "report/table.h"
 #include "train/stats.h"
 

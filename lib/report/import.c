@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/import.h"
 
-#include "compress/channels.h"
+#include "prune/channels.h"
 
 #include <string.h>
 

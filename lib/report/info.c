@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/info.h"
 
-#include "op/layer.h"
-#include "op/op.h"
+#include "facet/layer.h"
+#include "facet/op.h"
 #include "report/table.h"
 
 #include <stdio.h>

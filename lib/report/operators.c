@@ -2,7 +2,7 @@
 #include "report/operators.h"
 
 #include "base/alloc.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "report/table.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A profile as JSON and as the tables that people read: the rows and their order are listed
  * once, for both. */
-#include "report/profile.h"
+#include "measure/profile.h"
 #include "report/table.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/fakeq.h"
 
-#include "op/program.h"
-#include "op/steps.h"
+#include "lower/program.h"
+#include "lower/steps.h"
 #include "op/unary.h"
 
 #include <string.h>

@@ -14,7 +14,7 @@
 #ifndef NT_TRAIN_FAKEQ_H
 #define NT_TRAIN_FAKEQ_H
 
-#include "op/op.h"
+#include "facet/op.h"
 #include "train/quantizer.h"
 
 enum { NT_FAKEQ_X, NT_FAKEQ_SEEN, NT_FAKEQ_THETA }; /* inputs */

@@ -9,8 +9,8 @@
 #ifndef NT_TRAIN_LOSS_GRAPH_H
 #define NT_TRAIN_LOSS_GRAPH_H
 
+#include "facet/op.h"
 #include "graph/graph.h"
-#include "op/op.h"
 
 /* What is appended is called so: inputs, and the output. */
 #define NT_TARGET "nt.target"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/loss_op.h"
 
-#include "op/util.h"
+#include "facet/infer.h"
 #include "train/loss.h"
 
 #include <string.h>

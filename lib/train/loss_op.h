@@ -17,7 +17,7 @@
 #ifndef NT_TRAIN_LOSS_OP_H
 #define NT_TRAIN_LOSS_OP_H
 
-#include "op/op.h"
+#include "facet/op.h"
 
 #define NT_LOSS_DOMAIN "nt"
 

@@ -2,7 +2,7 @@
 #include "train/loss_plan.h"
 
 #include "base/alloc.h"
-#include "op/op.h"
+#include "facet/op.h"
 
 #include <string.h>
 

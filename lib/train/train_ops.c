@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "op/registry.h"
 #include "train/train_ops.h"
 
-#include "op/layer.h"
+#include "facet/layer.h"
 #include "train/fakeq.h"
 #include "train/loss_graph.h"
 

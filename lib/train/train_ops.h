@@ -4,7 +4,7 @@
 #ifndef NT_TRAIN_TRAIN_OPS_H
 #define NT_TRAIN_TRAIN_OPS_H
 
-#include "op/op.h"
+#include "facet/op.h"
 
 const nt_graph_ops *nt_train_ops(void);
 

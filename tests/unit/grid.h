@@ -11,6 +11,7 @@
 #define NT_TESTS_UNIT_GRID_H
 
 #include "grid_layers.h"
+#include "op/registry.h"
 
 /* The constant's axes: what it has of y's [n][c][...], the rest is 1. */
 typedef enum grid_shape {

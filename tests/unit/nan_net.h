@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "exec/plan.h"
+#include "facet/op.h"
 #include "graph/graph.h"
-#include "op/op.h"
 
 #include "test.h"
 

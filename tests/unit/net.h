@@ -4,10 +4,10 @@
 #define NT_TESTS_UNIT_NET_H
 
 #include "base/rng.h"
+#include "couple/couple.h"
 #include "graph/graph.h"
 #include "graph/pass.h"
-#include "op/couple.h"
-#include "op/op.h"
+#include "op/registry.h"
 
 #include "test.h"
 

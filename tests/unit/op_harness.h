@@ -17,12 +17,12 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "couple/couple.h"
+#include "couple/kept.h"
 #include "exec/plan.h"
 #include "graph/graph.h"
 #include "graph/pass.h"
-#include "op/couple.h"
-#include "op/kept.h"
-#include "op/op.h"
+#include "op/registry.h"
 
 #include "test.h"
 

@@ -5,6 +5,7 @@
 #define NT_TESTS_UNIT_PART_LAYERS_H
 
 #include "net.h"
+#include "op/registry.h"
 
 static inline void infer(net *t)
 {

@@ -6,13 +6,13 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/rng.h"
-#include "compress/prune.h"
-#include "compress/rules.h"
-#include "compress/shrink.h"
 #include "exec/plan.h"
 #include "graph/pass.h"
 #include "graph/zoo.h"
-#include "op/op.h"
+#include "op/registry.h"
+#include "prune/prune.h"
+#include "prune/rules.h"
+#include "prune/shrink.h"
 
 #include "test.h"
 

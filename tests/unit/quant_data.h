@@ -6,7 +6,7 @@
 
 #include "data_files.h"
 
-#include "compress/ptq.h"
+#include "quant/ptq.h"
 #include "quant_net.h"
 
 enum { N_PICTURES = 40 };

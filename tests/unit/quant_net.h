@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "exec/plan.h"
+#include "op/registry.h"
 
 #include "net.h"
 

@@ -5,7 +5,8 @@
 
 #include "quant_data.h"
 
-#include "report/diff.h"
+#include "measure/diff.h"
+#include "op/registry.h"
 
 /* Signal to noise of the worst output on the split, in dB. */
 static inline double worst_sqnr(const nt_graph *ref, const nt_graph *g, const pictures *u)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes, bit operations and measured times of two layers, by hand. */
-#include "compress/bitcost.h"
+#include "quant/bitcost.h"
 
 #include "base/json.h"
 #include "net.h"

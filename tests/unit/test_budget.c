@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "test.h"
 
-#include "compress/budget.h"
-#include "compress/prune.h"
 #include "graph/pass.h"
 #include "graph/zoo.h"
-#include "op/op.h"
+#include "op/registry.h"
+#include "prune/budget.h"
+#include "prune/prune.h"
 
 #include "base/alloc.h"
 

@@ -8,8 +8,9 @@
 
 #include "data_pictures.h"
 
-#include "compress/mixed.h"
-#include "compress/sensitivity.h"
+#include "op/registry.h"
+#include "quant/mixed.h"
+#include "quant/sensitivity.h"
 #include "train/eval.h"
 #include "train/feed.h"
 

@@ -4,7 +4,7 @@
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
 #include "onnx_bytes.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "test.h"
 
 #define DIMS(...)                                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "prune_net.h"
 
-#include "compress/costrun.h"
+#include "measure/costrun.h"
 #include "report/cost.h"
 
 static void add(nt_cost_layer *l, int64_t in, int64_t out, double ms)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Coupling over small graphs built by hand, and what operators make of a removal. */
 #include "base/alloc.h"
-#include "op/couple.h"
-#include "op/kept.h"
-#include "op/op.h"
+#include "couple/couple.h"
+#include "couple/kept.h"
+#include "facet/op.h"
 
 #include "net.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "compress/cuts.h"
+#include "quant/cuts.h"
 
 #include "base/alloc.h"
 #include "quant_net.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Where two small networks part. */
-#include "report/diff.h"
+#include "measure/diff.h"
+#include "op/registry.h"
 
-#include "compress/prune.h"
-#include "compress/qdq.h"
 #include "graph/pass_fuse_bn.h"
 #include "net.h"
+#include "prune/prune.h"
 #include "prune_net.h"
+#include "quant/qdq.h"
 
 #include <math.h>
 

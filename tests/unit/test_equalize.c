@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Cross-layer equalisation: the same outputs, channels of one size. */
-#include "compress/equalize.h"
+#include "op/registry.h"
+#include "quant/equalize.h"
 
 #include "quant_net.h"
 

@@ -5,8 +5,9 @@
  */
 #include "quant_sqnr.h"
 
-#include "compress/eqpair.h"
-#include "compress/equalize.h"
+#include "op/registry.h"
+#include "quant/eqpair.h"
+#include "quant/equalize.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 

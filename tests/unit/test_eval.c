@@ -2,7 +2,7 @@
 #include "data_files.h"
 
 #include "graph/pass.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "train/eval.h"
 #include "train/logits.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net.h"
 
-#include "compress/channels.h"
 #include "export/fp16.h"
+#include "prune/channels.h"
 
 static nt_node *named(const nt_graph *g, const char *output)
 {

@@ -4,6 +4,7 @@
 #include "op_harness.h"
 
 #include "exec/idiom.h"
+#include "op/registry.h"
 
 typedef struct net {
     nt_graph *g;

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "graph/model.h"
 #include "onnx_bytes.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "report/import.h"
 #include "report/operators.h"
 #include "scratch.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "prune_net.h"
 
-#include "compress/importance.h"
+#include "prune/importance.h"
 
 /* Two 1x1 filters over two channels, (3,-4) and (0,1), then a dense layer that is the output.
  */

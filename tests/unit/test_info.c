@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "op/registry.h"
 #include "report/info.h"
 #include "report/operators.h"
 

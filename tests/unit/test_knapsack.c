@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The knapsack against trying everything. */
-#include "compress/knapsack.h"
+#include "quant/knapsack.h"
 
 #include "base/alloc.h"
 #include "base/rng.h"

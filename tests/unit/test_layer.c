@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What layers say of their weights is what they compute: one element of a weight alone leads
  * from one channel of the input to one of the output. */
-#include "op/layer.h"
+#include "facet/layer.h"
+#include "op/registry.h"
 
 #include "net.h"
 

@@ -2,6 +2,7 @@
 /* Losses as operators of a graph: values and gradients of PyTorch 1.13 in double, central
  * differences, and what is appended to a network. */
 #include "net.h"
+#include "op/registry.h"
 
 #include "base/alloc.h"
 #include "train/loss.h"

@@ -2,7 +2,7 @@
 /* Bits by layer, against trying all combinations. */
 #include "quant_data.h"
 
-#include "compress/mixed.h"
+#include "quant/mixed.h"
 
 enum { LAYERS = 3, WIDTHS = 3 };
 

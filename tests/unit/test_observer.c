@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "compress/observer.h"
+#include "quant/observer.h"
 
 #include "base/rng.h"
 

@@ -3,6 +3,7 @@
 
 #include "export/onnx_export.h"
 #include "export/verify.h"
+#include "op/registry.h"
 #include "scratch.h"
 
 #define NET                                                                                    \

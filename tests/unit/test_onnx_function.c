@@ -4,7 +4,7 @@
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
 #include "onnx_bytes.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "test.h"
 
 enum { NODES = 1, INITIALIZER = 5, INPUT = 11, OUTPUT = 12, FUNCTION = 25 };

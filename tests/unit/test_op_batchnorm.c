@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op_harness.h"
 
+#include "op/registry.h"
+
 #define BN_IN(...)                                                                             \
     {                                                                                          \
         IN(__VA_ARGS__), CONST(3), CONST(3), CONST(3), POSITIVE_CONST(3)                       \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/alloc.h"
+#include "op/registry.h"
 #include "op_harness.h"
 
 enum { N = 4096 };

@@ -3,6 +3,8 @@
  * step per node gives in fp32. */
 #include "op_harness.h"
 
+#include "op/registry.h"
+
 typedef struct net {
     nt_graph *g;
     nt_rng rng;

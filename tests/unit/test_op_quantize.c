@@ -2,6 +2,7 @@
 #include "op_harness.h"
 
 #include "op/qparam.h"
+#include "op/registry.h"
 
 /* Integers, constant or computed. */
 #define CODES(k, t, r, d, ...)                                                                 \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What ONNX Runtime writes into optimised files, with what version 1.30 computes. */
-#include "op/layer.h"
+#include "facet/layer.h"
+#include "op/registry.h"
 
 #include "op_harness.h"
 

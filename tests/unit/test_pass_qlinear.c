@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ONNX Runtime's operators on codes, worked by hand: scales are powers of two. */
 #include "graph/pass.h"
+#include "op/registry.h"
 
 #include "quant_net.h"
 

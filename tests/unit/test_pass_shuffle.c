@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "net.h"
+#include "op/registry.h"
 
 /* x [n][c][2][2] folded to [g][c/g] or more axes, transposed, unfolded */
 static nt_value *shuffle(net *t, nt_value *x, int rank, const int64_t *split,

@@ -2,7 +2,7 @@
 #include "net.h"
 
 #include "base/alloc.h"
-#include "compress/opensize.h"
+#include "prune/opensize.h"
 
 /* A convolution over signals of any length, then one of three, "L" to "M". */
 static net signals(int64_t window)

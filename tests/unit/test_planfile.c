@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "prune_net.h"
 
-#include "compress/planfile.h"
+#include "prune/planfile.h"
 
 static nt_model *net(void)
 {

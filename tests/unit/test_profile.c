@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "prune_net.h"
 
-#include "report/profile.h"
-#include "report/timing.h"
+#include "measure/profile.h"
+#include "measure/timing.h"
 
 /* LeNet-5 as in share/zoo. */
 #define LENET                                                                                  \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What lowering writes: values and their tensors, views, reorders, sums of gradients. Where
  * they lie in memory is in test_place.c. */
-#include "op/program_int.h"
+#include "lower/program_int.h"
 
 #include "net.h"
 #include "starve.h"

@@ -3,11 +3,11 @@
  * Pruning through codes: the channels whose scale is small go, with their codes, scales and
  * zero points, and masked and shrunk answer the same.
  */
-#include "compress/prune.h"
-#include "compress/rules.h"
-#include "compress/shrink.h"
 #include "exec/plan.h"
 #include "part_layers.h"
+#include "prune/prune.h"
+#include "prune/rules.h"
+#include "prune/shrink.h"
 
 #include "base/alloc.h"
 

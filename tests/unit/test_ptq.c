@@ -2,7 +2,7 @@
 /* Post-training quantization of whole small networks: 40 pictures of 6 x 6. */
 #include "data_files.h"
 
-#include "compress/ptq.h"
+#include "quant/ptq.h"
 #include "quant_net.h"
 #include "train/batch_plan.h"
 

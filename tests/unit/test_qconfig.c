@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that say how a model is quantized. */
-#include "compress/qconfig.h"
+#include "quant/qconfig.h"
 
 #include "base/outfile.h"
 #include "net.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the nodes of quantization are put around, and that they compute what was meant. */
-#include "compress/qdq.h"
-#include "compress/qpoint.h"
-#include "compress/qscale.h"
-#include "op/layer.h"
+#include "facet/layer.h"
+#include "quant/qdq.h"
+#include "quant/qpoint.h"
+#include "quant/qscale.h"
 
 #include "quant_net.h"
 

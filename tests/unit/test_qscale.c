@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Scales of weights against what they promise. */
-#include "compress/qscale.h"
+#include "quant/qscale.h"
 
 #include "base/rng.h"
 

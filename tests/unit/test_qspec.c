@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which layers get how many bits, by every way to say so. */
-#include "compress/qspec.h"
+#include "quant/qspec.h"
 
 #include "base/alloc.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "op_harness.h"
 
+#include "op/registry.h"
+
 NT_TEST(every_entry_is_whole)
 {
     for (size_t i = 0; i < nt_op_count(); i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Masked and shrunk answer the same where nothing is left of a part. */
-#include "compress/prune.h"
-#include "compress/shrink.h"
 #include "exec/plan.h"
 #include "part_nets.h"
+#include "prune/prune.h"
+#include "prune/shrink.h"
 
 #include "base/alloc.h"
 

@@ -3,11 +3,11 @@
  * A network of YOLOv8's blocks, pruned: a stem, C2f (halves that are split, go through
  * bottlenecks and are joined), SPPF (pooled thrice and joined), a way up and a head.
  */
-#include "compress/prune.h"
-#include "compress/rules.h"
-#include "compress/shrink.h"
 #include "exec/plan.h"
 #include "part_layers.h"
+#include "prune/prune.h"
+#include "prune/rules.h"
+#include "prune/shrink.h"
 
 #include "base/alloc.h"
 

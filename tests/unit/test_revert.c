@@ -2,8 +2,8 @@
 /* Bits given back until the accuracy is near enough. */
 #include "quant_data.h"
 
-#include "compress/revert.h"
-#include "compress/sensitivity.h"
+#include "quant/revert.h"
+#include "quant/sensitivity.h"
 
 typedef struct fixture {
     pictures u;

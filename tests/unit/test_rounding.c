@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Learned rounding: the moments by hand, and what the two methods make of seeded layers. */
-#include "compress/adaround.h"
-#include "compress/gptq.h"
-#include "compress/qscale.h"
-#include "op/layer.h"
+#include "facet/layer.h"
+#include "quant/adaround.h"
+#include "quant/gptq.h"
+#include "quant/qscale.h"
 
 #include "quant_net.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "compress/rules.h"
+#include "prune/rules.h"
 
 #include "test.h"
 

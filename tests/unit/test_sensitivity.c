@@ -2,9 +2,9 @@
 /* What rounding one layer does to a small seeded network. */
 #include "quant_data.h"
 
-#include "compress/qdq.h"
-#include "compress/qscale.h"
-#include "compress/sensitivity.h"
+#include "quant/qdq.h"
+#include "quant/qscale.h"
+#include "quant/sensitivity.h"
 #include "train/batch_plan.h"
 
 typedef struct fixture {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What nt-run does, and how long a run takes. */
-#include "report/session.h"
+#include "measure/session.h"
 
 #include "base/file.h"
 #include "graph/tensor_io.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "prune_net.h"
 
+#include "op/registry.h"
+
 #define HALF "[{\"sparsity\": 0.5, \"op_types\": [\"default\"]}]"
 
 /* Masked and shrunk must answer the same. */

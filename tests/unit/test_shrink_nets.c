@@ -2,11 +2,12 @@
 /* Masked and shrunk must answer the same where channels meet: concatenation, dense layers
  * without a convolution's shape, and whatever runs out of memory on the way. */
 #include "base/noise.h"
-#include "compress/prune.h"
-#include "compress/rules.h"
-#include "compress/shrink.h"
 #include "exec/plan.h"
 #include "net.h"
+#include "op/registry.h"
+#include "prune/prune.h"
+#include "prune/rules.h"
+#include "prune/shrink.h"
 #include "starve.h"
 
 #include <math.h>

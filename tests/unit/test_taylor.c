@@ -2,7 +2,7 @@
 /* The criterion 'taylor' by hand: from images through gradients to scores. */
 #include "data_files.h"
 
-#include "compress/taylor.h"
+#include "prune/taylor.h"
 #include "prune_net.h"
 
 static void put(nt_model *m, const char *parameter, const float *w, size_t bytes)

@@ -5,7 +5,7 @@
 
 #include "graph/pass.h"
 #include "graph/zoo.h"
-#include "op/op.h"
+#include "op/registry.h"
 #include "train/trainer.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
 /* Nodes as opsets 1 to 9 had them, with answers worked by hand or found with ONNX Runtime. */
 #include "graph/onnx_io.h"
 #include "graph/pass.h"
+#include "op/registry.h"
 
 #include "op_harness.h"
 

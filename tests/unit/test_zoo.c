@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/pass.h"
 #include "graph/zoo.h"
-#include "op/op.h"
+#include "op/registry.h"
 
 #include "test.h"
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "train/gradients.h"
+
+#include "exec/plan.h"
+#include "train/batch_plan.h"
+#include "train/loss_graph.h"
+
+static nt_status one_batch(nt_batch_plan *bp, const nt_batch *b, uint64_t run, nt_err *e)
+{
+    const nt_field target = {NT_TARGET, b->y};
+    const nt_batch_in in = {b->x, b->n, run, &target, 1};
+    nt_status s = NT_OK;
+    nt_plan *plan = NULL;
+
+    NT_TRY(nt_batch_plan_forward(bp, &in, &plan, e));
+    NT_TRY(nt_plan_backward(plan, e));
+done:
+    return s;
+}
+
+nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
+                            const nt_gradients_opts *o,
+                            void (*see)(void *ctx, const nt_params *p, int64_t n), void *ctx,
+                            nt_err *e)
+{
+    static const char *const fields[] = {NT_TARGET, NULL};
+    nt_status s = NT_OK;
+    nt_loader_opts lo = {.batch_size = o->batch_size,
+                         .shuffle = 1,
+                         .augment = o->augment,
+                         .drop_last = true,
+                         .workers = 1,
+                         .seed = o->seed};
+    nt_plan_opts po = {
+        .training = true, .compute = o->compute, .seed = o->seed, .loss = NT_LOSS};
+    nt_batch_like like = {.n = o->batch_size, .fields = fields};
+    nt_graph *net = NULL, *with_loss = NULL;
+    nt_loader *l = NULL;
+    nt_params *p = NULL;
+    nt_batch_plan *bp = NULL;
+    const nt_batch *b = NULL;
+
+    NT_TRY(nt_split_need_labels(split, o->who, e));
+    NT_TRY(nt_loss_network(&net, g, NULL, e));
+    NT_TRY(nt_loss_graph(&with_loss, net, &(nt_loss_opts){0}, 0, e));
+    NT_TRY(nt_params_new(&p, with_loss, e));
+    NT_TRY(nt_loader_new(&l, split, &lo, e));
+    po.params = p;
+    like.sample = nt_loader_sample(l);
+    NT_TRY(nt_batch_plan_new(&bp, with_loss, dev, &po, &like, e));
+    NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
+    NT_TRY(nt_loader_start(l, 0, 0, e));
+    for (int64_t i = 0; i < o->batches; i++) {
+        NT_TRY(nt_loader_next(l, &b, e));
+        if (!b && i == 0)
+            NT_TRY(nt_fail(e, NT_EINVAL, "%s: the split has no %lld samples for a batch",
+                           o->who, (long long)o->batch_size));
+        if (!b)
+            break;
+        NT_TRY(one_batch(bp, b, (uint64_t)i, e));
+        see(ctx, p, b->n);
+    }
+done:
+    nt_batch_plan_free(bp);
+    nt_loader_free(l);
+    nt_params_free(p);
+    nt_graph_free(with_loss);
+    nt_graph_free(net);
+    return s;
+}
