@@ -154,44 +154,6 @@ const nt_onnx_function *nt_onnx_function_of(const nt_onnx_reader *r, const Onnx_
     return nt_map_get(r->functions, key);
 }
 
-/* What the attribute `name` of the function is in the call that sc stands for. */
-static nt_status resolve(nt_attr *out, bool *there, nt_onnx_reader *r, const nt_onnx_scope *sc,
-                         const char *name, nt_err *e)
-{
-    *there = false;
-    for (size_t i = 0; i < sc->call->n_attribute; i++) {
-        const Onnx__AttributeProto *p = sc->call->attribute[i];
-
-        if (p->name && strcmp(p->name, name) == 0)
-            return nt_onnx_scoped_attr(out, there, r, sc->up, p, e);
-    }
-    for (int i = 0; i < sc->fn->n_dflt; i++) {
-        if (strcmp(sc->fn->dflt[i].name, name) == 0) {
-            *out = sc->fn->dflt[i];
-            *there = true;
-        }
-    }
-    return NT_OK;
-}
-
-nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
-                              const nt_onnx_scope *sc, const Onnx__AttributeProto *p, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    *there = true;
-    if (!p->ref_attr_name || !*p->ref_attr_name)
-        return nt_onnx_attr_decode(out, r->g, p, &r->src, e);
-    if (!sc || !sc->fn)
-        return nt_fail(e, NT_EFORMAT, "attribute '%s' refers to a function's, outside of one",
-                       p->name ? p->name : "");
-    NT_TRY(resolve(out, there, r, sc, p->ref_attr_name, e));
-    if (*there && !(out->name = nt_arena_strdup(r->g->arena, p->name ? p->name : "")))
-        NT_TRY(nt_fail_nomem(e));
-done:
-    return s;
-}
-
 static nt_status bind_name(nt_onnx_reader *r, const nt_onnx_scope *sc, const char *local,
                            size_t i, char *const *actual, size_t n_actual, nt_err *e)
 {
@@ -226,19 +188,6 @@ done:
     return s;
 }
 
-static nt_status check_outputs(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_err *e)
-{
-    for (size_t i = 0; i < sc->call->n_output; i++) {
-        bool known;
-        const nt_value *v = nt_onnx_lookup(r, sc->up, sc->call->output[i], &known);
-
-        if (v && !v->producer && !v->data && !v->is_input)
-            return nt_fail(e, NT_EFORMAT, "function '%s' does not produce its output '%s'",
-                           sc->fn->p->name, sc->fn->p->output[i]);
-    }
-    return NT_OK;
-}
-
 /* For who wants to know what became of the node. */
 static nt_status note_call(nt_graph *g, const char *label, const Onnx__NodeProto *call,
                            nt_err *e)
@@ -263,29 +212,41 @@ static nt_status note_call(nt_graph *g, const char *label, const Onnx__NodeProto
     return NT_OK;
 }
 
-nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
-                         const Onnx__NodeProto *call, const nt_onnx_scope *up, nt_err *e)
+nt_status nt_onnx_call_open(nt_onnx_scope *sc, nt_onnx_reader *r, nt_err *e)
 {
+    const nt_onnx_function *f = sc->fn;
+    const Onnx__NodeProto *call = sc->call;
+    const nt_onnx_scope *up = sc->up;
     nt_status s = NT_OK;
     char label[256];
-    nt_onnx_scope sc = {.up = up, .fn = f, .call = call, .label = label};
 
-    sc.depth = up ? up->depth + 1 : 1;
-    if (sc.depth > MAX_DEPTH)
+    sc->depth = up ? up->depth + 1 : 1;
+    if (sc->depth > MAX_DEPTH)
         return nt_fail(e, NT_EFORMAT, "functions are nested more than %d deep", MAX_DEPTH);
     r->n_inlined += f->p->n_node + f->p->n_input + f->p->n_output;
     if (r->n_inlined > MAX_NODES)
         return nt_fail(e, NT_EFORMAT, "functions expand to more than %d nodes", MAX_NODES);
     snprintf(label, sizeof label, "%s%s%.120s", up ? up->label : "", up ? "/" : "",
              call->name && *call->name ? call->name : call->op_type);
-    sc.names = nt_map_new();
-    if (!sc.names)
+    sc->label = nt_arena_strdup(r->g->arena, label);
+    sc->names = nt_map_new();
+    if (!sc->label || !sc->names)
         return nt_fail_nomem(e);
     NT_TRY(note_call(r->g, label, call, e));
-    NT_TRY(bind_names(r, &sc, e));
-    NT_TRY(nt_onnx_nodes_read(r, f->p->node, f->p->n_node, &sc, e));
-    NT_TRY(check_outputs(r, &sc, e));
+    NT_TRY(bind_names(r, sc, e));
 done:
-    nt_map_free(sc.names);
     return s;
+}
+
+nt_status nt_onnx_call_check(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_err *e)
+{
+    for (size_t i = 0; i < sc->call->n_output; i++) {
+        bool known;
+        const nt_value *v = nt_onnx_lookup(r, sc->up, sc->call->output[i], &known);
+
+        if (v && !v->producer && !v->data && !v->is_input)
+            return nt_fail(e, NT_EFORMAT, "function '%s' does not produce its output '%s'",
+                           sc->fn->p->name, sc->fn->p->output[i]);
+    }
+    return NT_OK;
 }

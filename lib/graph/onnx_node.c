@@ -9,23 +9,6 @@
 #define MAX_ATTRIBUTES 1024
 #define MAX_OUTPUTS 16384
 
-const char *nt_onnx_domain(const char *domain)
-{
-    return !domain || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
-}
-
-/* Also what a function's call leaves out stands in its names, as a value that is none. */
-nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name,
-                         bool *known)
-{
-    nt_value *v = nt_map_get(sc ? sc->names : r->g->names, name);
-
-    if (!v && sc && sc->open)
-        return nt_onnx_lookup(r, sc->up, name, known);
-    *known = v != NULL;
-    return v == &r->absent ? NULL : v;
-}
-
 /* What messages call it: as nt_node_label, without an index. */
 static const char *label_of(const Onnx__NodeProto *p)
 {
@@ -34,31 +17,6 @@ static const char *label_of(const Onnx__NodeProto *p)
     if (p->n_output > 0 && *p->output[0])
         return p->output[0];
     return p->op_type ? p->op_type : "";
-}
-
-static void local_name(char *buf, size_t n, const nt_onnx_scope *sc, const char *name)
-{
-    if (sc && sc->label && *name)
-        snprintf(buf, n, "%.240s/%.240s", sc->label, name);
-    else
-        snprintf(buf, n, "%.480s", name);
-}
-
-nt_status nt_onnx_local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
-                              const char *name, nt_err *e)
-{
-    char buf[512];
-    char *free_name;
-    nt_status s;
-
-    local_name(buf, sizeof buf, sc, name);
-    free_name = nt_graph_free_name(r->g, buf);
-    if (!free_name)
-        return nt_fail_nomem(e);
-    s = nt_graph_add_value(out, r->g, free_name, e);
-    if (s == NT_OK && !nt_map_put(sc->names, name, *out))
-        return nt_fail_nomem(e);
-    return s;
 }
 
 /* All outputs become values before any input is looked up: files need not be in order. */
@@ -182,7 +140,7 @@ static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p,
 
     NT_TRY(find_values(&in, r, sc, p->input, p->n_input, e));
     NT_TRY(find_values(&out, r, sc, p->output, p->n_output, e));
-    local_name(name, sizeof name, sc, p->name ? p->name : "");
+    nt_onnx_local_name(name, sizeof name, sc, p->name ? p->name : "");
     NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, name, in, (int)p->n_input, out,
                              (int)p->n_output, e));
     n->domain = nt_arena_strdup(r->g->arena, nt_onnx_domain(p->domain));
@@ -267,6 +225,21 @@ static nt_status read_constant(bool *is_constant, nt_onnx_reader *r, const Onnx_
     return NT_OK;
 }
 
+/* In the place of a call the function's body. */
+static nt_status read_call(nt_onnx_reader *r, const nt_onnx_function *f,
+                           const Onnx__NodeProto *call, const nt_onnx_scope *up, nt_err *e)
+{
+    nt_onnx_scope sc = {.up = up, .fn = f, .call = call};
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_onnx_call_open(&sc, r, e));
+    NT_TRY(nt_onnx_nodes_read(r, f->p->node, f->p->n_node, &sc, e));
+    NT_TRY(nt_onnx_call_check(r, &sc, e));
+done:
+    nt_map_free(sc.names);
+    return s;
+}
+
 static nt_status read_node(nt_onnx_reader *r, const Onnx__NodeProto *p, const nt_onnx_scope *sc,
                            nt_err *e)
 {
@@ -275,7 +248,7 @@ static nt_status read_node(nt_onnx_reader *r, const Onnx__NodeProto *p, const nt
     bool is_constant = false;
 
     if (f)
-        return nt_onnx_inline(r, f, p, sc, e);
+        return read_call(r, f, p, sc, e);
     if (!p->op_type || !*p->op_type)
         return nt_fail(e, NT_EFORMAT, "has no operator");
     if (p->n_attribute > MAX_ATTRIBUTES || p->n_output > MAX_OUTPUTS)

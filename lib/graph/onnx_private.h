@@ -131,22 +131,35 @@ typedef struct nt_onnx_reader {
 nt_status nt_onnx_sparse_decode(nt_tensor **out, nt_onnx_reader *r,
                                 const Onnx__SparseTensorProto *p, nt_err *e) NT_MUST_CHECK;
 
-/* onnx_read.c: an opset import of another domain, once. */
+/* onnx_scope.c: an opset import of another domain, once. */
 nt_status nt_onnx_add_domain(nt_graph *g, const char *domain, int64_t version,
                              nt_err *e) NT_MUST_CHECK;
+/* "" for "ai.onnx" and NULL. */
+const char *nt_onnx_domain(const char *domain);
+/* NULL for a name that nothing has and for an input left out: *known tells them apart. */
+nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name,
+                         bool *known);
+/* The name with the scope's label in front. */
+void nt_onnx_local_name(char *buf, size_t n, const nt_onnx_scope *sc, const char *name);
+/* A new value for a name of sc, under the scope's label. */
+nt_status nt_onnx_local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
+                              const char *name, nt_err *e) NT_MUST_CHECK;
+/* The attributes of a node inside a function body, references to the call's resolved. */
+nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
+                              const nt_onnx_scope *sc, const Onnx__AttributeProto *p,
+                              nt_err *e) NT_MUST_CHECK;
 
 /* onnx_inline.c */
 nt_status nt_onnx_functions(nt_onnx_reader *r, const Onnx__ModelProto *m,
                             nt_err *e) NT_MUST_CHECK;
 /* NULL where the node calls no local function. */
 const nt_onnx_function *nt_onnx_function_of(const nt_onnx_reader *r, const Onnx__NodeProto *p);
-nt_status nt_onnx_inline(nt_onnx_reader *r, const nt_onnx_function *f,
-                         const Onnx__NodeProto *call, const nt_onnx_scope *up,
-                         nt_err *e) NT_MUST_CHECK;
-/* The attributes of a node inside a function body, references to the call's resolved. */
-nt_status nt_onnx_scoped_attr(nt_attr *out, bool *there, nt_onnx_reader *r,
-                              const nt_onnx_scope *sc, const Onnx__AttributeProto *p,
-                              nt_err *e) NT_MUST_CHECK;
+/* The call of a function, whose up, fn and call are set: its names are bound to what the call
+ * gives and takes. names is to be freed, whatever comes of it. */
+nt_status nt_onnx_call_open(nt_onnx_scope *sc, nt_onnx_reader *r, nt_err *e) NT_MUST_CHECK;
+/* Once the body is read: is each output of the call made by it? */
+nt_status nt_onnx_call_check(nt_onnx_reader *r, const nt_onnx_scope *sc,
+                             nt_err *e) NT_MUST_CHECK;
 
 /* onnx_control.c: adds what is in the subgraph of n to the graph, once, its inputs being values
  * that nothing makes, and binds it: to see whether it can be. */
@@ -162,13 +175,5 @@ nt_status nt_onnx_localize(Onnx__AttributeProto **out, nt_onnx_reader *r,
 /* onnx_node.c: nodes of the graph (sc NULL) or of a function body. */
 nt_status nt_onnx_nodes_read(nt_onnx_reader *r, Onnx__NodeProto *const *v, size_t n,
                              const nt_onnx_scope *sc, nt_err *e) NT_MUST_CHECK;
-/* NULL for a name that nothing has and for an input left out: *known tells them apart. */
-nt_value *nt_onnx_lookup(const nt_onnx_reader *r, const nt_onnx_scope *sc, const char *name,
-                         bool *known);
-/* A new value for a name of sc, under the scope's label. */
-nt_status nt_onnx_local_value(nt_value **out, nt_onnx_reader *r, const nt_onnx_scope *sc,
-                              const char *name, nt_err *e) NT_MUST_CHECK;
-/* "" for "ai.onnx" and NULL. */
-const char *nt_onnx_domain(const char *domain);
 
 #endif

@@ -17,29 +17,6 @@ static nt_status copy_text(const char **out, nt_graph *g, const char *s, nt_err 
     return !s || *out ? NT_OK : nt_fail_nomem(e);
 }
 
-nt_status nt_onnx_add_domain(nt_graph *g, const char *domain, int64_t version, nt_err *e)
-{
-    nt_prop *v;
-    char text[32];
-    nt_status s = NT_OK;
-
-    for (int i = 0; i < g->n_domains; i++)
-        if (strcmp(g->domains[i].key, domain) == 0)
-            return NT_OK;
-    v = nt_arena_alloc(g->arena, (size_t)g->n_domains + 1, sizeof *v);
-    if (!v)
-        return nt_fail_nomem(e);
-    if (g->n_domains)
-        memcpy(v, g->domains, (size_t)g->n_domains * sizeof *v);
-    snprintf(text, sizeof text, "%lld", (long long)version);
-    NT_TRY(copy_text(&v[g->n_domains].key, g, domain, e));
-    NT_TRY(copy_text(&v[g->n_domains].val, g, text, e));
-    g->domains = v;
-    g->n_domains++;
-done:
-    return s;
-}
-
 /* Files of other domains' operators alone need not say which opset of ai.onnx they mean. */
 static bool is_foreign(const Onnx__ModelProto *m)
 {

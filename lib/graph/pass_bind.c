@@ -7,6 +7,14 @@
 
 #define FOLD_BYTES ((size_t)64 << 20) /* shape arithmetic is small; tables may be larger */
 
+const char *nt_value_size_option(const nt_value *v, int axis)
+{
+    if (v->rank == 4 && axis > 1)
+        return "--resolution HxW";
+    return (v->rank == 3 && axis == 2) || (v->rank == 2 && axis == 1) ? "--resolution 1xLENGTH"
+                                                                      : NULL;
+}
+
 /* A symbol means one number wherever the file declares it. */
 static void set_symbol(nt_graph *g, const char *sym, int64_t value)
 {

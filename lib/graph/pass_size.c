@@ -14,14 +14,6 @@ bool nt_value_is_picture(const nt_value *v)
     return v->rank == 4 && is_float(v);
 }
 
-const char *nt_value_size_option(const nt_value *v, int axis)
-{
-    if (v->rank == 4 && axis > 1)
-        return "--resolution HxW";
-    return (v->rank == 3 && axis == 2) || (v->rank == 2 && axis == 1) ? "--resolution 1xLENGTH"
-                                                                      : NULL;
-}
-
 /* Samples of a batch without channels; a fixed extent there is as well one of features. */
 static bool is_plain_signal(const nt_value *v)
 {

@@ -32,6 +32,8 @@ nt_status nt_einsum_parse(nt_einsum *q, const char *equation, int n_in, const in
 nt_status nt_einsum_of(nt_einsum *q, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* Does the label stand in the term, and how often? */
 int nt_einsum_count(const nt_einsum_term *t, int label);
+/* ... in all operands? */
+int nt_einsum_count_all(const nt_einsum *q, int label);
 
 /* The planned forms: two operands without diagonals become one batched matrix product. False:
  * this equation has none, or an operand is of another type than float. */

@@ -50,14 +50,4 @@ const nt_criterion *nt_criterion_at(size_t i);
 /* Their names in that order, separated by '|', for option tables. */
 #define NT_CRITERIA "l1|l2|fpgm|slim|taylor|random"
 
-/* Slice k of numbers of a weight's shape is all that belongs to output k of the layer. */
-typedef struct nt_slices {
-    const float *w;
-    int64_t outer, n, inner;
-} nt_slices;
-
-nt_slices nt_slices_of(const nt_channel_layer *l, const float *numbers);
-/* The sum of f over slice k. */
-double nt_slice_sum(const nt_slices *s, int64_t k, double (*f)(double));
-
 #endif

@@ -2,6 +2,7 @@
 /* fpgm: how far a slice is from the others. What is near them all can be made of them. */
 #include "base/alloc.h"
 #include "prune/criterion.h"
+#include "prune/slices.h"
 #include "prune/stored.h"
 
 #include <math.h>

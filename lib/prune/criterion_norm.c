@@ -2,6 +2,7 @@
 /* l1 and l2: the size of a slice. */
 #include "base/alloc.h"
 #include "prune/criterion.h"
+#include "prune/slices.h"
 #include "prune/stored.h"
 
 #include <math.h>

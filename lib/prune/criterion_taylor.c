@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* taylor: by how much the loss would change without the slice. */
 #include "prune/criterion.h"
+#include "prune/slices.h"
 
 static const char *lacks(const nt_channel_layer *l, int index, const nt_evidence *v)
 {

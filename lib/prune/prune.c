@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "facet/op.h"
-#include "prune/shrink.h"
+#include "prune/masked.h"
 #include "prune/stored.h"
 
 #include <string.h>
@@ -55,29 +55,6 @@ static void clear_slice(nt_tensor *mask, int axis, int64_t index)
         memset((uint8_t *)mask->data + (o * v.n + index) * v.inner, 0, (size_t)v.inner);
 }
 
-static void zero_masked(nt_value *v, const nt_tensor *mask)
-{
-    const uint8_t *keep = mask->data;
-
-    for (int64_t i = 0, n = nt_tensor_count(mask); i < n; i++) {
-        if (!keep[i])
-            nt_stored_clear(v, i);
-    }
-}
-
-void nt_prune_zero_masked(nt_model *m)
-{
-    const nt_graph *g = nt_model_graph(m);
-
-    for (int i = 0; i < g->n_values; i++) {
-        const nt_tensor *mask =
-            g->values[i]->data ? nt_model_mask(m, g->values[i]->name) : NULL;
-
-        if (mask)
-            zero_masked(g->values[i], mask);
-    }
-}
-
 /* Masks as they are built, by value id. */
 static nt_status mark_channel(nt_tensor **mask, const nt_model *m, const nt_channels *c,
                               int cls, nt_err *e)
@@ -113,7 +90,7 @@ static nt_status put_masks(nt_model *m, nt_tensor **mask, nt_err *e)
 
         if (!t)
             continue;
-        zero_masked(g->values[i], t);
+        nt_masked_clear_value(g->values[i], t);
         mask[i] = NULL;
         NT_TRY(nt_model_take_mask(m, g->values[i]->name, t, e));
     }
@@ -132,7 +109,7 @@ static cJSON *kept_indices(int64_t *count, const nt_tensor *mask, const nt_chann
     for (int64_t k = 0; a && k < l->n; k++) {
         cJSON *index;
 
-        if (nt_shrink_is_masked(mask, l->axis, k))
+        if (nt_masked_covers(mask, l->axis, k))
             continue;
         ++*count;
         index = cJSON_CreateNumber((double)k);

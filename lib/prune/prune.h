@@ -64,8 +64,6 @@ nt_status nt_prune_select(bool *removed, const nt_channels *c, const nt_prune_op
  */
 nt_status nt_prune_apply(nt_model *m, const nt_channels *c, const bool *removed,
                          nt_err *e) NT_MUST_CHECK;
-/* Zeroes what the model's masks cover. */
-void nt_prune_zero_masked(nt_model *m);
 /* "2400 of 5800 channels removed", and a line per frozen layer with its reason. */
 nt_status nt_prune_text(nt_str *out, const nt_channels *c, const bool *removed,
                         nt_err *e) NT_MUST_CHECK;

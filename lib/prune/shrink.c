@@ -8,27 +8,13 @@
 #include "graph/pass.h"
 #include "prune/constant.h"
 #include "prune/excise.h"
-#include "prune/prune.h"
+#include "prune/masked.h"
 #include "prune/qrecord.h"
 #include "prune/stored.h"
 
 #include <string.h>
 
 /* ---- what the masks say */
-
-bool nt_shrink_is_masked(const nt_tensor *mask, int axis, int64_t k)
-{
-    const uint8_t *p = mask->data;
-    nt_axis_view v = nt_tensor_axis(mask, axis);
-
-    for (int64_t o = 0; o < v.outer; o++) {
-        for (int64_t i = 0; i < v.inner; i++) {
-            if (p[(o * v.n + k) * v.inner + i])
-                return false;
-        }
-    }
-    return true;
-}
 
 void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m)
 {
@@ -39,7 +25,7 @@ void nt_shrink_find(bool *removed, const nt_channels *c, const nt_model *m)
         const nt_tensor *mask = nt_model_mask(m, l->weight->name);
 
         for (int64_t k = 0; k < l->n; k++) {
-            if (l->channel[k] >= 0 && !(mask && nt_shrink_is_masked(mask, l->axis, k)))
+            if (l->channel[k] >= 0 && !(mask && nt_masked_covers(mask, l->axis, k)))
                 removed[l->channel[k]] = false;
         }
     }
@@ -57,7 +43,7 @@ static void cover_masked(nt_removal *r, const nt_model *m)
         const nt_tensor *mask = nt_model_mask(m, l->weight->name);
 
         for (int64_t k = 0; mask && k < l->n; k++)
-            r->covered[i][k] = nt_shrink_is_masked(mask, l->axis, k);
+            r->covered[i][k] = nt_masked_covers(mask, l->axis, k);
     }
 }
 
@@ -227,7 +213,7 @@ static nt_status find_removal(nt_removal **r, nt_channels **c, nt_model *m, nt_e
 
     NT_TRY(nt_pass_shuffle(g, NULL, e));
     NT_TRY(nt_channels_new(c, g, e));
-    nt_prune_zero_masked(m);
+    nt_masked_clear(m);
     NT_TRY(nt_removal_new(r, g, *c, e));
     cover_masked(*r, m);
     NT_TRY(settle(*r, e));

@@ -8,8 +8,6 @@
 #include "graph/model.h"
 #include "prune/channels.h"
 
-/* Does the mask take all of index k of this axis? */
-bool nt_shrink_is_masked(const nt_tensor *mask, int axis, int64_t k);
 /*
  * Which channels the model's masks remove: those whose every output slice is masked in all its
  * layers. removed [c->n_channels]. A mask that removes a channel's filter in one layer of a set

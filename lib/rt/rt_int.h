@@ -186,7 +186,7 @@ NT_RT_HIDDEN void nt_rt_fconv_run(nt_rt *rt, const nt_dlrt_step *s);
 /* steps.c: all other steps */
 NT_RT_HIDDEN void nt_rt_step_run(nt_rt *rt, const nt_dlrt_step *s);
 
-/* run.c */
+/* share.c */
 NT_RT_HIDDEN uint8_t *nt_rt_at(const nt_rt *rt, uint32_t tensor);
 NT_RT_HIDDEN void nt_rt_share(nt_rt *rt, nt_rt_task *task, void *arg, size_t n);
 

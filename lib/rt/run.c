@@ -232,27 +232,6 @@ int nt_rt_step(const nt_rt *rt, size_t i, nt_rt_step_info *info)
     return NT_RT_OK;
 }
 
-uint8_t *nt_rt_at(const nt_rt *rt, uint32_t tensor)
-{
-    const nt_dlrt_tensor *t = &rt->tensor[tensor];
-
-    if (t->place == NT_DLRT_INPUT) /* only read: nt_rt_check_step */
-        return (uint8_t *)(uintptr_t)rt->in[t->index];
-    if (t->place == NT_DLRT_OUTPUT)
-        return (uint8_t *)rt->out[t->index];
-    return rt->arena + (size_t)t->offset * NT_DLRT_ALIGN;
-}
-
-void nt_rt_share(nt_rt *rt, nt_rt_task *task, void *arg, size_t n)
-{
-    if (rt->run && n > 1) {
-        rt->run(rt->run_ctx, task, arg, n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        task(arg, i);
-}
-
 int nt_rt_run(nt_rt *rt, const float *const *in, float *const *out)
 {
     if (!rt || !in || !out)

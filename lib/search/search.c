@@ -3,18 +3,6 @@
 
 #include "base/alloc.h"
 
-#include <string.h>
-
-static const nt_strategy *const strategies[] = {&nt_strategy_compression};
-
-const nt_strategy *nt_strategy_find(const char *name)
-{
-    for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++)
-        if (strcmp(strategies[i]->name, name) == 0)
-            return strategies[i];
-    return NULL;
-}
-
 void nt_search_release(nt_search *q)
 {
     for (int i = 0; i < q->n; i++)

@@ -7,7 +7,7 @@
  * candidate is a parent and a list of stages (stage.h), whatever the strategy; what a strategy
  * saves is its own affair: its cost.
  *
- * A strategy is one file that ends in a table, and a line in search.c.
+ * A strategy is one file that ends in a table, and a line in strategies.c.
  */
 #ifndef NT_SEARCH_SEARCH_H
 #define NT_SEARCH_SEARCH_H
