@@ -7,6 +7,7 @@
 #include "cli/model.h"
 #include "graph/pass.h"
 #include "quant/prepare.h"
+#include "quant/qat.h"
 #include "train/config.h"
 #include "train/trainer.h"
 
@@ -137,6 +138,9 @@ static void read_counts(nt_train_opts *t, const options *o)
         t->early_stopping = o->early_stopping;
 }
 
+/* What a training may have beside it. */
+static const nt_companion *const along[] = {&nt_companion_qat, NULL};
+
 static nt_status read_settings(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -145,6 +149,7 @@ static nt_status read_settings(job *j, nt_err *e)
     const options *o = &j->o;
 
     nt_train_defaults(t);
+    t->companions = along;
     NT_TRY(read_config(j, e));
     NT_TRY(read_qat(j, e));
     if (eval_split != NULL)

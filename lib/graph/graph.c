@@ -359,12 +359,16 @@ char *nt_value_shape_text(char *buf, size_t n, const nt_value *v)
 
 nt_status nt_graph_bind(nt_graph *g, const nt_graph_ops *ops, nt_err *e)
 {
-    for (int i = 0; i < g->n_nodes; i++) {
-        nt_status s = ops->find(&g->nodes[i]->op, g, g->nodes[i], e);
+    nt_status s = NT_OK;
 
-        if (s != NT_OK)
-            return s;
+    for (int i = 0; i < g->n_nodes; i++) {
+        nt_node *n = g->nodes[i];
+
+        n->op = n->own;
+        if (!n->op)
+            NT_TRY(ops->find(&n->op, g, n, e));
     }
     g->ops = ops;
-    return NT_OK;
+done:
+    return s;
 }

@@ -12,7 +12,7 @@
 #include "quant/observer.h"
 #include "quant/qpoint.h"
 #include "quant/qspec.h"
-#include "train/quantizer.h"
+#include "quant/quantizer.h"
 
 typedef enum nt_ptq_rounding {
     NT_ROUND_NEAREST,

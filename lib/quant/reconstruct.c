@@ -5,11 +5,11 @@
 #include "base/rng.h"
 #include "exec/plan.h"
 #include "graph/pass.h"
+#include "quant/fakeq.h"
+#include "quant/lsq.h"
 #include "quant/soft.h"
-#include "train/fakeq.h"
-#include "train/lsq.h"
+#include "train/frozen_bn.h"
 #include "train/optim.h"
-#include "train/train_ops.h"
 
 #include <math.h>
 #include <string.h>
@@ -125,7 +125,7 @@ static nt_status drop_all(nt_graph *g, nt_err *e)
             NT_TRY(drop(g, x, n->out[0], e));
     }
     nt_freeze_norms(g); /* those that are not folded go by their running statistics */
-    NT_TRY(nt_graph_bind(g, nt_train_ops(), e));
+    NT_TRY(nt_graph_bind(g, g->ops, e));
     NT_TRY(nt_pass_infer(g, e));
 done:
     return s;

@@ -6,7 +6,7 @@
  *   dx = a dy, dscale = sum dy (x - mean) / sqrt(var + eps), dshift = sum dy
  */
 #include "op/unary.h"
-#include "train/fakeq.h"
+#include "train/frozen_bn.h"
 
 #include <math.h>
 
@@ -85,7 +85,7 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     return NT_OK;
 }
 
-const nt_op nt_op_frozen_bn = {.name = NT_FROZEN_BN,
+const nt_op nt_op_frozen_bn = {.name = "FrozenBatchNormalization",
                                .domain = "",
                                .since = 7,
                                .min_in = 5,
@@ -105,7 +105,8 @@ bool nt_freeze_norms(nt_graph *g)
 
     for (int i = 0; i < g->n_nodes; i++)
         if (nt_node_is(g->nodes[i], "BatchNormalization")) {
-            g->nodes[i]->op_type = NT_FROZEN_BN;
+            g->nodes[i]->op_type = nt_op_frozen_bn.name;
+            g->nodes[i]->own = &nt_op_frozen_bn;
             any = true;
         }
     return any;

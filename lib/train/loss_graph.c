@@ -3,9 +3,9 @@
 
 #include "base/str.h"
 #include "graph/pass.h"
+#include "op/registry.h"
 #include "train/logits.h"
 #include "train/loss_op.h"
-#include "train/train_ops.h"
 
 #include <string.h>
 
@@ -15,7 +15,6 @@ const nt_loss nt_loss_class = {"cross_entropy", &nt_op_cross_entropy, true, true
 const nt_loss nt_loss_square = {"mse", &nt_op_mean_squared_error, false, false};
 
 static const nt_loss *const losses[] = {&nt_loss_class, &nt_loss_square};
-static const nt_op *const terms[] = {&nt_op_distill}; /* that stand beside a loss */
 
 static const char *name_at(size_t i)
 {
@@ -30,22 +29,6 @@ nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e)
             return NT_OK;
         }
     return nt_fail_unknown(e, "loss", name, name_at);
-}
-
-static bool is_op(const nt_node *n, const nt_op *op)
-{
-    return strcmp(n->domain, op->domain) == 0 && strcmp(n->op_type, op->name) == 0;
-}
-
-const nt_op *nt_loss_op_find(const nt_node *n)
-{
-    for (size_t i = 0; i < COUNT(losses); i++)
-        if (is_op(n, losses[i]->op))
-            return losses[i]->op;
-    for (size_t i = 0; i < COUNT(terms); i++)
-        if (is_op(n, terms[i]))
-            return terms[i];
-    return NULL;
 }
 
 static const nt_loss *loss_of(const nt_loss_opts *o)
@@ -87,6 +70,7 @@ static nt_status add_term(nt_value **out, nt_node **node, nt_graph *g, const ter
     NT_TRY(nt_graph_add_value(out, g, t->name, e));
     NT_TRY(nt_graph_add_node(node, g, t->op->name, "", in, 2, out, 1, e));
     (*node)->domain = t->op->domain;
+    (*node)->own = t->op;
     NT_TRY(nt_node_set_double(g, *node, "scale", t->scale, e));
     NT_TRY(nt_node_set_str(g, *node, "reduction", o->by_sample ? "sample" : "mean", e));
 done:
@@ -157,7 +141,7 @@ nt_status nt_loss_graph(nt_graph **out, const nt_graph *g, const nt_loss_opts *o
         return nt_fail(e, NT_EUNSUPPORTED, "the network has no output");
     NT_TRY(nt_graph_dup(&c, g, true, e));
     NT_TRY(append(c, o, classes, e));
-    NT_TRY(nt_graph_bind(c, nt_train_ops(), e));
+    NT_TRY(nt_graph_bind(c, nt_ops_table(), e));
     NT_TRY(nt_pass_infer(c, e));
     *out = c;
     c = NULL;

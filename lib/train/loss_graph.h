@@ -29,8 +29,6 @@ extern const nt_loss nt_loss_class, nt_loss_square; /* cross_entropy, mse */
 
 /* By name; NT_EINVAL lists the known ones. */
 nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e) NT_MUST_CHECK;
-/* The operator that computes a loss, or a term of one, by a node's type; NULL: it is none. */
-const nt_op *nt_loss_op_find(const nt_node *n);
 
 typedef struct nt_loss_opts {
     const nt_loss *loss;                /* NULL: cross_entropy */
@@ -52,7 +50,7 @@ nt_status nt_loss_network(nt_graph **out, const nt_graph *g, const nt_loss *loss
  * A copy of g (constants shared: g must outlive it), which is as nt_loss_network gives it for
  * this loss: with inputs NT_TARGET (int32 [N], a label of each sample) and, where taught,
  * NT_TEACHER (float32 [N][classes]), and NT_LOSS as its last output, float64. The first output
- * stays the network's. Bound to nt_train_ops().
+ * stays the network's.
  */
 nt_status nt_loss_graph(nt_graph **out, const nt_graph *g, const nt_loss_opts *o,
                         int64_t classes, nt_err *e) NT_MUST_CHECK;

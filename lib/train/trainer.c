@@ -2,8 +2,7 @@
 #include "train/trainer.h"
 
 #include "base/alloc.h"
-#include "train/fakeq.h"
-#include "train/train_ops.h"
+#include "train/frozen_bn.h"
 #include "train/trainer_priv.h"
 
 #include <math.h>
@@ -30,7 +29,7 @@ static nt_status freeze_normalisations(nt_trainer *t, bool *changed, nt_err *e)
         return NT_OK;
     t->frozen = true;
     *changed = nt_freeze_norms(t->g);
-    return nt_graph_bind(t->g, nt_train_ops(), e);
+    return nt_graph_bind(t->g, t->g->ops, e);
 }
 
 /* The graph of this step, and plans for it. resumed: the parameters are those of the step. */
@@ -40,8 +39,7 @@ static nt_status advance(nt_trainer *t, bool resumed, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(freeze_normalisations(t, &frozen, e));
-    if (t->qat != NULL)
-        NT_TRY(nt_qat_advance(t->qat, t->clock.step, resumed, &moved, e));
+    NT_TRY(nt_along_advance(t, resumed, &moved, e));
     if (!frozen && !moved)
         return NT_OK;
     nt_batch_plan_free(t->plan);
@@ -105,23 +103,17 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     NT_TRY(forward_backward(t, b, &loss, e));
     nt_trainer_apply_masks(t, t->p->g);
     NT_TRY(nt_trainer_check_gradient(t, e));
-    if (t->qat != NULL)
-        nt_qat_adjust(t->qat, t->lr, t->o.optim.weight_decay);
+    nt_along_adjust(t);
     if (t->o.clip_norm > 0)
         nt_clip_norm(t->p->g, t->p->n_w, t->o.clip_norm);
     nt_optim_step(t->optim, t->p->w, t->p->g, t->lr,
                   nt_schedule_momentum(t->schedule, &t->clock));
-    if (t->qat != NULL)
-        nt_qat_keep(t->qat);
-    if (t->o.after_step != NULL) {
-        NT_TRY(t->o.after_step(t->o.ctx, t->p, &t->clock, e));
-        NT_TRY(nt_trainer_find_masks(t, e));
-    }
+    NT_TRY(nt_along_keep(t, e));
     nt_trainer_apply_masks(t, t->p->w);
     if (t->ema != NULL)
         nt_ema_update(t->ema, t->p);
     if (t->ema != NULL && t->moved)
-        nt_qat_copy(t->qat, nt_ema_w(t->ema), nt_ema_state(t->ema));
+        nt_along_average(t);
     t->moved = false;
     t->loss_sum += loss * (double)b->n;
     t->samples += (uint64_t)b->n;
@@ -296,8 +288,7 @@ static nt_status finish(nt_trainer *t, nt_err *e)
         nt_ema_swap(t->ema, t->p);
     }
     NT_TRY(nt_params_store(t->p, nt_model_graph(t->m), e));
-    if (t->qat != NULL)
-        NT_TRY(nt_qat_store(t->qat, t->m, e));
+    NT_TRY(nt_along_store(t, e));
     nt_archive_remove_prefix(nt_model_archive(t->m), "state/");
     s = NT_ENOMEM;
     if (!nt_json_add_i64(t->report, "steps", (int64_t)t->clock.step) ||

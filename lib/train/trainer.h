@@ -12,10 +12,13 @@
 #define NT_TRAIN_TRAINER_H
 
 #include "graph/model.h"
+#include "train/companion.h"
 #include "train/eval.h"
 #include "train/loss_graph.h"
 #include "train/optim.h"
 #include "train/schedule.h"
+
+enum { NT_COMPANIONS = 4 };
 
 /* What a run looks like from outside, now. */
 typedef struct nt_train_progress {
@@ -60,10 +63,8 @@ typedef struct nt_train_opts {
     const char *identity;
     /* Called after each step and after each epoch. May be NULL. */
     void (*progress)(void *ctx, const nt_train_progress *p);
-    /* Called after each update: may change the parameters, and the masks in the model's archive
-     * (pruning and quantization schedules); masks are applied afterwards. May be NULL. */
-    nt_status (*after_step)(void *ctx, nt_params *p, const nt_clock *c, nt_err *e);
     void *ctx;
+    const nt_companion *const *companions; /* up to a NULL, at most NT_COMPANIONS; or NULL */
 } nt_train_opts;
 
 /* PyTorch's defaults where it has one: SGD, constant rate, no decay, everything decays alike.

@@ -2,7 +2,6 @@
 /* What a training run is made of. */
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "train/fakeq.h"
 #include "train/logits.h"
 #include "train/trainer_priv.h"
 
@@ -37,7 +36,7 @@ static nt_status check_opts(const nt_train_opts *o, const nt_split *eval, nt_err
 
     if (o->epochs <= 0 && o->steps <= 0)
         return nt_fail(e, NT_EINVAL, "neither epochs nor steps are given");
-    if (o->progressive != NULL && nt_qat_check_phases(o->progressive, e) != NT_OK)
+    if (nt_along_check(o, e) != NT_OK)
         return NT_EINVAL;
     if (!(o->warmup >= 0) || !(o->clip_norm >= 0) || o->eval_freq < 1)
         return nt_fail(e, NT_EINVAL,
@@ -105,36 +104,6 @@ static nt_status make_optim(nt_trainer *t, nt_err *e)
     }
 done:
     return s;
-}
-
-nt_status nt_trainer_find_masks(nt_trainer *t, nt_err *e)
-{
-    t->n_masks = 0;
-    for (int i = 0; i < t->p->n; i++) {
-        const nt_param *v = &t->p->v[i];
-        const nt_tensor *mask = v->is_state ? NULL : nt_model_mask(t->m, v->name);
-
-        if (mask == NULL)
-            continue;
-        if (mask->dtype != NT_U8 || nt_tensor_count(mask) != (int64_t)v->count)
-            return nt_fail(e, NT_EFORMAT, "mask of '%s': want uint8 of the parameter's shape",
-                           v->name);
-        t->masks[t->n_masks++] = (nt_train_mask){v->offset, v->count, mask->data};
-    }
-    return NT_OK;
-}
-
-void nt_trainer_apply_masks(const nt_trainer *t, float *buf)
-{
-    for (int i = 0; i < t->n_masks; i++) {
-        const nt_train_mask *m = &t->masks[i];
-        float *p = buf + m->offset;
-
-#pragma omp parallel for schedule(static)
-        for (size_t j = 0; j < m->count; j++)
-            if (!m->keep[j])
-                p[j] = 0;
-    }
 }
 
 /* The samples of the largest batch: the only one may be smaller. */
@@ -227,31 +196,14 @@ static nt_status make_loader(nt_trainer *t, nt_split *train, nt_err *e)
     return s;
 }
 
-/* Parameters, and those of quantizers among them where the model is prepared. */
+/* Parameters, and those that companions add. */
 static nt_status make_params(nt_trainer *t, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_qat_new(&t->qat, t->g, t->m, e));
+    NT_TRY(nt_along_begin(t, e));
     NT_TRY(nt_params_new(&t->p, t->g, e));
-    if (t->qat != NULL)
-        nt_qat_place(t->qat, t->p);
-done:
-    return s;
-}
-
-static nt_status make_phases(nt_trainer *t, nt_err *e)
-{
-    bool changed = false;
-    nt_status s = NT_OK;
-
-    if (t->o.progressive == NULL)
-        return NT_OK;
-    if (t->qat == NULL)
-        return nt_fail(e, NT_EINVAL,
-                       "bits by epochs are for a model that nt-quantize has prepared");
-    NT_TRY(nt_qat_set_phases(t->qat, t->o.progressive, t->per_epoch, e));
-    NT_TRY(nt_qat_advance(t->qat, 0, false, &changed, e));
+    nt_along_place(t);
 done:
     return s;
 }
@@ -290,14 +242,11 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
         s = nt_fail(e, NT_EUNSUPPORTED, "the network has no parameters to train");
         goto done;
     }
-    t->masks = nt_calloc((size_t)t->p->n, sizeof *t->masks);
-    if (t->masks == NULL)
-        NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_trainer_find_masks(t, e));
     nt_trainer_apply_masks(t, t->p->w);
     NT_TRY(make_loader(t, train, e));
     plan_length(t);
-    NT_TRY(make_phases(t, e));
+    NT_TRY(nt_along_pace(t, e));
     NT_TRY(make_teacher(t, teacher, e));
     NT_TRY(nt_trainer_make_plans(t, e));
     NT_TRY(make_optim(t, e));
@@ -322,7 +271,7 @@ void nt_trainer_free(nt_trainer *t)
     nt_optim_free(t->optim);
     nt_schedule_free(t->schedule);
     nt_ema_free(t->ema);
-    nt_qat_free(t->qat);
+    nt_along_end(t);
     nt_params_free(t->p);
     nt_graph_free(t->teacher_g);
     nt_graph_free(t->g);

@@ -6,7 +6,6 @@
 #include "train/batch_plan.h"
 #include "train/checkpoint.h"
 #include "train/ema.h"
-#include "train/qat.h"
 #include "train/trainer.h"
 
 /* A mask of the archive and where its parameter lies. */
@@ -14,6 +13,12 @@ typedef struct nt_train_mask {
     size_t offset, count;
     const uint8_t *keep;
 } nt_train_mask;
+
+/* A companion that the model concerns. */
+typedef struct nt_along {
+    const nt_companion *c;
+    void *state;
+} nt_along;
 
 struct nt_trainer {
     nt_model *m;
@@ -29,10 +34,11 @@ struct nt_trainer {
     nt_optim *optim;
     nt_schedule *schedule;
     nt_ema *ema;
-    nt_qat *qat; /* NULL: nothing is quantized */
+    nt_along along[NT_COMPANIONS];
+    int n_along;
     nt_device *dev;
     nt_split *train, *eval_split; /* eval_split NULL: no evaluation */
-    bool frozen, moved;           /* normalisations; quantizers, since the last update */
+    bool frozen, moved;           /* normalisations; the graph, since the last update */
     nt_train_mask *masks;
     int n_masks;
     uint64_t per_epoch, epochs, steps; /* updates of an epoch; planned length */
@@ -56,6 +62,18 @@ struct nt_trainer {
 
 /* Is there an evaluation after epoch number `epoch`, from 1? */
 bool nt_trainer_eval_is_due(const nt_trainer *t, uint64_t epoch);
+/* trainer_along.c: what the trainer asks of its companions, one after the other. */
+nt_status nt_along_check(const nt_train_opts *o, nt_err *e) NT_MUST_CHECK;
+nt_status nt_along_begin(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+void nt_along_place(nt_trainer *t);
+nt_status nt_along_pace(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+nt_status nt_along_advance(nt_trainer *t, bool resumed, bool *changed, nt_err *e) NT_MUST_CHECK;
+void nt_along_adjust(const nt_trainer *t);
+nt_status nt_along_keep(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+void nt_along_average(const nt_trainer *t);
+nt_status nt_along_store(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+bool nt_along_own_numbers(const nt_trainer *t);
+void nt_along_end(nt_trainer *t);
 /* Takes the masks as the archive has them now. */
 nt_status nt_trainer_find_masks(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* Zeros what is pruned in buf, which lies as the weights do. */

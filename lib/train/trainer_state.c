@@ -27,7 +27,7 @@ static size_t list_buffers(nt_trainer *t, nt_ckpt_buffer *v)
         v[n++] = (nt_ckpt_buffer){"best", t->best_w, t->p->n_w};
         v[n++] = (nt_ckpt_buffer){"best_statistics", t->best_state, t->p->n_state};
     }
-    if (t->qat != NULL) { /* the model has no room for what is a quantizer's own */
+    if (nt_along_own_numbers(t)) { /* the model has no room for them */
         v[n++] = (nt_ckpt_buffer){"parameters", t->p->w, t->p->n_w};
         v[n++] = (nt_ckpt_buffer){"statistics", t->p->state, t->p->n_state};
     }

@@ -10,6 +10,7 @@
 #include "graph/pass.h"
 #include "graph/zoo.h"
 #include "op/registry.h"
+#include "prune/masked.h"
 #include "prune/prune.h"
 #include "prune/rules.h"
 #include "prune/shrink.h"
@@ -133,7 +134,7 @@ static inline int64_t left(nt_model *m, const char *parameter)
 
     assert_non_null(v);
     for (int64_t k = 0; k < v->data->dims[0]; k++)
-        n += !t || !nt_shrink_is_masked(t, 0, k);
+        n += !t || !nt_masked_covers(t, 0, k);
     return n;
 }
 

@@ -8,7 +8,6 @@
 #include "train/loss.h"
 #include "train/loss_graph.h"
 #include "train/loss_op.h"
-#include "train/train_ops.h"
 
 #include <math.h>
 

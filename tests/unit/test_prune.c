@@ -156,7 +156,7 @@ NT_TEST(the_smallest_go_and_ties_by_index)
     prune(m, "[{\"sparsity\": 0.3, \"op_names\": [\"conv2\"]}]");
     mask = nt_model_mask(m, "conv2.weight");
     for (int64_t k = 0; k < 10; k++) /* 3 is the smallest; 0 and 1 are the first of equals */
-        assert_int_equal(nt_shrink_is_masked(mask, 0, k), k == 3 || k < 2);
+        assert_int_equal(nt_masked_covers(mask, 0, k), k == 3 || k < 2);
     nt_model_free(m);
 }
 
@@ -174,7 +174,7 @@ NT_TEST(a_pruned_channel_is_zero_in_filter_scale_and_shift_but_not_in_statistics
     for (int64_t k = 0; k < 4; k++) {
         const nt_tensor *t = nt_graph_find_value(nt_model_graph(m), "bn1.bias")->data;
 
-        assert_int_equal(nt_shrink_is_masked(w, 0, k), nt_tensor_get(t, k) == 0);
+        assert_int_equal(nt_masked_covers(w, 0, k), nt_tensor_get(t, k) == 0);
     }
     nt_model_free(m);
 }

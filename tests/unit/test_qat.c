@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole trainings of quantized networks, on 40 pictures of 6 x 6. */
 #include "quant_data.h"
+#include "along.h"
 
 #include "graph/model.h"
-#include "train/fakeq.h"
-#include "train/qat.h"
+#include "quant/fakeq.h"
+#include "quant/qat.h"
+#include "train/frozen_bn.h"
 #include "train/trainer.h"
 
 enum { STEPS = 60, BATCH = 20, PER_EPOCH = N_PICTURES / BATCH };
@@ -95,11 +97,14 @@ static nt_model *prepared(const pictures *u, const char *method, const char *bit
     return m;
 }
 
+static const nt_companion *const qat[] = {&nt_companion_qat, NULL};
+
 static nt_train_opts some_steps(int64_t steps)
 {
     nt_train_opts o;
 
     nt_train_defaults(&o);
+    o.companions = qat;
     o.steps = steps;
     o.batch_size = BATCH;
     o.optim.lr = 0.05;
@@ -311,16 +316,21 @@ NT_TEST(bits_come_down_to_those_of_the_model)
     close_pictures(&u);
 }
 
+static nt_status check_phases(const char *text, nt_err *e)
+{
+    return nt_companion_qat.check(&(nt_train_opts){.progressive = text}, e);
+}
+
 NT_TEST(phases_are_bits_and_epochs)
 {
     static const char *const wrong[] = {"",    "8",   "8:",   "1:2",    "9:1",
                                         "8:0", "8:x", "8:1,", "8:1;4:1"};
 
-    assert_ok(nt_qat_check_phases("8:1,4:0.5,2:3", e));
+    assert_ok(check_phases("8:1,4:0.5,2:3", e));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(nt_qat_check_phases(wrong[i], NULL), NT_EINVAL);
+        assert_int_equal(check_phases(wrong[i], NULL), NT_EINVAL);
     assert_fails(NT_EINVAL, "phases '8': want BITS:EPOCHS,... with 2 to 8 bits, at most 8",
-                 nt_qat_check_phases("8", e));
+                 check_phases("8", e));
 }
 
 NT_TEST(an_average_and_the_best_are_of_the_last_phase)
@@ -356,6 +366,8 @@ static nt_status note_mean(void *ctx, nt_params *p, const nt_clock *c, nt_err *e
     return NT_OK;
 }
 
+static const nt_companion noting = ALONG(note_mean);
+
 NT_TEST(frozen_statistics_stay_and_count)
 {
     pictures u = set_up();
@@ -365,7 +377,7 @@ NT_TEST(frozen_statistics_stay_and_count)
     outcome r;
 
     o.freeze_bn = 3; /* epochs of two steps */
-    o.after_step = note_mean;
+    o.companions = (const nt_companion *const[]){&nt_companion_qat, &noting, NULL};
     o.ctx = &w;
     r = train(&u, m, &o);
     for (int i = 1; i < 6; i++)
@@ -408,7 +420,7 @@ NT_TEST(a_frozen_normalisation_has_the_gradients_of_what_it_computes)
     nt_tensor d[3], g = t[0];
     const nt_tensor *in[5] = {&t[0]}, *dout[1] = {&g};
     nt_tensor *din[5] = {NULL};
-    nt_node n = {.op_type = NT_FROZEN_BN, .domain = ""};
+    nt_node n = {.op_type = "FrozenBatchNormalization", .domain = ""};
     size_t used = 0;
 
     for (int i = 0; i < ALL; i++) {
@@ -443,6 +455,8 @@ static nt_status die_at_step_9(void *ctx, nt_params *p, const nt_clock *c, nt_er
     return c->step == 8 ? nt_fail(e, NT_EIO, "killed") : NT_OK;
 }
 
+static const nt_companion dying = ALONG(die_at_step_9);
+
 NT_TEST(a_resumed_training_is_one_that_never_stopped)
 {
     pictures u = set_up();
@@ -461,11 +475,12 @@ NT_TEST(a_resumed_training_is_one_that_never_stopped)
         o.checkpoint = in_dir(&u.dir, ways[i].method);
         o.checkpoint_every = 1;
         o.resume = true;
-        o.after_step = die_at_step_9;
+        o.companions = (const nt_companion *const[]){&nt_companion_qat, &dying, NULL};
+        o.ctx = &u;
         assert_ok(nt_trainer_new(&t, v[1], NULL, u.dev, u.train, u.train, &o, e));
         assert_fails(NT_EIO, "killed", nt_trainer_run(t, e));
         nt_trainer_free(t);
-        o.after_step = NULL;
+        o.companions = qat;
         train(&u, v[2], &o);
         assert_float_equal(first_of(v[2], "fc2.weight_scale"),
                            first_of(v[0], "fc2.weight_scale"), 0);

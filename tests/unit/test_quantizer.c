@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Quantizers against the formulas of their papers. */
-#include "train/lsq.h"
+#include "quant/lsq.h"
 
 #include "test.h"
 

@@ -2,6 +2,7 @@
 /* Masked and shrunk answer the same where nothing is left of a part. */
 #include "exec/plan.h"
 #include "part_nets.h"
+#include "prune/masked.h"
 #include "prune/prune.h"
 #include "prune/shrink.h"
 
@@ -85,7 +86,7 @@ static void mask(nt_model *m, int from, int to, bool filters)
         for (int64_t i = 0; i < nt_tensor_count(t); i++)
             nt_tensor_set(t, i, i / v.inner % v.n < from || i / v.inner % v.n >= to);
         assert_ok(nt_model_take_mask(m, "a.weight", t, e));
-        nt_prune_zero_masked(m);
+        nt_masked_clear(m);
     } else {
         assert_ok(nt_prune_apply(m, c, removed, e));
     }

@@ -2,6 +2,7 @@
 /* The loop on networks small enough to train in milliseconds: 30 images of 6 x 6, 10 classes.
  */
 #include "data_files.h"
+#include "along.h"
 
 #include "graph/pass.h"
 #include "graph/zoo.h"
@@ -182,6 +183,8 @@ static nt_status die_at_step(void *ctx, nt_params *p, const nt_clock *c, nt_err 
     return c->step + 1 == *(const uint64_t *)ctx ? nt_fail(e, NT_EIO, "killed") : NT_OK;
 }
 
+static const nt_companion dying = ALONG(die_at_step);
+
 /* Dies after `step` updates and goes on from the checkpoint: the same bytes as without. */
 static void resume_after(setup *u, nt_train_opts o, uint64_t step)
 {
@@ -194,11 +197,11 @@ static void resume_after(setup *u, nt_train_opts o, uint64_t step)
     o.checkpoint_every = 1;
     o.resume = true;
     o.identity = "this run";
-    o.after_step = die_at_step;
+    o.companions = (const nt_companion *const[]){&dying, NULL};
     o.ctx = &step;
     assert_int_equal(run(u, model, NULL, &o, &err), NT_EIO);
     assert_string_equal(err.msg, "killed");
-    o.after_step = NULL;
+    o.companions = NULL;
     resumed = trained(u, CONV, &o, &m);
     assert_int_equal(n, m);
     assert_memory_equal(straight, resumed, n * sizeof *straight);
@@ -328,6 +331,8 @@ static nt_status prune_at_step_3(void *ctx, nt_params *p, const nt_clock *c, nt_
     return NT_OK;
 }
 
+static const nt_companion pruning = ALONG(prune_at_step_3);
+
 NT_TEST(masks_that_a_schedule_makes_on_the_way_are_kept_from_then_on)
 {
     setup u = set_up();
@@ -336,7 +341,7 @@ NT_TEST(masks_that_a_schedule_makes_on_the_way_are_kept_from_then_on)
     nt_params *p = NULL;
     const nt_param *w;
 
-    o.after_step = prune_at_step_3;
+    o.companions = (const nt_companion *const[]){&pruning, NULL};
     o.ctx = m;
     assert_ok(run(&u, m, NULL, &o, e));
     assert_ok(nt_params_new(&p, nt_model_graph(m), e));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* qat_priv.h - what the files of quantization-aware training share. */
-#ifndef NT_TRAIN_QAT_PRIV_H
-#define NT_TRAIN_QAT_PRIV_H
+#ifndef NT_QUANT_QAT_PRIV_H
+#define NT_QUANT_QAT_PRIV_H
 
-#include "train/fakeq.h"
-#include "train/qat.h"
+#include "base/json.h"
+#include "quant/fakeq.h"
+#include "quant/qat.h"
 
 enum { NT_QAT_PHASES = 8 };
 
@@ -28,7 +29,7 @@ typedef struct nt_qphase {
     double epochs;
 } nt_qphase;
 
-struct nt_qat {
+typedef struct nt_qat {
     nt_graph *g;
     const nt_params *p;
     nt_qsite *s;
@@ -36,8 +37,10 @@ struct nt_qat {
     nt_qphase phase[NT_QAT_PHASES];
     int n_phases;
     double per_epoch;
-};
+} nt_qat;
 
+/* quant.json and the model's graph get what training came to. */
+nt_status nt_qat_store(const void *state, nt_model *m, nt_err *e) NT_MUST_CHECK;
 /* The entry of quant.json, NULL where it has none. Of a value that is quantized as somebody's
  * output and again as an input there are two. */
 cJSON *nt_qat_entry(const cJSON *record, const char *tensor, bool weight, bool again);

@@ -6,7 +6,7 @@
  * gradient by alpha is dy where x is beyond it; alpha decays as weights do. What may be
  * negative keeps the range that was seen on that side.
  */
-#include "train/quantizer.h"
+#include "quant/quantizer.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/fakeq.h"
+#include "quant/fakeq.h"
 
 #include "lower/program.h"
 #include "lower/steps.h"
@@ -234,18 +234,10 @@ static const nt_op ops[] = {
     FAKE("FakeQuantizeXnor", nt_quantizer_xnor),
 };
 
-const char *nt_fakeq_op_type(const nt_quantizer *z)
+const nt_op *nt_fakeq_op(const nt_quantizer *z)
 {
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (ops[i].data == z)
-            return ops[i].name;
-    return NULL;
-}
-
-const nt_op *nt_fakeq_op_find(const nt_node *n)
-{
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        if (nt_node_is(n, ops[i].name))
             return &ops[i];
     return NULL;
 }

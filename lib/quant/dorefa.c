@@ -9,7 +9,7 @@
  * trained begins as itself. y is an odd number of steps c / n; of 8 bits and more, whose odd
  * numbers are no bytes, y is a whole number of steps from -c to c, without the lowest code.
  */
-#include "train/quantizer.h"
+#include "quant/quantizer.h"
 
 #include <math.h>
 

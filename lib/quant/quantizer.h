@@ -12,8 +12,8 @@
  * weight, or all of it. For each group there are numbers that are trained (theta: the
  * quantizer's own), and numbers that the forward run keeps (seen: the same for all).
  */
-#ifndef NT_TRAIN_QUANTIZER_H
-#define NT_TRAIN_QUANTIZER_H
+#ifndef NT_QUANT_QUANTIZER_H
+#define NT_QUANT_QUANTIZER_H
 
 #include "base/tensor.h"
 #include "op/qfake.h"

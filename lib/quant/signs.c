@@ -14,7 +14,7 @@
  *
  * and weights stay in [-1, 1].
  */
-#include "train/quantizer.h"
+#include "quant/quantizer.h"
 
 #include <math.h>
 

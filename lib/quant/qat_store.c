@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What training found goes into the model. */
-#include "train/qat_priv.h"
+#include "quant/qat_priv.h"
 
 #include "base/alloc.h"
 
@@ -86,8 +86,9 @@ done:
     return s;
 }
 
-nt_status nt_qat_store(const nt_qat *q, nt_model *m, nt_err *e)
+nt_status nt_qat_store(const void *state, nt_model *m, nt_err *e)
 {
+    const nt_qat *q = state;
     cJSON *record = nt_model_quant_record(m);
     nt_status s = NT_OK;
 

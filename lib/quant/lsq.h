@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* lsq.h - what quantizers with learned step sizes share (lsq.c, lsq_plus.c). */
-#ifndef NT_TRAIN_LSQ_H
-#define NT_TRAIN_LSQ_H
+#ifndef NT_QUANT_LSQ_H
+#define NT_QUANT_LSQ_H
 
 #include "exec/params.h"
-#include "train/quantizer.h"
+#include "quant/quantizer.h"
 
 #define NT_LSQ_LEAST 1e-6F /* no scale falls below */
 #define NT_LSQ_STEP 0.01F  /* of a scale, at most what one gradient moves it by */

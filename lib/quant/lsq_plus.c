@@ -8,7 +8,7 @@
  * the scale there is that of the zero point, -s for what saturates and 0 for the rest, weighted
  * and bounded in the same way.
  */
-#include "train/lsq.h"
+#include "quant/lsq.h"
 
 #include <math.h>
 

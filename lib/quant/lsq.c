@@ -10,7 +10,7 @@
  * the range where that is less. When bits change, a weight gets the scale of least squared
  * error. The zero point stays that of the range that was seen.
  */
-#include "train/lsq.h"
+#include "quant/lsq.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "train/qat_priv.h"
+#include "quant/qat_priv.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
 #include "graph/pass.h"
 #include "op/qparam.h"
-#include "train/fakeq.h"
-#include "train/train_ops.h"
+#include "quant/fakeq.h"
+#include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,23 +20,6 @@ enum { MOST_BITS = 8 };
 static const cJSON *item(const cJSON *o, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
-cJSON *nt_qat_entry(const cJSON *record, const char *tensor, bool weight, bool again)
-{
-    const char *kind = weight ? "weight" : "activation";
-    cJSON *t, *found = NULL;
-
-    cJSON_ArrayForEach(t, item(record, "tensors"))
-    {
-        const char *name = cJSON_GetStringValue(item(t, "tensor"));
-        const char *is = cJSON_GetStringValue(item(t, "kind"));
-
-        if (name && is && strcmp(name, tensor) == 0 && strcmp(is, kind) == 0 &&
-            (!found || again))
-            found = t;
-    }
-    return found;
 }
 
 static int64_t number(const cJSON *entry, const char *key, int64_t otherwise)
@@ -166,6 +149,7 @@ static nt_status add_node(nt_graph *g, nt_qsite *at, const pair_nodes *p, int in
 {
     int64_t groups = nt_tensor_count(p->q->in[1]->data);
     nt_value *in[3] = {p->q->in[0], NULL, NULL}, *y = NULL;
+    const nt_op *op = nt_fakeq_op(at->z);
     char what[32];
     nt_status s = NT_OK;
 
@@ -179,8 +163,9 @@ static nt_status add_node(nt_graph *g, nt_qsite *at, const pair_nodes *p, int in
     y->dtype = NT_F32;
     y->rank = in[0]->rank;
     memcpy(y->dims, in[0]->dims, sizeof y->dims);
-    NT_TRY(nt_graph_insert_node(&at->node, g, p->d, nt_fakeq_op_type(at->z), NULL, in,
-                                at->z->n_theta ? 3 : 2, &y, 1, e));
+    NT_TRY(nt_graph_insert_node(&at->node, g, p->d, op->name, NULL, in, at->z->n_theta ? 3 : 2,
+                                &y, 1, e));
+    at->node->own = op;
     NT_TRY(set_codes(g, at, at->codes, at->bits, at->start == 0, e));
     if (groups > 1)
         NT_TRY(nt_node_set_int(g, at->node, "axis", nt_node_int(p->q, "axis", 1), e));
@@ -228,7 +213,7 @@ static nt_status convert(nt_qat *q, const nt_qmethod *m, const cJSON *record, nt
         q->n++;
     }
     NT_TRY(nt_pass_dead(q->g, NULL, e));
-    NT_TRY(nt_graph_bind(q->g, nt_train_ops(), e));
+    NT_TRY(nt_graph_bind(q->g, q->g->ops, e));
     NT_TRY(nt_pass_infer(q->g, e));
 done:
     return s;
@@ -245,17 +230,21 @@ static nt_status check_masks(const nt_qat *q, const nt_model *m, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_qat_new(nt_qat **out, nt_graph *g, const nt_model *m, nt_err *e)
+static void end(void *state)
 {
-    cJSON *record = nt_model_quant_record(m);
-    const nt_qmethod *method = nt_qmethod_find(cJSON_GetStringValue(item(record, "method")));
-    nt_status s = NT_OK;
-    nt_qat *q = NULL;
+    nt_qat *q = state;
 
-    *out = NULL;
-    if (!method)
-        goto done;
-    q = nt_calloc(1, sizeof *q);
+    if (q)
+        nt_free(q->s);
+    nt_free(q);
+}
+
+static nt_status new_qat(nt_qat **out, nt_graph *g, const nt_model *m, const nt_qmethod *method,
+                         const cJSON *record, nt_err *e)
+{
+    nt_qat *q = nt_calloc(1, sizeof *q);
+    nt_status s = NT_OK;
+
     if (q)
         q->s = nt_calloc((size_t)g->n_nodes + 1, sizeof *q->s);
     if (!q || !q->s)
@@ -266,20 +255,33 @@ nt_status nt_qat_new(nt_qat **out, nt_graph *g, const nt_model *m, nt_err *e)
     *out = q;
     q = NULL;
 done:
-    nt_qat_free(q);
+    end(q);
+    return s;
+}
+
+static nt_status begin(void **state, nt_graph *g, const nt_model *m, const nt_train_opts *o,
+                       nt_err *e)
+{
+    cJSON *record = nt_model_quant_record(m);
+    const nt_qmethod *method = nt_qmethod_find(cJSON_GetStringValue(item(record, "method")));
+    nt_qat *q = NULL;
+    nt_status s = NT_OK;
+
+    if (method)
+        NT_TRY(new_qat(&q, g, m, method, record, e));
+    else if (o->progressive)
+        s = nt_fail(e, NT_EINVAL,
+                    "bits by epochs are for a model that nt-quantize has prepared");
+    *state = q;
+done:
     nt_json_free(record);
     return s;
 }
 
-void nt_qat_free(nt_qat *q)
+static void place(void *state, nt_params *p)
 {
-    if (q)
-        nt_free(q->s);
-    nt_free(q);
-}
+    nt_qat *q = state;
 
-void nt_qat_place(nt_qat *q, nt_params *p)
-{
     q->p = p;
     for (int i = 0; i < q->n; i++) {
         nt_qsite *at = &q->s[i];
@@ -295,15 +297,6 @@ void nt_qat_place(nt_qat *q, nt_params *p)
         at->theta = theta ? nt_param_data(p, theta) : NULL;
         at->w = w ? nt_param_data(p, w) : NULL;
     }
-}
-
-nt_fakeq nt_qat_fakeq(const nt_qsite *at)
-{
-    nt_fakeq q = nt_fakeq_of(at->node);
-
-    q.seen = at->seen;
-    q.theta = at->theta;
-    return q;
 }
 
 /* ---- as training goes on */
@@ -328,18 +321,12 @@ static nt_status read_phases(nt_qphase *v, int *n, const char *text, nt_err *e)
     }
 }
 
-nt_status nt_qat_check_phases(const char *text, nt_err *e)
+static nt_status check(const nt_train_opts *o, nt_err *e)
 {
     nt_qphase v[NT_QAT_PHASES];
     int n;
 
-    return read_phases(v, &n, text, e);
-}
-
-nt_status nt_qat_set_phases(nt_qat *q, const char *text, uint64_t steps_per_epoch, nt_err *e)
-{
-    q->per_epoch = (double)steps_per_epoch;
-    return read_phases(q->phase, &q->n_phases, text, e);
+    return o->progressive ? read_phases(v, &n, o->progressive, e) : NT_OK;
 }
 
 static int phase_bits(const nt_qat *q, uint64_t step)
@@ -354,7 +341,7 @@ static int phase_bits(const nt_qat *q, uint64_t step)
     return 0;
 }
 
-static nt_status advance(nt_qat *q, const nt_qsite *at, uint64_t step, bool resumed,
+static nt_status advance_site(nt_qat *q, const nt_qsite *at, uint64_t step, bool resumed,
                          bool *changed, nt_err *e)
 {
     int before = (int)nt_node_int(at->node, "bits", 8), bits = phase_bits(q, step);
@@ -377,18 +364,36 @@ done:
     return s;
 }
 
-nt_status nt_qat_advance(nt_qat *q, uint64_t step, bool resumed, bool *changed, nt_err *e)
+static nt_status advance(void *state, uint64_t step, bool resumed, bool *changed, nt_err *e)
 {
+    nt_qat *q = state;
     nt_status s = NT_OK;
 
     for (int i = 0; i < q->n; i++)
-        NT_TRY(advance(q, &q->s[i], step, resumed, changed, e));
+        NT_TRY(advance_site(q, &q->s[i], step, resumed, changed, e));
 done:
     return s;
 }
 
-void nt_qat_adjust(const nt_qat *q, double lr, double decay)
+static nt_status pace(void *state, const nt_train_opts *o, uint64_t steps_per_epoch, nt_err *e)
 {
+    nt_qat *q = state;
+    bool changed = false;
+    nt_status s = NT_OK;
+
+    if (!o->progressive)
+        return NT_OK;
+    q->per_epoch = (double)steps_per_epoch;
+    NT_TRY(read_phases(q->phase, &q->n_phases, o->progressive, e));
+    NT_TRY(advance(q, 0, false, &changed, e));
+done:
+    return s;
+}
+
+static void adjust(const void *state, double lr, double decay)
+{
+    const nt_qat *q = state;
+
     for (int i = 0; i < q->n; i++) {
         const nt_qsite *at = &q->s[i];
         nt_fakeq fq = nt_qat_fakeq(at);
@@ -398,18 +403,26 @@ void nt_qat_adjust(const nt_qat *q, double lr, double decay)
     }
 }
 
-void nt_qat_keep(const nt_qat *q)
+static nt_status keep(void *state, nt_params *p, const nt_clock *c, nt_err *e)
 {
+    const nt_qat *q = state;
+
+    (void)p;
+    (void)c;
+    (void)e;
     for (int i = 0; i < q->n; i++) {
         nt_fakeq fq = nt_qat_fakeq(&q->s[i]);
 
         if (q->s[i].z->keep && nt_node_int(q->s[i].node, "on", 1))
             q->s[i].z->keep(&fq, q->s[i].w);
     }
+    return NT_OK;
 }
 
-void nt_qat_copy(const nt_qat *q, float *w, float *state)
+static void average(const void *along, float *w, float *state)
 {
+    const nt_qat *q = along;
+
     for (int i = 0; i < q->n; i++) {
         const nt_qsite *at = &q->s[i];
         size_t groups = (size_t)nt_fakeq_of(at->node).view.n;
@@ -420,3 +433,15 @@ void nt_qat_copy(const nt_qat *q, float *w, float *state)
                    (size_t)at->z->n_theta * groups * sizeof(float));
     }
 }
+
+const nt_companion nt_companion_qat = {.own_numbers = true,
+                                       .check = check,
+                                       .begin = begin,
+                                       .place = place,
+                                       .pace = pace,
+                                       .advance = advance,
+                                       .adjust = adjust,
+                                       .keep = keep,
+                                       .average = average,
+                                       .store = nt_qat_store,
+                                       .end = end};

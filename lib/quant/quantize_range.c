@@ -4,7 +4,7 @@
  * over the batches (Jacob et al. 2018, arXiv:1712.05877), or as it was at the start. Gradients
  * go straight through where nothing saturates.
  */
-#include "train/quantizer.h"
+#include "quant/quantizer.h"
 
 static nt_qpair pair(const nt_fakeq *q, int64_t k)
 {
