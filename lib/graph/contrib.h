@@ -13,7 +13,8 @@ nt_contrib_fn nt_contrib_conv, nt_contrib_gemm, nt_contrib_matmul, nt_contrib_dy
     nt_contrib_integer;
 /* contrib_act.c: Gelu and BiasGelu, FastGelu, QuickGelu. */
 nt_contrib_fn nt_contrib_gelu, nt_contrib_fast_gelu, nt_contrib_quick_gelu;
-/* contrib_norm.c: the normalisations of a sum, and those that older opsets lack. */
-nt_contrib_fn nt_contrib_skip_norm, nt_contrib_norm;
+/* contrib_norm.c: normalisations that older opsets lack, and those of a sum; rms: without mean
+ * and shift. */
+nt_contrib_fn nt_contrib_norm, nt_contrib_rms, nt_contrib_skip_norm, nt_contrib_skip_rms;
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include "graph/contrib.h"
 
-#include <string.h>
 
 /* What is normalised, and with what. */
 typedef struct norm {
@@ -63,16 +62,16 @@ static nt_value *normalised(nt_rewrite *w, const norm *m)
     return y;
 }
 
-nt_status nt_contrib_norm(nt_graph *g, nt_node *n, nt_err *e)
+static nt_status convert(nt_graph *g, nt_node *n, bool rms, nt_err *e)
 {
     nt_rewrite w = nt_rewrite_begin(g, n, e);
     norm m = {.x = nt_rewrite_in(&w, 0),
               .scale = nt_rewrite_in(&w, 1),
               .axis = nt_node_int(n, "axis", -1),
               .eps = nt_node_float(n, "epsilon", 1e-5F),
-              .rms = n->op_type[0] == 'S'};
+              .rms = rms};
 
-    if (!m.rms)
+    if (!rms)
         m.shift = nt_rewrite_in(&w, 2);
     if (!m.x || !m.scale)
         nt_rewrite_refuse(&w, "an input is missing");
@@ -83,10 +82,9 @@ nt_status nt_contrib_norm(nt_graph *g, nt_node *n, nt_err *e)
 
 /* Inputs: x, skip, scale, [shift,] bias; outputs: the result, two that training has, the sum.
  */
-nt_status nt_contrib_skip_norm(nt_graph *g, nt_node *n, nt_err *e)
+static nt_status convert_skip(nt_graph *g, nt_node *n, bool rms, nt_err *e)
 {
     nt_rewrite w = nt_rewrite_begin(g, n, e);
-    bool rms = strcmp(n->op_type, "SkipLayerNormalization") != 0;
     nt_value *bias = nt_rewrite_in(&w, rms ? 3 : 4);
     norm m = {.scale = nt_rewrite_in(&w, 2),
               .shift = rms ? NULL : nt_rewrite_in(&w, 3),
@@ -104,4 +102,24 @@ nt_status nt_contrib_skip_norm(nt_graph *g, nt_node *n, nt_err *e)
     nt_rewrite_out(&w, 0, normalised(&w, &m));
     nt_rewrite_out(&w, 3, m.x);
     return nt_rewrite_end(&w);
+}
+
+nt_status nt_contrib_norm(nt_graph *g, nt_node *n, nt_err *e)
+{
+    return convert(g, n, false, e);
+}
+
+nt_status nt_contrib_rms(nt_graph *g, nt_node *n, nt_err *e)
+{
+    return convert(g, n, true, e);
+}
+
+nt_status nt_contrib_skip_norm(nt_graph *g, nt_node *n, nt_err *e)
+{
+    return convert_skip(g, n, false, e);
+}
+
+nt_status nt_contrib_skip_rms(nt_graph *g, nt_node *n, nt_err *e)
+{
+    return convert_skip(g, n, true, e);
 }

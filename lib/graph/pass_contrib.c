@@ -213,9 +213,9 @@ static const rule rules[] = {
     {DOMAIN, "FastGelu", 0, nt_contrib_fast_gelu},
     {DOMAIN, "QuickGelu", 0, nt_contrib_quick_gelu},
     {DOMAIN, "SkipLayerNormalization", 0, nt_contrib_skip_norm},
-    {DOMAIN, "SkipSimplifiedLayerNormalization", 0, nt_contrib_skip_norm},
-    {"", "SimplifiedLayerNormalization", 0, nt_contrib_norm},
-    {DOMAIN, "SimplifiedLayerNormalization", 0, nt_contrib_norm},
+    {DOMAIN, "SkipSimplifiedLayerNormalization", 0, nt_contrib_skip_rms},
+    {"", "SimplifiedLayerNormalization", 0, nt_contrib_rms},
+    {DOMAIN, "SimplifiedLayerNormalization", 0, nt_contrib_rms},
     {"", "LayerNormalization", 16, nt_contrib_norm},
 };
 

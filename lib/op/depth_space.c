@@ -25,7 +25,7 @@ static bool is_crd(const nt_node *n)
 
 static bool to_space(const nt_node *n)
 {
-    return n->op_type[0] == 'D';
+    return n->op->data != NULL;
 }
 
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
@@ -264,8 +264,8 @@ static const nt_attr_spec attrs_11[] = {
     .couple = couple
 
 const nt_op nt_op_depth_space[] = {
-    {MOVE, .name = "DepthToSpace", .since = 1, .until = 10, .attrs = attrs_1},
-    {MOVE, .name = "DepthToSpace", .since = 11, .attrs = attrs_11},
+    {MOVE, .name = "DepthToSpace", .since = 1, .until = 10, .attrs = attrs_1, .data = "to space"},
+    {MOVE, .name = "DepthToSpace", .since = 11, .attrs = attrs_11, .data = "to space"},
     {MOVE, .name = "SpaceToDepth", .since = 1, .attrs = attrs_1},
     {0},
 };

@@ -19,7 +19,7 @@ enum { SLOT_MEAN, SLOT_RSTD };
 
 static bool is_instance(const nt_node *n)
 {
-    return n->op->name[0] == 'I';
+    return n->op->data != NULL;
 }
 
 /* Has a group one scale, or each of its channels? */
@@ -318,6 +318,7 @@ static const nt_attr_spec attrs_21[] = {{"epsilon", NT_ATTR_FLOAT, false},
 const nt_op nt_op_groupnorm[] = {
     {.name = "GroupNormalization", .since = 18, .until = 20, .attrs = attrs_18, FACETS},
     {.name = "GroupNormalization", .since = 21, .attrs = attrs_21, FACETS},
-    {.name = "InstanceNormalization", .since = 6, .attrs = instance_attrs, FACETS},
+    {.name = "InstanceNormalization", .since = 6, .attrs = instance_attrs, FACETS,
+     .data = "instance"},
     {0},
 };

@@ -22,7 +22,7 @@ enum { SLOT_MEAN, SLOT_RSTD };
 
 static bool is_rms(const nt_node *n)
 {
-    return n->op->name[0] == 'R';
+    return n->op->data != NULL;
 }
 
 static nt_status check(const nt_graph *g, const nt_node *n, nt_err *e)
@@ -416,6 +416,7 @@ const nt_op nt_op_layernorm[] = {
      .max_in = 2,
      .max_out = 1,
      .trainable = 1 << SCALE,
-     FACETS},
+     FACETS,
+     .data = "rms"},
     {0},
 };

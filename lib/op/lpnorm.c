@@ -21,7 +21,7 @@
 
 static bool is_lp(const nt_node *n)
 {
-    return n->op->name[0] == 'L';
+    return n->op->data != NULL;
 }
 
 static nt_status lp_check(const nt_graph *g, const nt_node *n, nt_err *e)
@@ -206,7 +206,8 @@ static const nt_attr_spec mvn_attrs[] = {{"axes", NT_ATTR_INTS, false}, {0}};
     .eval = eval, .grad = grad, .couple = couple
 
 const nt_op nt_op_lpnorm[] = {
-    {.name = "LpNormalization", .since = 1, .attrs = lp_attrs, .check = lp_check, FACETS},
+    {.name = "LpNormalization", .since = 1, .attrs = lp_attrs, .check = lp_check, FACETS,
+     .data = "L_p"},
     {.name = "MeanVarianceNormalization", .since = 9, .attrs = mvn_attrs, FACETS},
     {0},
 };

@@ -23,7 +23,7 @@ static const nt_attr_spec attrs_global[] = {{"p", NT_ATTR_INT, false}, {NULL, 0,
 
 static bool is_global(const nt_node *n)
 {
-    return n->op->name[0] == 'G';
+    return n->op->data != NULL;
 }
 
 static nt_status check_p(const nt_graph *g, const nt_node *n, nt_err *e)
@@ -131,6 +131,7 @@ const nt_op nt_op_lppool[] = {
         .attrs = attrs_global,
         .check = check_p,
         .infer = nt_pool_infer_global,
+        .data = "global",
         .eval = eval,
         .grad = grad,
         .couple = nt_pool_couple,

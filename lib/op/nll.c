@@ -135,7 +135,7 @@ static double x_at(const nt_tensor *x, const position *p, int64_t k)
 
 static bool is_softmax(const nt_node *n)
 {
-    return n->op->name[0] == 'S';
+    return n->op->data != NULL;
 }
 
 /* z of the formula above. */
@@ -226,15 +226,15 @@ done:
 static const nt_attr_spec attrs[] = {
     {"ignore_index", NT_ATTR_INT, false}, {"reduction", NT_ATTR_STRING, false}, {0}};
 
-#define LOSS(onnx, outputs)                                                                    \
+#define LOSS(onnx, outputs, of)                                                                \
     {                                                                                          \
         .name = onnx, .domain = "", .since = 12, .min_in = 2, .max_in = 3, .min_out = 1,       \
         .max_out = outputs, .attrs = attrs, .check = check, .infer = infer, .eval = eval,      \
-        .grad = grad                                                                           \
+        .grad = grad, .data = (of)                                                             \
     }
 
 const nt_op nt_op_nll[] = {
-    LOSS("NegativeLogLikelihoodLoss", 1),
-    LOSS("SoftmaxCrossEntropyLoss", 2),
+    LOSS("NegativeLogLikelihoodLoss", 1, NULL),
+    LOSS("SoftmaxCrossEntropyLoss", 2, "softmax"),
     {0},
 };

@@ -24,11 +24,6 @@ static bool takes_all(const nt_node *n)
     return n->op->until != 0;
 }
 
-static bool is_log(const nt_node *n)
-{
-    return n->op->name[0] == 'L';
-}
-
 /* First axis and how many of them the sums go over. */
 static nt_status range(int *axis, int *count, const nt_node *n, int rank, nt_err *e)
 {
@@ -74,20 +69,45 @@ done:
 }
 
 /* n elements from `at` on, `step` apart. */
-static void soft_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step,
-                     bool log_of)
+typedef void row_fn(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step);
+
+typedef struct form {
+    row_fn *row;
+    bool log;
+} form;
+
+static double peak(const nt_tensor *x, int64_t at, int64_t n, int64_t step)
 {
-    double max = -INFINITY, sum = 0;
+    double max = -INFINITY;
 
     for (int64_t i = 0; i < n; i++)
         max = fmax(max, nt_tensor_get(x, at + i * step));
+    return max;
+}
+
+static double exponentials(const nt_tensor *x, int64_t at, int64_t n, int64_t step, double max)
+{
+    double sum = 0;
+
     for (int64_t i = 0; i < n; i++)
         sum += exp(nt_tensor_get(x, at + i * step) - max);
-    for (int64_t i = 0; i < n; i++) {
-        double shifted = nt_tensor_get(x, at + i * step) - max;
+    return sum;
+}
 
-        nt_tensor_set(y, at + i * step, log_of ? shifted - log(sum) : exp(shifted) / sum);
-    }
+static void soft_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step)
+{
+    double max = peak(x, at, n, step), sum = exponentials(x, at, n, step, max);
+
+    for (int64_t i = at; i < at + n * step; i += step)
+        nt_tensor_set(y, i, exp(nt_tensor_get(x, i) - max) / sum);
+}
+
+static void log_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, int64_t step)
+{
+    double max = peak(x, at, n, step), sum = log(exponentials(x, at, n, step, max));
+
+    for (int64_t i = at; i < at + n * step; i += step)
+        nt_tensor_set(y, i, nt_tensor_get(x, i) - max - sum);
 }
 
 /* 1 where the greatest is, the first of several; a NaN is it, as in ArgMax. */
@@ -111,24 +131,24 @@ static void hard_row(nt_tensor *y, const nt_tensor *x, int64_t at, int64_t n, in
 static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                       nt_err *e)
 {
+    const form *f = n->op->data;
     int64_t box[3];
     nt_status s = NT_OK;
 
     NT_TRY(shape_of(box, n, in[0]->rank, in[0]->dims, e));
     for (int64_t o = 0; o < box[0]; o++)
-        for (int64_t i = 0; i < box[2]; i++) {
-            int64_t at = o * box[1] * box[2] + i;
-
-            if (n->op->name[0] == 'H')
-                hard_row(out[0], in[0], at, box[1], box[2]);
-            else
-                soft_row(out[0], in[0], at, box[1], box[2], is_log(n));
-        }
+        for (int64_t i = 0; i < box[2]; i++)
+            f->row(out[0], in[0], o * box[1] * box[2] + i, box[1], box[2]);
 done:
     return s;
 }
 
 /* ---- the planned forms */
+
+static bool is_log(const nt_node *n)
+{
+    return ((const form *)n->op->data)->log;
+}
 
 static nt_status describe(nt_desc *d, const nt_node *n, nt_err *e)
 {
@@ -205,12 +225,14 @@ done:
     .infer = infer, .eval = eval, .couple = couple
 #define PLANNED .lower = lower, .lower_grad = lower_grad
 
+static const form soft = {soft_row, false}, logarithm = {log_row, true}, hard = {hard_row, false};
+
 const nt_op nt_op_softmax[] = {
-    {.name = "Softmax", .since = 1, .until = 12, FACETS, PLANNED},
-    {.name = "Softmax", .since = 13, FACETS, PLANNED},
-    {.name = "LogSoftmax", .since = 1, .until = 12, FACETS, PLANNED},
-    {.name = "LogSoftmax", .since = 13, FACETS, PLANNED},
-    {.name = "Hardmax", .since = 1, .until = 12, FACETS},
-    {.name = "Hardmax", .since = 13, FACETS},
+    {.name = "Softmax", .since = 1, .until = 12, FACETS, PLANNED, .data = &soft},
+    {.name = "Softmax", .since = 13, FACETS, PLANNED, .data = &soft},
+    {.name = "LogSoftmax", .since = 1, .until = 12, FACETS, PLANNED, .data = &logarithm},
+    {.name = "LogSoftmax", .since = 13, FACETS, PLANNED, .data = &logarithm},
+    {.name = "Hardmax", .since = 1, .until = 12, FACETS, .data = &hard},
+    {.name = "Hardmax", .since = 13, FACETS, .data = &hard},
     {0},
 };
