@@ -24,6 +24,14 @@ bool nt_node_is(const nt_node *n, const char *op_type)
     return n && !*n->domain && !strcmp(n->op_type, op_type);
 }
 
+bool nt_node_is_any(const nt_node *n, const char *const *op_types)
+{
+    for (; *op_types; op_types++)
+        if (nt_node_is(n, *op_types))
+            return true;
+    return false;
+}
+
 int64_t nt_node_int(const nt_node *n, const char *name, int64_t dflt)
 {
     const nt_attr *a = attr_of_kind(n, name, NT_ATTR_INT);

@@ -197,6 +197,8 @@ nt_status nt_graph_insert_node(nt_node **out, nt_graph *g, const nt_node *before
 
 /* Is n this operator of ONNX? NULL is none. */
 bool nt_node_is(const nt_node *n, const char *op_type);
+/* ... or one of these, up to a NULL? */
+bool nt_node_is_any(const nt_node *n, const char *const *op_types);
 
 /* Attributes: copies into the arena; replaces one of the same name. */
 nt_status nt_node_set_int(nt_graph *g, nt_node *n, const char *name, int64_t v,

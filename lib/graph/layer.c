@@ -6,22 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_one_of(const nt_node *n, const char *const *ops)
-{
-    if (*n->domain)
-        return false;
-    for (; *ops; ops++)
-        if (strcmp(n->op_type, *ops) == 0)
-            return true;
-    return false;
-}
-
 const nt_value *nt_value_source(const nt_value *v)
 {
     static const char *const through[] = {
         "DequantizeLinear", "QuantizeLinear", "Clip", "Transpose", "Identity", "Cast", NULL};
 
-    while (v && v->producer && v->producer->n_in > 0 && is_one_of(v->producer, through))
+    while (v && v->producer && v->producer->n_in > 0 && nt_node_is_any(v->producer, through))
         v = v->producer->in[0];
     return v && v->data ? v : NULL;
 }
@@ -46,7 +36,7 @@ char *nt_layer_name(char *buf, size_t n, const nt_graph *g, const nt_node *node)
     static const char *const coding[] = {"DequantizeLinear", "QuantizeLinear", NULL};
     const nt_value *w = g->ops && g->ops->weight ? g->ops->weight(node) : NULL;
 
-    if (is_one_of(node, coding)) /* their scales have the weight's name */
+    if (nt_node_is_any(node, coding)) /* their scales have the weight's name */
         return nt_node_label(buf, n, node);
     for (int i = w ? -1 : 1; i < node->n_in; i++) {
         size_t k;

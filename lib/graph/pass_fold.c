@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-static bool is_one_of(const nt_node *n, const char *const *ops)
-{
-    if (*n->domain)
-        return false;
-    for (; *ops; ops++)
-        if (strcmp(n->op_type, *ops) == 0)
-            return true;
-    return false;
-}
-
 static bool is_weight(const nt_graph *g, const nt_value *v)
 {
     for (int i = 0; i < v->n_uses && g->ops->weight; i++)
@@ -29,9 +19,9 @@ static bool inputs_fold(const nt_graph *g, const nt_node *n)
     static const char *const never[] = {"QuantizeLinear", "DequantizeLinear", NULL};
     int n_const = 0;
 
-    if (is_one_of(n, never))
+    if (nt_node_is_any(n, never))
         return false;
-    if (is_one_of(n, shapes))
+    if (nt_node_is_any(n, shapes))
         return n->n_in == 1 && n->in[0] && nt_value_shape(n->in[0], NULL);
     for (int i = 0; i < n->n_in; i++) {
         const nt_value *v = n->in[i];
@@ -86,7 +76,7 @@ static void become_constant(nt_graph *g, nt_node *n, nt_tensor **out, bool renam
 {
     static const char *const moves[] = {"Transpose", "Reshape", "Squeeze",  "Unsqueeze",
                                         "Flatten",   "Cast",    "Identity", NULL};
-    nt_value *from = is_one_of(n, moves) && n->in[0]->data ? n->in[0] : NULL;
+    nt_value *from = nt_node_is_any(n, moves) && n->in[0]->data ? n->in[0] : NULL;
     nt_value *to = n->out[0];
 
     for (int i = 0; i < n->n_out; i++) {

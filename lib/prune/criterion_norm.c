@@ -12,12 +12,7 @@ static double square(double x)
     return x * x;
 }
 
-static double itself(double x)
-{
-    return x;
-}
-
-/* end(sum of f over the slice) */
+/* end(sum of f over the slice); end NULL: the sum */
 static nt_status norm(double *out, const nt_channel_layer *l, double (*f)(double),
                       double (*end)(double), nt_err *e)
 {
@@ -27,7 +22,7 @@ static nt_status norm(double *out, const nt_channel_layer *l, double (*f)(double
     if (!w)
         return nt_fail_nomem(e);
     for (int64_t k = 0; k < l->n; k++)
-        out[k] = end(nt_slice_sum(&s, k, f));
+        out[k] = end ? end(nt_slice_sum(&s, k, f)) : nt_slice_sum(&s, k, f);
     nt_free(w);
     return NT_OK;
 }
@@ -37,7 +32,7 @@ static nt_status l1(double *out, const nt_channel_layer *l, int index, const nt_
 {
     (void)index;
     (void)v;
-    return norm(out, l, fabs, itself, e);
+    return norm(out, l, fabs, NULL, e);
 }
 
 static nt_status l2(double *out, const nt_channel_layer *l, int index, const nt_evidence *v,

@@ -9,11 +9,6 @@ static const char *lacks(const nt_channel_layer *l, int index, const nt_evidence
     return v->taylor[index] ? NULL : "a gradient of its weight";
 }
 
-static double itself(double x)
-{
-    return x;
-}
-
 static nt_status score(double *out, const nt_channel_layer *l, int index, const nt_evidence *v,
                        nt_err *e)
 {
@@ -21,7 +16,7 @@ static nt_status score(double *out, const nt_channel_layer *l, int index, const 
 
     (void)e;
     for (int64_t k = 0; k < l->n; k++)
-        out[k] = nt_slice_sum(&s, k, itself);
+        out[k] = nt_slice_sum(&s, k, NULL);
     return NT_OK;
 }
 

@@ -174,13 +174,9 @@ done:
 static bool computes_on_integers(const nt_node *n)
 {
     static const char *const ops[] = {"ConvInteger", "MatMulInteger", "QLinearConv",
-                                      "QLinearMatMul"};
+                                      "QLinearMatMul", NULL};
 
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (nt_node_is(n, ops[i]))
-            return true;
-    }
-    return false;
+    return nt_node_is_any(n, ops);
 }
 
 nt_status nt_prune_check_any(const nt_channels *c, nt_err *e)

@@ -13,8 +13,11 @@ double nt_slice_sum(const nt_slices *s, int64_t k, double (*f)(double))
     double sum = 0;
 
     for (int64_t o = 0; o < s->outer; o++) {
-        for (int64_t i = 0; i < s->inner; i++)
-            sum += f((double)s->w[(o * s->n + k) * s->inner + i]);
+        for (int64_t i = 0; i < s->inner; i++) {
+            double x = (double)s->w[(o * s->n + k) * s->inner + i];
+
+            sum += f ? f(x) : x;
+        }
     }
     return sum;
 }

@@ -12,7 +12,7 @@ typedef struct nt_slices {
 } nt_slices;
 
 nt_slices nt_slices_of(const nt_channel_layer *l, const float *numbers);
-/* The sum of f over slice k. */
+/* The sum of f over slice k; f NULL: of its elements. */
 double nt_slice_sum(const nt_slices *s, int64_t k, double (*f)(double));
 
 #endif

@@ -23,14 +23,6 @@ static bool is_left_out(const nt_node *n, int i)
     return i >= n->n_in || !n->in[i];
 }
 
-static bool is_one_of(const nt_node *n, const char *const *names)
-{
-    for (; *names; names++)
-        if (nt_node_is(n, *names))
-            return true;
-    return false;
-}
-
 static nt_tensor *weight_of(const nt_node *n)
 {
     return nt_layer_weight(n)->data;
@@ -230,11 +222,11 @@ static bool pass(walk *t, const nt_node *n, const nt_value *v, int index)
         return product ? pass_product(t, n, v) : pass_sum(t, n, v);
     if (index != 0)
         return stop(t, "'%s' reads it aside", n->name);
-    if (is_one_of(n, as_is))
+    if (nt_node_is_any(n, as_is))
         return pass_activation(t, n, v);
-    if (is_one_of(n, pools))
+    if (nt_node_is_any(n, pools))
         return pass_pool(t, n);
-    if (is_one_of(n, views))
+    if (nt_node_is_any(n, views))
         return pass_view(t, n, v);
     if (nt_node_is(n, "Transpose"))
         return pass_transpose(t, n, v);
