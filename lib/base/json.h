@@ -40,6 +40,9 @@ nt_status nt_json_get_enum(int *out, const cJSON *obj, const char *key,
 nt_status nt_json_check_keys(const cJSON *obj, const char *const *known, const char *where,
                              nt_err *e) NT_MUST_CHECK;
 
+/* The value of a key, borrowed; NULL where j is no object or has no such key. */
+cJSON *nt_json_get(const cJSON *j, const char *key);
+
 /* Writers; false when memory ran out. A number that is not finite becomes null. */
 bool nt_json_add_double(cJSON *obj, const char *key, double v);
 bool nt_json_add_i64(cJSON *obj, const char *key, int64_t v);

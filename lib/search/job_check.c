@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "search/job_check.h"
 
-#include "train/config.h"
 #include "train/loss_graph.h"
+#include "train/settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -127,20 +127,15 @@ done:
 
 /* ---- training */
 
-/* As nt-finetune will read it; on a copy, since reading moves keys. */
+/* As nt-finetune will read it. */
 static nt_status check_settings(const cJSON *settings, const char *where, nt_err *e)
 {
-    nt_status s = NT_OK;
-    cJSON *copy = cJSON_Duplicate(settings, true);
-    nt_train_opts o;
-    const char *split = NULL;
+    nt_train_settings t;
+    nt_status s;
 
-    if (!copy)
-        return nt_fail_nomem(e);
-    nt_train_defaults(&o);
-    NT_TRY(nt_train_config(&o, copy, where, &split, e));
-done:
-    nt_json_free(copy);
+    nt_train_settings_init(&t);
+    s = nt_train_settings_read(&t, settings, where, e);
+    nt_train_settings_release(&t);
     return s;
 }
 
