@@ -35,6 +35,15 @@ void nt_opt_bind(nt_opt *list, const nt_opt *rows, void *base)
     *list = *rows;
 }
 
+void nt_opt_append(nt_opt *list, const nt_opt *rows)
+{
+    while (list->kind != NT_OPTK_END)
+        list++;
+    do
+        *list++ = *rows;
+    while (rows++->kind != NT_OPTK_END);
+}
+
 const char *nt_opt_arg(const nt_opt *o)
 {
     if (o->arg || !o->words)

@@ -81,6 +81,8 @@ typedef struct nt_opt {
 
 /* rows, with their end, into list, each with the address of its value in the struct at base. */
 void nt_opt_bind(nt_opt *list, const nt_opt *rows, void *base);
+/* rows, with their end, behind those of list, which has the room. */
+void nt_opt_append(nt_opt *list, const nt_opt *rows);
 
 /* The metavariable: `arg`, else the words, or NAME where they are many. NULL of a flag. */
 const char *nt_opt_arg(const nt_opt *o);
