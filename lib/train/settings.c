@@ -146,7 +146,7 @@ const nt_opt nt_train_rows[] = {
                   .key = "ema", .json = read_ema, AT(o)),
     NT_OPT_DOUBLE(0, "ema", NULL, "DECAY", 0, 1, "average the weights, and give the average",
                   .key = "ema.decay_rate", AT(o.ema_decay)),
-    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e15, "updates in which the decay comes to its own",
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e15, "updates after which the decay is 1 - 1/e of its value, to grow on",
                   .def = "2000", .key = "ema.period", AT(o.ema_period)),
     NT_OPT_DOUBLE(0, "freeze-bn", NULL, "EPOCH", 0, COUNT,
                   "from then on normalise by the running statistics, and leave them",
