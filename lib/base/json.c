@@ -483,6 +483,14 @@ bool nt_json_add_bool(cJSON *obj, const char *key, bool v)
     return cJSON_AddBoolToObject(obj, key, v) != NULL;
 }
 
+nt_status nt_json_put(cJSON *obj, const char *key, cJSON *v, nt_err *e)
+{
+    if (v && cJSON_AddItemToObject(obj, key, v))
+        return NT_OK;
+    nt_json_free(v);
+    return nt_fail_nomem(e);
+}
+
 cJSON *nt_json_add_object(cJSON *obj, const char *key)
 {
     return cJSON_AddObjectToObject(obj, key);

@@ -110,14 +110,6 @@ typedef struct reader {
     nt_err *e;
 } reader;
 
-static nt_status put(const reader *r, const char *key, cJSON *value)
-{
-    if (value && cJSON_AddItemToObject(r->out, key, value))
-        return NT_OK;
-    nt_json_free(value);
-    return nt_fail_nomem(r->e);
-}
-
 /* The values of rows, in this order. */
 static nt_status put_rows(const reader *r, const char *const *keys)
 {
@@ -126,7 +118,7 @@ static nt_status put_rows(const reader *r, const char *const *keys)
     for (int i = 0; keys[i]; i++)
         for (const nt_opt *o = r->rows; o->kind != NT_OPTK_END; o++)
             if (strcmp(o->key, keys[i]) == 0)
-                NT_TRY(put(r, keys[i], nt_opt_value(o)));
+                NT_TRY(nt_json_put(r->out, keys[i], nt_opt_value(o), r->e));
 done:
     return s;
 }
@@ -134,7 +126,7 @@ done:
 /* null where it is NULL */
 static nt_status put_str(const reader *r, const char *key, const char *text)
 {
-    return put(r, key, text ? cJSON_CreateString(text) : cJSON_CreateNull());
+    return nt_json_put(r->out, key, text ? cJSON_CreateString(text) : cJSON_CreateNull(), r->e);
 }
 
 /* What is given, as it is; nothing for null. */
@@ -146,7 +138,7 @@ static nt_status put_copies(const reader *r, const char *const *keys)
         const cJSON *v = nt_json_get(r->in, keys[i]);
 
         if (v && !cJSON_IsNull(v))
-            NT_TRY(put(r, keys[i], cJSON_Duplicate(v, true)));
+            NT_TRY(nt_json_put(r->out, keys[i], cJSON_Duplicate(v, true), r->e));
     }
 done:
     return s;
@@ -258,7 +250,7 @@ static nt_status put_inputs(reader *r)
         nt_err_prefix(r->e, "data");
         goto done;
     }
-    NT_TRY(put(r, "data", cJSON_Duplicate(nt_dataset_json(d), true)));
+    NT_TRY(nt_json_put(r->out, "data", cJSON_Duplicate(nt_dataset_json(d), true), r->e));
     NT_TRY(make_absolute(r->out, NULL, r->e));
     r->job->model = kept(r, "model");
     r->job->data = nt_json_get(r->out, "data");

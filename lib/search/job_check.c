@@ -6,14 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-static nt_status put(cJSON *out, const char *key, cJSON *value, nt_err *e)
-{
-    if (value && cJSON_AddItemToObject(out, key, value))
-        return NT_OK;
-    nt_json_free(value);
-    return nt_fail_nomem(e);
-}
-
 /* ---- export */
 
 static nt_status put_formats(cJSON *out, const cJSON *in, nt_err *e)
@@ -40,12 +32,12 @@ static nt_status put_kwargs(nt_job *job, cJSON *out, const nt_job_settings *in, 
 
     if (!kwargs || !nt_opt_word(word, sizeof word, NT_JOB_PRECISIONS, in->precision))
         return nt_fail_nomem(e);
-    NT_TRY(put(kwargs, "precision", cJSON_CreateString(word), e));
+    NT_TRY(nt_json_put(kwargs, "precision", cJSON_CreateString(word), e));
     job->precision = nt_json_get(kwargs, "precision")->valuestring;
     if (in->resolutions)
-        NT_TRY(put(kwargs, "resolutions", cJSON_Duplicate(in->resolutions, true), e));
+        NT_TRY(nt_json_put(kwargs, "resolutions", cJSON_Duplicate(in->resolutions, true), e));
     if (in->root_path)
-        NT_TRY(put(kwargs, "root_path", cJSON_CreateString(in->root_path), e));
+        NT_TRY(nt_json_put(kwargs, "root_path", cJSON_CreateString(in->root_path), e));
     job->resolutions = nt_json_get(kwargs, "resolutions");
 done:
     return s;
@@ -85,7 +77,8 @@ static nt_status merge(cJSON *settings, const cJSON *top, const char *const *key
 
     for (int i = 0; keys[i]; i++)
         if (nt_json_get(top, keys[i]) && !nt_json_get(settings, keys[i]))
-            NT_TRY(put(settings, keys[i], cJSON_Duplicate(nt_json_get(top, keys[i]), true), e));
+            NT_TRY(nt_json_put(settings, keys[i],
+                               cJSON_Duplicate(nt_json_get(top, keys[i]), true), e));
 done:
     return s;
 }
@@ -100,11 +93,11 @@ static nt_status add_defaults(cJSON *settings, int epochs, double lr, nt_err *e)
     cJSON *o = NULL;
 
     if (!nt_json_get(settings, "epochs"))
-        NT_TRY(put(settings, "epochs", cJSON_CreateNumber(epochs), e));
+        NT_TRY(nt_json_put(settings, "epochs", cJSON_CreateNumber(epochs), e));
     if (nt_json_get(settings, "optimizer"))
         return NT_OK;
     NT_TRY(nt_json_parse(&o, sgd, sizeof sgd - 1, e));
-    NT_TRY(put(settings, "optimizer", o, e));
+    NT_TRY(nt_json_put(settings, "optimizer", o, e));
     if (!nt_json_add_double(o, "lr", lr))
         NT_TRY(nt_fail_nomem(e));
     if (nt_json_get(settings, "scheduler"))
@@ -128,7 +121,7 @@ static nt_status read_trainer(const cJSON **settings, cJSON *out, const char *ke
         NT_TRY(check_settings(
             given, strcmp(key, "full_trainer") == 0 ? key : "fine_tuner.loop_params", e));
     made = given ? cJSON_Duplicate(given, true) : cJSON_CreateObject();
-    NT_TRY(put(out, key, made, e));
+    NT_TRY(nt_json_put(out, key, made, e));
     NT_TRY(merge(made, top, shared, e));
     NT_TRY(check_settings(made, "", e)); /* what came from the top has no other path */
     *settings = made;
@@ -152,7 +145,7 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
                         e));
     NT_TRY(add_defaults((cJSON *)job->full_trainer, job->level > 1 ? 16 : 6, 0.1, e));
     NT_TRY(add_defaults((cJSON *)job->loop_params, job->level > 1 ? 2 : 1, 0.05, e));
-    NT_TRY(put(out, "loss_function", cJSON_CreateString(in->loss), e));
+    NT_TRY(nt_json_put(out, "loss_function", cJSON_CreateString(in->loss), e));
     job->loss = nt_json_get(out, "loss_function")->valuestring;
 done:
     return s;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "train/settings.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Into s, which the caller releases; strings go with the text's object, so none is kept. */
@@ -256,6 +257,26 @@ NT_TEST(keys_without_an_option_set_their_own)
     assert_true(o.optim.eps == 0.5 && o.optim.beta1 == 0.25 && o.optim.beta2 == 0.75);
     assert_true(o.ema_decay == 0.9999 && o.ema_period == 5);
     assert_int_equal(o.eval_skip, 6);
+}
+
+NT_TEST(defaults_are_those_that_are_shown)
+{
+    nt_train_settings s;
+    nt_opt rows[NT_TRAIN_ROWS];
+
+    nt_train_settings_init(&s);
+    nt_opt_bind(rows, nt_train_rows, &s);
+    for (const nt_opt *o = rows; o->kind != NT_OPTK_END; o++) {
+        if (!o->def ||
+            (o->name && strcmp(o->name, "epochs") == 0)) /* 0: neither they nor steps */
+            continue;
+        if (o->kind == NT_OPTK_DOUBLE && strtod(o->def, NULL) != *(double *)o->out)
+            fail_msg("%s: %s, is %g", o->key, o->def, *(double *)o->out);
+        if (o->kind == NT_OPTK_I64 && strtoll(o->def, NULL, 10) != *(int64_t *)o->out)
+            fail_msg("%s: %s, is %lld", o->key, o->def, (long long)*(int64_t *)o->out);
+    }
+    assert_string_equal(row_of(rows, "optimizer")->def, s.o.optim.kind->name);
+    assert_string_equal(row_of(rows, "metric")->def, s.o.metric->name);
 }
 
 /* The words of a row, and those that a mistake is answered with. */
