@@ -174,6 +174,11 @@ headers: $(B)/gen/onnx.pb-c.h  ## does each header compile alone?
 golden: $(TOOLS)  ## write tests/golden anew from what the tools say now
 	@NT_BIN='$(abspath $(BIN))' tests/suites/golden --write && git --no-pager diff --stat tests/golden
 
+man-lists: $(TOOLS)  ## write the lists of options of the manual pages anew from the tools
+	@set -e; for t in $(TOOLS); do p=share/man/man1/$${t##*/}.1; \
+		$$t --dump-man | share/man/fill - $$p >$(B)/man-list; cmp -s $(B)/man-list $$p || cp $(B)/man-list $$p; \
+	done; git --no-pager diff --stat share/man
+
 check-debian13:  ## make check in a Debian 13 (NT_DEBIAN13_ROOT=DIR: in this one)
 	@tests/debian13 $(B)/debian13
 
@@ -212,6 +217,6 @@ help:  ## list the targets
 clean:  ## remove what was built
 	rm -rf build build-*
 
-.PHONY: all rt fuzz deps check check-built tests unit layers headers golden check-debian13 bench demo \
+.PHONY: all rt fuzz deps check check-built tests unit layers headers golden man-lists check-debian13 bench demo \
 	reference install help clean
 -include $(shell find $(B) -path $(B)/debian13 -prune -o -type f -name '*.d' -print 2>/dev/null)

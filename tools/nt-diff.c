@@ -111,12 +111,13 @@ int main(int argc, char **argv)
     options o = {.min_sqnr = NAN, .max_steps = NAN, .limit = 256};
     const nt_opt opts[] = {
         NT_OPT_DOUBLE(0, "min-sqnr", &o.min_sqnr, "DB", -1000, 1000,
-                      "status 3 if an output's signal-to-noise ratio is below"),
+                      "status 3 if an output's signal-to-noise ratio is below DB decibels"),
         NT_OPT_DOUBLE(0, "max-steps", &o.max_steps, "N", 0, 65536,
-                      "status 3 if a quantized tensor is more steps of its scale off"),
+                      "status 3 if a quantized tensor is more than N steps of its scale off"),
         NT_OPT_BOOL(0, "executed", &o.executed,
                     "MODEL fused and on codes, as nt-run runs it; compare codes and outputs"),
-        NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples (256)"),
+        NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples",
+                   .def = "256"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

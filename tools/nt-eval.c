@@ -270,8 +270,8 @@ int main(int argc, char **argv)
                          NT_CLI_REPORT};
     options o = {.metrics = "accuracy"};
     const nt_opt opts[] = {
-        NT_OPT_STR(0, "metric", &o.metrics, "NAME,...",
-                   "what to measure: accuracy (default), top5, loss"),
+        NT_OPT_STR(0, "metric", &o.metrics, "NAME,...", "what to measure, separated by commas",
+                   .words = NT_METRICS, .def = "accuracy"),
         NT_OPT_STR(0, "compare", &o.compare, "MODEL",
                    "measure a reference on the same samples: drop, its paired interval, "
                    "McNemar's exact p"),

@@ -218,15 +218,16 @@ int main(int argc, char **argv)
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
-        NT_OPT_STR('f', "format", &o.format, "LIST",
-                   "formats, separated by commas: onnx, dlrt"),
+        NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas",
+                   .words = NT_FORMATS, .def = "onnx"),
         NT_OPT_STR('d', "dir", &o.dir, "DIR", "write a set of files into this folder"),
-        NT_OPT_STR(0, "name", &o.name, "NAME",
-                   "first part of the files' names with -d (model)"),
+        NT_OPT_STR(0, "name", &o.name, "NAME", "first part of the files' names with -d",
+                   .def = "model"),
         NT_OPT_ENUM(0, "precision", &o.precision, "fp32|fp16",
-                    "type of weights and computation"),
+                    "type of weights and computation", .def = "fp32"),
         NT_OPT_ENUM(0, "io", &o.io, "keep|fp32|fp16",
-                    "type of inputs and outputs with --precision fp16: the model's, or this"),
+                    "type of inputs and outputs with --precision fp16",
+                    .def = "keep, as in the model"),
         NT_OPT_BOOL(0, "int4", &o.int4,
                     "weights of at most 4 bits as INT4 or UINT4, at opset 21"),
         NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",

@@ -8,30 +8,19 @@
 #include "graph/pass.h"
 #include "quant/prepare.h"
 #include "quant/qat.h"
-#include "train/config.h"
+#include "train/settings.h"
 #include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What was given on the command line: NAN, 0 and NULL are "not given". */
-typedef struct options {
-    double lr, momentum, weight_decay, warmup, smoothing, temperature, distill, ema, clip,
-        freeze_bn;
-    int64_t epochs, steps, eval_freq, early_stopping, checkpoint_every;
-    const char *optimizer, *scheduler, *loss, *teacher, *eval_split, *metric, *checkpoint;
-    const char *no_decay, *progressive, *qat;
-    bool nesterov, resume, keep_best, recompute;
-} options;
-
 /* Everything a run holds; released in one place. */
 typedef struct job {
     nt_cli *c;
-    options o;
-    nt_train_opts t;
+    nt_train_settings s;
     nt_qconfig qat;
-    cJSON *config, *schedule;
+    cJSON *config;
     nt_sha256_hex config_digest, qat_digest;
     char *identity;
     nt_model *m, *teacher;
@@ -54,7 +43,7 @@ static void job_release(job *j)
     nt_model_free(j->teacher);
     nt_model_free(j->m);
     nt_qconfig_release(&j->qat);
-    nt_json_free(j->schedule);
+    nt_train_settings_release(&j->s);
     nt_json_free(j->config);
     nt_free(j->identity);
 }
@@ -71,7 +60,7 @@ static nt_status read_config(job *j, nt_err *e)
     NT_TRY(nt_json_load(&j->config, path, e));
     s = nt_sha256_file(&j->config_digest, path, e);
     if (s == NT_OK)
-        s = nt_train_config(&j->t, j->config, "", &j->o.eval_split, e);
+        s = nt_train_settings_read(&j->s, j->config, "", e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", path);
 done:
@@ -83,59 +72,13 @@ static nt_status read_qat(job *j, nt_err *e)
     const nt_qmethod *method;
     nt_status s = NT_OK;
 
-    if (j->o.qat == NULL)
+    if (j->s.qat == NULL)
         return NT_OK;
-    NT_TRY(nt_qconfig_load(&j->qat, j->o.qat, e));
+    NT_TRY(nt_qconfig_load(&j->qat, j->s.qat, e));
     NT_TRY(nt_prepare_method(&method, &j->qat, e));
-    NT_TRY(nt_sha256_file(&j->qat_digest, j->o.qat, e));
+    NT_TRY(nt_sha256_file(&j->qat_digest, j->s.qat, e));
 done:
     return s;
-}
-
-static void set(double *out, double given)
-{
-    if (!isnan(given))
-        *out = given;
-}
-
-static nt_status read_optimizer(nt_train_opts *t, const options *o, nt_err *e)
-{
-    nt_status s = NT_OK;
-
-    if (o->optimizer != NULL)
-        NT_TRY(nt_optim_defaults(&t->optim, o->optimizer, e));
-    set(&t->optim.lr, o->lr);
-    set(&t->optim.momentum, o->momentum);
-    set(&t->optim.weight_decay, o->weight_decay);
-    t->optim.nesterov = t->optim.nesterov || o->nesterov;
-done:
-    return s;
-}
-
-static nt_status read_no_decay(nt_train_opts *t, const char *list, nt_err *e)
-{
-    if (list == NULL)
-        return NT_OK;
-    t->decay_norm = strcmp(list, "bias") == 0;
-    t->decay_bias = strcmp(list, "norm") == 0;
-    if (!t->decay_norm && !t->decay_bias && strcmp(list, "norm,bias") != 0 &&
-        strcmp(list, "bias,norm") != 0)
-        return nt_fail(e, NT_EINVAL, "--no-decay: '%s' is not norm, bias or norm,bias", list);
-    return NT_OK;
-}
-
-static void read_counts(nt_train_opts *t, const options *o)
-{
-    if (o->epochs > 0)
-        t->epochs = o->epochs;
-    if (o->steps > 0)
-        t->steps = o->steps;
-    if (t->epochs == 0 && t->steps == 0)
-        t->epochs = 1;
-    if (o->eval_freq > 0)
-        t->eval_freq = o->eval_freq;
-    if (o->early_stopping > 0)
-        t->early_stopping = o->early_stopping;
 }
 
 /* What a training may have beside it. */
@@ -144,41 +87,16 @@ static const nt_companion *const along[] = {&nt_companion_qat, NULL};
 static nt_status read_settings(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_train_opts *t = &j->t;
-    const char *eval_split = j->o.eval_split;
-    const options *o = &j->o;
+    nt_train_opts *t = &j->s.o;
 
-    nt_train_defaults(t);
+    nt_train_settings_release(&j->s);
+    nt_train_settings_init(&j->s);
     t->companions = along;
     NT_TRY(read_config(j, e));
+    NT_TRY(nt_cli_again(j->c, e));
     NT_TRY(read_qat(j, e));
-    if (eval_split != NULL)
-        j->o.eval_split = eval_split;
-    NT_TRY(read_optimizer(t, o, e));
-    NT_TRY(read_no_decay(t, o->no_decay, e));
-    read_counts(t, o);
-    if (o->scheduler != NULL) {
-        NT_TRY(nt_schedule_parse(&j->schedule, o->scheduler, e));
-        t->schedule = j->schedule;
-    }
-    if (o->loss != NULL)
-        NT_TRY(nt_loss_find(&t->loss, o->loss, e));
-    if (o->metric != NULL)
-        NT_TRY(nt_metric_find(&t->metric, o->metric, e));
-    set(&t->warmup, o->warmup);
-    set(&t->label_smoothing, o->smoothing);
-    set(&t->temperature, o->temperature);
-    set(&t->distill_weight, o->distill);
-    set(&t->ema_decay, o->ema);
-    set(&t->clip_norm, o->clip);
-    set(&t->freeze_bn, o->freeze_bn);
-    if (o->progressive != NULL)
-        t->progressive = o->progressive;
-    t->keep_best = o->keep_best;
-    t->recompute = o->recompute;
-    t->checkpoint = o->checkpoint;
-    t->checkpoint_every = o->checkpoint_every;
-    t->resume = o->resume;
+    if (t->epochs == 0 && t->steps == 0)
+        t->epochs = 1;
     t->seed = (uint64_t)j->c->seed;
     t->workers = j->c->threads > 1 ? (int)j->c->threads - 1 : 1;
 done:
@@ -194,12 +112,12 @@ static nt_status open_data(job *j, nt_err *e)
 
     NT_TRY(nt_dataset_open(&j->data, c->data, e));
     NT_TRY(nt_split_open(&j->train, j->data, c->split != NULL ? c->split : "train", e));
-    if (j->o.eval_split != NULL)
-        NT_TRY(nt_split_open(&j->eval, j->data, j->o.eval_split, e));
+    if (j->s.eval_split != NULL)
+        NT_TRY(nt_split_open(&j->eval, j->data, j->s.eval_split, e));
     if (c->batch_size > 0)
-        j->t.batch_size = c->batch_size;
+        j->s.o.batch_size = c->batch_size;
     else if (nt_dataset_batch_size(j->data) > 0)
-        j->t.batch_size = nt_dataset_batch_size(j->data);
+        j->s.o.batch_size = nt_dataset_batch_size(j->data);
 done:
     return s;
 }
@@ -212,7 +130,7 @@ static nt_status open_device(job *j, nt_err *e)
     NT_TRY(nt_device_new(&j->dev, (int)j->c->threads, e));
     if (p == NT_PREC_AUTO)
         p = nt_device_has_bf16(j->dev) ? NT_PREC_BF16 : NT_PREC_FP32;
-    j->t.compute = p == NT_PREC_BF16 ? NT_BF16 : NT_F32;
+    j->s.o.compute = p == NT_PREC_BF16 ? NT_BF16 : NT_F32;
 done:
     return s;
 }
@@ -233,8 +151,8 @@ static nt_status load(job *j, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(nt_cli_model(&j->m, j->c, j->c->input, NT_CLI_TO_CHANGE, e));
-    if (j->o.teacher != NULL)
-        NT_TRY(nt_cli_model(&j->teacher, j->c, j->o.teacher, NT_CLI_TO_CHANGE, e));
+    if (j->s.teacher != NULL)
+        NT_TRY(nt_cli_model(&j->teacher, j->c, j->s.teacher, NT_CLI_TO_CHANGE, e));
     NT_TRY(open_data(j, e));
     NT_TRY(open_device(j, e));
     warn_of_classes(j);
@@ -285,8 +203,8 @@ static nt_status make_identity(job *j, const cJSON *record, nt_err *e)
     char *r = nt_json_text(record), *d = nt_json_text(nt_dataset_json(j->data));
     char *all = r != NULL && d != NULL
                     ? nt_strfmt("%s%s%s%s%d %lld", nt_model_digest(j->m), r, d,
-                                j->o.eval_split != NULL ? j->o.eval_split : "",
-                                (int)j->t.compute, (long long)j->t.batch_size)
+                                j->s.eval_split != NULL ? j->s.eval_split : "",
+                                (int)j->s.o.compute, (long long)j->s.o.batch_size)
                     : NULL;
 
     if (all != NULL)
@@ -294,7 +212,7 @@ static nt_status make_identity(job *j, const cJSON *record, nt_err *e)
     nt_free(all);
     nt_free(d);
     nt_free(r);
-    j->t.identity = j->identity;
+    j->s.o.identity = j->identity;
     return j->identity != NULL ? NT_OK : nt_fail_nomem(e);
 }
 
@@ -306,7 +224,7 @@ static void progress(void *ctx, const nt_train_progress *p)
     char metric[48] = "";
 
     if (!isnan(p->metric))
-        snprintf(metric, sizeof metric, " %s %.6g", j->t.metric->name, p->metric);
+        snprintf(metric, sizeof metric, " %s %.6g", j->s.o.metric->name, p->metric);
     if (p->epoch_done)
         nt_cli_note(j->c, "step %llu of %llu: loss %.5g lr %.4g%s, %.0f images/s",
                     (unsigned long long)p->clock.step, (unsigned long long)p->steps, p->loss,
@@ -371,8 +289,8 @@ static nt_status prepare(job *j, nt_err *e)
     nt_ptq_defaults(&p);
     p.batch_size = j->c->batch_size;
     p.seed = (uint64_t)j->c->seed;
-    if (j->o.resume)
-        NT_TRY(nt_prepare_again(&found, j->m, j->o.checkpoint, j->identity, e));
+    if (j->s.o.resume)
+        NT_TRY(nt_prepare_again(&found, j->m, j->s.o.checkpoint, j->identity, e));
     if (!found)
         NT_TRY(blame_model(j, nt_prepare(j->m, &j->qat, j->dev, j->train, &p, e), e));
 done:
@@ -387,11 +305,11 @@ static nt_status train(job *j, nt_err *e)
 
     NT_TRY(make_record(&record, j, e));
     NT_TRY(make_identity(j, record, e));
-    j->t.progress = progress;
-    j->t.ctx = j;
+    j->s.o.progress = progress;
+    j->s.o.ctx = j;
     if (j->qat.json != NULL)
         NT_TRY(prepare(j, e));
-    s = nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->t, e);
+    s = nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->s.o, e);
     NT_TRY(blame_model(j, s, e));
     s = nt_trainer_run(j->trainer, e);
     nt_cli_progress_end(j->c);
@@ -411,8 +329,6 @@ done:
     return s;
 }
 
-#define COUNT 1e9 /* more epochs or steps than anybody waits for */
-
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-finetune",
@@ -423,74 +339,17 @@ int main(int argc, char **argv)
                     "evaluates in fp32.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
-    job j = {.c = &c,
-             .o = {.lr = NAN,
-                   .momentum = NAN,
-                   .weight_decay = NAN,
-                   .warmup = NAN,
-                   .smoothing = NAN,
-                   .temperature = NAN,
-                   .distill = NAN,
-                   .ema = NAN,
-                   .clip = NAN,
-                   .freeze_bn = NAN}};
-    options *o = &j.o;
-    const nt_opt opts[] = {
-        NT_OPT_I64(0, "epochs", &o->epochs, "N", 1, COUNT, "train for N epochs (default 1)"),
-        NT_OPT_I64(0, "steps", &o->steps, "N", 1, COUNT, "stop after N updates"),
-        NT_OPT_STR(0, "optimizer", &o->optimizer, "NAME", "sgd (default), adam or adamw"),
-        NT_OPT_DOUBLE(0, "lr", &o->lr, "X", 0, 1e6, "learning rate (default 0.001)"),
-        NT_OPT_DOUBLE(0, "momentum", &o->momentum, "X", 0, 1, "of sgd (default 0)"),
-        NT_OPT_BOOL(0, "nesterov", &o->nesterov, "Nesterov's momentum"),
-        NT_OPT_DOUBLE(0, "weight-decay", &o->weight_decay, "X", 0, 1e6,
-                      "weight decay (default 0, of adamw 0.01)"),
-        NT_OPT_STR(0, "no-decay", &o->no_decay, "norm,bias",
-                   "no weight decay on normalisations, biases or both"),
-        NT_OPT_STR(
-            0, "scheduler", &o->scheduler, "NAME[,key=value...]",
-            "constant (default), step, multistep, exponential, linear, cosine, onecycle or "
-            "plateau"),
-        NT_OPT_DOUBLE(0, "warmup", &o->warmup, "EPOCHS", 0, 1e6,
-                      "raise the learning rate linearly over the first EPOCHS"),
-        NT_OPT_STR(0, "loss", &o->loss, "NAME", "cross_entropy (default) or mse"),
-        NT_OPT_DOUBLE(0, "label-smoothing", &o->smoothing, "X", 0, 1, "of cross_entropy"),
-        NT_OPT_STR(0, "teacher", &o->teacher, "MODEL", "learn from this model's outputs too"),
-        NT_OPT_DOUBLE(0, "temperature", &o->temperature, "T", 1e-3, 1e6,
-                      "of the distillation (default 4)"),
-        NT_OPT_DOUBLE(0, "distill-weight", &o->distill, "W", 0, 1,
-                      "share of the distillation in the loss (default 0.9)"),
-        NT_OPT_DOUBLE(0, "ema", &o->ema, "DECAY", 0, 1,
-                      "average the weights, and give the average"),
-        NT_OPT_DOUBLE(0, "freeze-bn", &o->freeze_bn, "EPOCH", 0, COUNT,
-                      "from then on normalise by the running statistics, and leave them"),
-        NT_OPT_STR(0, "qat", &o->qat, "FILE",
-                   "quantize first, as this configuration of nt-quantize says, to train so"),
-        NT_OPT_STR(0, "progressive", &o->progressive, "BITS:EPOCHS,...",
-                   "of --qat, or a model that nt-quantize prepared: begin with more bits"),
-        NT_OPT_DOUBLE(0, "clip-norm", &o->clip, "X", 0, 1e30, "bound the gradient's norm"),
-        NT_OPT_STR(0, "eval-split", &o->eval_split, "NAME", "evaluate on this split"),
-        NT_OPT_I64(0, "eval-freq", &o->eval_freq, "N", 1, COUNT, "every N epochs (default 1)"),
-        NT_OPT_STR(0, "metric", &o->metric, "NAME",
-                   "what decides: accuracy (default), top5 or loss"),
-        NT_OPT_I64(0, "early-stopping", &o->early_stopping, "N", 1, COUNT,
-                   "stop after N evaluations without gain"),
-        NT_OPT_BOOL(0, "keep-best", &o->keep_best, "give the weights of the best evaluation"),
-        NT_OPT_BOOL(0, "recompute", &o->recompute,
-                    "take less memory and more time: compute parts of the forward pass twice"),
-        NT_OPT_STR(0, "checkpoint", &o->checkpoint, "FILE",
-                   "save the run's state after each epoch"),
-        NT_OPT_I64(0, "checkpoint-every", &o->checkpoint_every, "N", 1, COUNT,
-                   "... and every N steps"),
-        NT_OPT_BOOL(0, "resume", &o->resume, "go on from the checkpoint if it exists"),
-        NT_OPT_END,
-    };
+    job j = {.c = &c};
+    nt_opt opts[NT_TRAIN_ROWS];
     nt_err e = {{0}};
     nt_status s;
 
+    nt_train_settings_init(&j.s);
+    nt_opt_bind(opts, nt_train_rows, &j.s);
     nt_cli_parse(&c, opts, argc, argv);
     if (c.data == NULL)
         nt_cli_usage(&c, "--data is missing");
-    if (o->resume && o->checkpoint == NULL)
+    if (j.s.o.resume && j.s.o.checkpoint == NULL)
         nt_cli_usage(&c, "--resume needs --checkpoint FILE");
     nt_cli_check_terminal(&c, true);
     nt_cli_check_terminal(&c, false);

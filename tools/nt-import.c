@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     int task = 0;
     const nt_opt opts[] = {
         NT_OPT_ENUM(0, "task", &task, "classification|object_detection|segmentation",
-                    "what the network is for"),
+                    "what the network is for", .def = "classification"),
         NT_OPT_END,
     };
     nt_model *m = NULL;

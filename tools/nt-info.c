@@ -89,7 +89,8 @@ int main(int argc, char **argv)
         NT_OPT_BOOL(0, "layers", &o.layers, "add the table of layers"),
         NT_OPT_BOOL(0, "history", &o.history, "print only how the model was made"),
         NT_OPT_BOOL(0, "verify", &o.verify, "check every member against its SHA-256"),
-        NT_OPT_BOOL(0, "ops", &o.ops, "list the operators: run, trained, pruned, quantized?"),
+        NT_OPT_BOOL(0, "ops", &o.ops,
+                    "list the operators: which are run, trained, pruned, quantized"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

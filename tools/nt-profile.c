@@ -215,15 +215,16 @@ int main(int argc, char **argv)
     const nt_opt opts[] = {
         NT_OPT_BOOL(0, "layers", &o.o.layers, "add the table of layers with their times"),
         NT_OPT_STR(0, "compare", &o.compare, "MODEL", "a second model, and the ratios to it"),
-        NT_OPT_STR(0, "metric", &o.metric, "NAME", "evaluation metric with --data (accuracy)"),
-        NT_OPT_I64(0, "runs", &runs, "N", 1, 1001,
-                   "timed runs (half a second of them; 5 per network of a cost table)"),
+        NT_OPT_STR(0, "metric", &o.metric, "NAME", "evaluation metric with --data",
+                   .words = NT_METRICS, .def = "accuracy"),
+        NT_OPT_I64(0, "runs", &runs, "N", 1, 1001, "timed runs",
+                   .def = "half a second of them; of each network of a cost table 5"),
         NT_OPT_BOOL(0, "cost-table", &o.cost_table,
                     "measure what layers cost with fewer channels, instead"),
         NT_OPT_I64(0, "step", &o.cost.step, "N", 1, 1024,
-                   "counts of channels in that table are multiples of N (8)"),
-        NT_OPT_DOUBLE(0, "time", &o.cost.time_s, "S", 1e-6, 1e6,
-                      "seconds that table may take (60)"),
+                   "most counts of channels in that table are multiples of N", .def = "8"),
+        NT_OPT_DOUBLE(0, "time", &o.cost.time_s, "S", 1e-6, 1e6, "seconds that table may take",
+                      .def = "60"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

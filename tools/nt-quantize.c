@@ -402,6 +402,58 @@ done:
     return s;
 }
 
+#define AT(member) .at = offsetof(options, member)
+
+static const nt_opt rows[] = {
+    NT_OPT_STR(0, "bits", NULL, "W[/A]",
+               "bits of weights and of activations, 1 to 16; 32: floating point", .def = "8",
+               AT(bits)),
+    NT_OPT_STR(0, "mixed", NULL, "W[/A],...",
+               "bits to choose from layer by layer, to lose least within --budget", AT(mixed)),
+    NT_OPT_STR(0, "budget", NULL, "KIND=N",
+               "of --mixed: bits=N of a weight on average, bytes=N, bops=N or ms=N",
+               AT(budget)),
+    NT_OPT_STR(0, "costs", NULL, "FILE", "of --budget ms=N: each layer's times, as JSON",
+               AT(costs)),
+    NT_OPT_ENUM(0, "sensitivity", NULL, NT_MEASURES,
+                "what --mixed goes by: divergence of class scores, squared gradients (needs "
+                "labels), or squared error of any outputs",
+                .def = "kl", AT(sensitivity)),
+    NT_OPT_DOUBLE(0, "delta", NULL, "D", 0, 100,
+                  "give bits back until accuracy drops by at most D per cent", AT(delta)),
+    NT_OPT_STR(0, "eval-split", NULL, "NAME", "where --delta measures", .def = "test",
+               AT(eval_split)),
+    NT_OPT_ENUM(0, "method", NULL, "ptq|adaround|gptq|brecq|qat|lsq|lsq+|dorefa|pact|bnn|xnor",
+                "quantize at once, adaround, gptq and brecq with rounding learned from the "
+                "data; or prepare the model for nt-finetune (all others)",
+                .def = "ptq", AT(method)),
+    NT_OPT_I64(0, "steps", NULL, "N", 1, 1 << 30, "steps of --method brecq for each block",
+               .def = "1000", AT(steps)),
+    NT_OPT_I64(0, "calibrate", NULL, "N", 1, 1 << 30, "samples to find activation ranges with",
+               .def = "512", AT(calibrate)),
+    NT_OPT_ENUM(0, "range", NULL, NT_RANGE_METHODS, "range of an activation", .def = "mse",
+                AT(range)),
+    NT_OPT_DOUBLE(0, "percentile", NULL, "P", 50, 100, "of --range percentile", .def = "99.99",
+                  AT(percentile)),
+    NT_OPT_ENUM(0, "weight-range", NULL, "mse|minmax", "range of a weight", .def = "mse",
+                AT(weights)),
+    NT_OPT_BOOL(0, "keep-ends", NULL,
+                "with --bits or --mixed: first and last layer at 8 bits at least", AT(ends)),
+    NT_OPT_BOOL(0, "no-bias-correction", NULL,
+                "leave biases as they are; else they take up what rounding does to the mean",
+                AT(no_bias)),
+    NT_OPT_BOOL(0, "equalize", NULL,
+                "first scale channels between layers to one size, where that loses less",
+                AT(equalize)),
+    NT_OPT_BOOL(0, "keep-bn", NULL, "do not fold batch normalisation first", AT(keep_bn)),
+    NT_OPT_STR(0, "plan", NULL, "FILE", "bits of each layer, as JSON", AT(plan)),
+    NT_OPT_STR(0, "save-plan", NULL, "FILE", "write what was chosen as such a plan",
+               AT(save_plan)),
+    NT_OPT_END,
+};
+
+#define N_ROWS (sizeof rows / sizeof *rows)
+
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-quantize",
@@ -413,47 +465,7 @@ int main(int argc, char **argv)
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
     nt_ptq_opts d;
     options o = {.method = -1, .delta = NAN, .eval_split = "test"};
-    const nt_opt opts[] = {
-        NT_OPT_STR(0, "bits", &o.bits, "W[/A]",
-                   "bits of weights and of activations, 1 to 16; 32: floating point (8)"),
-        NT_OPT_STR(0, "mixed", &o.mixed, "W[/A],...",
-                   "bits to choose from layer by layer, to lose least within --budget"),
-        NT_OPT_STR(0, "budget", &o.budget, "KIND=N",
-                   "of --mixed: bits=N of a weight on average, bytes=N, bops=N or ms=N"),
-        NT_OPT_STR(0, "costs", &o.costs, "FILE",
-                   "of --budget ms=N: each layer's times, as JSON"),
-        NT_OPT_ENUM(
-            0, "sensitivity", &o.sensitivity, NT_MEASURES,
-            "what --mixed goes by: divergence of class scores, squared gradients (needs "
-            "labels), or squared error of any outputs"),
-        NT_OPT_DOUBLE(0, "delta", &o.delta, "D", 0, 100,
-                      "give bits back until accuracy drops by at most D per cent"),
-        NT_OPT_STR(0, "eval-split", &o.eval_split, "NAME", "where --delta measures (test)"),
-        NT_OPT_ENUM(0, "method", &o.method,
-                    "ptq|adaround|gptq|brecq|qat|lsq|lsq+|dorefa|pact|bnn|xnor",
-                    "quantize at once, adaround, gptq and brecq with rounding learned from the "
-                    "data; or prepare the model for nt-finetune (all others)"),
-        NT_OPT_I64(0, "steps", &o.steps, "N", 1, 1 << 30,
-                   "of --method brecq, for each block (1000)"),
-        NT_OPT_I64(0, "calibrate", &o.calibrate, "N", 1, 1 << 30,
-                   "samples to find activation ranges with (512)"),
-        NT_OPT_ENUM(0, "range", &o.range, NT_RANGE_METHODS, "range of an activation (mse)"),
-        NT_OPT_DOUBLE(0, "percentile", &o.percentile, "P", 50, 100,
-                      "of --range percentile (99.99)"),
-        NT_OPT_ENUM(0, "weight-range", &o.weights, "mse|minmax", "range of a weight"),
-        NT_OPT_BOOL(0, "keep-ends", &o.ends,
-                    "with --bits or --mixed: first and last layer at 8 bits"),
-        NT_OPT_BOOL(
-            0, "no-bias-correction", &o.no_bias,
-            "leave biases as they are; else they take up what rounding does to the mean"),
-        NT_OPT_BOOL(0, "equalize", &o.equalize,
-                    "first scale channels between layers to one size, where that loses less"),
-        NT_OPT_BOOL(0, "keep-bn", &o.keep_bn, "do not fold batch normalisation first"),
-        NT_OPT_STR(0, "plan", &o.plan, "FILE", "bits of each layer, as JSON"),
-        NT_OPT_STR(0, "save-plan", &o.save_plan, "FILE",
-                   "write what was chosen as such a plan"),
-        NT_OPT_END,
-    };
+    nt_opt opts[N_ROWS];
     nt_err e = {{0}};
     nt_status s;
 
@@ -461,6 +473,7 @@ int main(int argc, char **argv)
     o.calibrate = (int64_t)d.samples;
     o.percentile = d.percentile;
     o.range = d.method;
+    nt_opt_bind(opts, rows, &o);
     nt_cli_parse(&c, opts, argc, argv);
     nt_cli_check_terminal(&c, false);
     nt_cli_check_terminal(&c, true);

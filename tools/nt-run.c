@@ -148,12 +148,12 @@ int main(int argc, char **argv)
         NT_OPT_LIST('i', "in", &o.in, "FILE", "[NAME=]FILE: tensor for an input, in order"),
         NT_OPT_STR('o', "output", &o.dir, "DIR", "write each output to DIR/NAME.npy"),
         NT_OPT_LIST(0, "expect", &o.expect, "FILE", "[NAME=]FILE: what an output should be"),
-        NT_OPT_DOUBLE(0, "rtol", &o.rtol, "R", 0, 1e9, "relative tolerance (1e-3)"),
-        NT_OPT_DOUBLE(0, "atol", &o.atol, "A", 0, 1e9, "absolute tolerance (1e-5)"),
+        NT_OPT_DOUBLE(0, "rtol", &o.rtol, "R", 0, 1e9, "relative tolerance", .def = "1e-3"),
+        NT_OPT_DOUBLE(0, "atol", &o.atol, "A", 0, 1e9, "absolute tolerance", .def = "1e-5"),
         NT_OPT_I64(0, "time", &o.time, "N", 1, 100000, "time N runs after warm-up"),
         NT_OPT_BOOL(0, "random", &o.random, "seeded random numbers for inputs not given"),
         NT_OPT_I64(0, "batch-size", &c.batch_size, "N", 1, 1 << 20,
-                   "batch of random inputs (1)"),
+                   "batch of random inputs where the model leaves it open", .def = "1"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

@@ -316,9 +316,9 @@ char *nt_json_text(const cJSON *j)
 
 /* ---- reading keys */
 
-static const cJSON *find(const cJSON *obj, const char *key)
+cJSON *nt_json_get(const cJSON *j, const char *key)
 {
-    return cJSON_GetObjectItemCaseSensitive(obj, key);
+    return cJSON_GetObjectItemCaseSensitive(j, key);
 }
 
 static const char *type_name(const cJSON *j)
@@ -356,7 +356,7 @@ static nt_status fail_key(nt_err *e, const cJSON *j, const char *key, const char
 nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, double lo,
                              double hi, const char *where, nt_err *e)
 {
-    const cJSON *j = find(obj, key);
+    const cJSON *j = nt_json_get(obj, key);
     char want[96];
 
     if (!j)
@@ -372,7 +372,7 @@ nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, dou
 nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64_t lo,
                           int64_t hi, const char *where, nt_err *e)
 {
-    const cJSON *j = find(obj, key);
+    const cJSON *j = nt_json_get(obj, key);
     double v = j ? j->valuedouble : 0;
     char want[96];
 
@@ -390,7 +390,7 @@ nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64
 nt_status nt_json_get_bool(bool *out, const cJSON *obj, const char *key, const char *where,
                            nt_err *e)
 {
-    const cJSON *j = find(obj, key);
+    const cJSON *j = nt_json_get(obj, key);
 
     if (!j)
         return NT_OK;
@@ -403,7 +403,7 @@ nt_status nt_json_get_bool(bool *out, const cJSON *obj, const char *key, const c
 nt_status nt_json_get_str(const char **out, const cJSON *obj, const char *key,
                           const char *where, nt_err *e)
 {
-    const cJSON *j = find(obj, key);
+    const cJSON *j = nt_json_get(obj, key);
 
     if (!j)
         return NT_OK;
@@ -416,7 +416,7 @@ nt_status nt_json_get_str(const char **out, const cJSON *obj, const char *key,
 nt_status nt_json_get_enum(int *out, const cJSON *obj, const char *key,
                            const char *const *names, const char *where, nt_err *e)
 {
-    const cJSON *j = find(obj, key);
+    const cJSON *j = nt_json_get(obj, key);
     char want[160] = "one of ";
 
     if (!j)
@@ -481,6 +481,14 @@ bool nt_json_add_str(cJSON *obj, const char *key, const char *v)
 bool nt_json_add_bool(cJSON *obj, const char *key, bool v)
 {
     return cJSON_AddBoolToObject(obj, key, v) != NULL;
+}
+
+nt_status nt_json_put(cJSON *obj, const char *key, cJSON *v, nt_err *e)
+{
+    if (v && cJSON_AddItemToObject(obj, key, v))
+        return NT_OK;
+    nt_json_free(v);
+    return nt_fail_nomem(e);
 }
 
 cJSON *nt_json_add_object(cJSON *obj, const char *key)

@@ -40,11 +40,16 @@ nt_status nt_json_get_enum(int *out, const cJSON *obj, const char *key,
 nt_status nt_json_check_keys(const cJSON *obj, const char *const *known, const char *where,
                              nt_err *e) NT_MUST_CHECK;
 
+/* The value of a key, borrowed; NULL where j is no object or has no such key. */
+cJSON *nt_json_get(const cJSON *j, const char *key);
+
 /* Writers; false when memory ran out. A number that is not finite becomes null. */
 bool nt_json_add_double(cJSON *obj, const char *key, double v);
 bool nt_json_add_i64(cJSON *obj, const char *key, int64_t v);
 bool nt_json_add_str(cJSON *obj, const char *key, const char *v);
 bool nt_json_add_bool(cJSON *obj, const char *key, bool v);
+/* Takes v, which may be NULL for want of memory. */
+nt_status nt_json_put(cJSON *obj, const char *key, cJSON *v, nt_err *e) NT_MUST_CHECK;
 cJSON *nt_json_add_object(cJSON *obj, const char *key);
 cJSON *nt_json_add_array(cJSON *obj, const char *key);
 

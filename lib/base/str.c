@@ -226,6 +226,13 @@ static size_t edit_distance(const char *a, const char *b)
     return row[nb];
 }
 
+static size_t length_gap(const char *a, const char *b)
+{
+    size_t m = strlen(a), n = strlen(b);
+
+    return m > n ? m - n : n - m;
+}
+
 const char *nt_nearest(const char *want, const char *const *candidates, size_t n)
 {
     size_t len = strlen(want);
@@ -240,7 +247,9 @@ const char *nt_nearest(const char *want, const char *const *candidates, size_t n
         if (strlen(candidates[i]) > NAME_LIMIT)
             continue;
         d = edit_distance(want, candidates[i]);
-        if (d < best && d < len) {
+        if (d < len &&
+            (d < best || (found && d == best &&
+                          length_gap(want, candidates[i]) < length_gap(want, found)))) {
             best = d;
             found = candidates[i];
         }

@@ -49,7 +49,8 @@ nt_status nt_fail_unknown(nt_err *e, const char *what, const char *name,
                           const char *(*at)(size_t i));
 
 /* The candidate closest to `want` by edit distance if it is close enough to be meant, else
- * NULL. */
+ * NULL. Of equally close ones that of the nearer length ("detla" is delta, not data), then the
+ * first. */
 const char *nt_nearest(const char *want, const char *const *candidates, size_t n);
 
 #endif

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_COMMON 20
+#define MAX_COMMON 21
 #define MAX_SEED 0x1p53 /* what a JSON number holds exactly */
 
 /* The common options that `c` takes, into list; returns how many. */
@@ -26,8 +26,8 @@ static size_t common_options(nt_opt *list, nt_cli *c)
         unsigned bit; /* 0: every tool has it */
         nt_opt opt;
     } all[] = {
-        {NT_CLI_OUTPUT, NT_OPT_STR('o', "output", &c->output, "FILE",
-                                   "write to FILE (default: standard output)")},
+        {NT_CLI_OUTPUT, NT_OPT_STR('o', "output", &c->output, "FILE", "write to FILE",
+                                   .def = "standard output")},
         {NT_CLI_CONFIG, NT_OPT_STR('c', "config", &c->config, "FILE", "read settings, JSON")},
         {NT_CLI_DATA, NT_OPT_STR(0, "data", &c->data, "SPEC",
                                  "the data: a JSON file, or KIND:PATH[,key=value...]")},
@@ -35,28 +35,32 @@ static size_t common_options(nt_opt *list, nt_cli *c)
         {NT_CLI_DATA,
          NT_OPT_I64(0, "batch-size", &c->batch_size, "N", 1, INT32_MAX, "samples at a time")},
         {NT_CLI_SEED, NT_OPT_I64(0, "seed", &c->seed, "N", 0, MAX_SEED,
-                                 "seed of the random numbers (default 0)")},
-        {NT_CLI_COMPUTE, NT_OPT_I64(0, "threads", &c->threads, "N", 1, 4096,
-                                    "threads (default: the processors it may use)")},
+                                 "seed of the random numbers", .def = "0")},
+        {NT_CLI_COMPUTE,
+         NT_OPT_I64(0, "threads", &c->threads, "N", 1, 4096, "threads to compute with",
+                    .def = "the processors it may use")},
         {NT_CLI_COMPUTE, NT_OPT_ENUM(0, "device", &st->device, "cpu|gpu", "where to compute")},
         {NT_CLI_COMPUTE,
          NT_OPT_ENUM(0, "precision", &c->precision, "auto|fp32|bf16", "what to compute in")},
         {NT_CLI_TOLERANCE, NT_OPT_DOUBLE(0, "tolerance", &c->tolerance, "R", 0, 1e3,
                                          "of --precision auto: bf16 where outputs differ by at "
-                                         "most R of their size (0)")},
+                                         "most R of their size",
+                                         .def = "0")},
         {NT_CLI_SIZE, NT_OPT_STR(0, "resolution", &c->resolution, "HxW",
                                  "height and width of the inputs, where the model leaves them "
                                  "open or takes others")},
         {NT_CLI_REPORT, NT_OPT_BOOL(0, "json", &c->json, "report as JSON")},
         {NT_CLI_REPORT,
          NT_OPT_STR(0, "report", &c->report, "FILE", "write the report to FILE, as JSON")},
-        {0, NT_OPT_BOOL('q', "quiet", &c->quiet, "no warnings, no progress")},
+        {0, NT_OPT_BOOL('q', "quiet", &c->quiet,
+                        "no warnings, no progress bar, no report where a model is written")},
         {0, NT_OPT_BOOL('v', "verbose", &c->verbose, "say more on standard error")},
         {0, NT_OPT_ENUM(0, "progress", &c->progress, "auto|always|never",
-                        "the progress bar (auto: on a terminal)")},
-        {0, NT_OPT_BOOL('h', "help", &st->help, "print this help and exit")},
+                        "whether to show a progress bar", .def = "auto, on a terminal")},
+        {0, NT_OPT_BOOL('h', "help", &st->help, "print a summary of the options and exit")},
         {0, NT_OPT_BOOL(0, "version", &st->version, "print the version and exit")},
         {0, NT_OPT_BOOL(0, "dump-options", &st->dump, NULL)}, /* no help: hidden */
+        {0, NT_OPT_BOOL(0, "dump-man", &st->dump_man, NULL)},
     };
     size_t n = 0;
 
@@ -76,9 +80,9 @@ static void make_table(nt_cli *c, const nt_opt *opts)
         own++;
     if (st) {
         st->table = nt_calloc(own + MAX_COMMON + 1, sizeof *st->table);
-        st->given = nt_calloc(own + MAX_COMMON, sizeof *st->given);
+        st->typed = nt_calloc(own + MAX_COMMON, sizeof *st->typed);
     }
-    if (!st || !st->table || !st->given)
+    if (!st || !st->table || !st->typed)
         nt_cli_die(c, 1, "out of memory");
     memcpy(st->table, opts, own * sizeof *opts);
     st->n = own + common_options(st->table + own, c);
@@ -135,8 +139,10 @@ static void answer(nt_cli *c)
         nt_cli_print_help(c);
     else if (c->state->version)
         printf("%s (nt) %s\n", c->tool, NT_VERSION);
-    else
+    else if (c->state->dump)
         nt_cli_dump_options(c);
+    else
+        nt_cli_dump_man(c);
     if (close_stdout(&e) != NT_OK)
         nt_cli_die(c, 1, e.msg);
     exit(0);
@@ -192,11 +198,11 @@ void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv)
     set_defaults(c);
     make_table(c, opts);
     nt_cli_options(c, argc, argv);
-    if (c->state->help || c->state->version || c->state->dump)
+    if (nt_cli_asks(c->state))
         answer(c);
     for (size_t i = 0; i < c->state->n; i++)
         if (c->state->table[i].out == &c->output)
-            c->output_given = c->state->given[i];
+            c->output_given = c->state->typed[i] != NULL;
     check(c);
     if (!nt_cli_make_record(c))
         nt_cli_die(c, 1, "out of memory");
@@ -280,7 +286,7 @@ static void release(nt_cli *c)
     nt_json_free(c->record);
     if (st) {
         nt_free(st->table);
-        nt_free(st->given);
+        nt_free(st->typed);
     }
     nt_free(st);
     c->operands = (nt_strlist){0};

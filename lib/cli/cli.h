@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/opt.h"
 #include "base/tensor.h"
 
 #include <stdbool.h>
@@ -12,42 +13,6 @@
 #include <stdint.h>
 
 typedef enum nt_precision { NT_PREC_AUTO, NT_PREC_FP32, NT_PREC_BF16 } nt_precision;
-
-typedef enum nt_opt_kind {
-    NT_OPTK_END,
-    NT_OPTK_BOOL,   /* bool *: set to true */
-    NT_OPTK_STR,    /* const char ** */
-    NT_OPTK_LIST,   /* nt_strlist *: may be given several times */
-    NT_OPTK_I64,    /* int64_t *, within [lo, hi] */
-    NT_OPTK_DOUBLE, /* double *, within [lo, hi] */
-    NT_OPTK_ENUM    /* int *: index into the '|'-separated names of `arg` */
-} nt_opt_kind;
-
-typedef struct nt_strlist {
-    const char **v;
-    size_t n;
-} nt_strlist;
-
-typedef struct nt_opt {
-    nt_opt_kind kind;
-    char short_name;  /* 0: none */
-    const char *name; /* long name without dashes */
-    void *out;
-    const char *arg; /* metavariable in --help ("FILE"), or the names of an enum */
-    double lo, hi;
-    const char *help; /* lower case, no full stop */
-} nt_opt;
-
-/* clang-format off */
-#define NT_OPT_BOOL(sh, nm, out, help) {NT_OPTK_BOOL, sh, nm, out, NULL, 0, 0, help}
-#define NT_OPT_STR(sh, nm, out, arg, help) {NT_OPTK_STR, sh, nm, out, arg, 0, 0, help}
-#define NT_OPT_LIST(sh, nm, out, arg, help) {NT_OPTK_LIST, sh, nm, out, arg, 0, 0, help}
-#define NT_OPT_I64(sh, nm, out, arg, lo, hi, help) {NT_OPTK_I64, sh, nm, out, arg, lo, hi, help}
-#define NT_OPT_DOUBLE(sh, nm, out, arg, lo, hi, help)                                          \
-    {NT_OPTK_DOUBLE, sh, nm, out, arg, lo, hi, help}
-#define NT_OPT_ENUM(sh, nm, out, names, help) {NT_OPTK_ENUM, sh, nm, out, names, 0, 0, help}
-#define NT_OPT_END {NT_OPTK_END, 0, NULL, NULL, NULL, 0, 0, NULL}
-/* clang-format on */
 
 /* Which common options a tool takes (all take --help, --version, -q, -v, --progress). The
  * common options are appended to the tool's own table by nt_cli_parse. */
@@ -91,14 +56,20 @@ typedef struct nt_cli {
 } nt_cli;
 
 /* Parses argv; --help and --version print and exit 0, bad usage prints one line and exits 2.
- * The hidden --dump-options prints one line per long option, its name and its argument's word,
- * for completions and the test of the manual pages. Also: on INT, TERM, HUP and the like the
+ * Rows without a name are keys of JSON alone, and no options. The hidden --dump-options prints
+ * one line per long option, its name and its words (or its argument's), for completions;
+ * --dump-man the lists of the manual page. Also: on INT, TERM, HUP and the like the
  * program removes its temporaries and dies by the signal (one that was ignored stays ignored,
  * but for PIPE), --device gpu is refused (exit 1: "this build has no GPU backend"), and threads
  * is filled in (the caller passes it on to kernels). A tool that takes NT_CLI_COMPUTE and has
  * more than one thread starts itself again here, once, with GOMP_SPINCOUNT set, unless the user
  * has set that or OMP_WAIT_POLICY. Strings are borrowed from argv. */
 void nt_cli_parse(nt_cli *c, const nt_opt *opts, int argc, char **argv);
+/* What was typed is set once more, in the order of the table: over the defaults and the file
+ * that have been put into the same places since. Lists are left alone. */
+nt_status nt_cli_again(const nt_cli *c, nt_err *e) NT_MUST_CHECK;
+/* What was typed of options with a key, into j under that key, in place of what it says. */
+nt_status nt_cli_merge(cJSON *j, const nt_cli *c, nt_err *e) NT_MUST_CHECK;
 /* {"tool", "version", "options", "seed"} of this call: what a history record needs beside the
  * input digest. Left out is what cannot change the result (-o, --report, --json, -q, -v,
  * --progress, --threads, --device); values that name files (FILE, DIR, MODEL, SPEC, PATH in the

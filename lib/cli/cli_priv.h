@@ -9,10 +9,10 @@
 #include <time.h>
 
 struct nt_cli_state {
-    nt_opt *table; /* the tool's options, then the common ones; ends with NT_OPTK_END */
-    bool *given;   /* by index in the table */
+    nt_opt *table;      /* the tool's options, then the common ones; ends with NT_OPTK_END */
+    const char **typed; /* by index: the argument, "" of a flag; NULL: not given */
     size_t n;
-    bool help, version, dump;
+    bool help, version, dump, dump_man;
     int device; /* 0 cpu, 1 gpu */
     /* progress.c */
     bool started, shown;
@@ -27,6 +27,7 @@ bool nt_cli_make_record(nt_cli *c);
 /* help.c: to standard output. */
 void nt_cli_print_help(const nt_cli *c);
 void nt_cli_dump_options(const nt_cli *c);
+void nt_cli_dump_man(const nt_cli *c);
 
 /* message.c: "tool: [kind]text" on standard error, as one line. */
 void nt_cli_message(const nt_cli *c, const char *kind, const char *text);
@@ -44,8 +45,7 @@ int64_t nt_cli_cpus(void);
 
 /* progress.c: takes the bar off the terminal before something else is printed. */
 void nt_cli_progress_erase(const nt_cli *c);
-
-/* Names of an enum, "a|b|c": the i-th into buf (cut to fit); false past the last. */
-bool nt_cli_enum_name(char *buf, size_t n, const char *names, int i);
+/* Is it one of --help and its like, after which nothing is looked at? */
+bool nt_cli_asks(const struct nt_cli_state *st);
 
 #endif

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli_priv.h"
 
+#include "base/alloc.h"
+#include "base/str.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define HELP_COLUMN 28
 #define WIDTH 80
-#define MAX_ENUM 22 /* longer lists of names go to the help text */
 
-static bool has_long_list(const nt_opt *o)
+/* The words of `text` from the help's column on, wrapped. */
+static void print_words(const char *text)
 {
-    return o->kind == NT_OPTK_ENUM && strlen(o->arg) > MAX_ENUM;
-}
+    int column = HELP_COLUMN;
 
-/* The words of `text` from the current column on, wrapped; returns the column reached. */
-static int print_words(const char *text, int column)
-{
     while (*text) {
         int n = (int)strcspn(text, " ");
 
@@ -28,38 +27,54 @@ static int print_words(const char *text, int column)
         text += n;
         text += strspn(text, " ");
     }
-    return column;
+    putchar('\n');
+}
+
+/* Are there words that its metavariable does not show? */
+static bool has_list(const nt_opt *o)
+{
+    return o->words && nt_opt_arg(o) != o->words;
+}
+
+/* "help: words (default) [key]" */
+static void print_about(const nt_opt *o)
+{
+    nt_str t = {0};
+    char word[64];
+
+    nt_str_add(&t, o->help);
+    for (int i = 0; has_list(o) && nt_opt_word(word, sizeof word, o->words, i); i++)
+        nt_str_addf(&t, "%s %s", i ? "," : ":", word);
+    if (o->def)
+        nt_str_addf(&t, " (default: %s)", o->def);
+    if (o->key)
+        nt_str_addf(&t, " [%s]", o->key);
+    print_words(t.failed ? o->help : t.p);
+    nt_str_release(&t);
 }
 
 static void print_option(const nt_opt *o)
 {
-    char left[96], word[64];
+    char left[96];
+    const char *arg = nt_opt_arg(o);
     int n = o->short_name ? snprintf(left, sizeof left, "  -%c, --%s", o->short_name, o->name)
                           : snprintf(left, sizeof left, "      --%s", o->name);
-    int column;
 
-    if (o->arg)
-        n += snprintf(left + n, sizeof left - (size_t)n, " %s",
-                      has_long_list(o) ? "NAME" : o->arg);
+    if (arg)
+        n += snprintf(left + n, sizeof left - (size_t)n, " %s", arg);
     fputs(left, stdout);
     if (n + 2 > HELP_COLUMN)
         printf("\n%*s", HELP_COLUMN, "");
     else
         printf("%*s", HELP_COLUMN - n, "");
-    column = print_words(o->help, HELP_COLUMN);
-    for (int i = 0; has_long_list(o) && nt_cli_enum_name(word, sizeof word - 2, o->arg, i);
-         i++) {
-        char next[2];
+    print_about(o);
+}
 
-        if (i == 0) {
-            fputs(":", stdout);
-            column++;
-        }
-        if (nt_cli_enum_name(next, sizeof next, o->arg, i + 1))
-            strcat(word, ",");
-        column = print_words(word, column);
-    }
-    putchar('\n');
+static bool has_keys(const nt_opt *o)
+{
+    while (o->kind != NT_OPTK_END && !o->key)
+        o++;
+    return o->kind != NT_OPTK_END;
 }
 
 void nt_cli_print_help(const nt_cli *c)
@@ -69,14 +84,19 @@ void nt_cli_print_help(const nt_cli *c)
         printf("%s\n", c->about);
     putchar('\n');
     for (const nt_opt *o = c->state->table; o->kind != NT_OPTK_END; o++)
-        if (o->help)
+        if (o->name && o->help)
             print_option(o);
+    if (has_keys(c->state->table))
+        printf("\nIn brackets: the key of a JSON file that sets the same.\n");
     printf("\nThe manual: man %s\n", c->tool);
 }
 
 void nt_cli_dump_options(const nt_cli *c)
 {
-    for (const nt_opt *o = c->state->table; o->kind != NT_OPTK_END; o++)
-        if (o->help)
-            printf("%s%s%s\n", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+    for (const nt_opt *o = c->state->table; o->kind != NT_OPTK_END; o++) {
+        const char *arg = o->words ? o->words : o->arg;
+
+        if (o->name && o->help)
+            printf("%s%s%s\n", o->name, arg ? " " : "", arg ? arg : "");
+    }
 }

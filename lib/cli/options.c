@@ -24,89 +24,44 @@ static void no_memory(const nt_cli *c)
 
 /* ---- values */
 
-bool nt_cli_enum_name(char *buf, size_t n, const char *names, int i)
-{
-    size_t len;
-
-    for (; i > 0 && names; i--) {
-        names = strchr(names, '|');
-        names = names ? names + 1 : NULL;
-    }
-    if (!names)
-        return false;
-    len = strcspn(names, "|");
-    snprintf(buf, n, "%.*s", (int)len, names);
-    return true;
-}
-
-static void set_enum(const nt_cli *c, const nt_opt *o, const char *text)
-{
-    char name[64];
-    nt_str allowed = {0};
-
-    for (int i = 0; nt_cli_enum_name(name, sizeof name, o->arg, i); i++) {
-        if (strcmp(name, text) == 0) {
-            *(int *)o->out = i;
-            nt_str_release(&allowed);
-            return;
-        }
-        nt_str_addf(&allowed, "%s%s", i ? ", " : "", name);
-    }
-    if (allowed.failed)
-        no_memory(c);
-    nt_cli_usage(c, "--%s: '%s' is not one of %s", o->name, text, allowed.p);
-}
-
-/* The table's bounds are doubles; those past the ends of int64_t mean the ends. */
-static int64_t bound(double v)
-{
-    return v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v;
-}
-
-static void set_number(const nt_cli *c, const nt_opt *o, const char *text)
-{
-    bool integer = o->kind == NT_OPTK_I64;
-    char want[96];
-
-    if (integer ? nt_parse_i64(o->out, text, bound(o->lo), bound(o->hi))
-                : nt_parse_double(o->out, text, o->lo, o->hi))
-        return;
-    nt_range_text(want, sizeof want, integer ? "an integer" : "a number", o->lo, o->hi);
-    nt_cli_usage(c, "--%s: '%s' is not %s", o->name, text, want);
-}
-
 static void append(const nt_cli *c, nt_strlist *list, const char *text)
 {
-    const char **grown = nt_realloc(list->v, list->n + 1, sizeof *grown);
+    const nt_opt row = NT_OPT_LIST(0, NULL, list, NULL, NULL);
+    nt_err e;
 
-    if (!grown)
+    if (nt_opt_set(&row, text, &e) != NT_OK)
         no_memory(c);
-    list->v = grown;
-    list->v[list->n++] = text;
+}
+
+/* s, and of which option the error speaks. */
+static nt_status blame(nt_status s, const nt_opt *o, nt_err *e)
+{
+    if (s != NT_OK && s != NT_ENOMEM)
+        nt_err_prefix(e, "--%s", o->name);
+    return s;
 }
 
 static void set_value(const nt_cli *c, const nt_opt *o, const char *text)
 {
-    switch (o->kind) {
-    case NT_OPTK_BOOL:
-        *(bool *)o->out = true;
-        break;
-    case NT_OPTK_STR:
-        *(const char **)o->out = text;
-        break;
-    case NT_OPTK_LIST:
-        append(c, o->out, text);
-        break;
-    case NT_OPTK_I64:
-    case NT_OPTK_DOUBLE:
-        set_number(c, o, text);
-        break;
-    case NT_OPTK_ENUM:
-        set_enum(c, o, text);
-        break;
-    case NT_OPTK_END:
-        break;
-    }
+    nt_err e;
+    nt_status s = blame(nt_opt_set(o, text, &e), o, &e);
+
+    if (s == NT_ENOMEM)
+        no_memory(c);
+    if (s != NT_OK)
+        nt_cli_usage(c, "%s", e.msg);
+}
+
+nt_status nt_cli_again(const nt_cli *c, nt_err *e)
+{
+    const struct nt_cli_state *st = c->state;
+    nt_status s = NT_OK;
+
+    for (size_t i = 0; i < st->n; i++)
+        if (st->typed[i] && st->table[i].kind != NT_OPTK_LIST)
+            NT_TRY(blame(nt_opt_set(&st->table[i], st->typed[i], e), &st->table[i], e));
+done:
+    return s;
 }
 
 /* ---- what getopt_long wants to have, and what it complains of */
@@ -114,7 +69,7 @@ static void set_value(const nt_cli *c, const nt_opt *o, const char *text)
 static void build(parser *p)
 {
     const struct nt_cli_state *st = p->c->state;
-    size_t used = 0;
+    size_t used = 0, n = 0;
 
     p->longs = nt_calloc(st->n + 1, sizeof *p->longs);
     if (!p->longs)
@@ -124,7 +79,9 @@ static void build(parser *p)
         const nt_opt *o = &st->table[i];
         bool has_arg = o->kind != NT_OPTK_BOOL;
 
-        p->longs[i] = (struct option){o->name, has_arg, NULL, FIRST_LONG + (int)i};
+        if (!o->name)
+            continue;
+        p->longs[n++] = (struct option){o->name, has_arg, NULL, FIRST_LONG + (int)i};
         if (o->short_name && used + 3 < sizeof p->shorts) {
             p->shorts[used++] = o->short_name;
             if (has_arg)
@@ -149,18 +106,20 @@ static size_t index_of(const struct nt_cli_state *st, int value)
 static void unknown_long(const nt_cli *c, const char *text)
 {
     const struct nt_cli_state *st = c->state;
-    size_t len = strcspn(text + 2, "="), matches = 0;
+    size_t len = strcspn(text + 2, "="), matches = 0, n = 0;
     const char **names = nt_alloc(st->n, sizeof *names), *near;
     char word[64];
 
     if (!names)
         no_memory(c);
     for (size_t i = 0; i < st->n; i++) {
-        names[i] = st->table[i].name;
-        matches += strncmp(names[i], text + 2, len) == 0;
+        if (!st->table[i].name)
+            continue;
+        matches += strncmp(st->table[i].name, text + 2, len) == 0;
+        names[n++] = st->table[i].name;
     }
     snprintf(word, sizeof word, "%.*s", (int)(len < 63 ? len : 63), text + 2);
-    near = nt_nearest(word, names, st->n);
+    near = nt_nearest(word, names, n);
     nt_free(names);
     if (matches > 1)
         nt_cli_usage(c, "option '--%s' is ambiguous (see %s --help)", word, c->tool);
@@ -176,7 +135,7 @@ static void complain(const nt_cli *c, int what, const char *text)
 
     if (what == ':')
         nt_cli_usage(c, "option '--%s' needs an argument (%s)", st->table[i].name,
-                     st->table[i].arg);
+                     nt_opt_arg(&st->table[i]));
     if (optopt >= FIRST_LONG)
         nt_cli_usage(c, "option '--%s' takes no argument", st->table[i].name);
     if (optopt)
@@ -198,6 +157,11 @@ static void take_operands(nt_cli *c, char **operands)
     }
 }
 
+bool nt_cli_asks(const struct nt_cli_state *st)
+{
+    return st->help || st->version || st->dump || st->dump_man;
+}
+
 void nt_cli_options(nt_cli *c, int argc, char **argv)
 {
     struct nt_cli_state *st = c->state;
@@ -212,13 +176,13 @@ void nt_cli_options(nt_cli *c, int argc, char **argv)
 
         if (got == '?' || got == ':')
             complain(c, got, argv[optind - 1]);
-        st->given[i] = true;
+        st->typed[i] = optarg ? optarg : "";
         set_value(c, &st->table[i], optarg);
-        if (st->help || st->version || st->dump)
+        if (nt_cli_asks(st))
             break; /* whatever else stands there */
     }
     nt_free(p.longs);
-    if (!st->help && !st->version && !st->dump)
+    if (!nt_cli_asks(st))
         take_operands(c, argv + optind);
 }
 
@@ -268,7 +232,7 @@ static char *without_folders(const char *text)
 
 static cJSON *text_value(const nt_opt *o, const char *text)
 {
-    char *plain = names_files(o->arg) ? without_folders(text) : nt_strdup(text);
+    char *plain = names_files(nt_opt_arg(o)) ? without_folders(text) : nt_strdup(text);
     cJSON *j = plain ? cJSON_CreateString(plain) : NULL;
 
     nt_free(plain);
@@ -292,24 +256,16 @@ static cJSON *list_value(const nt_opt *o)
     return array;
 }
 
-static cJSON *option_value(const nt_opt *o)
+static cJSON *option_value(const nt_opt *o, const char *typed)
 {
-    char name[64];
-
     switch (o->kind) {
     case NT_OPTK_STR:
-        return text_value(o, *(const char **)o->out);
+    case NT_OPTK_CUSTOM:
+        return text_value(o, typed);
     case NT_OPTK_LIST:
         return list_value(o);
-    case NT_OPTK_I64:
-        return cJSON_CreateNumber((double)*(int64_t *)o->out);
-    case NT_OPTK_DOUBLE:
-        return cJSON_CreateNumber(*(double *)o->out);
-    case NT_OPTK_ENUM:
-        nt_cli_enum_name(name, sizeof name, o->arg, *(int *)o->out);
-        return cJSON_CreateString(name);
     default:
-        return cJSON_CreateTrue();
+        return nt_opt_value(o);
     }
 }
 
@@ -321,11 +277,26 @@ bool nt_cli_make_record(nt_cli *c)
     for (size_t i = 0; c->record && i < st->n; i++) {
         cJSON *value;
 
-        if (!st->given[i] || !is_recorded(c, &st->table[i]))
+        if (!st->typed[i] || !is_recorded(c, &st->table[i]))
             continue;
-        value = option_value(&st->table[i]);
+        value = option_value(&st->table[i], st->typed[i]);
         if (!value || !cJSON_AddItemToObject(c->record, st->table[i].name, value))
             return false;
     }
     return c->record != NULL;
+}
+
+nt_status nt_cli_merge(cJSON *j, const nt_cli *c, nt_err *e)
+{
+    const struct nt_cli_state *st = c->state;
+
+    for (size_t i = 0; i < st->n; i++) {
+        const nt_opt *o = &st->table[i];
+        bool text = o->kind == NT_OPTK_STR || o->kind == NT_OPTK_CUSTOM;
+
+        if (st->typed[i] && o->key &&
+            !nt_opt_put(j, o->key, text ? cJSON_CreateString(st->typed[i]) : nt_opt_value(o)))
+            return nt_fail_nomem(e);
+    }
+    return NT_OK;
 }

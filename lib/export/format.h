@@ -28,6 +28,7 @@ typedef struct nt_export_format {
 } nt_export_format;
 
 extern const nt_export_format nt_format_onnx, nt_format_dlrt;
+#define NT_FORMATS "onnx|dlrt" /* their names, for option tables */
 
 /* All of them; NULL past the last. */
 const nt_export_format *nt_format_at(size_t i);

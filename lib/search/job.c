@@ -7,24 +7,16 @@
 #include "data/data.h"
 #include "prune/rules.h"
 #include "search/job_check.h"
+#include "search/job_keys.h"
 #include "search/search.h"
 #include "train/eval.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
-
-#define MAX_COUNT 1000000000
 
 const char *const nt_job_tools[] = {"nt-import",   "nt-prune", "nt-shrink", "nt-fuse-bn",
                                     "nt-finetune", "nt-eval",  "nt-export", "nt-profile",
                                     "nt-report",   NULL};
-
-static cJSON *item(const cJSON *j, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(j, key);
-}
 
 /* ---- the file */
 
@@ -69,17 +61,18 @@ static char *absolute_data(const char *dir, const char *spec)
 static nt_status make_absolute(cJSON *j, const char *dir, nt_err *e)
 {
     nt_status s = NT_OK;
-    const cJSON *model = item(j, "model"), *data = item(j, "data");
-    cJSON *inner = cJSON_IsObject(data) ? item(data, "path") : NULL;
-    cJSON *kwargs = item(item(j, "export"), "kwargs");
-    const cJSON *root = item(kwargs, "root_path");
+    const cJSON *model = nt_json_get(j, "model"), *data = nt_json_get(j, "data");
+    cJSON *inner = cJSON_IsObject(data) ? nt_json_get(data, "path") : NULL;
+    cJSON *kwargs = nt_json_get(nt_json_get(j, "export"), "kwargs");
+    const cJSON *root = nt_json_get(kwargs, "root_path");
 
     if (cJSON_IsString(model))
         NT_TRY(set_string(j, "model", absolute(dir, model->valuestring), e));
     if (cJSON_IsString(data))
         NT_TRY(set_string(j, "data", absolute_data(dir, data->valuestring), e));
     if (cJSON_IsString(inner))
-        NT_TRY(set_string(item(j, "data"), "path", absolute(dir, inner->valuestring), e));
+        NT_TRY(
+            set_string(nt_json_get(j, "data"), "path", absolute(dir, inner->valuestring), e));
     if (cJSON_IsString(root))
         NT_TRY(set_string(kwargs, "root_path", absolute(dir, root->valuestring), e));
 done:
@@ -107,178 +100,146 @@ done:
     return s;
 }
 
-/* ---- the keys */
+/* ---- the job as it is run: what was read, and what is written down with its defaults */
 
-/* What is read before it is written down again with its defaults. */
 typedef struct reader {
     const cJSON *in;
     cJSON *out;
     nt_job *job;
+    nt_job_settings s;
+    nt_opt rows[NT_JOB_ROWS]; /* of s */
     nt_err *e;
 } reader;
 
-static nt_status put(const reader *r, const char *key, cJSON *value)
-{
-    if (value && cJSON_AddItemToObject(r->out, key, value))
-        return NT_OK;
-    nt_json_free(value);
-    return nt_fail_nomem(r->e);
-}
-
-static nt_status get_bool(const reader *r, const char *key, bool *out)
+/* The values of rows, in this order. */
+static nt_status put_rows(const reader *r, const char *const *keys)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_json_get_bool(out, r->in, key, "", r->e));
-    NT_TRY(put(r, key, cJSON_CreateBool(*out)));
+    for (int i = 0; keys[i]; i++)
+        for (const nt_opt *o = r->rows; o->kind != NT_OPTK_END; o++)
+            if (strcmp(o->key, keys[i]) == 0)
+                NT_TRY(nt_json_put(r->out, keys[i], nt_opt_value(o), r->e));
 done:
     return s;
 }
 
-/* *out NULL: no default, null is written. */
-static nt_status get_str(const reader *r, const char *key, const char **out)
+/* null where it is NULL */
+static nt_status put_str(const reader *r, const char *key, const char *text)
 {
-    nt_status s = NT_OK;
-
-    if (!cJSON_IsNull(item(r->in, key)))
-        NT_TRY(nt_json_get_str(out, r->in, key, "", r->e));
-    NT_TRY(put(r, key, *out ? cJSON_CreateString(*out) : cJSON_CreateNull()));
-    if (*out)
-        *out = item(r->out, key)->valuestring;
-done:
-    return s;
+    return nt_json_put(r->out, key, text ? cJSON_CreateString(text) : cJSON_CreateNull(), r->e);
 }
 
-static nt_status get_double(const reader *r, const char *key, double lo, double hi, double *out)
+/* What is given, as it is; nothing for null. */
+static nt_status put_copies(const reader *r, const char *const *keys)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_json_get_double(out, r->in, key, lo, hi, "", r->e));
-    NT_TRY(put(r, key, cJSON_CreateNumber(*out)));
-done:
-    return s;
-}
+    for (int i = 0; keys[i]; i++) {
+        const cJSON *v = nt_json_get(r->in, keys[i]);
 
-static nt_status get_i64(const reader *r, const char *key, int64_t lo, int64_t hi, int64_t *out)
-{
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_json_get_i64(out, r->in, key, lo, hi, "", r->e));
-    NT_TRY(put(r, key, cJSON_CreateNumber((double)*out)));
-done:
-    return s;
-}
-
-/* The value as it is, NULL where it is not given or null. */
-static nt_status get_copy(const reader *r, const char *key, const cJSON **out)
-{
-    const cJSON *v = item(r->in, key);
-    nt_status s = NT_OK;
-
-    if (!v || cJSON_IsNull(v))
-        return NT_OK;
-    NT_TRY(put(r, key, cJSON_Duplicate(v, true)));
-    if (out)
-        *out = item(r->out, key);
-done:
-    return s;
-}
-
-static nt_status read_task(const reader *r)
-{
-    static const char *const optimizations[] = {"compression", "latency", "quantization", NULL};
-    static const char *const tasks[] = {"classification", "object_detection", "segmentation",
-                                        NULL};
-    nt_status s = NT_OK;
-    int i = 0, k = 0;
-    const char *device = "CPU";
-
-    NT_TRY(nt_json_get_enum(&i, r->in, "optimization", optimizations, "", r->e));
-    NT_TRY(put(r, "optimization", cJSON_CreateString(optimizations[i])));
-    r->job->strategy = nt_strategy_find(optimizations[i]);
-    NT_TRY(nt_json_get_enum(&k, r->in, "task_type", tasks, "", r->e));
-    NT_TRY(put(r, "task_type", cJSON_CreateString(tasks[k])));
-    NT_TRY(get_str(r, "device", &device));
-    if (strcasecmp(device, "CPU") != 0 && strcasecmp(device, "GPU") != 0)
-        NT_TRY(nt_fail(r->e, NT_EINVAL, "device: '%s', want 'CPU' or 'GPU'", device));
-done:
-    return s;
-}
-
-static nt_status read_constraint(const reader *r)
-{
-    nt_job *j = r->job;
-    nt_status s = NT_OK;
-    int64_t level = 1;
-
-    j->delta = 1;
-    NT_TRY(get_double(r, "delta", 0, 100, &j->delta));
-    NT_TRY(get_double(r, "confidence", 0, 0.95, &j->confidence));
-    if (j->confidence > 0 && j->confidence < 0.95)
-        NT_TRY(nt_fail(r->e, NT_EINVAL, "confidence: %g, want 0 or 0.95", j->confidence));
-    NT_TRY(nt_json_get_i64(&level, r->in, "level", 1, 3, "", r->e));
-    j->level = level > 1 ? 3 : 1;
-    NT_TRY(put(r, "level", cJSON_CreateNumber(j->level)));
-    NT_TRY(get_bool(r, "deepsearch", &j->deepsearch));
-    NT_TRY(get_bool(r, "bn_fusion", &j->bn_fusion));
-    NT_TRY(get_bool(r, "dryrun", &j->dryrun));
-done:
-    return s;
-}
-
-/* A string, or {"command": ...}. */
-static nt_status read_eval_func(const reader *r)
-{
-    const cJSON *f = item(r->in, "eval_func");
-    static const char *const known[] = {"command", NULL};
-    nt_status s = NT_OK;
-
-    if (!f || cJSON_IsNull(f))
-        return NT_OK;
-    if (!cJSON_IsString(f) && !cJSON_IsObject(f))
-        return nt_fail(r->e, NT_EINVAL, "eval_func: want a command, or an object with one");
-    NT_TRY(get_copy(r, "eval_func", &f));
-    if (cJSON_IsString(f)) {
-        r->job->eval_command = f->valuestring;
-        goto done;
+        if (v && !cJSON_IsNull(v))
+            NT_TRY(nt_json_put(r->out, keys[i], cJSON_Duplicate(v, true), r->e));
     }
-    NT_TRY(nt_json_check_keys(f, known, "eval_func", r->e));
-    NT_TRY(nt_json_get_str(&r->job->eval_command, f, "command", "eval_func", r->e));
-    if (!r->job->eval_command)
-        NT_TRY(nt_fail(r->e, NT_EINVAL, "eval_func.command: missing"));
 done:
     return s;
 }
 
-static nt_status read_eval(const reader *r)
+/* The string under a key of the job as run, which lives as long as the job. */
+static const char *kept(const reader *r, const char *key)
 {
+    return cJSON_GetStringValue(nt_json_get(r->out, key));
+}
+
+static nt_status put_constraint(reader *r)
+{
+    static const char *const words[] = {"optimization", "task_type", NULL},
+                             *const bounds[] = {"delta",      "confidence", "level",
+                                                "deepsearch", "bn_fusion",  "dryrun",
+                                                NULL};
+    nt_status s = NT_OK;
+    nt_job *j = r->job;
+
+    if (r->s.confidence > 0 && r->s.confidence < 0.95)
+        NT_TRY(nt_fail(r->e, NT_EINVAL, "confidence: %g, want 0 or 0.95", r->s.confidence));
+    r->s.level = r->s.level > 1 ? 3 : 1;
+    NT_TRY(put_rows(r, words));
+    NT_TRY(put_str(r, "device", r->s.device));
+    NT_TRY(put_rows(r, bounds));
+    j->strategy = nt_strategy_find(kept(r, "optimization"));
+    j->delta = r->s.delta;
+    j->confidence = r->s.confidence;
+    j->level = (int)r->s.level;
+    j->deepsearch = r->s.deepsearch;
+    j->bn_fusion = r->s.bn_fusion;
+    j->dryrun = r->s.dryrun;
+done:
+    return s;
+}
+
+static nt_status put_eval(reader *r)
+{
+    static const char *const func[] = {"eval_func", NULL}, *const how[] = {
+                                                               "eval_key", "eval_split",
+                                                               "search_split", NULL};
     nt_job *j = r->job;
     nt_status s = NT_OK;
     const nt_metric *m;
+    const cJSON *f;
 
-    j->eval_key = "accuracy";
-    j->eval_split = "test";
-    NT_TRY(read_eval_func(r));
-    NT_TRY(get_str(r, "eval_key", &j->eval_key));
-    NT_TRY(get_str(r, "eval_split", &j->eval_split));
-    j->search_split = j->eval_split;
-    NT_TRY(get_str(r, "search_split", &j->search_split));
+    if (!r->s.search_split)
+        r->s.search_split = r->s.eval_split;
+    NT_TRY(put_copies(r, func));
+    NT_TRY(put_rows(r, how));
+    f = nt_json_get(r->out, "eval_func");
+    j->eval_command = cJSON_GetStringValue(cJSON_IsObject(f) ? nt_json_get(f, "command") : f);
+    j->eval_key = kept(r, "eval_key");
+    j->eval_split = kept(r, "eval_split");
+    j->search_split = kept(r, "search_split");
     if (!j->eval_command && (s = nt_metric_find(&m, j->eval_key, r->e)) != NT_OK)
         nt_err_prefix(r->e, "eval_key");
 done:
     return s;
 }
 
-static nt_status read_inputs(const reader *r)
+static nt_status put_running(reader *r)
+{
+    static const char *const budget[] = {"budget", NULL},
+                             *const counts[] = {"seed", "jobs", NULL},
+                             *const lists[] = {"tools", "config_list", NULL},
+                             *const flags[] = {"use_horovod", "distributed", NULL},
+                             *const rest[] = {"custom_compression", "external_training_loop",
+                                              NULL};
+    nt_job *j = r->job;
+    nt_status s = NT_OK;
+
+    NT_TRY(put_copies(r, budget));
+    NT_TRY(put_rows(r, counts));
+    NT_TRY(put_str(r, "launcher", r->s.launcher));
+    NT_TRY(put_copies(r, lists));
+    NT_TRY(put_rows(r, flags));
+    NT_TRY(put_copies(r, rest));
+    j->time_s = r->s.time_s;
+    j->steps = r->s.steps;
+    j->seed = r->s.seed;
+    j->jobs = r->s.jobs;
+    j->launcher = kept(r, "launcher");
+    j->tools = nt_json_get(r->out, "tools");
+    j->config_list = nt_json_get(r->out, "config_list");
+done:
+    return s;
+}
+
+static nt_status put_inputs(reader *r)
 {
     nt_status s = NT_OK;
-    const cJSON *data = item(r->in, "data"), *root;
+    const cJSON *data = r->s.data;
     nt_dataset *d = NULL;
     char *text = NULL;
 
-    NT_TRY(get_str(r, "model", &r->job->model));
-    if (!r->job->model)
+    if (!r->s.model)
         NT_TRY(nt_fail(r->e, NT_EINVAL, "model: missing"));
+    NT_TRY(put_str(r, "model", r->s.model));
     if (!data)
         NT_TRY(nt_fail(r->e, NT_EINVAL, "data: missing"));
     if (!cJSON_IsString(data) && !cJSON_IsObject(data))
@@ -290,132 +251,31 @@ static nt_status read_inputs(const reader *r)
         nt_err_prefix(r->e, "data");
         goto done;
     }
-    NT_TRY(put(r, "data", cJSON_Duplicate(nt_dataset_json(d), true)));
+    NT_TRY(nt_json_put(r->out, "data", cJSON_Duplicate(nt_dataset_json(d), true), r->e));
     NT_TRY(make_absolute(r->out, NULL, r->e));
-    r->job->model = item(r->out, "model")->valuestring;
-    r->job->data = item(r->out, "data");
-    root = item(item(item(r->out, "export"), "kwargs"), "root_path");
-    r->job->root_path = root ? root->valuestring : NULL;
+    r->job->model = kept(r, "model");
+    r->job->data = nt_json_get(r->out, "data");
+    r->job->root_path = cJSON_GetStringValue(
+        nt_json_get(nt_json_get(nt_json_get(r->out, "export"), "kwargs"), "root_path"));
 done:
     nt_dataset_free(d);
     nt_free(text);
     return s;
 }
 
-static nt_status read_budget(const reader *r)
-{
-    static const char *const known[] = {"time_s", "steps", NULL};
-    nt_status s = NT_OK;
-    const cJSON *b = item(r->in, "budget");
-
-    if (!b)
-        return NT_OK;
-    if (!cJSON_IsObject(b))
-        return nt_fail(r->e, NT_EINVAL, "budget: want an object");
-    NT_TRY(nt_json_check_keys(b, known, "budget", r->e));
-    NT_TRY(nt_json_get_double(&r->job->time_s, b, "time_s", 0, 1e9, "budget", r->e));
-    NT_TRY(nt_json_get_i64(&r->job->steps, b, "steps", 1, MAX_COUNT, "budget", r->e));
-    NT_TRY(get_copy(r, "budget", NULL));
-done:
-    return s;
-}
-
-/* One line of text that the Makefile can hold. */
-static nt_status check_command(const char *text, const char *where, nt_err *e)
-{
-    if (!*text || strpbrk(text, "\n\r"))
-        return nt_fail(e, NT_EINVAL, "%s: want a command in one line", where);
-    return NT_OK;
-}
-
-static nt_status read_tools(const reader *r)
+static nt_status read_all(reader *r)
 {
     nt_status s = NT_OK;
-    const cJSON *t = item(r->in, "tools");
-    char where[80];
 
-    if (!t)
-        return NT_OK;
-    if (!cJSON_IsObject(t))
-        return nt_fail(r->e, NT_EINVAL, "tools: want an object: a command for a tool's name");
-    NT_TRY(nt_json_check_keys(t, nt_job_tools, "tools", r->e));
-    for (const cJSON *c = t->child; c; c = c->next) {
-        snprintf(where, sizeof where, "tools.%s", c->string);
-        NT_TRY(check_command(cJSON_IsString(c) ? c->valuestring : "", where, r->e));
-    }
-    NT_TRY(get_copy(r, "tools", &r->job->tools));
-done:
-    return s;
-}
-
-static nt_status read_running(const reader *r)
-{
-    nt_job *j = r->job;
-    nt_status s = NT_OK;
-
-    j->jobs = 1;
-    NT_TRY(read_budget(r));
-    NT_TRY(get_i64(r, "seed", 0, INT64_C(1) << 53, &j->seed));
-    NT_TRY(get_i64(r, "jobs", 1, 1024, &j->jobs));
-    NT_TRY(get_str(r, "launcher", &j->launcher));
-    if (j->launcher)
-        NT_TRY(check_command(j->launcher, "launcher", r->e));
-    NT_TRY(read_tools(r));
-    NT_TRY(get_copy(r, "config_list", &j->config_list));
-    if (j->config_list && (s = nt_rules_check(j->config_list, r->e)) != NT_OK)
-        goto done;
-done:
-    return s;
-}
-
-static nt_status read_all(const reader *r)
-{
-    static const char *const known[] = {"optimization",
-                                        "task_type",
-                                        "device",
-                                        "use_horovod",
-                                        "distributed",
-                                        "eval_key",
-                                        "eval_split",
-                                        "delta",
-                                        "level",
-                                        "deepsearch",
-                                        "bn_fusion",
-                                        "dryrun",
-                                        "export",
-                                        "full_trainer",
-                                        "fine_tuner",
-                                        "optimizer",
-                                        "scheduler",
-                                        "epochs",
-                                        "eval_freq",
-                                        "ema",
-                                        "eval_func",
-                                        "model",
-                                        "data",
-                                        "config_list",
-                                        "confidence",
-                                        "search_split",
-                                        "budget",
-                                        "seed",
-                                        "jobs",
-                                        "launcher",
-                                        "tools",
-                                        "loss_function",
-                                        "custom_compression",
-                                        "external_training_loop",
-                                        NULL};
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_json_check_keys(r->in, known, "", r->e));
-    NT_TRY(read_task(r));
-    NT_TRY(read_constraint(r));
-    NT_TRY(read_eval(r));
-    NT_TRY(nt_job_read_export(r->job, r->out, r->in, r->e));
-    NT_TRY(nt_job_read_training(r->job, r->out, r->in, r->e));
-    NT_TRY(read_running(r));
-    NT_TRY(nt_job_check_rest(r->out, r->in, r->e));
-    NT_TRY(read_inputs(r));
+    nt_job_settings_init(&r->s);
+    nt_opt_bind(r->rows, nt_job_rows, &r->s);
+    NT_TRY(nt_opt_read(r->rows, r->in, "", r->e));
+    NT_TRY(put_constraint(r));
+    NT_TRY(put_eval(r));
+    NT_TRY(nt_job_put_export(r->job, r->out, &r->s, r->e));
+    NT_TRY(nt_job_put_training(r->job, r->out, &r->s, r->in, r->e));
+    NT_TRY(put_running(r));
+    NT_TRY(put_inputs(r));
 done:
     return s;
 }

@@ -7,17 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cJSON *item(const cJSON *j, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(j, key);
-}
-
 /* ---- measurements */
 
 static nt_status number(double *out, const cJSON *j, const char *where, const char *key,
                         nt_err *e)
 {
-    const cJSON *v = item(j, key);
+    const cJSON *v = nt_json_get(j, key);
 
     if (!cJSON_IsNumber(v))
         return nt_fail(e, NT_EFORMAT, "%s.%s: want a number", where, key);
@@ -27,12 +22,12 @@ static nt_status number(double *out, const cJSON *j, const char *where, const ch
 
 nt_status nt_measure_drop(double *drop, const cJSON *eval, const nt_job *job, nt_err *e)
 {
-    const cJSON *c = item(eval, "compare");
-    const cJSON *interval = item(item(c, "drop_confidence"), job->eval_key);
+    const cJSON *c = nt_json_get(eval, "compare");
+    const cJSON *interval = nt_json_get(nt_json_get(c, "drop_confidence"), job->eval_key);
     const cJSON *upper = cJSON_GetArrayItem(interval, 1);
 
     if (job->confidence <= 0)
-        return number(drop, item(c, "drop"), "eval.compare.drop", job->eval_key, e);
+        return number(drop, nt_json_get(c, "drop"), "eval.compare.drop", job->eval_key, e);
     if (!cJSON_IsNumber(upper))
         return nt_fail(e, NT_EUNSUPPORTED, "confidence: '%s' has no interval", job->eval_key);
     *drop = upper->valuedouble;
@@ -59,9 +54,9 @@ static int64_t params_of(const cJSON *profile, const char *layer)
 {
     const cJSON *l;
 
-    cJSON_ArrayForEach(l, item(profile, "layers"))
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers"))
     {
-        const cJSON *name = item(l, "name"), *params = item(l, "params");
+        const cJSON *name = nt_json_get(l, "name"), *params = nt_json_get(l, "params");
 
         if (cJSON_IsString(name) && cJSON_IsNumber(params) &&
             strcmp(name->valuestring, layer) == 0)
@@ -80,7 +75,8 @@ static nt_status read_layers(nt_measure *m, const cJSON *plan, const cJSON *prof
     m->n_layers = 0;
     cJSON_ArrayForEach(o, plan)
     {
-        const cJSON *name = item(o, "layer"), *keep = item(o, "keep"), *why = item(o, "why");
+        const cJSON *name = nt_json_get(o, "layer"), *keep = nt_json_get(o, "keep"),
+                    *why = nt_json_get(o, "why");
         nt_search_layer *l = &layers[m->n_layers];
 
         if (!cJSON_IsString(name) || !cJSON_IsNumber(keep) ||
@@ -102,13 +98,13 @@ nt_status nt_measure_load(nt_measure *m, const char *path, const nt_job *job, nt
     const cJSON *eval;
 
     NT_TRY(nt_json_load(&j, path, e));
-    eval = item(j, "eval");
-    NT_TRY(number(&m->metric, item(eval, "metrics"), "eval.metrics", job->eval_key, e));
+    eval = nt_json_get(j, "eval");
+    NT_TRY(number(&m->metric, nt_json_get(eval, "metrics"), "eval.metrics", job->eval_key, e));
     m->drop = 0;
-    if (item(eval, "compare"))
+    if (nt_json_get(eval, "compare"))
         NT_TRY(nt_measure_drop(&m->drop, eval, job, e));
-    NT_TRY(read_profile(m, item(j, "profile"), e));
-    NT_TRY(read_layers(m, item(j, "plan"), item(j, "profile"), e));
+    NT_TRY(read_profile(m, nt_json_get(j, "profile"), e));
+    NT_TRY(read_layers(m, nt_json_get(j, "plan"), nt_json_get(j, "profile"), e));
 done:
     if (s != NT_OK)
         nt_err_prefix(e, "%s", path);
@@ -220,7 +216,7 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     *c = (nt_candidate){0};
     NT_TRY(nt_json_get_str(&id, o, "id", "candidates", e));
     NT_TRY(nt_json_get_str(&parent, o, "parent", "candidates", e));
-    NT_TRY(restore_stages(c, item(o, "stages"), e));
+    NT_TRY(restore_stages(c, nt_json_get(o, "stages"), e));
     NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", 0, INFINITY, "candidates", e));
     NT_TRY(nt_json_get_i64(&c->m.params, o, "params", 1, INT64_MAX, "candidates", e));
     c->parent = find(q, parent);

@@ -26,6 +26,7 @@ typedef struct nt_loss {
 } nt_loss;
 
 extern const nt_loss nt_loss_class, nt_loss_square; /* cross_entropy, mse */
+#define NT_LOSSES "cross_entropy|mse" /* their names, for option tables */
 
 /* By name; NT_EINVAL lists the known ones. */
 nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e) NT_MUST_CHECK;

@@ -63,6 +63,8 @@ typedef struct nt_metric {
  * intervals over the samples.
  */
 extern const nt_metric nt_metric_accuracy, nt_metric_top5, nt_metric_loss;
+/* Their names, for option tables. */
+#define NT_METRICS "accuracy|top5|loss"
 
 /* All of them, in the order of reports; NULL past the last. */
 const nt_metric *nt_metric_at(size_t i);

@@ -47,6 +47,8 @@ struct nt_optim_kind {
 };
 
 extern const nt_optim_kind nt_optim_sgd, nt_optim_adam, nt_optim_adamw;
+/* Their names, for option tables. */
+#define NT_OPTIMIZERS "sgd|adam|adamw"
 
 /* By name, in any case ("sgd", "SGD", "AdamW"): fills *o with PyTorch's defaults (learning rate
  * 0.001, momentum 0, betas 0.9 and 0.999, eps 1e-8, weight decay 0, of adamw 0.01).

@@ -30,6 +30,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Those names, for option tables. */
+#define NT_SCHEDULES "constant|step|multistep|exponential|linear|cosine|onecycle|plateau"
+
 typedef struct nt_schedule nt_schedule;
 
 typedef struct nt_schedule_run {

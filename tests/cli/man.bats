@@ -9,6 +9,7 @@ setup_file()
         t=$(basename "$t" .c)
         "$t" --help >"$BATS_FILE_TMPDIR/$t.help"
         "$t" --dump-options >"$BATS_FILE_TMPDIR/$t.dump"
+        "$t" --dump-man >"$BATS_FILE_TMPDIR/$t.man"
     done
 }
 
@@ -43,6 +44,40 @@ options_of_page()
         [ -s help ]
         options_of_page "$t" | sort | diff <(sort help) - || { echo "in $t.1"; return 1; }
     done
+}
+
+@test "what a page says of options and keys is what the tool says" {
+    for t in $tools; do
+        "$NT_ROOT/share/man/fill" "$BATS_FILE_TMPDIR/$t.man" "$man/man1/$t.1" >filled 2>err
+        cat err
+        [ ! -s err ] # prose of an option that is gone, or no list
+        diff "$man/man1/$t.1" filled || { echo "in $t.1 (make man-lists)"; return 1; }
+    done
+}
+
+@test "a page that says something else is noticed, and what it adds is kept" {
+    fill() { "$NT_ROOT/share/man/fill" "$BATS_FILE_TMPDIR/nt-finetune.man" "$1"; }
+    page=$man/man1/nt-finetune.1
+    for change in 's/^\.It Fl -lr Ar X/.It Fl -lr Ar Y/' 's/by default 0.001/by default 0.01/' \
+        's/^\.Va optimizer.lr \./.Va optimizer.rate ./' '/^\.Cm adamw \.$/d' 's/in \[0, 1\]/in [0, 2]/' \
+        's/^\.It Va eval_skip/.It Va eval_omit/'; do
+        sed "$change" "$page" >changed
+        not cmp -s changed "$page" || { echo "$change changes nothing"; return 1; }
+        fill changed | cmp - "$page"
+    done
+    sed 's/^It may be a fraction\.$/Even half of one./' "$page" >changed # behind the mark
+    fill changed | cmp - changed
+    sed 's/^\.It Fl -warmup .*/.It Fl -heating Ar EPOCHS/' "$page" >changed
+    fill changed 2>&1 >filled | grep -q "no option or key '-heating'"
+    sed 's/^\.Sh KEYS/.Sh LOCKS/' "$page" >changed
+    not fill changed >filled
+}
+
+@test "keys of JSON are in the pages" {
+    grep -qx '.Va optimizer.weight_decay .' "$man/man1/nt-finetune.1"
+    grep -qx '.It Va ema.period' "$man/man1/nt-finetune.1"
+    grep -qx '.Va budget.time_s .' "$man/man1/nt-optimize.1"
+    grep -qx '.It Va export.kwargs.precision' "$man/man1/nt-optimize.1"
 }
 
 @test "--dump-options names the same options" {
@@ -87,6 +122,10 @@ complete_words()
     complete_words nt-prune --cri | grep -qx -- --criterion
     [ "$(complete_words nt-prune --criterion = ta)" = taylor ]
     [ "$(complete_words nt-run --device g)" = gpu ]
+    [ "$(complete_words nt-finetune --optimizer '' | xargs)" = "sgd adam adamw" ]
+    [ "$(complete_words nt-finetune --scheduler on)" = onecycle ]
+    [ "$(complete_words nt-finetune --metric = t)" = top5 ]
+    [ "$(complete_words nt-export --format d)" = dlrt ]
     complete_words nt-zoo resnet2 | grep -qx resnet20
     touch net.nt
     [ "$(complete_words nt-info ne)" = net.nt ]

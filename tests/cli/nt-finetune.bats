@@ -128,6 +128,20 @@ J
     [ "$(grep -c '"images_per_second"' r.json)" -eq 2 ]
 }
 
+@test "what is typed goes before what the file says, an optimizer with its defaults" {
+    losses() { grep '"loss"' "$1"; }
+    run=(nt-finetune in.nt --data idx:data --threads 1 --batch-size 16)
+    echo '{"epochs": 3, "optimizer": {"name": "SGD", "lr": 0.3, "momentum": 0.9}}' >config.json
+    "${run[@]}" --epochs 2 --lr 0.05 --momentum 0.9 --report want.json >out.nt
+    "${run[@]}" --lr 0.05 -c config.json --epochs 2 --report got.json >out.nt
+    [ "$(losses got.json)" = "$(losses want.json)" ]
+    "${run[@]}" --epochs 3 --optimizer adam --report want.json >out.nt
+    "${run[@]}" -c config.json --optimizer adam --report got.json >out.nt
+    [ "$(losses got.json)" = "$(losses want.json)" ]
+    "${run[@]}" -c config.json --report file.json >out.nt
+    [ "$(losses file.json)" != "$(losses want.json)" ]
+}
+
 @test "bad usage is one line and status 2" {
     refuses 2 "--data is missing" nt-finetune in.nt -o out.nt
     refuses 2 "--resume needs --checkpoint" "${train[@]}" --resume -o out.nt

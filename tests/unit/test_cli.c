@@ -26,7 +26,7 @@ typedef struct values {
     nt_strlist lists;
     int64_t steps;
     double share;
-    int scope;
+    int scope, depth;
 } values;
 
 typedef int tool_main(nt_cli *c, const nt_opt *opts, int argc, char **argv, values *v);
@@ -60,9 +60,11 @@ static int run_tool(tool_main *tool, unsigned takes, const char *const *args)
         NT_OPT_BOOL(0, "shrink", &v.shrink, "make it smaller"),
         NT_OPT_STR('l', "layer", &v.layer, "LAYER", "the layer"),
         NT_OPT_LIST('e', "expect", &v.lists, "[NAME=]FILE", "what must come out"),
-        NT_OPT_I64('n', "steps", &v.steps, "N", 1, 100, "steps"),
-        NT_OPT_DOUBLE('s', "share", &v.share, "SHARE", 0, 0x1.fffffffffffffp-1, "share"),
-        NT_OPT_ENUM(0, "scope", &v.scope, "local|global", "over what"),
+        NT_OPT_I64('n', "steps", &v.steps, "N", 1, 100, "steps", .key = "steps"),
+        NT_OPT_DOUBLE('s', "share", &v.share, "SHARE", 0, 0x1.fffffffffffffp-1, "share",
+                      .def = "0.5", .key = "in.share"),
+        NT_OPT_ENUM(0, "scope", &v.scope, "local|global", "over what", .key = "in.scope"),
+        NT_OPT_ENUM(0, NULL, &v.depth, "flat|deep", "depth", .key = "in.depth"),
         NT_OPT_END,
     };
     char text[2048], *argv[16] = {(char[]){"nt-test"}};
@@ -215,8 +217,8 @@ NT_TEST(help_and_version_go_to_standard_output)
     result r = RUN(show, ALL, "--help");
 
     expect(&r, 0, "usage: nt-test [-s SHARE] [MODEL]\nTests.\n", "");
-    assert_non_null(strstr(r.out, "\n  -n, --steps N             steps\n"));
-    assert_non_null(strstr(r.out, "\n      --scope local|global  over what\n"));
+    assert_non_null(strstr(r.out, "\n  -n, --steps N             steps [steps]\n"));
+    assert_non_null(strstr(r.out, "\n      --scope local|global  over what [in.scope]\n"));
     assert_null(strstr(r.out, "dump-options"));
     ACCEPTS(ALL, "nt-test (nt) " NT_VERSION "\n", "--version");
     ACCEPTS(ALL, "usage: ", "-h", "--nonsense");
@@ -237,6 +239,69 @@ NT_TEST(options_can_be_listed_for_completion)
     expect(&r, 0, "shrink\nlayer LAYER\n", "");
     assert_non_null(strstr(r.out, "\nscope local|global\n"));
     assert_non_null(strstr(r.out, "\nhelp\nversion\n"));
+}
+
+/* ---- what was typed, again */
+
+/* Puts other values where the options go, then what was typed once more; and into JSON. */
+static int type_again(nt_cli *c, const nt_opt *opts, int argc, char **argv, values *v)
+{
+    static const char file[] = "{\"steps\": 1, \"in\": {\"share\": 2}}";
+    cJSON *j = NULL;
+    nt_err e = {{0}};
+    nt_status s;
+    char *text;
+
+    nt_cli_parse(c, opts, argc, argv);
+    *v = (values){.layer = "file's", .steps = 77, .share = 0.25, .lists = v->lists};
+    NT_TRY(nt_cli_again(c, &e));
+    print_values(c, v);
+    NT_TRY(nt_json_parse(&j, file, sizeof file - 1, &e));
+    NT_TRY(nt_cli_merge(j, c, &e));
+    text = cJSON_PrintUnformatted(j);
+    puts(text);
+    cJSON_free(text);
+done:
+    nt_json_free(j);
+    return nt_cli_finish(c, s, &e);
+}
+
+NT_TEST(what_was_typed_goes_before_what_a_file_says)
+{
+    result r = RUN(type_again, ALL, "-n", "3", "--scope", "global", "-e", "a", "-l", "b");
+
+    expect(&r, 0, "shrink=0 layer=b steps=3 share=0.25 scope=1 ", "");
+    assert_non_null(strstr(r.out, "list=a\nseed="));
+    assert_non_null(strstr(r.out, "{\"steps\":3,\"in\":{\"share\":2,\"scope\":\"global\"}}\n"));
+    r = RUN(type_again, ALL, "--share", "0.5", "--shrink");
+    expect(&r, 0, "shrink=1 layer=file's steps=77 share=0.5 scope=0 ", "");
+    assert_non_null(strstr(r.out, "{\"steps\":1,\"in\":{\"share\":0.5}}\n"));
+}
+
+NT_TEST(keys_without_a_name_are_no_options)
+{
+    result r = RUN(show, ALL, "--help");
+
+    assert_null(strstr(r.out, "depth"));
+    assert_non_null(strstr(r.out, "-n, --steps N             steps [steps]\n"));
+    REFUSES(ALL, "unknown option '--depth' (see nt-test --help)", "--depth", "3");
+}
+
+NT_TEST(the_manual_gets_what_the_rows_say)
+{
+    result r = RUN(show, ALL, "--dump-man");
+
+    expect(&r, 0,
+           ".Sh OPTIONS\n.It Fl -shrink\nMake it smaller.\n"
+           ".It Fl l , Fl -layer Ar LAYER\nThe layer.\n",
+           "");
+    assert_non_null(strstr(r.out, ".It Fl n , Fl -steps Ar N\nSteps.\n"
+                                  "An integer in [1, 100].\nIn JSON\n.Va steps .\n"));
+    assert_non_null(strstr(r.out,
+                           ".It Fl s , Fl -share Ar SHARE\nShare.\nA number in [0, 1), by "
+                           "default 0.5.\nIn JSON\n.Va in.share .\n"));
+    assert_non_null(
+        strstr(r.out, ".Sh KEYS\n.It Va in.depth\nDepth:\n.Cm flat ,\n.Cm deep .\n"));
 }
 
 NT_TEST(full_disk_is_noticed)

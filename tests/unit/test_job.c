@@ -4,6 +4,9 @@
 #include "base/alloc.h"
 #include "base/outfile.h"
 #include "search/job.h"
+#include "search/job_keys.h"
+
+#include <stdlib.h>
 
 /* The data set must exist, its samples are not looked at. */
 typedef struct fixture {
@@ -88,6 +91,58 @@ NT_TEST(defaults_are_filled_in)
     assert_non_null(cJSON_GetObjectItem(f.job->loop_params, "epochs"));
     assert_int_equal(f.job->model[0], '/');
     fixture_close(&f);
+}
+
+NT_TEST(defaults_are_those_that_are_shown)
+{
+    nt_job_settings s;
+    nt_opt rows[NT_JOB_ROWS];
+    int tried = 0;
+
+    nt_job_settings_init(&s);
+    nt_opt_bind(rows, nt_job_rows, &s);
+    for (const nt_opt *o = rows; o->kind != NT_OPTK_END; o++) {
+        char first[32] = "";
+
+        if (!o->def || strcmp(o->key, "search_split") == 0)
+            continue;
+        if (o->kind == NT_OPTK_DOUBLE)
+            assert_float_equal(strtod(o->def, NULL), *(double *)o->out, 0);
+        else if (o->kind == NT_OPTK_I64)
+            assert_int_equal(strtoll(o->def, NULL, 10), *(int64_t *)o->out);
+        else if (o->kind == NT_OPTK_STR)
+            assert_string_equal(o->def, *(const char **)o->out);
+        else if (o->kind == NT_OPTK_ENUM && nt_opt_word(first, sizeof first, o->words, 0))
+            assert_memory_equal(o->def, first, strlen(first));
+        tried++;
+    }
+    assert_int_equal(tried, 12);
+    assert_string_equal(s.loss, "cross_entropy");
+}
+
+/* An option of nt-optimize, typed, makes the job that its key makes. */
+NT_TEST(options_go_under_the_keys_of_the_job)
+{
+    static const struct {
+        const char *name, *key;
+    } want[] = {{"model", "model"},         {"data", "data"},
+                {"delta", "delta"},         {"confidence", "confidence"},
+                {"level", "level"},         {"deepsearch", "deepsearch"},
+                {"bn-fusion", "bn_fusion"}, {"dryrun", "dryrun"},
+                {"jobs", "jobs"},           {"launcher", "launcher"},
+                {"time", "budget.time_s"},  {"steps", "budget.steps"},
+                {"seed", "seed"},           {"device", "device"}};
+    size_t n = 0;
+
+    for (const nt_opt *o = nt_job_rows; o->kind != NT_OPTK_END; o++) {
+        if (!o->name)
+            continue;
+        assert_true(n < sizeof want / sizeof *want);
+        assert_string_equal(o->name, want[n].name);
+        assert_string_equal(o->key, want[n].key);
+        n++;
+    }
+    assert_int_equal(n, sizeof want / sizeof *want);
 }
 
 /* What is written to job.json is a job itself, and the same one. */

@@ -123,6 +123,14 @@ NT_TEST(nearest_is_near)
     assert_null(nt_nearest("fc1", names, 0));
 }
 
+NT_TEST(of_equally_near_names_the_one_of_that_length_is_meant)
+{
+    static const char *const names[] = {"data", "delta", "betas"};
+
+    assert_string_equal(nt_nearest("detla", names, 3), "delta"); /* two letters from "data", too */
+    assert_string_equal(nt_nearest("delt", names, 3), "delta");
+}
+
 NT_TEST(names_too_long_to_guess_at_are_left_alone)
 {
     char name[1000];

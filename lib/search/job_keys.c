@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "search/job_keys.h"
+
+#include "prune/rules.h"
+#include "search/job.h"
+#include "train/loss_graph.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_COUNT 1e9
+#define MAX_SIDE (1 << 16)
+
+/* ---- checks of what is more than a number or a word */
+
+static nt_status keep(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    (void)where;
+    (void)e;
+    *(const cJSON **)out = v;
+    return NT_OK;
+}
+
+/* An option that goes into the job as it was typed, and is read from there. */
+static nt_status pass(void *out, const char *text, nt_err *e)
+{
+    (void)out;
+    (void)text;
+    (void)e;
+    return NT_OK;
+}
+
+static nt_status keep_device(void *out, const char *text, nt_err *e)
+{
+    if (strcasecmp(text, "CPU") != 0 && strcasecmp(text, "GPU") != 0)
+        return nt_fail(e, NT_EINVAL, "'%s', want 'CPU' or 'GPU'", text);
+    *(const char **)out = text;
+    return NT_OK;
+}
+
+static nt_status keep_command_or_object(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    if (!cJSON_IsString(v) && !cJSON_IsObject(v))
+        return nt_fail(e, NT_EINVAL, "%s: want a command, or an object with one", where);
+    return keep(out, v, where, e);
+}
+
+static bool is_count(const cJSON *j, double max)
+{
+    return cJSON_IsNumber(j) && j->valuedouble >= 0 && j->valuedouble <= max &&
+           j->valuedouble == (double)(int64_t)j->valuedouble;
+}
+
+static bool is_format(const cJSON *v)
+{
+    static const char *const known[] = {"onnx", "jit", "tflite", "dlrt"};
+
+    for (size_t i = 0; cJSON_IsString(v) && i < sizeof known / sizeof *known; i++)
+        if (strcmp(v->valuestring, known[i]) == 0)
+            return true;
+    return false;
+}
+
+static nt_status keep_formats(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    const cJSON *one = cJSON_IsArray(v) ? v->child : v;
+
+    for (; one; one = cJSON_IsArray(v) ? one->next : NULL)
+        if (!is_format(one))
+            return nt_fail(e, NT_EINVAL,
+                           "%s: want 'onnx', 'jit', 'tflite', 'dlrt' or a list of them", where);
+    return keep(out, v, where, e);
+}
+
+static bool is_size(const cJSON *v)
+{
+    const cJSON *h = cJSON_GetArrayItem(v, 0), *w = cJSON_GetArrayItem(v, 1);
+
+    return cJSON_GetArraySize(v) == 2 && is_count(h, MAX_SIDE) && is_count(w, MAX_SIDE) &&
+           h->valuedouble >= 1 && w->valuedouble >= 1;
+}
+
+static nt_status keep_sizes(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    bool good = cJSON_IsArray(v);
+
+    for (const cJSON *one = good ? v->child : NULL; one; one = one->next)
+        good = good && is_size(one);
+    if (!good)
+        return nt_fail(e, NT_EINVAL, "%s: want a list of [height, width]", where);
+    return keep(out, v, where, e);
+}
+
+static nt_status keep_loss(void *out, const char *text, nt_err *e)
+{
+    const nt_loss *known;
+    nt_status s = nt_loss_find(&known, text, e);
+
+    if (s == NT_OK)
+        *(const char **)out = text;
+    return s;
+}
+
+/* One line of text that the Makefile can hold. */
+static bool is_command(const char *text)
+{
+    return *text && !strpbrk(text, "\n\r");
+}
+
+static nt_status keep_command(void *out, const char *text, nt_err *e)
+{
+    if (!is_command(text))
+        return nt_fail(e, NT_EINVAL, "want a command in one line");
+    *(const char **)out = text;
+    return NT_OK;
+}
+
+static nt_status keep_tools(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    if (!cJSON_IsObject(v))
+        return nt_fail(e, NT_EINVAL, "%s: want an object: a command for a tool's name", where);
+    NT_TRY(nt_json_check_keys(v, nt_job_tools, where, e));
+    for (const cJSON *c = v->child; c; c = c->next)
+        if (!cJSON_IsString(c) || !is_command(c->valuestring))
+            return nt_fail(e, NT_EINVAL, "%s.%s: want a command in one line", where, c->string);
+    NT_TRY(keep(out, v, where, e));
+done:
+    return s;
+}
+
+/* It names its own path. */
+static nt_status keep_rules(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    nt_status s = nt_rules_check(v, e);
+
+    return s == NT_OK ? keep(out, v, where, e) : s;
+}
+
+static nt_status check_indices(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    bool good = cJSON_IsArray(v);
+
+    (void)out;
+    for (const cJSON *i = good ? v->child : NULL; i; i = i->next)
+        good = good && is_count(i, MAX_COUNT);
+    return good ? NT_OK : nt_fail(e, NT_EINVAL, "%s: want a list of indices", where);
+}
+
+static nt_status check_layers(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    int64_t bits;
+    const nt_opt rows[] = {
+        NT_OPT_I64(0, NULL, &bits, NULL, 1, 32, NULL, .key = "precision"),
+        NT_OPT_END,
+    };
+    nt_status s = NT_OK;
+    char path[160];
+
+    (void)out;
+    if (!cJSON_IsObject(v))
+        return nt_fail(e, NT_EINVAL, "%s: want an object", where);
+    for (const cJSON *l = v->child; l; l = l->next) {
+        snprintf(path, sizeof path, "%s.%s", where, l->string);
+        NT_TRY(nt_opt_read(rows, l, path, e));
+    }
+done:
+    return s;
+}
+
+/* ---- the rows; those without help are refused by this build, if they are well formed */
+
+#define AT(member) .at = offsetof(nt_job_settings, member)
+#define QUANT(name)                                                                            \
+    .key = "custom_compression.quantization_args." name,                                       \
+    .also = "custom_compression.quant_args." name
+
+/* clang-format off */
+const nt_opt nt_job_rows[] = {
+    NT_OPT_STR(0, "model", NULL, "MODEL", "the trained model: an archive or ONNX",
+               .key = "model", .nullable = true, AT(model)),
+    NT_OPT_CUSTOM(0, "data", NULL, "SPEC",
+                  "the data: a JSON file, or KIND:PATH[,key=value...]",
+                  .key = "data", .text = pass, .json = keep, AT(data)),
+    NT_OPT_ENUM(0, NULL, NULL, "compression|latency|quantization", "what is searched",
+                .def = "compression, the only one of this build", .key = "optimization",
+                AT(optimization)),
+    NT_OPT_ENUM(0, NULL, NULL, "classification|object_detection|segmentation",
+                "what the network is for",
+                .def = "classification, the only one of this build", .key = "task_type",
+                AT(task)),
+    NT_OPT_DOUBLE(0, "delta", NULL, "X", 0, 100,
+                  "tolerated drop of the metric, in its own unit",
+                  .def = "1", .key = "delta", AT(delta)),
+    NT_OPT_DOUBLE(0, "confidence", NULL, "P", 0, 0.95,
+                  "0: the measured drop; 0.95: the upper bound of its interval",
+                  .def = "0", .key = "confidence", AT(confidence)),
+    NT_OPT_I64(0, "level", NULL, "N", 1, 3, "1, or 3: finer steps, longer training",
+               .def = "1", .key = "level", AT(level)),
+    NT_OPT_BOOL(0, "deepsearch", NULL, "spend what is left of delta, layer by layer",
+                .key = "deepsearch", AT(deepsearch)),
+    NT_OPT_BOOL(0, "bn-fusion", NULL, "fold batch normalisation in the result",
+                .key = "bn_fusion", AT(bn_fusion)),
+    NT_OPT_BOOL(0, "dryrun", NULL, "one step of each stage, to see that all works",
+                .key = "dryrun", AT(dryrun)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL,
+                  "a command that measures, with a model's path behind it; or an object",
+                  .key = "eval_func", .nullable = true, .json = keep_command_or_object,
+                  AT(eval_func)),
+    NT_OPT_STR(0, NULL, NULL, NULL, "that command, in the object",
+               .key = "eval_func.command", .required = true, AT(eval_command)),
+    NT_OPT_STR(0, NULL, NULL, NULL, "the metric that delta is of, as nt-eval's --metric",
+               .def = "accuracy", .key = "eval_key", .nullable = true, AT(eval_key)),
+    NT_OPT_STR(0, NULL, NULL, NULL, "the split of the data that judges",
+               .def = "test", .key = "eval_split", .nullable = true, AT(eval_split)),
+    NT_OPT_STR(0, NULL, NULL, NULL, "the split to search on, so that eval_split only judges",
+               .def = "that of eval_split", .key = "search_split", .nullable = true,
+               AT(search_split)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "a format, or a list of formats",
+                  .def = "onnx, the only one of this build", .key = "export.format",
+                  .json = keep_formats, AT(format)),
+    NT_OPT_ENUM(0, NULL, NULL, NT_JOB_PRECISIONS, "the type of what is exported",
+                .def = "fp32", .key = "export.kwargs.precision", AT(precision)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "sizes to export for, a list of [height, width]",
+                  .key = "export.kwargs.resolutions", .json = keep_sizes, AT(resolutions)),
+    NT_OPT_STR(0, NULL, NULL, NULL, "the folder for what is exported",
+               .key = "export.kwargs.root_path", AT(root_path)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "the long training, in the keys of nt-finetune",
+                  .key = "full_trainer", .json = keep, AT(full_trainer)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "the short training, in the keys of nt-finetune",
+                  .key = "fine_tuner.loop_params", .json = keep, AT(loop_params)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "of both trainings, where they have none of their own",
+                  .key = "optimizer", .json = keep, AT(value)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "of both trainings, where they have none of their own",
+                  .key = "scheduler", .json = keep, AT(value)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "of the long training, where it has none of its own",
+                  .key = "epochs", .json = keep, AT(value)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "of both trainings, where they have none of their own",
+                  .key = "eval_freq", .json = keep, AT(value)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "of both trainings, where they have none of their own",
+                  .key = "ema", .json = keep, AT(value)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "what the trainings make small", .words = NT_LOSSES,
+                  .def = "cross_entropy", .key = "loss_function", .text = keep_loss, AT(loss)),
+    NT_OPT_I64(0, "jobs", NULL, "N", 1, 1024, "candidates to make side by side",
+               .def = "1", .key = "jobs", AT(jobs)),
+    NT_OPT_CUSTOM(0, "launcher", NULL, "CMD", "put CMD in front of every tool",
+                  .key = "launcher", .nullable = true, .text = keep_command, AT(launcher)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "commands to run in place of tools, by the tools' names",
+                  .key = "tools", .json = keep_tools, AT(tools)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "which layers may lose how much, as of nt-prune's --config",
+                  .key = "config_list", .nullable = true, .json = keep_rules, AT(config_list)),
+    NT_OPT_DOUBLE(0, "time", NULL, "S", 0, 1e9, "seconds the search may take",
+                  .key = "budget.time_s", AT(time_s)),
+    NT_OPT_I64(0, "steps", NULL, "N", 1, MAX_COUNT, "candidates it may make",
+               .key = "budget.steps", AT(steps)),
+    NT_OPT_I64(0, "seed", NULL, "N", 0, 0x1p53, "seed of the random numbers",
+               .def = "0", .key = "seed", AT(seed)),
+    NT_OPT_CUSTOM(0, "device", NULL, "NAME", "CPU (this build has no GPU backend)",
+                  .key = "device", .nullable = true, .text = keep_device,
+                  AT(device)),
+    NT_OPT_BOOL(0, NULL, NULL, NULL, .key = "use_horovod", AT(use_horovod)),
+    NT_OPT_BOOL(0, NULL, NULL, NULL, .key = "distributed", AT(distributed)),
+    NT_OPT_BOOL(0, NULL, NULL, NULL, QUANT("quantize_conv11"), AT(flag)),
+    NT_OPT_BOOL(0, NULL, NULL, NULL, QUANT("quantize_group"), AT(flag)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, NULL, QUANT("skip_layers"), .nullable = true,
+                  .json = check_indices, AT(value)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1, NULL, QUANT("skip_layers_ratio"), AT(ratio)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, NULL, .key = "custom_compression.layers",
+                  .json = check_layers, AT(value)),
+    NT_OPT_STR(0, NULL, NULL, NULL, NULL, .key = "external_training_loop.command",
+               .required = true, AT(text)),
+    NT_OPT_END,
+};
+/* clang-format on */
+
+_Static_assert(sizeof nt_job_rows / sizeof *nt_job_rows <= NT_JOB_ROWS, "too many rows");
+
+void nt_job_settings_init(nt_job_settings *s)
+{
+    *s = (nt_job_settings){.device = "CPU",
+                           .delta = 1,
+                           .level = 1,
+                           .eval_key = "accuracy",
+                           .eval_split = "test",
+                           .loss = "cross_entropy",
+                           .jobs = 1};
+}
