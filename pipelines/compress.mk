@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-builtin-rules
+comma := ,
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -12,6 +13,7 @@ NT_IMPORT ?= nt-import
 NT_PRUNE ?= nt-prune
 NT_SHRINK ?= nt-shrink
 NT_FUSE_BN ?= nt-fuse-bn
+NT_QUANTIZE ?= nt-quantize
 NT_FINETUNE ?= nt-finetune
 NT_EVAL ?= nt-eval
 NT_EXPORT ?= nt-export
@@ -43,6 +45,7 @@ ref_model.json: ref_model.nt
 # ---- stages: $(call stage_NAME,INPUT,OPTIONS), a model to standard output or to -o
 stage_prune = $(LAUNCHER) $(NT_PRUNE) -q $(2) $(1) | $(LAUNCHER) $(NT_SHRINK) -q
 stage_cut = $(stage_prune)
+stage_quantize = $(LAUNCHER) $(NT_QUANTIZE) -q --data data.json $(2) $(THREADS) $(1)
 # with the reference as teacher
 stage_train = $(LAUNCHER) $(NT_FINETUNE) -q $(TRAIN) $(2) $(THREADS) $(1)
 

@@ -487,6 +487,7 @@ static void set_search(run *r)
     o->time_s = job->time_s;
     o->long_cost = epochs_of(job->full_trainer) / epochs_of(job->loop_params);
     o->dry = job->dryrun;
+    o->given = cJSON_GetObjectItemCaseSensitive(job->json, "custom_compression") != NULL;
 }
 
 static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
