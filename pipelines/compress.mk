@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-builtin-rules
+comma := ,
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -12,6 +13,7 @@ NT_IMPORT ?= nt-import
 NT_PRUNE ?= nt-prune
 NT_SHRINK ?= nt-shrink
 NT_FUSE_BN ?= nt-fuse-bn
+NT_QUANTIZE ?= nt-quantize
 NT_FINETUNE ?= nt-finetune
 NT_EVAL ?= nt-eval
 NT_EXPORT ?= nt-export
@@ -43,6 +45,7 @@ ref_model.json: ref_model.nt
 # ---- stages: $(call stage_NAME,INPUT,OPTIONS), a model to standard output or to -o
 stage_prune = $(LAUNCHER) $(NT_PRUNE) -q $(2) $(1) | $(LAUNCHER) $(NT_SHRINK) -q
 stage_cut = $(stage_prune)
+stage_quantize = $(LAUNCHER) $(NT_QUANTIZE) -q --data data.json $(2) $(THREADS) $(1)
 # with the reference as teacher
 stage_train = $(LAUNCHER) $(NT_FINETUNE) -q $(TRAIN) $(2) $(THREADS) $(1)
 
@@ -66,9 +69,14 @@ candidates/%.json: candidates/%.nt ref_model.nt
 	mv $@.part $@
 
 # ---- results
-results: opt_model.nt report \
-	ref_modelfp32_dynamic_shape.onnx opt_model$(PRECISION)_dynamic_shape.onnx
-	$(if $(ROOT_PATH),mkdir -p $(ROOT_PATH) && cp ref_model*.onnx opt_model*.onnx $(ROOT_PATH))
+FORMATS ?= onnx
+TYPE ?= $(PRECISION)
+exported_onnx = ref_modelfp32_dynamic_shape.onnx opt_model$(TYPE)_dynamic_shape.onnx
+exported_dlrt = opt_model.dlrt
+
+results: opt_model.nt report $(foreach f,$(FORMATS),$(exported_$(f)))
+	$(if $(ROOT_PATH),mkdir -p $(ROOT_PATH) && shopt -s nullglob && \
+	  cp ref_model*.onnx opt_model*.onnx opt_model*.dlrt $(ROOT_PATH))
 
 opt_model.nt: $(if $(BEST),candidates/$(BEST).nt,ref_model.nt)
 	$(LAUNCHER) $(if $(FUSE),$(NT_FUSE_BN),$(NT_IMPORT)) -q $< -o $@
@@ -85,9 +93,12 @@ report.html: metrics.json opt_model.nt
 ref_modelfp32_dynamic_shape.onnx: ref_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name ref_model $(RESOLUTIONS) $<
 
-opt_model$(PRECISION)_dynamic_shape.onnx: opt_model.nt
+opt_model$(TYPE)_dynamic_shape.onnx: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name opt_model --precision $(PRECISION) \
 	  $(RESOLUTIONS) $<
+
+opt_model.dlrt: opt_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f dlrt -d . --name opt_model $(RESOLUTIONS) $<
 
 # "clean all" with -j: one after the other
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
@@ -95,6 +106,6 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 clean:
-	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx report report.html profile.json
+	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx *.dlrt report report.html profile.json
 
 .PHONY: all results clean

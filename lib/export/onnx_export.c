@@ -192,9 +192,17 @@ done:
     return s;
 }
 
+static bool is_quantized(const nt_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (nt_node_is(g->nodes[i], "DequantizeLinear"))
+            return true;
+    return false;
+}
+
 char *nt_onnx_export_name(const char *stem, const nt_graph *g, const nt_onnx_export *o)
 {
-    const char *type = o->fp16 ? "fp16" : "fp32";
+    const char *type = o->fp16 ? "fp16" : is_quantized(g) ? "int8" : "fp32";
     const nt_value *v = picture(g);
     int64_t h = o->h ? o->h : v ? v->dims[2].value : 0;
     int64_t w = o->h ? o->w : v ? v->dims[3].value : 0;

@@ -29,9 +29,6 @@
 #include <string.h>
 
 #define SMALLER 0.99 /* a share of the bytes that counts as fewer */
-#define RECOVERY                                                                               \
-    1.5 /* how much more than before a long training may gain, and be worth trying */
-#define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
 #define CUT_SHARE 8    /* a cut takes one of so many outputs */
 
 static nt_search_opts defaults(int level, bool deepsearch)
@@ -66,40 +63,16 @@ static bool is_prune(const nt_search *q, int i)
     return nt_candidate_is(&q->v[i], &nt_stage_prune);
 }
 
-static bool is_train(const nt_search *q, int i)
-{
-    return nt_candidate_is(&q->v[i], &nt_stage_train);
-}
-
 static bool is_cut(const nt_search *q, int i)
 {
     return nt_candidate_is(&q->v[i], &nt_stage_cut);
 }
 
-static bool was_trained(const nt_search *q, int i)
-{
-    for (int k = i + 1; k < q->n; k++)
-        if (is_train(q, k) && q->v[k].parent == i)
-            return true;
-    return is_train(q, i);
-}
-
-/* The most a long training may be expected to gain: somewhat more than it ever did. */
-static double recovery(const nt_search *q)
-{
-    double most = -1;
-
-    for (int i = 0; i < q->n; i++)
-        if (is_train(q, i) && q->v[i].measured)
-            most = fmax(most, q->v[q->v[i].parent].m.drop - q->v[i].m.drop);
-    return most < 0 ? FIRST_GAIN * q->o.delta : RECOVERY * most;
-}
-
 /* A short training that failed, may be mended by a long one and had none. */
 static bool is_open(const nt_search *q, int i)
 {
-    return is_prune(q, i) && !within(q, i) && !was_trained(q, i) &&
-           q->v[i].m.drop <= q->o.delta + recovery(q);
+    return is_prune(q, i) && !within(q, i) && !nt_search_was_trained(q, i) &&
+           q->v[i].m.drop <= q->o.delta + nt_search_recovery(q);
 }
 
 /* The smallest open candidate between bad and ok; -1: none. */
@@ -150,36 +123,7 @@ static int count(const nt_search *q, bool cuts)
     return n;
 }
 
-/* ---- time */
-
-static double short_seconds(const nt_search *q)
-{
-    for (int i = q->n - 1; i >= 0; i--)
-        if (!is_train(q, i))
-            return q->v[i].m.seconds;
-    return 0;
-}
-
-/* Is there time for a short training (and for the best's long one after it)? */
-static bool has_time(const nt_search *q, bool is_long, bool reserve)
-{
-    double t = short_seconds(q), need = is_long ? t * q->o.long_cost : t;
-
-    if (q->o.time_s <= 0)
-        return true;
-    return q->elapsed_s + need + (reserve ? t * q->o.long_cost : 0) <= q->o.time_s;
-}
-
 /* ---- what next */
-
-static nt_status add_train(nt_search *q, int parent, int *n, nt_err *e)
-{
-    const nt_candidate c = {
-        .parent = parent, .stage = {{.kind = &nt_stage_train, .full = true}}, .n_stages = 1};
-
-    *n = 1;
-    return nt_search_add(q, &c, e);
-}
 
 /* Something goes, then a short training. */
 static nt_candidate tuned(int parent, const nt_stage_kind *kind)
@@ -193,7 +137,7 @@ static double next_ratio(const nt_search *q, int from)
 {
     double left;
 
-    if (from < 0 || !is_train(q, from) || q->o.delta <= 0)
+    if (from < 0 || !nt_search_is_train(q, from) || q->o.delta <= 0)
         return q->o.ratio;
     left = (q->o.delta - q->v[from].m.drop) / q->o.delta;
     return fmin(pow(q->o.ratio, fmin(left, 1)), 1 / q->o.close);
@@ -245,7 +189,7 @@ static nt_status next_dry(nt_search *q, int *n, nt_err *e)
 {
     if (q->n == 0)
         return add_prunes(q, -1, 0, 1, n, e);
-    return q->n == 1 ? add_train(q, 0, n, e) : NT_OK;
+    return q->n == 1 ? nt_search_add_train(q, 0, n, e) : NT_OK;
 }
 
 /* Before the first long training: is the open candidate so close to delta that a smaller one
@@ -253,9 +197,9 @@ static nt_status next_dry(nt_search *q, int *n, nt_err *e)
 static bool may_descend(const nt_search *q, int open)
 {
     for (int i = 0; i < q->n; i++)
-        if (is_train(q, i))
+        if (nt_search_is_train(q, i))
             return false;
-    return q->v[open].m.drop <= q->o.delta + recovery(q) / 2;
+    return q->v[open].m.drop <= q->o.delta + nt_search_recovery(q) / 2;
 }
 
 /* The moves but deepsearch's; *n stays 0 when they are over. What is pruned needs a second
@@ -265,21 +209,21 @@ static nt_status next_step(nt_search *q, int max, int *n, nt_err *e)
     int ok = nt_search_best(q, NULL);
     double bad = bad_size(q, ok);
     int open = open_candidate(q, ok, bad), from = ok;
-    bool final = ok >= 0 && !was_trained(q, ok), train = open >= 0;
+    bool final = ok >= 0 && !nt_search_was_trained(q, ok), train = open >= 0;
     int64_t total = q->o.steps - count(q, false), left = total - (final || open >= 0);
 
     if (open >= 0 && bad <= 0 && left > 0 && may_descend(q, open)) {
         from = open;
         train = false;
     }
-    if (train && left >= 0 && has_time(q, true, final))
-        return add_train(q, open, n, e);
+    if (train && left >= 0 && nt_search_has_time(q, true, final))
+        return nt_search_add_train(q, open, n, e);
     if (!train && left > 0 && (total > 1 || q->n == 0) &&
-        has_time(q, false, final || open >= 0) &&
+        nt_search_has_time(q, false, final || open >= 0) &&
         (bad <= 0 || size_of(q, from) > q->o.close * bad))
         return add_prunes(q, from, bad, max < left ? max : (int)left, n, e);
-    if (final && left >= 0 && has_time(q, true, false))
-        return add_train(q, ok, n, e);
+    if (final && left >= 0 && nt_search_has_time(q, true, false))
+        return nt_search_add_train(q, ok, n, e);
     return NT_OK;
 }
 
@@ -291,7 +235,7 @@ static nt_status next(nt_search *q, int max, int *n, nt_err *e)
         return next_dry(q, n, e);
     if (count(q, true) == 0)
         NT_TRY(next_step(q, max, n, e));
-    if (*n == 0 && count(q, true) < q->o.deep_steps && has_time(q, false, false))
+    if (*n == 0 && count(q, true) < q->o.deep_steps && nt_search_has_time(q, false, false))
         NT_TRY(add_cut(q, nt_search_best(q, NULL), n, e));
 done:
     return s;

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 const char *const nt_job_tools[] = {"nt-import",   "nt-prune", "nt-shrink", "nt-fuse-bn",
-                                    "nt-finetune", "nt-eval",  "nt-export", "nt-profile",
-                                    "nt-report",   NULL};
+                                    "nt-quantize", "nt-finetune", "nt-eval", "nt-export",
+                                    "nt-profile", "nt-report", NULL};
 
 /* ---- the file */
 
@@ -226,6 +226,7 @@ static nt_status put_running(reader *r)
     j->launcher = kept(r, "launcher");
     j->tools = nt_json_get(r->out, "tools");
     j->config_list = nt_json_get(r->out, "config_list");
+    j->custom = nt_json_get(r->out, "custom_compression");
 done:
     return s;
 }

@@ -31,12 +31,14 @@ typedef struct nt_job {
     const char *eval_command; /* NULL: our own metrics */
     const char *loss;
     const char *precision, *root_path; /* of the export; root_path may be NULL */
+    const cJSON *formats;              /* names of what is exported */
     const cJSON *resolutions;          /* array of [h, w] */
     double time_s;                     /* 0: no bound */
     int64_t steps;                     /* 0: the level's */
     int64_t seed, jobs;
     const char *launcher;
     const cJSON *tools, *config_list;        /* config_list may be NULL */
+    const cJSON *custom; /* custom_compression: bits that are given; NULL: are searched */
     const cJSON *full_trainer, *loop_params; /* with the keys given at the top merged in */
 } nt_job;
 

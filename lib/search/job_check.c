@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "search/job_check.h"
 
+#include "export/format.h"
+#include "search/search.h"
 #include "train/settings.h"
 
 #include <string.h>
@@ -51,6 +53,7 @@ nt_status nt_job_put_export(nt_job *job, cJSON *out, const nt_job_settings *in, 
     if (!made)
         return nt_fail_nomem(e);
     NT_TRY(put_formats(made, in->format, e));
+    job->formats = nt_json_get(made, "format");
     NT_TRY(put_kwargs(job, made, in, e));
 done:
     return s;
@@ -134,6 +137,7 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
 {
     static const char *const full[] = {"epochs",    "optimizer", "scheduler",
                                        "eval_freq", "ema",       NULL};
+    bool quantizes = job->strategy == &nt_strategy_quantization; /* weights move little */
     nt_status s = NT_OK;
     cJSON *made;
 
@@ -143,8 +147,10 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(read_trainer(&job->loop_params, made, "loop_params", in->loop_params, top, full + 1,
                         e));
-    NT_TRY(add_defaults((cJSON *)job->full_trainer, job->level > 1 ? 16 : 6, 0.1, e));
-    NT_TRY(add_defaults((cJSON *)job->loop_params, job->level > 1 ? 2 : 1, 0.05, e));
+    NT_TRY(add_defaults((cJSON *)job->full_trainer, job->level > 1 ? 16 : 6,
+                        quantizes ? 0.01 : 0.1, e));
+    NT_TRY(add_defaults((cJSON *)job->loop_params, job->level > 1 ? 2 : 1,
+                        quantizes ? 0.01 : 0.05, e));
     NT_TRY(nt_json_put(out, "loss_function", cJSON_CreateString(in->loss), e));
     job->loss = nt_json_get(out, "loss_function")->valuestring;
 done:
@@ -158,6 +164,14 @@ static const char *text_of(const nt_job *job, const char *key)
     return nt_json_get(job->json, key)->valuestring;
 }
 
+static bool can_write(const char *format)
+{
+    for (size_t i = 0; nt_format_at(i); i++)
+        if (strcmp(nt_format_at(i)->name, format) == 0)
+            return true;
+    return false;
+}
+
 nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
 {
     const cJSON *format;
@@ -167,7 +181,7 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
     if (!job->strategy)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "optimization: this build has no '%s' search, only "
-                       "'compression'",
+                       "'compression' and 'quantization'",
                        text_of(job, "optimization"));
     if (strcmp(text_of(job, "task_type"), "classification") != 0)
         return nt_fail(e, NT_EUNSUPPORTED,
@@ -179,19 +193,24 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
         return nt_fail(e, NT_EUNSUPPORTED, "%s: this build has no distributed training",
                        cJSON_IsTrue(nt_json_get(job->json, "use_horovod")) ? "use_horovod"
                                                                            : "distributed");
-    if (nt_json_get(job->json, "custom_compression"))
-        return nt_fail(e, NT_EUNSUPPORTED,
-                       "custom_compression: this build has no quantization search");
+    if (job->custom && job->strategy != &nt_strategy_quantization)
+        return nt_fail(e, NT_EINVAL,
+                       "custom_compression: goes with the optimization 'quantization'");
+    if (job->config_list && job->strategy == &nt_strategy_quantization)
+        return nt_fail(e, NT_EINVAL, "config_list: goes with the optimization 'compression'; "
+                                     "custom_compression says bits");
     if (nt_json_get(job->json, "external_training_loop"))
         return nt_fail(e, NT_EUNSUPPORTED,
                        "external_training_loop: not supported by this build; "
                        "tools.nt-finetune takes a program in place of nt-finetune");
-    cJSON_ArrayForEach(format, nt_json_get(nt_json_get(job->json, "export"), "format")) if (
-        strcmp(format->valuestring, "onnx") !=
-        0) return nt_fail(e, NT_EUNSUPPORTED,
-                          "export.format: this build cannot write '%s', only "
-                          "'onnx'",
-                          format->valuestring);
+    cJSON_ArrayForEach(format, nt_json_get(nt_json_get(job->json, "export"), "format"))
+    {
+        if (!can_write(format->valuestring))
+            return nt_fail(e, NT_EUNSUPPORTED,
+                           "export.format: this build cannot write '%s', only "
+                           "'onnx' and 'dlrt'",
+                           format->valuestring);
+    }
     if (job->eval_command && job->confidence > 0)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "confidence: there is no interval for the metrics of "

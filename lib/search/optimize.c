@@ -432,6 +432,34 @@ done:
     return s;
 }
 
+/* "Optimized model exported: DIR/opt_modelint8_dynamic_shape.onnx, DIR/opt_model.dlrt" */
+static nt_status say_exported(run *r, nt_err *e)
+{
+    const char *type = nt_pipeline_type(&r->search, r->job, r->best);
+    const char *dir = r->job->root_path ? r->job->root_path : r->dir;
+    nt_status s = NT_OK;
+    const cJSON *f;
+    nt_str t = {0};
+
+    cJSON_ArrayForEach(f, r->job->formats)
+    {
+        bool onnx = strcmp(f->valuestring, "onnx") == 0;
+
+        nt_str_addf(&t, "%s%s/opt_model%s%s.%s", t.n ? ", " : "", dir, onnx ? type : "",
+                    onnx ? "_dynamic_shape" : "", f->valuestring);
+    }
+    if (t.failed)
+        NT_TRY(nt_fail_nomem(e));
+    nt_joblog_info(&r->log, "%s%s: %s", r->job->dryrun ? "Dry run, not a result: " : "",
+                   *r->best ? "Optimized model exported"
+                            : "Nothing smaller keeps the promise; the "
+                              "reference exported",
+                   t.p);
+done:
+    nt_str_release(&t);
+    return s;
+}
+
 static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
 {
     static const char *const target[] = {"results"}, *const page[] = {"report.html"};
@@ -449,12 +477,7 @@ static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
     NT_TRY(save_state(r, e));
     NT_TRY(make(r, page, 1, e));
     NT_TRY(nt_file_read(&out->report, &n, path, MAX_REPORT, e));
-    nt_joblog_info(&r->log, "%s%s: %s/opt_model%s_dynamic_shape.onnx",
-                   r->job->dryrun ? "Dry run, not a result: " : "",
-                   *r->best ? "Optimized model exported"
-                            : "Nothing smaller keeps the promise; the "
-                              "reference exported",
-                   r->job->root_path ? r->job->root_path : r->dir, r->job->precision);
+    NT_TRY(say_exported(r, e));
     nt_joblog_info(&r->log, "Job %s finished, %d candidates, %.0f s in all", r->id, r->search.n,
                    elapsed_s(r));
     if (!*r->best)
@@ -487,6 +510,7 @@ static void set_search(run *r)
     o->time_s = job->time_s;
     o->long_cost = epochs_of(job->full_trainer) / epochs_of(job->loop_params);
     o->dry = job->dryrun;
+    o->given = job->custom != NULL;
 }
 
 static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)

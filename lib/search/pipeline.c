@@ -135,6 +135,21 @@ done:
     return s;
 }
 
+/* As nt-quantize --config takes it. */
+static nt_status save_custom(const char *dir, const cJSON *custom, nt_err *e)
+{
+    cJSON *o = cJSON_CreateObject();
+    nt_status s = NT_OK;
+
+    if (!o)
+        return nt_fail_nomem(e);
+    NT_TRY(nt_json_put(o, "custom_compression", cJSON_Duplicate(custom, true), e));
+    NT_TRY(save_json(dir, "quantize.json", o, e));
+done:
+    nt_json_free(o);
+    return s;
+}
+
 nt_status nt_pipeline_prepare(const char *dir, const nt_job *job, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -149,6 +164,8 @@ nt_status nt_pipeline_prepare(const char *dir, const nt_job *job, nt_err *e)
     NT_TRY(save_json(dir, "fine_tuner.json", job->loop_params, e));
     if (job->config_list)
         NT_TRY(save_json(dir, "config_list.json", job->config_list, e));
+    if (job->custom)
+        NT_TRY(save_custom(dir, job->custom, e));
     NT_TRY(copy_rules(dir, e));
 done:
     nt_free(inner);
@@ -250,11 +267,35 @@ static void add_train(nt_str *t, const nt_job *job)
     nt_str_add(t, "\n");
 }
 
-static void add_export(nt_str *t, const nt_job *job)
+static const nt_candidate *candidate(const nt_search *q, const char *id)
 {
+    for (int i = 0; id && i < q->n; i++)
+        if (strcmp(q->v[i].id, id) == 0)
+            return &q->v[i];
+    return NULL;
+}
+
+const char *nt_pipeline_type(const nt_search *q, const nt_job *job, const char *best)
+{
+    const nt_candidate *c = candidate(q, best);
+
+    for (; c; c = c->parent < 0 ? NULL : &q->v[c->parent])
+        for (int i = 0; i < c->n_stages; i++)
+            if (c->stage[i].kind == &nt_stage_quantize)
+                return "int8";
+    return job->precision;
+}
+
+static void add_export(nt_str *t, const nt_search *q, const nt_pipeline_opts *o)
+{
+    const nt_job *job = o->job;
     const cJSON *r;
 
-    nt_str_addf(t, "PRECISION = %s\nRESOLUTIONS =", job->precision);
+    nt_str_add(t, "FORMATS =");
+    cJSON_ArrayForEach(r, job->formats)
+        nt_str_addf(t, " %s", r->valuestring);
+    nt_str_addf(t, "\nPRECISION = %s\nTYPE = %s\nRESOLUTIONS =", job->precision,
+                nt_pipeline_type(q, job, o->best));
     cJSON_ArrayForEach(r, job->resolutions)
         nt_str_addf(t, " --resolution %.0fx%.0f", cJSON_GetArrayItem(r, 0)->valuedouble,
                     cJSON_GetArrayItem(r, 1)->valuedouble);
@@ -309,7 +350,7 @@ nt_status nt_pipeline_write(const char *dir, const nt_search *q, const nt_pipeli
     add_tools(&t, o);
     add_eval(&t, o->job);
     add_train(&t, o->job);
-    add_export(&t, o->job);
+    add_export(&t, q, o);
     if (o->best)
         nt_str_addf(&t, "DONE = yes\nBEST = %s\n", o->best);
     nt_str_add(&t, "\ninclude pipeline.mk\n");

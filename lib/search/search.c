@@ -3,6 +3,12 @@
 
 #include "base/alloc.h"
 
+#include <math.h>
+
+#define RECOVERY                                                                               \
+    1.5 /* how much more than before a long training may gain, and be worth trying */
+#define FIRST_GAIN 1.5 /* ... and as long as there was none, in units of delta */
+
 void nt_search_release(nt_search *q)
 {
     for (int i = 0; i < q->n; i++)
@@ -85,4 +91,55 @@ const nt_search_stage *nt_candidate_first(const nt_candidate *c)
 bool nt_candidate_is(const nt_candidate *c, const nt_stage_kind *first)
 {
     return c->stage[0].kind == first;
+}
+
+/* ---- trainings */
+
+bool nt_search_is_train(const nt_search *q, int i)
+{
+    return nt_candidate_is(&q->v[i], &nt_stage_train);
+}
+
+bool nt_search_was_trained(const nt_search *q, int i)
+{
+    for (int k = i + 1; k < q->n; k++)
+        if (nt_search_is_train(q, k) && q->v[k].parent == i)
+            return true;
+    return nt_search_is_train(q, i);
+}
+
+double nt_search_recovery(const nt_search *q)
+{
+    double most = -1;
+
+    for (int i = 0; i < q->n; i++)
+        if (nt_search_is_train(q, i) && q->v[i].measured)
+            most = fmax(most, q->v[q->v[i].parent].m.drop - q->v[i].m.drop);
+    return most < 0 ? FIRST_GAIN * q->o.delta : RECOVERY * most;
+}
+
+static double short_seconds(const nt_search *q)
+{
+    for (int i = q->n - 1; i >= 0; i--)
+        if (!nt_search_is_train(q, i))
+            return q->v[i].m.seconds;
+    return 0;
+}
+
+bool nt_search_has_time(const nt_search *q, bool is_long, bool reserve)
+{
+    double t = short_seconds(q), need = is_long ? t * q->o.long_cost : t;
+
+    if (q->o.time_s <= 0)
+        return true;
+    return q->elapsed_s + need + (reserve ? t * q->o.long_cost : 0) <= q->o.time_s;
+}
+
+nt_status nt_search_add_train(nt_search *q, int parent, int *n, nt_err *e)
+{
+    const nt_candidate c = {
+        .parent = parent, .stage = {{.kind = &nt_stage_train, .full = true}}, .n_stages = 1};
+
+    *n = 1;
+    return nt_search_add(q, &c, e);
 }

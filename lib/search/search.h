@@ -49,6 +49,7 @@ typedef struct nt_search_opts {
     int64_t deep_steps;  /* ... and so many cuts; 0: no deepsearch */
     double time_s;       /* 0: no bound */
     double long_cost;    /* a long training takes so many times as long as a short one */
+    bool given;          /* what is done is not searched for, but said by the job */
     bool dry;            /* each kind of step once, whatever comes of them */
 } nt_search_opts;
 
@@ -76,7 +77,7 @@ struct nt_search {
     double elapsed_s; /* the caller's: so far, earlier runs included */
 };
 
-extern const nt_strategy nt_strategy_compression;
+extern const nt_strategy nt_strategy_compression, nt_strategy_quantization;
 
 /* By name; NULL: this build has none of it. */
 const nt_strategy *nt_strategy_find(const char *name);
@@ -98,6 +99,17 @@ int nt_search_best(const nt_search *s, const bool *skip);
 /* The cost of candidate i (-1: the reference) as a share of the reference's. */
 double nt_search_share(const nt_search *s, int i);
 nt_status nt_search_add(nt_search *s, const nt_candidate *c, nt_err *e) NT_MUST_CHECK;
+/* Is it nothing but a long training of its parent? */
+bool nt_search_is_train(const nt_search *s, int i);
+/* Is it one, or has it had one? */
+bool nt_search_was_trained(const nt_search *s, int i);
+/* The most a long training may be expected to gain: somewhat more than it ever did. */
+double nt_search_recovery(const nt_search *s);
+/* Is there time for a short or a long training (and, reserve, for the best's long one after
+ * it)? */
+bool nt_search_has_time(const nt_search *s, bool is_long, bool reserve);
+/* A long training of `parent`; *n is 1. */
+nt_status nt_search_add_train(nt_search *s, int parent, int *n, nt_err *e) NT_MUST_CHECK;
 /* The stage that a candidate begins with: what it is called after. */
 const nt_search_stage *nt_candidate_first(const nt_candidate *c);
 bool nt_candidate_is(const nt_candidate *c, const nt_stage_kind *first);

@@ -122,9 +122,48 @@ const nt_stage_kind nt_stage_train = {.name = "train",
                                       .save = train_save,
                                       .load = train_load};
 
+/* ---- quantize: weights of so many bits on average, activations of 8 */
+
+static void quantize_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
+{
+    (void)at;
+    nt_str_addf(t, "--method %s ", s->trains ? "lsq" : "ptq");
+    if (s->bits > 0)
+        nt_str_addf(t, "--mixed 8$(comma)4$(comma)2 --budget bits=%.9g", s->bits);
+    else
+        nt_str_add(t, "--config quantize.json");
+}
+
+static void quantize_describe(nt_str *t, const nt_search_stage *s)
+{
+    if (s->bits > 0)
+        nt_str_addf(t, "quantized to %.3g bits a weight", s->bits);
+    else
+        nt_str_add(t, "quantized as custom_compression says");
+}
+
+static bool quantize_save(cJSON *o, const nt_search_stage *s)
+{
+    return nt_json_add_double(o, "bits", s->bits) && nt_json_add_bool(o, "trains", s->trains);
+}
+
+static nt_status quantize_load(nt_search_stage *s, const cJSON *o, nt_err *e)
+{
+    nt_status status = nt_json_get_double(&s->bits, o, "bits", 0, 16, "stages", e);
+
+    return status == NT_OK ? nt_json_get_bool(&s->trains, o, "trains", "stages", e) : status;
+}
+
+const nt_stage_kind nt_stage_quantize = {.name = "quantize",
+                                         .options = quantize_options,
+                                         .describe = quantize_describe,
+                                         .save = quantize_save,
+                                         .load = quantize_load};
+
 /* ---- all of them */
 
-static const nt_stage_kind *const kinds[] = {&nt_stage_prune, &nt_stage_cut, &nt_stage_train};
+static const nt_stage_kind *const kinds[] = {&nt_stage_prune, &nt_stage_cut, &nt_stage_train,
+                                            &nt_stage_quantize};
 
 const nt_stage_kind *nt_search_stage_find(const char *name)
 {

@@ -46,9 +46,11 @@ struct nt_search_stage {
     char layer[128]; /* cut: this one ... */
     int64_t keep;    /* ... keeps so many outputs */
     bool full;       /* train: the long training, else the short one */
+    double bits;     /* quantize: of a weight on average ... */
+    bool trains;     /* ... and prepared for training, instead of at once */
 };
 
-extern const nt_stage_kind nt_stage_prune, nt_stage_cut, nt_stage_train;
+extern const nt_stage_kind nt_stage_prune, nt_stage_cut, nt_stage_train, nt_stage_quantize;
 
 /* By name; NULL: there is none. */
 const nt_stage_kind *nt_search_stage_find(const char *name);

@@ -191,8 +191,9 @@ J
     try 2 '"config_list": [{"exclude": true, "op_types": ["Liner"]}]' "did you mean 'Linear'?"
     try 2 '"config_list": [{"exclude": true, "op_names": ["fc9"]}]' "layer 'fc9' not found"
     try 1 '"device": "gpu"' "this build has no GPU backend"
-    try 1 '"optimization": "quantization"' "quantization"
-    try 1 '"export": {"format": ["onnx", "dlrt"]}' "dlrt"
+    try 1 '"optimization": "latency"' "latency"
+    try 1 '"export": {"format": ["onnx", "tflite"]}' "tflite"
+    try 2 '"custom_compression": {"layers": {}}' "custom_compression"
     [ ! -e bad ]
     refuses 2 "--model" nt-optimize
     refuses 1 "missing.json" nt-optimize missing.json
@@ -208,4 +209,51 @@ J
 @test "a folder is one job's" {
     optimize job.json --job-dir job -q
     refuses 2 "another job" optimize job.json --delta 80 --job-dir job -q
+}
+
+# quantization DELTA STEPS [KEYS]
+quantization()
+{
+    cat >job.json <<J
+{"model": "ref.nt", "data": "idx:data", "optimization": "quantization", "delta": $1,
+ "budget": {"steps": $2}, "full_trainer": {"epochs": 2}${3:+, $3}}
+J
+}
+
+@test "a quantization job ends with integers in ONNX and .dlrt" {
+    quantization 90 3 '"export": {"format": ["onnx", "dlrt"], "kwargs": {"root_path": "out"}}'
+    optimize job.json --job-dir job -q
+    [ -s job/opt_modelint8_dynamic_shape.onnx ] && [ -s job/opt_model.dlrt ]
+    cmp job/opt_model.dlrt out/opt_model.dlrt
+    [ -s out/ref_modelfp32_dynamic_shape.onnx ]
+    [ "$(state job bits | tail -n 1)" = 3 ] # 8, 4, 3 are three steps
+    nt-eval --data idx:data --threads 1 job/opt_model.dlrt | grep -q accuracy
+    ! grep -q '"trains": true' job/state.json
+    optimize job.json --job-dir again -q
+    cmp job/opt_model.nt again/opt_model.nt
+}
+
+@test "where quantizing at once is not enough, it is trained" {
+    quantization 0.01 12
+    run optimize job.json --job-dir job -q
+    [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+    grep -q '"trains": true' job/state.json
+    grep -q 'nt-quantize -q --data data.json --method lsq' job/job.log
+    grep -q 'nt-finetune -q .*--teacher ref_model.nt' job/job.log
+}
+
+@test "bits that the job gives are tried, and no others" {
+    quantization 90 9 '"custom_compression": {"layers": {"fc1": {"precision": 2}}}'
+    optimize job.json --job-dir job -q
+    [ "$(ls job/candidates/*.nt | wc -l)" = 1 ]
+    nt-profile --threads 1 --layers job/opt_model.nt | grep -w fc1 | grep -qw 2
+    sed -i 's/"fc1"/"fc9"/' job.json
+    refuses 1 "fc9" optimize job.json --job-dir other -q
+}
+
+@test "a dry run of a quantization exports what it would" {
+    quantization 90 9 '"export": {"format": "dlrt"}'
+    optimize job.json --dryrun --job-dir job -q
+    [ -s job/opt_model.dlrt ] && [ ! -e job/opt_modelint8_dynamic_shape.onnx ]
+    [ "$(ls job/candidates/*.nt | wc -l)" = 2 ]
 }

@@ -240,7 +240,6 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
         {"\"task_type\": \"segmentation\"", "task_type: "},
         {"\"use_horovod\": true", "use_horovod: "},
         {"\"distributed\": true", "distributed: "},
-        {"\"custom_compression\": {\"quantization_args\": {}}", "custom_compression: "},
         {"\"external_training_loop\": {\"command\": \"x\"}", "external_training_loop: "},
         {"\"export\": {\"format\": [\"onnx\", \"tflite\"]}", "export.format: "},
         {"\"eval_func\": \"x\", \"confidence\": 0.95", "confidence: "},
@@ -250,6 +249,12 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
     fixture_open(&f);
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         refuses(&f, NT_EUNSUPPORTED, lacks[i].keys, lacks[i].start);
+    refuses(&f, NT_EINVAL, "\"custom_compression\": {\"quantization_args\": {}}",
+            "custom_compression: ");
+    refuses(&f, NT_EINVAL, "\"optimization\": \"quantization\", \"config_list\": []",
+            "config_list: ");
+    accepts(&f, "\"optimization\": \"quantization\", \"export\": {\"format\": [\"onnx\", "
+                "\"dlrt\"]}, \"custom_compression\": {\"quantization_args\": {}}");
     accepts(&f, "\"use_horovod\": false, \"device\": \"cpu\", \"custom_compression\": null");
     fixture_close(&f);
 }
