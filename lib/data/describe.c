@@ -15,6 +15,7 @@
 
 static const char *const layouts[] = {"nchw", "nhwc", NULL};
 static const char *const on_error[] = {"fail", "skip", NULL};
+static const char *const targets[] = {"target", NULL}; /* of the built-in losses */
 
 static const cJSON *get(const cJSON *obj, const char *key)
 {
@@ -185,7 +186,8 @@ done:
     return s;
 }
 
-static nt_status fill_splits(cJSON *j, const nt_format *format, const char *path, nt_err *e)
+static nt_status fill_splits(cJSON *j, const nt_data_format *format, const char *path,
+                             nt_err *e)
 {
     cJSON *splits = cJSON_GetObjectItemCaseSensitive(j, "splits");
     nt_status s = NT_OK;
@@ -205,12 +207,28 @@ done:
     return s;
 }
 
+/* An object of names; keys: all that there may be, NULL: any. */
+static nt_status check_names(const cJSON *j, const char *key, const char *const *keys,
+                             nt_err *e)
+{
+    const cJSON *map = get(j, key);
+
+    if (map && !cJSON_IsObject(map))
+        return nt_fail(e, NT_EINVAL, "%s: want an object of an input and its field each", key);
+    if (map && keys && nt_json_check_keys(map, keys, key, e) != NT_OK)
+        return NT_EINVAL;
+    for (const cJSON *c = map ? map->child : NULL; c; c = c->next)
+        if (!cJSON_IsString(c))
+            return nt_fail(e, NT_EINVAL, "%s.%.60s: want the name of a field", key, c->string);
+    return NT_OK;
+}
+
 static nt_status check(cJSON *j, nt_err *e)
 {
-    static const char *const keys[] = {"format",   "path",   "batch_size", "layout",
-                                       "on_error", "splits", NULL};
+    static const char *const keys[] = {"format", "path",    "batch_size", "layout", "on_error",
+                                       "inputs", "targets", "splits",     NULL};
     const char *name = NULL, *path = NULL;
-    const nt_format *format;
+    const nt_data_format *format;
     int64_t batch;
     int choice;
     nt_status s;
@@ -228,6 +246,8 @@ static nt_status check(cJSON *j, nt_err *e)
     NT_TRY(nt_json_get_i64(&batch, j, "batch_size", 1, MAX_BATCH, "", e));
     NT_TRY(nt_json_get_enum(&choice, j, "layout", layouts, "", e));
     NT_TRY(nt_json_get_enum(&choice, j, "on_error", on_error, "", e));
+    NT_TRY(check_names(j, "inputs", NULL, e));
+    NT_TRY(check_names(j, "targets", targets, e));
     if (!nt_path_exists(path))
         NT_TRY(nt_fail_errno(e, "%s", path));
     NT_TRY(fill_splits(j, format, path, e));

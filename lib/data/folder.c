@@ -383,4 +383,4 @@ done:
     return s;
 }
 
-const nt_format nt_format_folder = {.name = "folder", .list = list, .open = open_split};
+const nt_data_format nt_format_folder = {.name = "folder", .list = list, .open = open_split};

@@ -11,12 +11,12 @@
 #define MAX_FILE_BYTES ((size_t)1 << 28)
 #define CACHE_BYTES ((size_t)1 << 30)
 
-static const nt_format *const formats[] = {&nt_format_cifar10, &nt_format_cifar100,
-                                           &nt_format_folder, &nt_format_idx};
+static const nt_data_format *const formats[] = {&nt_format_cifar10, &nt_format_cifar100,
+                                                &nt_format_folder, &nt_format_idx};
 
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e)
+nt_status nt_format_get(const nt_data_format **out, const char *name, nt_err *e)
 {
     nt_str names = {0};
 
@@ -33,7 +33,7 @@ nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e)
     return NT_EUNSUPPORTED;
 }
 
-nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path, nt_err *e)
+nt_status nt_format_list(const nt_data_format *f, cJSON *splits, const char *path, nt_err *e)
 {
     nt_status s;
 
@@ -45,7 +45,84 @@ nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path, nt
     return s;
 }
 
-nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
+/* ---- fields */
+
+static int64_t longest(const size_t *row, size_t count)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (row[i + 1] - row[i] > most)
+            most = row[i + 1] - row[i];
+    return (int64_t)most;
+}
+
+static bool has_rows(const nt_source *src, const size_t *row)
+{
+    for (size_t i = 0; i < src->n_stored; i++)
+        if (src->stored[i].row == row)
+            return true;
+    return false;
+}
+
+static nt_status append(nt_source *src, nt_stored f, nt_err *e)
+{
+    if (src->n_stored == NT_MAX_FIELDS)
+        return nt_fail(e, NT_EFORMAT, "%s: more than %d fields", src->where, NT_MAX_FIELDS);
+    f.field.dims[0] = -1;
+    src->stored[src->n_stored++] = f;
+    return NT_OK;
+}
+
+nt_status nt_source_add_field(nt_source *src, nt_stored f, nt_err *e)
+{
+    size_t bytes = strlen(f.field.name) + sizeof ".count";
+    nt_field counts = {.role = NT_ROLE_COUNT, .dtype = NT_I32, .rank = 1};
+    bool first = f.row && !has_rows(src, f.row);
+    char *name;
+    nt_status s = NT_OK;
+
+    if (f.row) /* a tensor without elements is of no use to a network */
+        f.field.dims[1] = longest(f.row, src->count) > 0 ? longest(f.row, src->count) : 1;
+    NT_TRY(append(src, f, e));
+    if (!first)
+        return NT_OK;
+    if (!(name = nt_arena_alloc(src->arena, bytes, 1)))
+        return nt_fail_nomem(e);
+    snprintf(name, bytes, "%s.count", f.field.name);
+    counts.name = name;
+    s = append(src, (nt_stored){counts, NULL, f.row}, e);
+done:
+    return s;
+}
+
+/* What every format has, before what is its own: the picture, and a label where there are
+ * classes. */
+static nt_status add_common(nt_source *src, nt_err *e)
+{
+    nt_field picture = {.name = NT_FIELD_PICTURE,
+                        .role = NT_ROLE_PICTURE,
+                        .dtype = NT_F32,
+                        .rank = 4,
+                        .dims = {-1, -1, -1, -1}};
+    nt_field label = {
+        .name = NT_FIELD_LABEL, .role = NT_ROLE_LABEL, .dtype = NT_I32, .rank = 1};
+    nt_stored own[NT_MAX_FIELDS];
+    size_t n = src->n_stored;
+    nt_status s = NT_OK;
+
+    memcpy(own, src->stored, n * sizeof *own);
+    src->n_stored = 0;
+    NT_TRY(append(src, (nt_stored){.field = picture}, e));
+    if (src->labels && src->classes > 0)
+        NT_TRY(append(src, (nt_stored){label, src->labels, NULL}, e));
+    for (size_t i = 0; i < n; i++)
+        NT_TRY(append(src, own[i], e));
+done:
+    return s;
+}
+
+nt_status nt_source_open(nt_source **out, const nt_data_format *f, const char *path,
                          const char *split, bool skip, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -56,6 +133,7 @@ nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
     src->format = f;
     src->skip = skip;
     NT_TRY(f->open(src, path, split, e));
+    NT_TRY(add_common(src, e));
     if (skip && src->items && !(src->bad = nt_calloc(src->count, sizeof *src->bad)))
         NT_TRY(nt_fail_nomem(e));
     *out = src;

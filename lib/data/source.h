@@ -3,7 +3,8 @@
  * source.h - the stored samples of a data set's split, before any transform.
  *
  * A format fills one nt_source: either raw pictures of one size, or encoded pictures that are
- * decoded when they are asked for (and then kept, where all of them fit into memory).
+ * decoded when they are asked for (and then kept, where all of them fit into memory); and the
+ * table of the fields that its samples have.
  */
 #ifndef NT_DATA_SOURCE_H
 #define NT_DATA_SOURCE_H
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "data/decode.h"
+#include "data/field.h"
 #include "data/image.h"
 
 #include <stdatomic.h>
@@ -21,17 +23,19 @@
 
 typedef struct nt_source nt_source;
 
-typedef struct nt_format {
+typedef struct nt_data_format {
     const char *name;
     /* Adds an empty object to splits for each split that lies at path. */
     nt_status (*list)(cJSON *splits, const char *path, nt_err *e);
-    /* Fills src: count, labels, classes, and the samples. */
+    /* Fills src: count, labels, classes, the samples, and fields other than a picture and a
+     * label. */
     nt_status (*open)(nt_source *src, const char *path, const char *split, nt_err *e);
     /* Reads what open left out (NULL: nothing). */
     nt_status (*load)(nt_source *src, nt_err *e);
-} nt_format;
+} nt_data_format;
 
-extern const nt_format nt_format_cifar10, nt_format_cifar100, nt_format_folder, nt_format_idx;
+extern const nt_data_format nt_format_cifar10, nt_format_cifar100, nt_format_folder,
+    nt_format_idx;
 
 /* A picture in a file's format: in memory, or with bytes NULL in the file dir/name. */
 typedef struct nt_encoded {
@@ -40,12 +44,27 @@ typedef struct nt_encoded {
     size_t n;
 } nt_encoded;
 
+/*
+ * A field as a format has it. `data` are the entries of all samples one behind the other, of
+ * field.h's type and shape; NULL for pictures.
+ */
+typedef struct nt_stored {
+    nt_field field; /* without data; dims[0] is -1, and the picture's extents are not known */
+    const void *data;
+    const size_t *row; /* ragged: [count + 1], sample i has the entries from row[i] to before
+                          row[i + 1]; fields of one table belong together; NULL: dense */
+} nt_stored;
+
+enum { NT_MAX_FIELDS = 16 };
+
 struct nt_source {
-    const nt_format *format;
+    const nt_data_format *format;
     nt_arena *arena;
     const char *where; /* the file or folder, for messages */
     size_t count;
-    int32_t *labels;
+    nt_stored stored[NT_MAX_FIELDS];
+    size_t n_stored;
+    int32_t *labels; /* NULL: no field of that role */
     int64_t classes;
     const char **class_names; /* NULL: unnamed */
     /* raw: [count][h][w][c] */
@@ -70,14 +89,14 @@ typedef struct nt_fetch {
 } nt_fetch;
 
 /* The format of that name, or NT_EUNSUPPORTED. */
-nt_status nt_format_get(const nt_format **out, const char *name, nt_err *e) NT_MUST_CHECK;
+nt_status nt_format_get(const nt_data_format **out, const char *name, nt_err *e) NT_MUST_CHECK;
 
 /* Its splits at path, as empty objects; NT_EIO when path is missing or holds none. */
-nt_status nt_format_list(const nt_format *f, cJSON *splits, const char *path,
+nt_status nt_format_list(const nt_data_format *f, cJSON *splits, const char *path,
                          nt_err *e) NT_MUST_CHECK;
 
 /* skip: leave out what cannot be read. */
-nt_status nt_source_open(nt_source **out, const nt_format *f, const char *path,
+nt_status nt_source_open(nt_source **out, const nt_data_format *f, const char *path,
                          const char *split, bool skip, nt_err *e) NT_MUST_CHECK;
 void nt_source_free(nt_source *src);
 /* To be called once before samples are fetched, by one thread. */
@@ -86,6 +105,9 @@ nt_status nt_source_load(nt_source *src, nt_err *e) NT_MUST_CHECK;
  * call this at the same time, each with a fetch of its own. */
 nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f,
                           nt_err *e) NT_MUST_CHECK;
+/* For a format: sets the extent of the row table's longest sample, and appends the field; the
+ * first of a row table is followed by its counts. The name is borrowed. */
+nt_status nt_source_add_field(nt_source *src, nt_stored f, nt_err *e) NT_MUST_CHECK;
 /*
  * For a format: the picture cannot be a sample, for the reason s with `why`. Where pictures may
  * be skipped it is noted and all is well; else s, the message with its name in e.
