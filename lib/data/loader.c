@@ -8,6 +8,7 @@
  */
 #include "base/alloc.h"
 #include "data/dataset.h"
+#include "data/fill.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,7 +31,8 @@ typedef struct worker {
     nt_loader *loader;
     pthread_t thread;
     nt_fetch fetch;
-    nt_image scratch[2];
+    nt_pipeline_work work;
+    nt_filled sample;
 } worker;
 
 struct nt_loader {
@@ -59,67 +61,47 @@ struct nt_loader {
 
 /* ---- filling a batch */
 
-static nt_status transform(nt_image *out, nt_loader *l, worker *w, size_t i, nt_err *e)
+/* Sample i of the split into w->sample, with all that follows its picture. */
+static nt_status transform(nt_loader *l, worker *w, size_t i, nt_err *e)
 {
+    nt_source *src = l->split->source;
     nt_rng rng = nt_rng_fork_index(&l->epoch_rng, i);
-    size_t stored = l->split->first + i;
+    nt_filled *t = &w->sample;
     nt_image im;
-    nt_status s = nt_source_fetch(l->split->source, &im, stored, &w->fetch, e);
+    nt_status s;
 
+    t->src = src;
+    t->i = l->split->first + i;
+    NT_TRY(nt_source_fetch(src, &im, t->i, &w->fetch, e));
+    s = nt_pipeline_run(l->split->pipeline, &t->picture, &im, &w->work,
+                        l->opts.augment ? &rng : NULL, e);
     if (s != NT_OK)
-        return s;
-    s = nt_pipeline_run(l->split->pipeline, out, &im, w->scratch, l->opts.augment ? &rng : NULL,
-                        e);
-    if (s != NT_OK)
-        nt_source_prefix(l->split->source, stored, e);
+        nt_source_prefix(src, t->i, e);
+    t->did = w->work.did;
+    if (s == NT_OK)
+        s = nt_fill_follow(t, nt_geometry_none(im.h, im.w), &w->fetch, e);
+done:
     return s;
-}
-
-/* Entries of a ragged sample, padded. */
-static void put_rows(char *to, const nt_field *f, const nt_stored *from, size_t i)
-{
-    size_t bytes = nt_field_bytes(f), each = bytes / (size_t)f->dims[1];
-    size_t n = (from->row[i + 1] - from->row[i]) * each;
-
-    memcpy(to, (const char *)from->data + from->row[i] * each, n);
-    memset(to + n, nt_dtype_is_real(f->dtype) ? 0 : 0xff, bytes - n);
-}
-
-/* Sample i of the source becomes number `at` of the batch's field. */
-static void put_field(nt_field *f, const nt_stored *from, size_t at, size_t i,
-                      const nt_image *im)
-{
-    size_t bytes = nt_field_bytes(f);
-    char *to = (char *)f->data + at * bytes;
-
-    if (f->role == NT_ROLE_PICTURE)
-        nt_image_to_planes((float *)to, im);
-    else if (f->role == NT_ROLE_COUNT)
-        *(int32_t *)to = (int32_t)(from->row[i + 1] - from->row[i]);
-    else if (from->row)
-        put_rows(to, f, from, i);
-    else
-        memcpy(to, (const char *)from->data + i * bytes, bytes);
 }
 
 static nt_status fill_sample(slot *t, nt_loader *l, worker *w, size_t at, size_t i, nt_err *e)
 {
-    nt_image im;
-    nt_status s = transform(&im, l, w, i, e);
+    const nt_image *im = &w->sample.picture;
+    nt_status s = transform(l, w, i, e);
 
     if (s != NT_OK)
         return s;
-    if (im.h != l->h || im.w != l->w || im.c != l->c) {
+    if (im->h != l->h || im->w != l->w || im->c != l->c) {
         nt_fail(
             e, NT_EFORMAT,
             "%d x %d pixels in %d channels where the first sample gives %lld x %lld in %lld: "
             "add a resize or a crop",
-            im.h, im.w, im.c, (long long)l->h, (long long)l->w, (long long)l->c);
-        nt_source_prefix(l->split->source, l->split->first + i, e);
+            im->h, im->w, im->c, (long long)l->h, (long long)l->w, (long long)l->c);
+        nt_source_prefix(l->split->source, w->sample.i, e);
         return NT_EFORMAT;
     }
     for (size_t k = 0; k < l->n_fields; k++)
-        put_field(&t->field[k], &l->split->source->stored[k], at, l->split->first + i, &im);
+        nt_fill_put(&t->field[k], &w->sample, k, at);
     return NT_OK;
 }
 
@@ -247,19 +229,19 @@ static void set_like(nt_loader *l)
 /* The first sample that is there says what shape all have. */
 static nt_status find_shape(nt_loader *l, nt_err *e)
 {
-    nt_image im = {0};
+    const nt_image *im = &l->workers[0].sample.picture;
     nt_status s = NT_OK;
 
     for (size_t i = 0; i < l->split->count; i++) {
-        s = transform(&im, l, &l->workers[0], i, e);
+        s = transform(l, &l->workers[0], i, e);
         if (s == NT_OK || !nt_source_is_skipped(l->split->source, l->split->first + i))
             break;
     }
     if (s != NT_OK)
         return s;
-    l->h = im.h;
-    l->w = im.w;
-    l->c = im.c;
+    l->h = im->h;
+    l->w = im->w;
+    l->c = im->c;
     set_like(l);
     return NT_OK;
 }
@@ -365,8 +347,8 @@ void nt_loader_free(nt_loader *l)
     }
     for (size_t i = 0; l->workers && i < l->n_ring - SPARE_SLOTS; i++) {
         nt_fetch_release(&l->workers[i].fetch);
-        nt_image_release(&l->workers[i].scratch[0]);
-        nt_image_release(&l->workers[i].scratch[1]);
+        nt_pipeline_work_release(&l->workers[i].work);
+        nt_filled_release(&l->workers[i].sample);
     }
     for (size_t i = 0; l->ring && i < l->n_ring; i++)
         for (size_t k = 0; k < l->n_fields; k++)

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -217,32 +218,73 @@ bool nt_source_is_skipped(const nt_source *src, size_t i)
 
 /* ---- encoded pictures */
 
-static nt_status decode(nt_source *src, size_t i, nt_fetch *f, nt_err *e)
+static void borrow(nt_image *out, const nt_image *im)
 {
-    const nt_encoded *it = &src->items[i];
+    *out = *im;
+    out->cap = 0;
+}
+
+/* Of sample i something is wrong, which `own` says. */
+static nt_status blame(nt_source *src, size_t i, nt_status s, const nt_err *own, nt_err *e)
+{
+    if (src->bad && is_its_own(s))
+        note_bad(src, i, own);
+    nt_fail(e, s, "%s", own->msg);
+    nt_source_prefix(src, i, e);
+    return s;
+}
+
+nt_status nt_source_refuse(nt_source *src, size_t i, nt_err *e, const char *fmt, ...)
+{
+    nt_err own;
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(own.msg, sizeof own.msg, fmt, args);
+    va_end(args);
+    return blame(src, i, NT_EFORMAT, &own, e);
+}
+
+/* channels as for nt_decode. */
+static nt_status decode_item(nt_image *out, const nt_source *src, const nt_encoded *it,
+                             nt_decoder *d, int channels, nt_err *e)
+{
     char *path = NULL, *bytes = NULL;
-    nt_err own = {{0}};
     size_t n;
     nt_status s = NT_OK;
 
-    if (it->bytes) {
-        NT_TRY(nt_decode(&f->decoder, &f->image, it->bytes, it->n, 3, &own));
-        goto done;
-    }
+    if (it->bytes)
+        return nt_decode(d, out, it->bytes, it->n, channels, e);
     if (!(path = nt_path_join(src->where, it->name)))
-        NT_TRY(nt_fail_nomem(&own));
-    NT_TRY(nt_file_read(&bytes, &n, path, MAX_FILE_BYTES, &own));
-    NT_TRY(nt_decode(&f->decoder, &f->image, (uint8_t *)bytes, n, 3, &own));
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_file_read(&bytes, &n, path, MAX_FILE_BYTES, e));
+    NT_TRY(nt_decode(d, out, (uint8_t *)bytes, n, channels, e));
 done:
-    if (s != NT_OK) {
-        if (src->bad && is_its_own(s))
-            note_bad(src, i, &own);
-        nt_fail(e, s, "%s", own.msg);
-        nt_source_prefix(src, i, e);
-    }
     nt_free(path);
     nt_free(bytes);
     return s;
+}
+
+static nt_status decode(nt_source *src, size_t i, nt_fetch *f, nt_err *e)
+{
+    nt_err own = {{0}};
+    nt_status s = decode_item(&f->image, src, &src->items[i], &f->decoder, 3, &own);
+
+    return s == NT_OK ? s : blame(src, i, s, &own, e);
+}
+
+nt_status nt_source_fetch_mask(nt_source *src, nt_image *out, size_t i, nt_fetch *f, nt_err *e)
+{
+    nt_err own = {{0}};
+    nt_status s =
+        decode_item(&f->mask, src, &src->masks[i], &f->decoder, NT_DECODE_CODES, &own);
+
+    if (s != NT_OK) {
+        nt_err_prefix(&own, "its mask %s", src->masks[i].name);
+        return blame(src, i, s, &own, e);
+    }
+    borrow(out, &f->mask);
+    return NT_OK;
 }
 
 /* Keeps a copy where the budget allows; two threads may race for the slot, the loser gives in.
@@ -300,12 +342,7 @@ void nt_fetch_release(nt_fetch *f)
 {
     nt_decoder_release(&f->decoder);
     nt_image_release(&f->image);
-}
-
-static void borrow(nt_image *out, const nt_image *im)
-{
-    *out = *im;
-    out->cap = 0;
+    nt_image_release(&f->mask);
 }
 
 nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f, nt_err *e)

@@ -72,6 +72,7 @@ struct nt_source {
     int h, w, c;
     /* or encoded */
     nt_encoded *items;
+    nt_encoded *masks; /* of them; NULL: the format has none */
     _Atomic(nt_image *) *cache;
     atomic_size_t cached_bytes;
     /* what is left out */
@@ -85,7 +86,7 @@ struct nt_source {
 /* What one thread needs to fetch samples; start from {0}. */
 typedef struct nt_fetch {
     nt_decoder decoder;
-    nt_image image;
+    nt_image image, mask;
 } nt_fetch;
 
 /* The format of that name, or NT_EUNSUPPORTED. */
@@ -105,6 +106,13 @@ nt_status nt_source_load(nt_source *src, nt_err *e) NT_MUST_CHECK;
  * call this at the same time, each with a fetch of its own. */
 nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f,
                           nt_err *e) NT_MUST_CHECK;
+/* The mask of sample i, uint8 of one channel, of a source that has masks. */
+nt_status nt_source_fetch_mask(nt_source *src, nt_image *out, size_t i, nt_fetch *f,
+                               nt_err *e) NT_MUST_CHECK;
+/* NT_EFORMAT with the file and the sample's name before the message; the sample is skipped
+ * where the description says so. */
+nt_status nt_source_refuse(nt_source *src, size_t i, nt_err *e, const char *fmt,
+                           ...) NT_MUST_CHECK __attribute__((format(printf, 4, 5)));
 /* For a format: sets the extent of the row table's longest sample, and appends the field; the
  * first of a row table is followed by its counts. The name is borrowed. */
 nt_status nt_source_add_field(nt_source *src, nt_stored f, nt_err *e) NT_MUST_CHECK;
