@@ -95,12 +95,13 @@ const char *nt_split_digest(nt_split *s, nt_err *e);
 /* Pictures skipped so far: those of a kind that is not read at once, damaged ones when their
  * turn has come. */
 size_t nt_split_skipped(const nt_split *s);
-/* One line about them with the first one's name; NULL where there are none, or no split.
- * nt_free it. */
+/* One line about them, and about boxes that were dropped, with the first one's name; NULL where
+ * there are none, or no split. nt_free it. */
 char *nt_split_skipped_text(const nt_split *s);
 /* Adds what was left out to a report: "skipped_samples" where pictures may be skipped, their
- * names with what is wrong as "skipped", and the number of other files as "ignored_files" where
- * there are such. Without a split, nothing. false when memory ran out. */
+ * names with what is wrong as "skipped", and the numbers of boxes without area as
+ * "dropped_boxes" and of other files as "ignored_files" where there are such. Without a split,
+ * nothing. false when memory ran out. */
 bool nt_split_report_left_out(cJSON *j, const nt_split *s);
 
 typedef struct nt_loader_opts {

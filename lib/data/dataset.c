@@ -114,6 +114,8 @@ static nt_status check_classes(const nt_dataset *d, const char *name, const nt_s
 /* The stored split `from` leads to in the end. */
 static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, nt_err *e)
 {
+    nt_source_from where = {
+        .format = d->format, .path = d->path, .json = d->json, .skip = d->skip};
     nt_source *src = NULL;
     stored *t = d->sources;
     nt_status s = NT_OK;
@@ -123,7 +125,8 @@ static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, 
     while (strcmp(t->name, split->string) != 0)
         t++;
     if (!t->source) {
-        NT_TRY(nt_source_open(&src, d->format, d->path, t->name, d->skip, e));
+        where.split = t->name;
+        NT_TRY(nt_source_open(&src, &where, e));
         assert(src->count > 0);
         if (src->class_names)
             NT_TRY(check_classes(d, t->name, src, e));
@@ -265,6 +268,21 @@ static const nt_field *stored_field(const nt_source *src, const char *name, nt_r
     return NULL;
 }
 
+static nt_status lacks_target(const nt_source *src, const char *who, nt_err *e)
+{
+    nt_field v[NT_MAX_FIELDS];
+    char names[256];
+
+    if (src->n_stored == 1)
+        return nt_fail(e, NT_EFORMAT, "%s: the data have no labels, which %s needs", src->where,
+                       who);
+    for (size_t i = 0; i < src->n_stored; i++)
+        v[i] = src->stored[i].field;
+    return nt_fail(e, NT_EFORMAT, "%s: %s wants the field '%s' or '%s', the data have %s",
+                   src->where, who, NT_FIELD_LABEL, NT_FIELD_MASK,
+                   nt_field_names(names, sizeof names, v, src->n_stored));
+}
+
 nt_status nt_split_target(const nt_field **out, const nt_split *p, const char *who, nt_err *e)
 {
     const cJSON *named = get(p->targets, "target");
@@ -274,8 +292,7 @@ nt_status nt_split_target(const nt_field **out, const nt_split *p, const char *w
     if (!f)
         f = stored_field(p->source, NULL, NT_ROLE_MASK);
     if (!f)
-        return nt_fail(e, NT_EFORMAT, "%s: the data have no labels, which %s needs",
-                       p->source->where, who);
+        return lacks_target(p->source, who, e);
     *out = f;
     return NT_OK;
 }

@@ -12,6 +12,7 @@
 
 #define WHERE_MAX 160
 #define MAX_BATCH (1 << 20)
+#define MAX_KEYS 24
 
 static const char *const layouts[] = {"nchw", "nhwc", NULL};
 static const char *const on_error[] = {"fail", "skip", NULL};
@@ -148,7 +149,22 @@ static nt_status inherit_transforms(const cJSON *splits, cJSON *split, nt_err *e
     return NT_OK;
 }
 
-static nt_status check_split(const cJSON *split, const cJSON *splits, nt_err *e)
+/* Keys that every description has, or the format's own. */
+static nt_status check_keys(const cJSON *j, const char *const *common, const char *const *own,
+                            const char *where, nt_err *e)
+{
+    const char *keys[MAX_KEYS + 1] = {NULL};
+    size_t n = 0;
+
+    while (*common && n < MAX_KEYS)
+        keys[n++] = *common++;
+    while (own && *own && n < MAX_KEYS)
+        keys[n++] = *own++;
+    return nt_json_check_keys(j, keys, where, e);
+}
+
+static nt_status check_split(const cJSON *split, const cJSON *splits,
+                             const nt_data_format *format, nt_err *e)
 {
     static const char *const keys[] = {"first", "from", "last", "shuffle", "transforms", NULL};
     char where[WHERE_MAX];
@@ -159,9 +175,12 @@ static nt_status check_split(const cJSON *split, const cJSON *splits, nt_err *e)
     snprintf(where, sizeof where, "splits.%s", split->string);
     if (!cJSON_IsObject(split))
         return nt_fail(e, NT_EINVAL, "%s: want an object", where);
-    NT_TRY(nt_json_check_keys(split, keys, where, e));
+    NT_TRY(check_keys(split, keys, format->split_keys, where, e));
     NT_TRY(nt_json_get_bool(&shuffle, split, "shuffle", where, e));
     NT_TRY(check_cut(splits, split, where, e));
+    for (const char *const *k = format->split_keys; k && *k; k++)
+        if (get(split, "from") && get(split, *k))
+            NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: does not go with \"from\"", where, *k));
     snprintf(where, sizeof where, "splits.%s.transforms", split->string);
     NT_TRY(nt_pipeline_new(&p, get(split, "transforms"), where, e));
 done:
@@ -200,7 +219,7 @@ static nt_status fill_splits(cJSON *j, const nt_data_format *format, const char 
         NT_TRY(nt_format_list(format, splits, path, e));
     }
     for (cJSON *c = splits->child; c; c = c->next)
-        NT_TRY(check_split(c, splits, e));
+        NT_TRY(check_split(c, splits, format, e));
     for (cJSON *c = splits->child; c; c = c->next)
         NT_TRY(fill_split(splits, c, e));
 done:
@@ -239,7 +258,7 @@ static nt_status check(cJSON *j, nt_err *e)
     if (!name)
         NT_TRY(nt_fail(e, NT_EINVAL, "format: missing"));
     NT_TRY(nt_format_get(&format, name, e));
-    NT_TRY(nt_json_check_keys(j, keys, "", e));
+    NT_TRY(check_keys(j, keys, format->keys, "", e));
     NT_TRY(nt_json_get_str(&path, j, "path", "", e));
     if (!path)
         NT_TRY(nt_fail(e, NT_EINVAL, "path: missing"));

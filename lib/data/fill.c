@@ -15,15 +15,32 @@ void nt_filled_release(nt_filled *t)
 
 /* ---- what follows */
 
-static nt_status find_mask(nt_filled *t, int64_t h, int64_t w, nt_fetch *f, nt_err *e)
+/* Where the description says how many classes there are, nothing is beyond them. */
+static nt_status check_classes(const nt_filled *t, const nt_field *as, nt_err *e)
+{
+    const uint8_t *px = t->mask.px;
+    int64_t classes = t->src->classes;
+
+    for (size_t i = 0, n = (size_t)t->mask.h * (size_t)t->mask.w; classes && i < n; i++)
+        if (px[i] >= classes && !(as->ignores && px[i] == as->ignored))
+            return nt_source_refuse(t->src, t->i, e,
+                                    "the mask has class %d, want 0 to %lld, or %d to ignore it",
+                                    px[i], (long long)classes - 1, (int)as->ignored);
+    return NT_OK;
+}
+
+static nt_status find_mask(nt_filled *t, const nt_field *as, nt_geometry before, nt_fetch *f,
+                           nt_err *e)
 {
     nt_status s = nt_source_fetch_mask(t->src, &t->mask, t->i, f, e);
 
-    if (s != NT_OK || (t->mask.h == h && t->mask.w == w))
+    if (s != NT_OK)
         return s;
+    if (t->mask.h == before.h && t->mask.w == before.w)
+        return check_classes(t, as, e);
     return nt_source_refuse(t->src, t->i, e,
                             "the mask has %d x %d pixels, the picture %lld x %lld", t->mask.h,
-                            t->mask.w, (long long)h, (long long)w);
+                            t->mask.w, (long long)before.h, (long long)before.w);
 }
 
 static nt_status make_room(nt_filled *t, size_t n, nt_err *e)
@@ -59,7 +76,7 @@ nt_status nt_fill_follow(nt_filled *t, nt_geometry before, nt_fetch *f, nt_err *
         const nt_stored *from = &t->src->stored[k];
 
         if (from->field.role == NT_ROLE_MASK)
-            s = find_mask(t, before.h, before.w, f, e);
+            s = find_mask(t, &from->field, before, f, e);
         if (from->field.role == NT_ROLE_BOXES)
             s = find_boxes(t, from, e);
     }

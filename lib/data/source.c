@@ -12,8 +12,9 @@
 #define MAX_FILE_BYTES ((size_t)1 << 28)
 #define CACHE_BYTES ((size_t)1 << 30)
 
-static const nt_data_format *const formats[] = {&nt_format_cifar10, &nt_format_cifar100,
-                                                &nt_format_folder, &nt_format_idx};
+static const nt_data_format *const formats[] = {&nt_format_cifar10,      &nt_format_cifar100,
+                                                &nt_format_folder,       &nt_format_idx,
+                                                &nt_format_segmentation, &nt_format_voc};
 
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
@@ -44,6 +45,33 @@ nt_status nt_format_list(const nt_data_format *f, cJSON *splits, const char *pat
     if (s == NT_OK && !splits->child)
         s = nt_fail(e, NT_EIO, "%s: no data of format '%s' there", path, f->name);
     return s;
+}
+
+/* ---- classes, as a description says them */
+
+#define MAX_CLASSES 65536
+
+nt_status nt_source_read_classes(nt_source *src, nt_err *e)
+{
+    const cJSON *j = cJSON_GetObjectItemCaseSensitive(src->json, "classes");
+    int n = cJSON_IsArray(j) ? cJSON_GetArraySize(j) : 0;
+    const char **names;
+
+    if (!j)
+        return NT_OK;
+    if (!cJSON_IsArray(j))
+        return nt_json_get_i64(&src->classes, src->json, "classes", 1, MAX_CLASSES, "", e);
+    if (n < 1 || n > MAX_CLASSES)
+        return nt_fail(e, NT_EINVAL, "classes: want a number, or 1 to %d names", MAX_CLASSES);
+    if (!(names = nt_arena_alloc(src->arena, (size_t)n, sizeof *names)))
+        return nt_fail_nomem(e);
+    for (const cJSON *c = j->child; c; c = c->next) {
+        if (!cJSON_IsString(c))
+            return nt_fail(e, NT_EINVAL, "classes: want a number, or an array of names");
+        names[src->classes++] = c->valuestring;
+    }
+    src->class_names = names;
+    return NT_OK;
 }
 
 /* ---- fields */
@@ -123,19 +151,19 @@ done:
     return s;
 }
 
-nt_status nt_source_open(nt_source **out, const nt_data_format *f, const char *path,
-                         const char *split, bool skip, nt_err *e)
+nt_status nt_source_open(nt_source **out, const nt_source_from *from, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_source *src = nt_calloc(1, sizeof *src);
 
     if (!src || !(src->arena = nt_arena_new()))
         NT_TRY(nt_fail_nomem(e));
-    src->format = f;
-    src->skip = skip;
-    NT_TRY(f->open(src, path, split, e));
+    src->format = from->format;
+    src->json = from->json;
+    src->skip = from->skip;
+    NT_TRY(src->format->open(src, from->path, from->split, e));
     NT_TRY(add_common(src, e));
-    if (skip && src->items && !(src->bad = nt_calloc(src->count, sizeof *src->bad)))
+    if (src->skip && src->items && !(src->bad = nt_calloc(src->count, sizeof *src->bad)))
         NT_TRY(nt_fail_nomem(e));
     *out = src;
     src = NULL;
@@ -372,15 +400,14 @@ nt_status nt_source_fetch(nt_source *src, nt_image *out, size_t i, nt_fetch *f, 
 
 /* ---- identity */
 
-static nt_status digest_of(nt_sha256_hex *out, nt_source *src, size_t i, nt_err *e)
+static nt_status digest_item(nt_sha256_hex *out, nt_source *src, size_t i, const nt_encoded *it,
+                             nt_err *e)
 {
-    const nt_encoded *it = src->items ? &src->items[i] : NULL;
-    size_t bytes = (size_t)src->h * (size_t)src->w * (size_t)src->c;
     char *path;
     nt_status s;
 
-    if (!it || it->bytes) {
-        *out = it ? nt_sha256(it->bytes, it->n) : nt_sha256(src->pixels + i * bytes, bytes);
+    if (it->bytes) {
+        *out = nt_sha256(it->bytes, it->n);
         return NT_OK;
     }
     path = nt_path_join(src->where, it->name);
@@ -391,17 +418,58 @@ static nt_status digest_of(nt_sha256_hex *out, nt_source *src, size_t i, nt_err 
     return s;
 }
 
+static nt_status digest_picture(nt_sha256_hex *out, nt_source *src, size_t i, nt_err *e)
+{
+    size_t bytes = (size_t)src->h * (size_t)src->w * (size_t)src->c;
+
+    if (src->items)
+        return digest_item(out, src, i, &src->items[i], e);
+    *out = nt_sha256(src->pixels + i * bytes, bytes);
+    return NT_OK;
+}
+
+/* The entries of a field that is kept as it is stored. */
+static nt_sha256_hex digest_stored(const nt_stored *f, size_t i)
+{
+    size_t first = f->row ? f->row[i] : i, n = f->row ? f->row[i + 1] - first : 1;
+    size_t each = nt_field_bytes(&f->field) / (size_t)(f->row ? f->field.dims[1] : 1);
+
+    return nt_sha256((const char *)f->data + first * each, n * each);
+}
+
+/* What is beside the picture and its label: a word each. */
+static nt_status describe_others(nt_source *src, nt_str *text, size_t i, nt_err *e)
+{
+    nt_sha256_hex digest;
+    nt_status s = NT_OK;
+
+    for (size_t k = 0; k < src->n_stored && s == NT_OK; k++) {
+        const nt_stored *f = &src->stored[k];
+
+        if (f->field.role == NT_ROLE_MASK)
+            s = digest_item(&digest, src, i, &src->masks[i], e);
+        else if (f->field.role == NT_ROLE_BOXES || f->field.role == NT_ROLE_COLUMNS)
+            digest = digest_stored(f, i);
+        else
+            continue;
+        if (s == NT_OK)
+            nt_str_addf(text, "%s ", digest.text);
+    }
+    return s;
+}
+
 nt_status nt_source_describe(nt_source *src, nt_str *text, size_t i, nt_err *e)
 {
     nt_sha256_hex digest;
-    nt_status s = digest_of(&digest, src, i, e);
+    nt_status s = NT_OK;
 
-    if (s != NT_OK)
-        return s;
-    nt_str_addf(text, "%d %s ", (int)src->labels[i], digest.text);
+    NT_TRY(digest_picture(&digest, src, i, e));
+    nt_str_addf(text, "%d %s ", src->labels ? (int)src->labels[i] : -1, digest.text);
+    NT_TRY(describe_others(src, text, i, e));
     if (src->items)
         nt_str_addf(text, "%s\n", src->items[i].name);
     else
         nt_str_addf(text, "%dx%dx%d\n", src->h, src->w, src->c);
-    return NT_OK;
+done:
+    return s;
 }

@@ -25,6 +25,8 @@ typedef struct nt_source nt_source;
 
 typedef struct nt_data_format {
     const char *name;
+    const char *const *keys, *const *split_keys; /* of its own in a description, and in its
+                                                    splits; NULL-terminated; NULL: none */
     /* Adds an empty object to splits for each split that lies at path. */
     nt_status (*list)(cJSON *splits, const char *path, nt_err *e);
     /* Fills src: count, labels, classes, the samples, and fields other than a picture and a
@@ -35,7 +37,7 @@ typedef struct nt_data_format {
 } nt_data_format;
 
 extern const nt_data_format nt_format_cifar10, nt_format_cifar100, nt_format_folder,
-    nt_format_idx;
+    nt_format_idx, nt_format_segmentation, nt_format_voc;
 
 /* A picture in a file's format: in memory, or with bytes NULL in the file dir/name. */
 typedef struct nt_encoded {
@@ -59,6 +61,7 @@ enum { NT_MAX_FIELDS = 16 };
 
 struct nt_source {
     const nt_data_format *format;
+    const cJSON *json; /* the description, borrowed; NULL: nothing more is said */
     nt_arena *arena;
     const char *where; /* the file or folder, for messages */
     size_t count;
@@ -80,7 +83,9 @@ struct nt_source {
     _Atomic(char *) *bad; /* [count] what is wrong with it; NULL: nothing known */
     const char **left;    /* [n_left] "NAME: why" of those that became no sample */
     size_t n_left, left_cap;
-    size_t ignored; /* files that are no pictures */
+    size_t ignored;          /* files that are no pictures */
+    size_t empty_boxes;      /* boxes without area, dropped; */
+    const char *first_empty; /* the file of the first one */
 };
 
 /* What one thread needs to fetch samples; start from {0}. */
@@ -96,9 +101,16 @@ nt_status nt_format_get(const nt_data_format **out, const char *name, nt_err *e)
 nt_status nt_format_list(const nt_data_format *f, cJSON *splits, const char *path,
                          nt_err *e) NT_MUST_CHECK;
 
-/* skip: leave out what cannot be read. */
-nt_status nt_source_open(nt_source **out, const nt_data_format *f, const char *path,
-                         const char *split, bool skip, nt_err *e) NT_MUST_CHECK;
+/* Where samples come from. */
+typedef struct nt_source_from {
+    const nt_data_format *format;
+    const char *path, *split;
+    const cJSON *json; /* the description, for the format's own keys; NULL: none */
+    bool skip;         /* leave out what cannot be read */
+} nt_source_from;
+
+/* The description is borrowed. */
+nt_status nt_source_open(nt_source **out, const nt_source_from *from, nt_err *e) NT_MUST_CHECK;
 void nt_source_free(nt_source *src);
 /* To be called once before samples are fetched, by one thread. */
 nt_status nt_source_load(nt_source *src, nt_err *e) NT_MUST_CHECK;
@@ -113,6 +125,9 @@ nt_status nt_source_fetch_mask(nt_source *src, nt_image *out, size_t i, nt_fetch
  * where the description says so. */
 nt_status nt_source_refuse(nt_source *src, size_t i, nt_err *e, const char *fmt,
                            ...) NT_MUST_CHECK __attribute__((format(printf, 4, 5)));
+/* For a format: "classes" of the description, a number or an array of names, into src->classes
+ * and class_names; 0 where it says nothing. */
+nt_status nt_source_read_classes(nt_source *src, nt_err *e) NT_MUST_CHECK;
 /* For a format: sets the extent of the row table's longest sample, and appends the field; the
  * first of a row table is followed by its counts. The name is borrowed. */
 nt_status nt_source_add_field(nt_source *src, nt_stored f, nt_err *e) NT_MUST_CHECK;

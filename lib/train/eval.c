@@ -65,9 +65,8 @@ static nt_status take_metrics(nt_evaluator *v, const nt_metric *const *asked, nt
 
         if (m == NULL)
             return NT_OK;
-        if (suits(v->target, m))
-            v->metric[v->n_metrics++] = m;
-        else if (asked)
+        v->metric[v->n_metrics++] = m;
+        if (!suits(v->target, m))
             return nt_fail(e, NT_EFORMAT, "%s wants the field '%s', the data's target is '%s'",
                            m->name, NT_FIELD_LABEL, v->target->name);
     }

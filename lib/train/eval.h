@@ -18,8 +18,7 @@ typedef struct nt_eval_opts {
     nt_dtype compute;                /* 0: NT_F32 */
     size_t limit;                    /* only the first so many samples; 0: all */
     const nt_loss *loss;             /* of the metric loss; NULL: cross_entropy */
-    const nt_metric *const *metrics; /* NULL at their end; NULL: every one that the
-                                        data's target suits */
+    const nt_metric *const *metrics; /* NULL at their end; NULL: every one */
 } nt_eval_opts;
 
 enum { NT_MAX_METRICS = 16 };

@@ -176,5 +176,5 @@ nt_status nt_loss_network(nt_graph **out, const nt_graph *g, const nt_loss *loss
 {
     bool logits = loss == NULL || loss->on_logits;
 
-    return logits ? nt_logits_graph(out, g, e) : nt_graph_dup(out, g, true, e);
+    return logits ? nt_logits_maps(out, g, e) : nt_graph_dup(out, g, true, e);
 }

@@ -183,6 +183,7 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
                        .params = t->p,
                        .loss = NT_LOSS,
                        .recompute = t->o.recompute};
+    const nt_metric *asked[] = {t->o.metric, NULL};
     nt_eval_opts eo = {
         .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss};
     nt_batch_like like = nt_batch_like_of(t->loader, first_batch(t));
@@ -197,6 +198,8 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
     NT_TRY(nt_loss_graph(&t->loss_g, t->g, &t->loss, t->taught_classes, e));
     NT_TRY(nt_batch_plan_new(&t->plan, t->loss_g, t->dev, &po, &like, e));
     NT_TRY(check_classes(t, e));
+    if (t->loss.target->role != NT_ROLE_LABEL) /* which all metrics can judge by */
+        eo.metrics = asked;
     if (t->eval_split != NULL)
         NT_TRY(nt_evaluator_new(&t->eval, t->g, t->p, t->dev, t->eval_split, &eo, e));
 done:

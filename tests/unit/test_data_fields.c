@@ -64,11 +64,12 @@ typedef struct setup {
 /* inputs: as of a description; NULL: none. */
 static setup set_up(int64_t batch, const char *inputs)
 {
+    const nt_source_from from = {.format = &own, .path = "here", .split = "test"};
     setup u = {.split = nt_calloc(1, sizeof *u.split)};
 
     assert_non_null(u.split);
     u.split->count = SAMPLES;
-    assert_ok(nt_source_open(&u.split->source, &own, "here", "test", false, e));
+    assert_ok(nt_source_open(&u.split->source, &from, e));
     assert_ok(nt_pipeline_new(&u.split->pipeline, NULL, "", e));
     assert_ok(nt_device_new(&u.dev, 1, e));
     if (inputs)
