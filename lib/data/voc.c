@@ -102,6 +102,11 @@ static nt_status parse(xmlDoc **out, const char *path, nt_err *e)
     xmlResetLastError();
     *out = xmlReadMemory(bytes, (int)n, NULL, NULL,
                          XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    if (*out && (*out)->intSubset) { /* entities would be expanded, however many */
+        xmlFreeDoc(*out);
+        *out = NULL;
+        NT_TRY(nt_fail(e, NT_EFORMAT, "it has a document type, which is not read"));
+    }
     if (!*out) {
         const xmlError *why = xmlGetLastError();
         int end = why && why->message ? (int)strcspn(why->message, "\n") : 0;

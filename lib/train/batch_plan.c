@@ -57,13 +57,18 @@ static const nt_field *field_for(const nt_batch_like *like, const char *input)
     return find_field(like, said ? said : input);
 }
 
+static bool is_target(const nt_value *v)
+{
+    return strcmp(v->name, NT_TARGET) == 0;
+}
+
 /* Does an input but the first take the picture? */
 static bool is_taken(const nt_graph *g, const nt_batch_like *like)
 {
     for (int i = 1; i < g->n_inputs; i++) {
         const nt_field *f = field_for(like, g->inputs[i]->name);
 
-        if (f && f->role == NT_ROLE_PICTURE)
+        if (f && f->role == NT_ROLE_PICTURE && !is_target(g->inputs[i]))
             return true;
     }
     return false;
@@ -104,6 +109,8 @@ static nt_status bind_input(bound *b, const nt_graph *g, int i, const nt_batch_l
     const nt_field *f = field_for(like, v->name);
     char names[256];
 
+    if (f && is_target(v)) /* compared as it is, pictures in planes, too */
+        return bind_dense(b, v, f, e);
     if (f ? f->role == NT_ROLE_PICTURE : i == 0)
         return bind_picture(b, v, like, e);
     if (i == 0 && f && !said_for(like, v->name) && !is_taken(g, like))

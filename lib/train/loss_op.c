@@ -92,8 +92,10 @@ nt_status nt_loss_op_grad(const nt_node *n, const nt_tensor *const *in,
 
 nt_status nt_loss_check_like(const nt_tensor *const *in, int i, nt_err *e)
 {
-    if (in[i]->dtype == NT_F32 && in[i]->rank > 0 && in[i]->dims[0] == in[X]->dims[0] &&
-        nt_tensor_count(in[i]) == nt_tensor_count(in[X]))
+    bool same = in[i]->rank == in[X]->rank ? nt_tensor_same_shape(in[i], in[X])
+                                           : nt_tensor_count(in[i]) == nt_tensor_count(in[X]);
+
+    if (in[i]->dtype == NT_F32 && in[i]->rank > 0 && in[i]->dims[0] == in[X]->dims[0] && same)
         return NT_OK;
     return nt_fail(e, NT_EFORMAT, "the target does not give a float32 for each output");
 }

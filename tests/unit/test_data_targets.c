@@ -378,6 +378,18 @@ NT_TEST(annotations_that_cannot_be_read_are_named)
     }
 }
 
+NT_TEST(entities_are_not_expanded)
+{
+    static const char text[] = "<!DOCTYPE annotation [<!ENTITY a \"dog\">]><annotation><object>"
+                               "<name>&a;</name></object></annotation>";
+    temp_dir t = temp_dir_new();
+
+    put_voc(&t);
+    put_file(&t, "Annotations/one.xml", text, sizeof text - 1);
+    refuse_split(&t, "voc:%s", NT_EFORMAT, "one.xml: it has a document type");
+    temp_dir_remove(&t);
+}
+
 NT_TEST(lists_and_classes_that_do_not_fit_are_refused)
 {
     temp_dir t = temp_dir_new();
@@ -516,6 +528,33 @@ NT_TEST(cross_entropy_of_each_pixel_trains_and_judges_a_network_of_maps)
     after = loss_of(&u, m);
     if (!(after < 0.05))
         fail_msg("the loss went from %g to %g", before, after);
+    nt_model_free(m);
+    tear_down(&u);
+}
+
+NT_TEST(a_network_can_be_trained_to_give_its_own_picture)
+{
+    setup u = set_up("{\"format\": \"segmentation\", \"path\": \"%s\", "
+                     "\"targets\": {\"target\": \"picture\"}}");
+    nt_model *m = pixel_net(3, "");
+    nt_train_opts o;
+    nt_trainer *t = NULL;
+    const cJSON *first, *last;
+
+    nt_train_defaults(&o);
+    o.epochs = 60;
+    o.batch_size = 5;
+    o.optim.lr = 0.1;
+    o.optim.momentum = 0.9;
+    assert_ok(nt_loss_find(&o.loss, "mse", e));
+    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, NULL, &o, e));
+    assert_ok(nt_trainer_run(t, e));
+    first = cJSON_GetObjectItem(nt_trainer_report(t), "epochs");
+    last = cJSON_GetArrayItem(first, 59);
+    first = cJSON_GetArrayItem(first, 0);
+    assert_true(cJSON_GetObjectItem(last, "loss")->valuedouble <
+                0.1 * cJSON_GetObjectItem(first, "loss")->valuedouble);
+    nt_trainer_free(t);
     nt_model_free(m);
     tear_down(&u);
 }
