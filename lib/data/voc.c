@@ -338,7 +338,8 @@ done:
 /* JPEGImages/NAME with the ending that is there. */
 static nt_status find_picture(nt_encoded *out, nt_source *src, const char *name, nt_err *e)
 {
-    static const char *const endings[] = {"jpg", "jpeg", "png", "JPG", "JPEG", "PNG"};
+    static const char *const endings[] = {"jpg", "jpeg", "png", "JPG", "JPEG",
+                                          "PNG", "webp", "bmp", "tif", "ppm"};
     nt_status s = NT_OK;
 
     for (size_t i = 0; i < sizeof endings / sizeof *endings && s == NT_OK && !out->name; i++) {
