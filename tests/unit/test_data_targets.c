@@ -408,6 +408,74 @@ NT_TEST(lists_and_classes_that_do_not_fit_are_refused)
     temp_dir_remove(&t);
 }
 
+/* ---- both */
+
+static void digest_of(char to[80], const temp_dir *t, const char *spec)
+{
+    nt_dataset *d = open_data(t, spec);
+    nt_split *p = open_split(d, "train");
+    nt_err err = {{0}};
+    const char *digest = nt_split_digest(p, &err);
+
+    if (!digest)
+        fail_msg("%s", err.msg);
+    snprintf(to, 80, "%s", digest);
+    nt_split_free(p);
+    nt_dataset_free(d);
+}
+
+NT_TEST(targets_are_part_of_the_datas_identity)
+{
+    const uint8_t px[24] = {1};
+    char a[80], b[80];
+    temp_dir t = temp_dir_new();
+
+    put_pairs(&t);
+    put_voc(&t);
+    digest_of(a, &t, "segmentation:%s");
+    put_codes(&t, "train/labels/b.png", px, 4, 6, PNG_COLOR_TYPE_GRAY);
+    digest_of(b, &t, "segmentation:%s");
+    assert_string_not_equal(a, b);
+    digest_of(a, &t, "voc:%s");
+    put_annotation(&t, "two", OBJECT("cat", "11", "6", "20", "9"));
+    digest_of(b, &t, "voc:%s");
+    assert_string_not_equal(a, b);
+    temp_dir_remove(&t);
+}
+
+NT_TEST(targets_do_not_depend_on_the_number_of_workers)
+{
+    static const char *const specs[] = {
+        SEGMENTATION ", \"splits\": {\"train\": {\"transforms\": [\"random_horizontal_flip\","
+                     " {\"random_crop\": {\"size\": 3, \"padding\": 1}}]}}}",
+        "{\"format\": \"voc\", \"path\": \"%s\", \"splits\": {\"train\": {\"transforms\": ["
+        "\"random_horizontal_flip\", {\"random_resized_crop\": {\"size\": 9}}]}}}"};
+    temp_dir t = temp_dir_new();
+
+    put_pairs(&t);
+    put_voc(&t);
+    for (size_t i = 0; i < COUNT(specs); i++) {
+        nt_dataset *d = open_data(&t, specs[i]);
+        nt_split *p = open_split(d, "train");
+        nt_loader_opts o = {.batch_size = 1, .augment = true, .workers = 1, .seed = 4};
+        nt_loader *one = open_loader(p, o), *three;
+        const nt_batch *x, *y;
+
+        o.workers = 3;
+        three = open_loader(p, o);
+        while ((x = next_batch(one)) && (y = next_batch(three)))
+            for (size_t k = 0; k < x->n_fields; k++)
+                assert_memory_equal(x->field[k].data, y->field[k].data,
+                                    nt_field_bytes(&x->field[k]));
+        assert_null(next_batch(three));
+        nt_loader_free(one);
+        nt_loader_free(three);
+        nt_split_free(p);
+        nt_dataset_free(d);
+    }
+    temp_dir_remove(&t);
+}
+
 /* ---- what they are for */
 
 /* A score for each class and pixel: 1 x 1 convolutions. */
