@@ -26,7 +26,7 @@ OMP := $(if $(filter clang%,$(notdir $(CC))),-fopenmp=libgomp -Wno-unknown-pragm
 comma := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -DNT_SAN=1)
-PKGS := libprotobuf-c libarchive libcjson nettle libjpeg libpng libtiff-4 libwebp libwebpdemux zlib
+PKGS := libprotobuf-c libarchive libcjson nettle libjpeg libpng libtiff-4 libwebp libwebpdemux libxml-2.0 zlib
 # Asked for once, and only when something is compiled: `make deps` must run without pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) openblas lapacke))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) lapacke openblas))$(PKG_LIBS)

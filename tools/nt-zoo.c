@@ -54,10 +54,13 @@ static nt_status list(nt_err *e)
 
 static void list_data(void)
 {
-    printf("idx            MNIST family (Debian: dataset-fashion-mnist): idx:PATH\n"
-           "cifar10        CIFAR-10, binary version, folder or tar.gz: cifar10:PATH\n"
-           "cifar100       CIFAR-100, binary version, folder or tar.gz: cifar100:PATH\n"
-           "folder         PATH/SPLIT/CLASS/*.jpg or PATH/SPLIT.tar[.gz|.zst]: folder:PATH\n");
+    printf(
+        "idx            MNIST family (Debian: dataset-fashion-mnist): idx:PATH\n"
+        "cifar10        CIFAR-10, binary version, folder or tar.gz: cifar10:PATH\n"
+        "cifar100       CIFAR-100, binary version, folder or tar.gz: cifar100:PATH\n"
+        "folder         PATH/SPLIT/CLASS/*.jpg or PATH/SPLIT.tar[.gz|.zst]: folder:PATH\n"
+        "segmentation   pictures and masks, PATH/SPLIT/images and labels: segmentation:PATH\n"
+        "voc            boxes, PATH/Annotations, ImageSets and JPEGImages: voc:PATH\n");
 }
 
 /* "3x32x32" */

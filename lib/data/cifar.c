@@ -290,5 +290,6 @@ static nt_status open100(nt_source *src, const char *path, const char *split, nt
     return open_release(src, &cifar100, path, split, e);
 }
 
-const nt_format nt_format_cifar10 = {.name = "cifar10", .list = list10, .open = open10};
-const nt_format nt_format_cifar100 = {.name = "cifar100", .list = list100, .open = open100};
+const nt_data_format nt_format_cifar10 = {.name = "cifar10", .list = list10, .open = open10};
+const nt_data_format nt_format_cifar100 = {
+    .name = "cifar100", .list = list100, .open = open100};

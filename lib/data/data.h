@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/rng.h"
+#include "data/field.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,9 +35,11 @@ typedef enum nt_layout {
  * "batch_size", "layout" ("nchw" or "nhwc"; without it found from the network), "on_error"
  * ("fail", or "skip" to go on without pictures that cannot be read) and "splits"; of a split:
  * "shuffle" (true for "train", else false), "transforms", and to cut it from another one "from"
- * with "first" or "last". Several cuts of one split are made in the order of the description. A
- * cut split without "transforms" has its parent's. Without "splits" there are those found at
- * the path, with no transforms.
+ * with "first" or "last"; "inputs", an object of a network's input and the name of the field
+ * that it takes (field.h), and "targets" the same of a loss's ("target" is the built-in
+ * losses'), where the names differ. Several cuts of one split are made in the order of the
+ * description. A cut split without "transforms" has its parent's. Without "splits" there are
+ * those found at the path, with no transforms.
  *
  * The short form is KIND:PATH[,key=value...]; a path with a comma in it needs JSON. Its keys:
  *
@@ -73,10 +76,16 @@ nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name,
                         nt_err *e) NT_MUST_CHECK;
 void nt_split_free(nt_split *s);
 size_t nt_split_count(const nt_split *s);
-/* 0: the data have no labels, which are -1 in every batch. */
+/* 0: the data have no labels, or do not say how many classes there are. */
 int64_t nt_split_classes(const nt_split *s);
-/* NT_EFORMAT where the data have no labels: `who` needs them. */
-nt_status nt_split_need_labels(const nt_split *s, const char *who, nt_err *e) NT_MUST_CHECK;
+/* The field that a loss compares with: the one that "targets" names, else the label, else the
+ * mask; its extents may not be known yet. Borrowed. NT_EFORMAT where there is none: `who` needs
+ * it. */
+nt_status nt_split_target(const nt_field **out, const nt_split *s, const char *who,
+                          nt_err *e) NT_MUST_CHECK;
+/* The name of the field that the description has for a network's input of that name ("inputs");
+ * NULL: it says nothing. */
+const char *nt_split_input(const nt_split *s, const char *input);
 nt_layout nt_split_layout(const nt_split *s);
 const char *nt_split_class_name(const nt_split *s, int64_t label); /* NULL: unnamed */
 /* SHA-256 over each sample's label, name and bytes: the data's identity, the same for a folder
@@ -86,23 +95,14 @@ const char *nt_split_digest(nt_split *s, nt_err *e);
 /* Pictures skipped so far: those of a kind that is not read at once, damaged ones when their
  * turn has come. */
 size_t nt_split_skipped(const nt_split *s);
-/* One line about them with the first one's name; NULL where there are none, or no split.
- * nt_free it. */
+/* One line about them, and about boxes that were dropped, with the first one's name; NULL where
+ * there are none, or no split. nt_free it. */
 char *nt_split_skipped_text(const nt_split *s);
 /* Adds what was left out to a report: "skipped_samples" where pictures may be skipped, their
- * names with what is wrong as "skipped", and the number of other files as "ignored_files" where
- * there are such. Without a split, nothing. false when memory ran out. */
+ * names with what is wrong as "skipped", and the numbers of boxes without area as
+ * "dropped_boxes" and of other files as "ignored_files" where there are such. Without a split,
+ * nothing. false when memory ran out. */
 bool nt_split_report_left_out(cJSON *j, const nt_split *s);
-
-/* x fp32 [n][c][h][w], y labels [n]; n is smaller than asked for at the end of an epoch, and
- * where samples were skipped. */
-typedef struct nt_batch {
-    const float *x;
-    const int32_t *y;
-    int64_t n, c, h, w;
-    size_t first;  /* position of the first sample in this epoch's order */
-    size_t number; /* of the batch in this epoch */
-} nt_batch;
 
 typedef struct nt_loader_opts {
     int64_t batch_size;
@@ -126,6 +126,9 @@ typedef struct nt_sample {
 } nt_sample;
 
 nt_sample nt_loader_sample(const nt_loader *l);
+/* What batches have: all but dims[0] and the data. Borrowed, and so is the split. */
+const nt_field *nt_loader_fields(const nt_loader *l, size_t *n);
+const nt_split *nt_loader_split(const nt_loader *l);
 size_t nt_loader_batches(const nt_loader *l);
 /* (Re)starts at an epoch, at batch `first_batch` of it (resuming). */
 nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch,

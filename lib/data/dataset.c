@@ -21,7 +21,7 @@ typedef struct stored {
 struct nt_dataset {
     cJSON *json;
     const cJSON *splits;
-    const nt_format *format;
+    const nt_data_format *format;
     const char *path;
     stored *sources;
     nt_layout layout;
@@ -114,6 +114,8 @@ static nt_status check_classes(const nt_dataset *d, const char *name, const nt_s
 /* The stored split `from` leads to in the end. */
 static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, nt_err *e)
 {
+    nt_source_from where = {
+        .format = d->format, .path = d->path, .json = d->json, .skip = d->skip};
     nt_source *src = NULL;
     stored *t = d->sources;
     nt_status s = NT_OK;
@@ -123,7 +125,8 @@ static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, 
     while (strcmp(t->name, split->string) != 0)
         t++;
     if (!t->source) {
-        NT_TRY(nt_source_open(&src, d->format, d->path, t->name, d->skip, e));
+        where.split = t->name;
+        NT_TRY(nt_source_open(&src, &where, e));
         assert(src->count > 0);
         if (src->class_names)
             NT_TRY(check_classes(d, t->name, src, e));
@@ -185,6 +188,24 @@ static nt_status find_split(const cJSON **out, const nt_dataset *d, const char *
     return NT_EINVAL;
 }
 
+/* Every field that the description names must be there. */
+static nt_status check_names(const cJSON *map, const char *key, const nt_source *src, nt_err *e)
+{
+    char names[256];
+
+    for (const cJSON *c = map ? map->child : NULL; c; c = c->next) {
+        nt_field v[NT_MAX_FIELDS];
+
+        for (size_t i = 0; i < src->n_stored; i++)
+            v[i] = src->stored[i].field;
+        if (!nt_field_named(v, src->n_stored, c->valuestring))
+            return nt_fail(e, NT_EINVAL, "%s.%.60s: no field '%.60s', the data have %s", key,
+                           c->string, c->valuestring,
+                           nt_field_names(names, sizeof names, v, src->n_stored));
+    }
+    return NT_OK;
+}
+
 nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err *e)
 {
     nt_split *p = nt_calloc(1, sizeof *p);
@@ -204,6 +225,10 @@ nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err 
     p->count = r.count;
     p->shuffle = cJSON_IsTrue(get(split, "shuffle"));
     p->layout = d->layout;
+    p->inputs = get(d->json, "inputs");
+    p->targets = get(d->json, "targets");
+    NT_TRY(check_names(p->inputs, "inputs", p->source, e));
+    NT_TRY(check_names(p->targets, "targets", p->source, e));
     snprintf(where, sizeof where, "splits.%s.transforms", name);
     NT_TRY(nt_pipeline_new(&p->pipeline, get(split, "transforms"), where, e));
     *out = p;
@@ -232,12 +257,51 @@ int64_t nt_split_classes(const nt_split *p)
     return p->source->classes;
 }
 
-nt_status nt_split_need_labels(const nt_split *p, const char *who, nt_err *e)
+static const nt_field *stored_field(const nt_source *src, const char *name, nt_role role)
 {
-    if (p->source->classes > 0)
-        return NT_OK;
-    return nt_fail(e, NT_EFORMAT, "%s: the data have no labels, which %s needs",
-                   p->source->where, who);
+    for (size_t i = 0; i < src->n_stored; i++) {
+        const nt_field *f = &src->stored[i].field;
+
+        if (name ? strcmp(f->name, name) == 0 : f->role == role)
+            return f;
+    }
+    return NULL;
+}
+
+static nt_status lacks_target(const nt_source *src, const char *who, nt_err *e)
+{
+    nt_field v[NT_MAX_FIELDS];
+    char names[256];
+
+    if (src->n_stored == 1)
+        return nt_fail(e, NT_EFORMAT, "%s: the data have no labels, which %s needs", src->where,
+                       who);
+    for (size_t i = 0; i < src->n_stored; i++)
+        v[i] = src->stored[i].field;
+    return nt_fail(e, NT_EFORMAT, "%s: %s wants the field '%s' or '%s', the data have %s",
+                   src->where, who, NT_FIELD_LABEL, NT_FIELD_MASK,
+                   nt_field_names(names, sizeof names, v, src->n_stored));
+}
+
+nt_status nt_split_target(const nt_field **out, const nt_split *p, const char *who, nt_err *e)
+{
+    const cJSON *named = get(p->targets, "target");
+    const nt_field *f =
+        stored_field(p->source, named ? named->valuestring : NULL, NT_ROLE_LABEL);
+
+    if (!f)
+        f = stored_field(p->source, NULL, NT_ROLE_MASK);
+    if (!f)
+        return lacks_target(p->source, who, e);
+    *out = f;
+    return NT_OK;
+}
+
+const char *nt_split_input(const nt_split *p, const char *input)
+{
+    const cJSON *field = get(p->inputs, input);
+
+    return field ? field->valuestring : NULL;
 }
 
 nt_layout nt_split_layout(const nt_split *p)

@@ -13,7 +13,8 @@ struct nt_split {
     nt_pipeline *pipeline;
     bool shuffle;
     nt_layout layout;
-    char *digest; /* NULL until asked for */
+    const cJSON *inputs, *targets; /* the description's, input: field; NULL: none */
+    char *digest;                  /* NULL until asked for */
 };
 
 #endif

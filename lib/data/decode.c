@@ -95,6 +95,9 @@ nt_status nt_decode(nt_decoder *d, nt_image *out, const uint8_t *bytes, size_t n
 {
     const kind *k = find(bytes, n);
 
+    if (channels == NT_DECODE_CODES && !(k && k->decode == nt_decode_png))
+        return nt_fail(e, NT_EUNSUPPORTED, "%s, want a PNG of a palette or of grey",
+                       k ? k->name : "no picture");
     if (k && k->decode)
         return k->decode(d, out, bytes, n, channels, e);
     if (n == 0)

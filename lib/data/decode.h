@@ -21,13 +21,16 @@ typedef struct nt_decoder {
 void nt_decoder_release(nt_decoder *d);
 /*
  * The format is told from the first bytes. channels is 3 for RGB (grey is spread, CMYK
- * converted, a palette looked up), or 0 for what the file has: 1 grey, 3 colour. Transparency
+ * converted, a palette looked up), 0 for what the file has: 1 grey, 3 colour, or
+ * NT_DECODE_CODES for what a PNG of a palette or of grey has stored, one number to a pixel,
+ * unscaled: a mask's classes. Transparency
  * is dropped, deeper samples become 8 bits, the Exif orientation is ignored but TIFF's own is
  * not, of several pictures in one file the first is taken: as PIL's convert("RGB"), but for
  * deep grey pictures, which PIL clips at 255 and which keep their range here. A damaged or cut
  * file is NT_EFORMAT, never half a picture; what is another kind of picture, or none, is
  * NT_EUNSUPPORTED with its kind.
  */
+#define NT_DECODE_CODES (-1)
 nt_status nt_decode(nt_decoder *d, nt_image *out, const uint8_t *bytes, size_t n, int channels,
                     nt_err *e) NT_MUST_CHECK;
 

@@ -12,9 +12,11 @@
 
 #define WHERE_MAX 160
 #define MAX_BATCH (1 << 20)
+#define MAX_KEYS 24
 
 static const char *const layouts[] = {"nchw", "nhwc", NULL};
 static const char *const on_error[] = {"fail", "skip", NULL};
+static const char *const targets[] = {"target", NULL}; /* of the built-in losses */
 
 static const cJSON *get(const cJSON *obj, const char *key)
 {
@@ -147,7 +149,22 @@ static nt_status inherit_transforms(const cJSON *splits, cJSON *split, nt_err *e
     return NT_OK;
 }
 
-static nt_status check_split(const cJSON *split, const cJSON *splits, nt_err *e)
+/* Keys that every description has, or the format's own. */
+static nt_status check_keys(const cJSON *j, const char *const *common, const char *const *own,
+                            const char *where, nt_err *e)
+{
+    const char *keys[MAX_KEYS + 1] = {NULL};
+    size_t n = 0;
+
+    while (*common && n < MAX_KEYS)
+        keys[n++] = *common++;
+    while (own && *own && n < MAX_KEYS)
+        keys[n++] = *own++;
+    return nt_json_check_keys(j, keys, where, e);
+}
+
+static nt_status check_split(const cJSON *split, const cJSON *splits,
+                             const nt_data_format *format, nt_err *e)
 {
     static const char *const keys[] = {"first", "from", "last", "shuffle", "transforms", NULL};
     char where[WHERE_MAX];
@@ -158,9 +175,12 @@ static nt_status check_split(const cJSON *split, const cJSON *splits, nt_err *e)
     snprintf(where, sizeof where, "splits.%s", split->string);
     if (!cJSON_IsObject(split))
         return nt_fail(e, NT_EINVAL, "%s: want an object", where);
-    NT_TRY(nt_json_check_keys(split, keys, where, e));
+    NT_TRY(check_keys(split, keys, format->split_keys, where, e));
     NT_TRY(nt_json_get_bool(&shuffle, split, "shuffle", where, e));
     NT_TRY(check_cut(splits, split, where, e));
+    for (const char *const *k = format->split_keys; k && *k; k++)
+        if (get(split, "from") && get(split, *k))
+            NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: does not go with \"from\"", where, *k));
     snprintf(where, sizeof where, "splits.%s.transforms", split->string);
     NT_TRY(nt_pipeline_new(&p, get(split, "transforms"), where, e));
 done:
@@ -185,7 +205,8 @@ done:
     return s;
 }
 
-static nt_status fill_splits(cJSON *j, const nt_format *format, const char *path, nt_err *e)
+static nt_status fill_splits(cJSON *j, const nt_data_format *format, const char *path,
+                             nt_err *e)
 {
     cJSON *splits = cJSON_GetObjectItemCaseSensitive(j, "splits");
     nt_status s = NT_OK;
@@ -198,19 +219,35 @@ static nt_status fill_splits(cJSON *j, const nt_format *format, const char *path
         NT_TRY(nt_format_list(format, splits, path, e));
     }
     for (cJSON *c = splits->child; c; c = c->next)
-        NT_TRY(check_split(c, splits, e));
+        NT_TRY(check_split(c, splits, format, e));
     for (cJSON *c = splits->child; c; c = c->next)
         NT_TRY(fill_split(splits, c, e));
 done:
     return s;
 }
 
+/* An object of names; keys: all that there may be, NULL: any. */
+static nt_status check_names(const cJSON *j, const char *key, const char *const *keys,
+                             nt_err *e)
+{
+    const cJSON *map = get(j, key);
+
+    if (map && !cJSON_IsObject(map))
+        return nt_fail(e, NT_EINVAL, "%s: want an object of an input and its field each", key);
+    if (map && keys && nt_json_check_keys(map, keys, key, e) != NT_OK)
+        return NT_EINVAL;
+    for (const cJSON *c = map ? map->child : NULL; c; c = c->next)
+        if (!cJSON_IsString(c))
+            return nt_fail(e, NT_EINVAL, "%s.%.60s: want the name of a field", key, c->string);
+    return NT_OK;
+}
+
 static nt_status check(cJSON *j, nt_err *e)
 {
-    static const char *const keys[] = {"format",   "path",   "batch_size", "layout",
-                                       "on_error", "splits", NULL};
+    static const char *const keys[] = {"format", "path",    "batch_size", "layout", "on_error",
+                                       "inputs", "targets", "splits",     NULL};
     const char *name = NULL, *path = NULL;
-    const nt_format *format;
+    const nt_data_format *format;
     int64_t batch;
     int choice;
     nt_status s;
@@ -221,13 +258,15 @@ static nt_status check(cJSON *j, nt_err *e)
     if (!name)
         NT_TRY(nt_fail(e, NT_EINVAL, "format: missing"));
     NT_TRY(nt_format_get(&format, name, e));
-    NT_TRY(nt_json_check_keys(j, keys, "", e));
+    NT_TRY(check_keys(j, keys, format->keys, "", e));
     NT_TRY(nt_json_get_str(&path, j, "path", "", e));
     if (!path)
         NT_TRY(nt_fail(e, NT_EINVAL, "path: missing"));
     NT_TRY(nt_json_get_i64(&batch, j, "batch_size", 1, MAX_BATCH, "", e));
     NT_TRY(nt_json_get_enum(&choice, j, "layout", layouts, "", e));
     NT_TRY(nt_json_get_enum(&choice, j, "on_error", on_error, "", e));
+    NT_TRY(check_names(j, "inputs", NULL, e));
+    NT_TRY(check_names(j, "targets", targets, e));
     if (!nt_path_exists(path))
         NT_TRY(nt_fail_errno(e, "%s", path));
     NT_TRY(fill_splits(j, format, path, e));

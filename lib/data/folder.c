@@ -12,15 +12,14 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "data/dir.h"
 #include "data/folder.h"
 #include "data/unpack.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #define MAX_MEMBER ((size_t)1 << 28)
 #define MAX_SAMPLES ((size_t)UINT32_MAX)
@@ -73,38 +72,6 @@ static nt_status leave(nt_finds *f, const char *class, const char *file, nt_stat
 
 /* ---- on the disk */
 
-static bool is_dir(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-typedef nt_status each_fn(void *ctx, const char *path, const char *name, nt_err *e);
-
-/* Calls each for what is in a folder, sorted by name, hidden names left out. */
-static nt_status each_entry(const char *path, void *ctx, each_fn *each, nt_err *e)
-{
-    struct dirent **entries;
-    int n = scandir(path, &entries, NULL, by_bytes);
-    nt_status s = NT_OK;
-
-    if (n < 0)
-        return nt_fail_errno(e, "%s", path);
-    for (int i = 0; i < n; i++) {
-        if (s == NT_OK && entries[i]->d_name[0] != '.')
-            s = each(ctx, path, entries[i]->d_name, e);
-        free(entries[i]);
-    }
-    free(entries);
-    return s;
-}
-
 /* Pictures of a class (those without one: ""), `within` from its folder on: "", "a", "a/b". */
 typedef struct class_scan {
     nt_finds *finds;
@@ -138,7 +105,7 @@ static nt_status scan_file(void *ctx, const char *path, const char *name, nt_err
 
     if (!file || !whole)
         NT_TRY(nt_fail_nomem(e));
-    if (named != NT_PICTURE_READ && is_dir(whole))
+    if (named != NT_PICTURE_READ && nt_is_dir(whole))
         NT_TRY(scan_folder(c, whole, file, e));
     else if (named == NT_PICTURE_READ ||
              (named == NT_PICTURE_OTHER && look_into(whole) == NT_PICTURE_READ))
@@ -161,7 +128,7 @@ static nt_status scan_folder(const class_scan *c, const char *path, const char *
     if (inner.depth > MAX_DEPTH)
         return nt_fail(e, NT_EFORMAT, "%s: more than %d folders within each other", path,
                        MAX_DEPTH);
-    return each_entry(path, &inner, scan_file, e);
+    return nt_dir_each(path, &inner, scan_file, e);
 }
 
 /* An entry of the split's folder: a class, or a picture without one. */
@@ -173,9 +140,9 @@ static nt_status scan_entry(void *ctx, const char *path, const char *name, nt_er
 
     if (!folder)
         return nt_fail_nomem(e);
-    if (is_dir(folder)) {
+    if (nt_is_dir(folder)) {
         NT_TRY(add(c.finds, name, NULL, NULL, 0, e));
-        NT_TRY(each_entry(folder, &c, scan_file, e));
+        NT_TRY(nt_dir_each(folder, &c, scan_file, e));
     } else {
         NT_TRY(scan_file(&loose, path, name, e));
     }
@@ -250,7 +217,7 @@ static nt_status scan_tar(nt_source *src, nt_finds *f, const char *path, nt_err 
 static nt_status scan_dir(nt_source *src, nt_finds *f, const char *path, nt_err *e)
 {
     src->where = nt_arena_strdup(src->arena, path);
-    return src->where ? each_entry(path, f, scan_entry, e) : nt_fail_nomem(e);
+    return src->where ? nt_dir_each(path, f, scan_entry, e) : nt_fail_nomem(e);
 }
 
 /* *stem: how long the name is without the ending. */
@@ -281,7 +248,7 @@ static nt_status look_at(void *ctx, const char *path, const char *name, nt_err *
 
     if (!whole)
         return nt_fail_nomem(e);
-    if (is_dir(whole) || is_tar(name, &stem))
+    if (nt_is_dir(whole) || is_tar(name, &stem))
         c->splits = true;
     else if (nt_picture_named(name) == NT_PICTURE_READ)
         c->pictures = true;
@@ -293,7 +260,7 @@ static nt_status look_at(void *ctx, const char *path, const char *name, nt_err *
 static nt_status is_flat(bool *flat, const char *path, nt_err *e)
 {
     contents c = {0};
-    nt_status s = each_entry(path, &c, look_at, e);
+    nt_status s = nt_dir_each(path, &c, look_at, e);
 
     *flat = s == NT_OK && c.pictures && !c.splits;
     return s;
@@ -306,7 +273,7 @@ static nt_status scan_split(nt_source *src, nt_finds *f, const char *path, const
     char *tar = NULL;
     bool flat;
 
-    if (is_dir(base))
+    if (nt_is_dir(base))
         return scan_dir(src, f, base, e);
     for (size_t i = 0; i < N_ENDINGS; i++) {
         nt_free(tar);
@@ -350,7 +317,7 @@ static nt_status list_entry(void *ctx, const char *path, const char *name, nt_er
 {
     nt_str split = {0};
     char *whole = nt_path_join(path, name);
-    bool folder = whole && is_dir(whole);
+    bool folder = whole && nt_is_dir(whole);
     size_t stem = strlen(name);
     nt_status s = NT_OK;
 
@@ -373,14 +340,14 @@ static nt_status list(cJSON *splits, const char *path, nt_err *e)
     bool flat;
     nt_status s;
 
-    if (!is_dir(path))
+    if (!nt_is_dir(path))
         return nt_fail(e, NT_EIO, "%s: not a folder", path);
     NT_TRY(is_flat(&flat, path, e));
     if (flat && (!nt_json_add_object(splits, "test") || !nt_json_add_object(splits, "train")))
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(each_entry(path, splits, list_entry, e));
+    NT_TRY(nt_dir_each(path, splits, list_entry, e));
 done:
     return s;
 }
 
-const nt_format nt_format_folder = {.name = "folder", .list = list, .open = open_split};
+const nt_data_format nt_format_folder = {.name = "folder", .list = list, .open = open_split};

@@ -244,4 +244,5 @@ done:
     return s;
 }
 
-const nt_format nt_format_idx = {.name = "idx", .list = list, .open = open_split, .load = load};
+const nt_data_format nt_format_idx = {
+    .name = "idx", .list = list, .open = open_split, .load = load};

@@ -36,15 +36,37 @@ size_t nt_split_skipped(const nt_split *p)
     return n;
 }
 
-char *nt_split_skipped_text(const nt_split *p)
+static char *pictures_text(const nt_split *p)
 {
-    size_t n = p ? nt_split_skipped(p) : 0, at = 0;
+    size_t n = nt_split_skipped(p), at = 0;
     char *first = n ? nth_skipped(p, 0, &at) : NULL, *text = NULL;
 
     if (first)
-        text = nt_strfmt("%s: %zu picture%s skipped, the first is %s", p->source->where, n,
-                         n == 1 ? " is" : "s are", first);
+        text = nt_strfmt("%zu picture%s skipped, the first is %s", n, n == 1 ? " is" : "s are",
+                         first);
     nt_free(first);
+    return text;
+}
+
+static char *boxes_text(const nt_source *src)
+{
+    size_t n = src->empty_boxes;
+
+    return n ? nt_strfmt("%zu box%s without area %s dropped, the first is in %s", n,
+                         n == 1 ? "" : "es", n == 1 ? "is" : "are", src->first_empty)
+             : NULL;
+}
+
+char *nt_split_skipped_text(const nt_split *p)
+{
+    char *pictures = p ? pictures_text(p) : NULL, *boxes = p ? boxes_text(p->source) : NULL;
+    char *text = NULL;
+
+    if (pictures || boxes)
+        text = nt_strfmt("%s: %s%s%s", p->source->where, pictures ? pictures : "",
+                         pictures && boxes ? "; " : "", boxes ? boxes : "");
+    nt_free(pictures);
+    nt_free(boxes);
     return text;
 }
 
@@ -77,6 +99,8 @@ bool nt_split_report_left_out(cJSON *j, const nt_split *p)
         ok = nt_json_add_i64(j, "skipped_samples", (int64_t)n);
     if (ok && n)
         ok = add_names(j, p, n);
+    if (ok && p->source->empty_boxes)
+        ok = nt_json_add_i64(j, "dropped_boxes", (int64_t)p->source->empty_boxes);
     if (ok && ignored)
         ok = nt_json_add_i64(j, "ignored_files", (int64_t)ignored);
     return ok;

@@ -8,6 +8,7 @@
  */
 #include "base/alloc.h"
 #include "data/dataset.h"
+#include "data/fill.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,8 +19,7 @@
 #define SPARE_SLOTS 2 /* one with the consumer, one ready for it */
 
 typedef struct slot {
-    float *x;
-    int32_t *y;
+    nt_field field[NT_MAX_FIELDS]; /* the batch's, with data of their own */
     nt_batch batch;
     bool ready;
     nt_status status;
@@ -31,13 +31,16 @@ typedef struct worker {
     nt_loader *loader;
     pthread_t thread;
     nt_fetch fetch;
-    nt_image scratch[2];
+    nt_pipeline_work work;
+    nt_filled sample;
 } worker;
 
 struct nt_loader {
     nt_split *split;
     nt_loader_opts opts;
     int64_t c, h, w;
+    nt_field like[NT_MAX_FIELDS]; /* of a batch of any size */
+    size_t n_fields;
     size_t n, batches; /* samples and batches of an epoch */
     uint32_t *order;   /* written while no batch is being filled */
     nt_rng epoch_rng;
@@ -58,40 +61,47 @@ struct nt_loader {
 
 /* ---- filling a batch */
 
-static nt_status transform(nt_image *out, nt_loader *l, worker *w, size_t i, nt_err *e)
+/* Sample i of the split into w->sample, with all that follows its picture. */
+static nt_status transform(nt_loader *l, worker *w, size_t i, nt_err *e)
 {
+    nt_source *src = l->split->source;
     nt_rng rng = nt_rng_fork_index(&l->epoch_rng, i);
-    size_t stored = l->split->first + i;
+    nt_filled *t = &w->sample;
     nt_image im;
-    nt_status s = nt_source_fetch(l->split->source, &im, stored, &w->fetch, e);
+    nt_status s;
 
+    t->src = src;
+    t->i = l->split->first + i;
+    NT_TRY(nt_source_fetch(src, &im, t->i, &w->fetch, e));
+    s = nt_pipeline_run(l->split->pipeline, &t->picture, &im, &w->work,
+                        l->opts.augment ? &rng : NULL, e);
     if (s != NT_OK)
-        return s;
-    s = nt_pipeline_run(l->split->pipeline, out, &im, w->scratch, l->opts.augment ? &rng : NULL,
-                        e);
-    if (s != NT_OK)
-        nt_source_prefix(l->split->source, stored, e);
+        nt_source_prefix(src, t->i, e);
+    t->did = w->work.did;
+    if (s == NT_OK)
+        s = nt_fill_follow(t, nt_geometry_none(im.h, im.w), &w->fetch, e);
+done:
     return s;
 }
 
 static nt_status fill_sample(slot *t, nt_loader *l, worker *w, size_t at, size_t i, nt_err *e)
 {
-    nt_image im;
-    nt_status s = transform(&im, l, w, i, e);
+    const nt_image *im = &w->sample.picture;
+    nt_status s = transform(l, w, i, e);
 
     if (s != NT_OK)
         return s;
-    if (im.h != l->h || im.w != l->w || im.c != l->c) {
+    if (im->h != l->h || im->w != l->w || im->c != l->c) {
         nt_fail(
             e, NT_EFORMAT,
             "%d x %d pixels in %d channels where the first sample gives %lld x %lld in %lld: "
             "add a resize or a crop",
-            im.h, im.w, im.c, (long long)l->h, (long long)l->w, (long long)l->c);
-        nt_source_prefix(l->split->source, l->split->first + i, e);
+            im->h, im->w, im->c, (long long)l->h, (long long)l->w, (long long)l->c);
+        nt_source_prefix(l->split->source, w->sample.i, e);
         return NT_EFORMAT;
     }
-    nt_image_to_planes(t->x + at * (size_t)(l->c * l->h * l->w), &im);
-    t->y[at] = l->split->source->labels[l->split->first + i];
+    for (size_t k = 0; k < l->n_fields; k++)
+        nt_fill_put(&t->field[k], &w->sample, k, at);
     return NT_OK;
 }
 
@@ -111,7 +121,9 @@ static void fill(slot *t, nt_loader *l, worker *w, size_t number)
         else if (nt_source_is_skipped(l->split->source, l->split->first + at))
             t->status = NT_OK;
     }
-    t->batch = (nt_batch){t->x, t->y, (int64_t)kept, l->c, l->h, l->w, first, number};
+    for (size_t k = 0; k < l->n_fields; k++)
+        t->field[k].dims[0] = (int64_t)kept;
+    t->batch = (nt_batch){t->field, l->n_fields, (int64_t)kept, first, number};
 }
 
 /* ---- threads */
@@ -196,38 +208,77 @@ static nt_status init_lock(nt_loader *l, nt_err *e)
     return NT_OK;
 }
 
+/* Pictures, and what is as large as they are, get their extents. */
+static void set_like(nt_loader *l)
+{
+    const nt_source *src = l->split->source;
+    const int64_t chw[] = {l->c, l->h, l->w};
+
+    l->n_fields = src->n_stored;
+    for (size_t k = 0; k < src->n_stored; k++) {
+        nt_field *f = &l->like[k];
+
+        *f = src->stored[k].field;
+        if (f->role == NT_ROLE_PICTURE)
+            memcpy(f->dims + 1, chw, sizeof chw);
+        if (f->role == NT_ROLE_MASK)
+            memcpy(f->dims + 1, chw + 1, 2 * sizeof *chw);
+    }
+}
+
 /* The first sample that is there says what shape all have. */
 static nt_status find_shape(nt_loader *l, nt_err *e)
 {
-    nt_image im = {0};
+    const nt_image *im = &l->workers[0].sample.picture;
     nt_status s = NT_OK;
 
     for (size_t i = 0; i < l->split->count; i++) {
-        s = transform(&im, l, &l->workers[0], i, e);
+        s = transform(l, &l->workers[0], i, e);
         if (s == NT_OK || !nt_source_is_skipped(l->split->source, l->split->first + i))
             break;
     }
     if (s != NT_OK)
         return s;
-    l->h = im.h;
-    l->w = im.w;
-    l->c = im.c;
+    l->h = im->h;
+    l->w = im->w;
+    l->c = im->c;
+    set_like(l);
+    return NT_OK;
+}
+
+/* The counts of ragged fields are a field, too. */
+static void point_to_counts(slot *t, const nt_loader *l)
+{
+    const nt_stored *stored = l->split->source->stored;
+
+    for (size_t k = 0; k < l->n_fields; k++)
+        for (size_t j = 0; stored[k].row && j < l->n_fields; j++)
+            if (stored[j].field.role == NT_ROLE_COUNT && stored[j].row == stored[k].row)
+                t->field[k].count = t->field[j].data;
+}
+
+static nt_status make_slot(slot *t, const nt_loader *l, size_t samples, nt_err *e)
+{
+    memcpy(t->field, l->like, sizeof l->like);
+    for (size_t k = 0; k < l->n_fields; k++) {
+        size_t bytes = nt_field_bytes(&l->like[k]);
+
+        t->field[k].data = nt_alloc(samples, bytes);
+        if (!t->field[k].data)
+            return nt_fail_nomem(e);
+    }
+    point_to_counts(t, l);
     return NT_OK;
 }
 
 static nt_status make_ring(nt_loader *l, nt_err *e)
 {
-    size_t size = l->n < (size_t)l->opts.batch_size ? l->n : (size_t)l->opts.batch_size, values;
+    size_t size = l->n < (size_t)l->opts.batch_size ? l->n : (size_t)l->opts.batch_size;
+    nt_status s = NT_OK;
 
-    if (!nt_size_mul(&values, size, (size_t)(l->c * l->h * l->w)))
-        return nt_fail_nomem(e);
-    for (size_t i = 0; i < l->n_ring; i++) {
-        l->ring[i].x = nt_alloc(values, sizeof(float));
-        l->ring[i].y = nt_alloc(size, sizeof(int32_t));
-        if (!l->ring[i].x || !l->ring[i].y)
-            return nt_fail_nomem(e);
-    }
-    return NT_OK;
+    for (size_t i = 0; i < l->n_ring && s == NT_OK; i++)
+        s = make_slot(&l->ring[i], l, size, e);
+    return s;
 }
 
 static void count_batches(nt_loader *l)
@@ -296,13 +347,12 @@ void nt_loader_free(nt_loader *l)
     }
     for (size_t i = 0; l->workers && i < l->n_ring - SPARE_SLOTS; i++) {
         nt_fetch_release(&l->workers[i].fetch);
-        nt_image_release(&l->workers[i].scratch[0]);
-        nt_image_release(&l->workers[i].scratch[1]);
+        nt_pipeline_work_release(&l->workers[i].work);
+        nt_filled_release(&l->workers[i].sample);
     }
-    for (size_t i = 0; l->ring && i < l->n_ring; i++) {
-        nt_free(l->ring[i].x);
-        nt_free(l->ring[i].y);
-    }
+    for (size_t i = 0; l->ring && i < l->n_ring; i++)
+        for (size_t k = 0; k < l->n_fields; k++)
+            nt_free((void *)l->ring[i].field[k].data);
     nt_free(l->workers);
     nt_free(l->ring);
     nt_free(l->order);
@@ -314,6 +364,17 @@ void nt_loader_free(nt_loader *l)
 nt_sample nt_loader_sample(const nt_loader *l)
 {
     return (nt_sample){l->c, l->h, l->w, l->split->layout};
+}
+
+const nt_field *nt_loader_fields(const nt_loader *l, size_t *n)
+{
+    *n = l->n_fields;
+    return l->like;
+}
+
+const nt_split *nt_loader_split(const nt_loader *l)
+{
+    return l->split;
 }
 
 size_t nt_loader_batches(const nt_loader *l)

@@ -17,6 +17,11 @@ static const nt_transform_ops *const known[] = {
     &nt_tf_resize,
 };
 
+const nt_transform_ops *nt_transform_at(size_t i)
+{
+    return i < COUNT(known) ? known[i] : NULL;
+}
+
 typedef struct step {
     const nt_transform_ops *ops;
     void *params;
@@ -118,20 +123,29 @@ done:
     return s;
 }
 
+void nt_pipeline_work_release(nt_pipeline_work *w)
+{
+    nt_image_release(&w->scratch[0]);
+    nt_image_release(&w->scratch[1]);
+}
+
 nt_status nt_pipeline_run(const nt_pipeline *p, nt_image *out, const nt_image *src,
-                          nt_image scratch[2], nt_rng *rng, nt_err *e)
+                          nt_pipeline_work *w, nt_rng *rng, nt_err *e)
 {
     const nt_image *now = src;
 
+    w->did = nt_geometry_none(src->h, src->w);
     for (size_t i = 0; i < p->n; i++) {
         const step *t = &p->steps[i];
-        nt_image *next = now == &scratch[0] ? &scratch[1] : &scratch[0];
-        nt_status s = t->ops->run(t->params, next, now, rng, e);
+        nt_image *next = now == &w->scratch[0] ? &w->scratch[1] : &w->scratch[0];
+        nt_geometry did = nt_geometry_none(now->h, now->w);
+        nt_status s = t->ops->run(t->params, next, now, rng, &did, e);
 
         if (s != NT_OK) {
             nt_err_prefix(e, "%s", t->ops->name);
             return s;
         }
+        w->did = nt_geometry_then(&w->did, &did);
         now = next;
     }
     *out = *now;

@@ -40,11 +40,28 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->left -= n;
 }
 
-/* Everything to 8-bit grey or RGB. */
-static void set_transforms(png_structp png, png_infop info, int channels)
+/* As stored, a byte each. */
+static nt_status keep_codes(png_structp png, png_infop info, nt_err *e)
 {
     png_byte colour = png_get_color_type(png, info);
 
+    if ((colour & PNG_COLOR_MASK_COLOR) && colour != PNG_COLOR_TYPE_PALETTE)
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "a PNG of colours, want one of a palette or of grey");
+    if (png_get_bit_depth(png, info) == 16)
+        return nt_fail(e, NT_EUNSUPPORTED, "a PNG of 16 bits, want at most 8");
+    png_set_packing(png);
+    png_set_strip_alpha(png);
+    return NT_OK;
+}
+
+/* Everything to 8-bit grey or RGB, or codes as they are. */
+static nt_status set_transforms(png_structp png, png_infop info, int channels, nt_err *e)
+{
+    png_byte colour = png_get_color_type(png, info);
+
+    if (channels == NT_DECODE_CODES)
+        return keep_codes(png, info, e);
     if (colour == PNG_COLOR_TYPE_PALETTE)
         png_set_palette_to_rgb(png);
     if (colour == PNG_COLOR_TYPE_GRAY)
@@ -53,6 +70,7 @@ static void set_transforms(png_structp png, png_infop info, int channels)
         png_set_gray_to_rgb(png);
     png_set_strip_16(png);
     png_set_strip_alpha(png);
+    return NT_OK;
 }
 
 static nt_status decode(png_structp png, png_infop info, reader *r, nt_image *out, int channels,
@@ -66,7 +84,9 @@ static nt_status decode(png_structp png, png_infop info, reader *r, nt_image *ou
     png_set_read_fn(png, r, on_read);
     png_set_user_limits(png, NT_IMAGE_MAX_SIDE, NT_IMAGE_MAX_SIDE);
     png_read_info(png, info);
-    set_transforms(png, info, channels);
+    s = set_transforms(png, info, channels, e);
+    if (s != NT_OK)
+        return s;
     passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     s = nt_image_resize(out, png_get_image_height(png, info), png_get_image_width(png, info),

@@ -205,7 +205,7 @@ static bool add_word(cJSON *j, const options *o, int key)
 
 static nt_status fill(cJSON *j, const char *kind, const char *path, const options *o, nt_err *e)
 {
-    const nt_format *format;
+    const nt_data_format *format;
     int64_t batch = 0;
     cJSON *splits;
     nt_status s;

@@ -85,12 +85,14 @@ static void adjust(nt_image *im, int kind, float factor)
     }
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const params *p = v;
     uint32_t order[N_KINDS] = {BRIGHTNESS, CONTRAST, SATURATION};
     nt_status s = nt_image_copy(dst, src, e);
 
+    (void)did;
     if (s != NT_OK || !rng)
         return s;
     nt_rng_shuffle(rng, order, N_KINDS);

@@ -15,13 +15,15 @@ static void draw(int64_t *lo, int64_t *hi, int64_t size, int n, nt_rng *rng)
     *lo = *lo < 0 ? 0 : *lo;
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const int64_t *hw = v;
     size_t px = nt_image_pixel(src);
     int64_t top, bottom, left, right;
     nt_status s = nt_image_copy(dst, src, e);
 
+    (void)did;
     if (s != NT_OK || !rng)
         return s;
     draw(&top, &bottom, hw[0], src->h, rng);

@@ -23,7 +23,8 @@ done:
     return s;
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     int c = (int)*(const int64_t *)v;
     size_t n = (size_t)src->h * (size_t)src->w;
@@ -31,6 +32,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
     nt_status s;
 
     (void)rng;
+    (void)did;
     s = nt_image_resize(dst, src->h, src->w, c, false, e);
     for (size_t i = 0; s == NT_OK && i < n; i++) {
         const uint8_t *px = from + i * (size_t)src->c;

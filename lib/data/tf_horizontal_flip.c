@@ -26,7 +26,8 @@ static void mirror(char *to, const char *from, size_t w, size_t px)
         memcpy(to + (w - 1 - x) * px, from + x * px, px);
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const double *p = v;
     size_t px = nt_image_pixel(src), row = (size_t)src->w * px;
@@ -34,6 +35,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
 
     if (!rng || nt_rng_double(rng) >= *p)
         return nt_image_copy(dst, src, e);
+    *did = nt_geometry_mirror(src->h, src->w);
     s = nt_image_resize(dst, src->h, src->w, src->c, src->is_float, e);
     for (size_t y = 0; s == NT_OK && y < (size_t)src->h; y++)
         mirror((char *)dst->px + y * row, (const char *)src->px + y * row, (size_t)src->w, px);

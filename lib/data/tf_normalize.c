@@ -65,13 +65,15 @@ static nt_status check_channels(const params *p, int c, nt_err *e)
     return NT_OK;
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const params *p = v;
     size_t c = (size_t)src->c, n = (size_t)src->h * (size_t)src->w * c;
     nt_status s;
 
     (void)rng;
+    (void)did;
     NT_TRY(check_channels(p, src->c, e));
     NT_TRY(nt_image_resize(dst, src->h, src->w, src->c, true, e));
     for (size_t k = 0; k < c; k++) {

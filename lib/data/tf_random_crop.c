@@ -27,7 +27,8 @@ done:
     return s;
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const params *p = v;
     int64_t h = p->hw[0], w = p->hw[1];
@@ -44,6 +45,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
         top = nt_transform_centre(src->h, h);
         left = nt_transform_centre(src->w, w);
     }
+    *did = nt_geometry_box(top, left, h, w, h, w);
     return nt_image_crop(dst, src, top, left, h, w, e);
 }
 

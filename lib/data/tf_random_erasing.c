@@ -46,11 +46,13 @@ static void erase(nt_image *im, size_t top, size_t left, size_t h, size_t w)
         memset((char *)im->px + (y * (size_t)im->w + left) * px, 0, w * px);
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const params *p = v;
     nt_status s = nt_image_copy(dst, src, e);
 
+    (void)did;
     if (s != NT_OK || !rng || nt_rng_double(rng) >= p->p)
         return s;
     for (int i = 0; i < ATTEMPTS; i++) {

@@ -74,7 +74,8 @@ static box centred(const nt_image *im, double least, double most)
     return b;
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const params *p = v;
     double ratio = (double)p->hw[1] / (double)p->hw[0];
@@ -85,6 +86,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
         found = draw(&b, p, src, rng);
     if (!found)
         b = rng ? centred(src, p->ratio[0], p->ratio[1]) : centred(src, ratio, ratio);
+    *did = nt_geometry_box(b.top, b.left, b.h, b.w, p->hw[0], p->hw[1]);
     return nt_resample(dst, src, b.top, b.left, b.h, b.w, p->hw[0], p->hw[1], e);
 }
 

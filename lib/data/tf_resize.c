@@ -25,7 +25,8 @@ done:
     return s;
 }
 
-static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng, nt_err *e)
+static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *rng,
+                     nt_geometry *did, nt_err *e)
 {
     const params *p = v;
     int64_t h = p->hw[0], w = p->hw[1];
@@ -39,6 +40,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
     }
     if (h == src->h && w == src->w)
         return nt_image_copy(dst, src, e);
+    *did = nt_geometry_box(0, 0, src->h, src->w, h, w);
     return nt_resample(dst, src, 0, 0, src->h, src->w, h, w, e);
 }
 

@@ -5,7 +5,8 @@
  * A transform is one file tf_NAME.c with one constant table, listed in pipeline.c. Geometry
  * works on the uint8 pixels and the division by 255 happens as late as it can: the result is
  * the same as scaling first. Every random choice is drawn from the stream given; with no stream
- * (no augmentation) a random transform takes its centred form or does nothing.
+ * (no augmentation) a random transform takes its centred form or does nothing. What moves
+ * pixels says where to, from the same draws.
  */
 #ifndef NT_DATA_TRANSFORM_H
 #define NT_DATA_TRANSFORM_H
@@ -14,6 +15,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/rng.h"
+#include "data/geometry.h"
 #include "data/image.h"
 
 #include <stdbool.h>
@@ -25,9 +27,10 @@ typedef struct nt_transform_ops {
     /* args is an object (empty when only the name was given); *params lives in a. */
     nt_status (*parse)(void **params, nt_arena *a, const cJSON *args, const char *where,
                        nt_err *e);
-    /* rng NULL: no augmentation. dst is not src; src may be borrowed. */
+    /* rng NULL: no augmentation. dst is not src; src may be borrowed. *did says that nothing
+     * moves: one that moves pixels sets it. */
     nt_status (*run)(const void *params, nt_image *dst, const nt_image *src, nt_rng *rng,
-                     nt_err *e);
+                     nt_geometry *did, nt_err *e);
 } nt_transform_ops;
 
 extern const nt_transform_ops nt_tf_center_crop, nt_tf_color_jitter, nt_tf_cutout,
@@ -41,9 +44,18 @@ typedef struct nt_pipeline nt_pipeline;
 nt_status nt_pipeline_new(nt_pipeline **out, const cJSON *list, const char *where,
                           nt_err *e) NT_MUST_CHECK;
 void nt_pipeline_free(nt_pipeline *p);
-/* Runs all of them. *out borrows the pixels of src or of one of the two scratch pictures. */
+/* What a run needs, and where it has put the picture; start from {0}. */
+typedef struct nt_pipeline_work {
+    nt_image scratch[2];
+    nt_geometry did;
+} nt_pipeline_work;
+
+void nt_pipeline_work_release(nt_pipeline_work *w);
+/* Runs all of them. *out borrows the pixels of src or of w. */
 nt_status nt_pipeline_run(const nt_pipeline *p, nt_image *out, const nt_image *src,
-                          nt_image scratch[2], nt_rng *rng, nt_err *e) NT_MUST_CHECK;
+                          nt_pipeline_work *w, nt_rng *rng, nt_err *e) NT_MUST_CHECK;
+/* Every transform there is; NULL past the last. */
+const nt_transform_ops *nt_transform_at(size_t i);
 
 /* ---- for the transforms */
 

@@ -539,7 +539,7 @@ static nt_status run_batch(run *r, const nt_feed *f, const nt_batch *b, nt_err *
     if (!x)
         return nt_fail_nomem(e);
     nt_feed_dims(dims[0], f, b->n);
-    nt_feed_copy(x, f, b->x, b->n);
+    nt_feed_copy(x, f, nt_batch_pictures(b), b->n);
     s = compare_run(r, b->n, (const int64_t(*)[NT_MAX_RANK])dims, x, e);
     nt_free(x);
     return s;

@@ -17,8 +17,7 @@ static nt_status run_batches(nt_batch_plan *bp, nt_loader *l, visit_fn visit, vo
         NT_TRY(nt_loader_next(l, &b, e));
         if (!b)
             break;
-        NT_TRY(nt_batch_plan_forward(bp, &(nt_batch_in){.x = b->x, .n = b->n, .run = run},
-                                     &plan, e));
+        NT_TRY(nt_batch_plan_forward(bp, &(nt_batch_in){.b = b, .run = run}, &plan, e));
         if (!plan)
             return nt_fail(
                 e, NT_EUNSUPPORTED,
@@ -42,14 +41,14 @@ nt_status nt_calib_run(const nt_calib *c, const nt_graph *g, const char *const *
                        visit_fn visit, void *ctx, nt_err *e)
 {
     nt_loader_opts lo = nt_calib_loader(c);
-    nt_batch_like like = {.n = lo.batch_size};
+    nt_batch_like like;
     nt_plan_opts po = {.keep = names};
     nt_batch_plan *bp = NULL;
     nt_loader *l = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_loader_new(&l, c->split, &lo, e));
-    like.sample = nt_loader_sample(l);
+    like = nt_batch_like_of(l, lo.batch_size);
     NT_TRY(nt_batch_plan_new(&bp, g, c->dev, &po, &like, e));
     NT_TRY(run_batches(bp, l, visit, ctx, e));
 done:

@@ -134,7 +134,7 @@ static nt_status put_batch(nt_samples *t, int64_t at, const nt_feed *f, const nt
 
     if (!x)
         return nt_fail_nomem(e);
-    nt_feed_copy(x, f, b->x, b->n);
+    nt_feed_copy(x, f, nt_batch_pictures(b), b->n);
     s = put(t, at, x, b->n, e);
     nt_free(x);
     return s;

@@ -59,7 +59,8 @@ static nt_status read_batches(nt_sensitivity *m, nt_loader *l, nt_err *e)
         NT_TRY(nt_loader_next(l, &b, e));
         if (!b)
             break;
-        memcpy(m->x + (size_t)m->n * size, b->x, (size_t)b->n * size * sizeof *m->x);
+        memcpy(m->x + (size_t)m->n * size, nt_batch_pictures(b),
+               (size_t)b->n * size * sizeof *m->x);
         m->n += b->n;
     }
     if (m->n == 0)
@@ -142,10 +143,13 @@ static nt_status ask(answers *out, nt_sensitivity *m, const nt_graph *g, nt_err 
     NT_TRY(answers_room(&a, bp, g->n_outputs, m, e));
     a.classes = nt_batch_plan_classes(bp);
     for (int64_t at = 0, n; at < m->n; at += n) {
-        nt_batch_in in = {.x = m->x + at * sample_size(m)};
+        nt_field x = {.name = NT_FIELD_PICTURE,
+                      .role = NT_ROLE_PICTURE,
+                      .data = m->x + at * sample_size(m)};
+        nt_batch b = {.field = &x, .n_fields = 1};
 
-        in.n = n = m->n - at < batch ? m->n - at : batch;
-        NT_TRY(nt_batch_plan_forward(bp, &in, &plan, e));
+        b.n = n = m->n - at < batch ? m->n - at : batch;
+        NT_TRY(nt_batch_plan_forward(bp, &(nt_batch_in){.b = &b}, &plan, e));
         answers_take(&a, bp, at, n);
     }
     *out = a;

@@ -2,6 +2,10 @@
 /*
  * batch_plan.h - plans of one network for the batch sizes that turn up: the full batch, and the
  * smaller last one of an epoch.
+ *
+ * Inputs take a batch's fields by name (data/field.h). An input takes the field that the data
+ * description has for it, else the one of its name; NT_TARGET takes the target. The picture
+ * goes to the first input where no other one takes it, whatever its name.
  */
 #ifndef NT_TRAIN_BATCH_PLAN_H
 #define NT_TRAIN_BATCH_PLAN_H
@@ -12,31 +16,31 @@
 
 typedef struct nt_batch_plan nt_batch_plan;
 
-/* What an input of that name gets: dense, of the input's type, one entry for each sample. */
-typedef struct nt_field {
-    const char *name;
-    const void *data;
-} nt_field;
-
 /* What batches there will be. */
 typedef struct nt_batch_like {
     int64_t n; /* samples of the first */
     nt_sample sample;
-    const char *const *fields; /* names for the other inputs, NULL at their end; NULL: none */
+    const nt_split *split; /* whose names are borrowed; NULL: batches of pictures only */
+    const nt_field *field; /* all but dims[0] and the data */
+    size_t n_fields;
+    const char *target;   /* the name of the field for NT_TARGET; NULL: none */
+    const nt_field *more; /* what a run adds; NULL: nothing */
 } nt_batch_like;
+
+/* What a loader will give. */
+nt_batch_like nt_batch_like_of(const nt_loader *l, int64_t n);
 
 /* What a run takes. */
 typedef struct nt_batch_in {
-    const float *x; /* [n][c][h][w]: the first input */
-    int64_t n;
+    const nt_batch *b;
     uint64_t run;         /* its number (nt_plan_set_run) */
-    const nt_field *more; /* the other inputs, in any order; others than g's are ignored */
-    int n_more;
+    const nt_field *more; /* of the like's name and shape */
 } nt_batch_in;
 
-/* g's first input must take such samples (feed.h), further ones be [n][...] of known extents
- * and among the fields. o->dims is ignored. The plan for like->n samples is made here, so that
- * what cannot be planned fails at once; others when they are first asked for. */
+/* The input that takes the picture must take such samples (feed.h), others [n][...] of their
+ * field's type and extents; NT_EUNSUPPORTED where there is no field for an input. o->dims is
+ * ignored. The plan for like->n samples is made here, so that what cannot be planned fails at
+ * once; others when they are first asked for. */
 nt_status nt_batch_plan_new(nt_batch_plan **out, const nt_graph *g, nt_device *dev,
                             const nt_plan_opts *o, const nt_batch_like *like,
                             nt_err *e) NT_MUST_CHECK;

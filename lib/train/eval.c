@@ -45,22 +45,57 @@ struct nt_evaluator {
     nt_batch_plan *plan;
     nt_loader *loader;
     const nt_split *split;
-    nt_loss_plan *loss; /* NULL: no metric wants it */
+    const nt_field *target; /* its extents may not be known */
+    nt_loss_plan *loss;     /* NULL: no metric wants it */
     const nt_metric *metric[NT_MAX_METRICS];
     int n_metrics;
     size_t samples;
     bool live; /* the parameters may change between runs */
 };
 
-static void take_metrics(nt_evaluator *v, const nt_metric *const *asked)
+static bool suits(const nt_field *target, const nt_metric *m)
+{
+    return m->wants_loss || target->role == NT_ROLE_LABEL;
+}
+
+static nt_status take_metrics(nt_evaluator *v, const nt_metric *const *asked, nt_err *e)
 {
     for (size_t i = 0; i < NT_MAX_METRICS; i++) {
         const nt_metric *m = asked ? asked[i] : nt_metric_at(i);
 
         if (m == NULL)
-            return;
+            return NT_OK;
         v->metric[v->n_metrics++] = m;
+        if (!suits(v->target, m))
+            return nt_fail(e, NT_EFORMAT, "%s wants the field '%s', the data's target is '%s'",
+                           m->name, NT_FIELD_LABEL, v->target->name);
     }
+    return NT_OK;
+}
+
+/* Outputs [n][k], and a class among them for each label. Others the loss compares itself. */
+static nt_status check_outputs(const nt_evaluator *v, nt_err *e)
+{
+    int64_t classes = nt_split_classes(v->split), outputs = nt_batch_plan_classes(v->plan);
+
+    if (v->target->role != NT_ROLE_LABEL)
+        return NT_OK;
+    if (nt_batch_plan_need_classes(v->plan, "a metric", e) != NT_OK)
+        return NT_EUNSUPPORTED;
+    if (classes > outputs)
+        return nt_fail(e, NT_EFORMAT,
+                       "the data have %lld classes, the network has %lld outputs",
+                       (long long)classes, (long long)outputs);
+    return NT_OK;
+}
+
+/* What the loss will compare with, its extents known. */
+static const nt_field *target_like(const nt_evaluator *v)
+{
+    size_t n;
+    const nt_field *f = nt_loader_fields(v->loader, &n);
+
+    return nt_field_named(f, n, v->target->name);
 }
 
 static bool wants_loss(const nt_evaluator *v)
@@ -80,11 +115,10 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
     nt_loader_opts lo = {.batch_size = o->batch_size > 0 ? o->batch_size : 128,
                          .workers = o->workers,
                          .limit = o->limit};
-    nt_batch_like like = {.n = lo.batch_size};
+    nt_batch_like like;
 
     if (v == NULL)
         return nt_fail_nomem(e);
-    take_metrics(v, o->metrics);
     v->live = params != NULL;
     v->split = split;
     v->samples = nt_split_count(split);
@@ -94,22 +128,18 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
         s = nt_fail(e, NT_EFORMAT, "the split has no samples");
         goto done;
     }
-    NT_TRY(nt_split_need_labels(split, "a metric", e));
+    NT_TRY(nt_split_target(&v->target, split, "a metric", e));
+    NT_TRY(take_metrics(v, o->metrics, e));
     NT_TRY(nt_loss_network(&v->g, g, o->loss, e));
     NT_TRY(nt_loader_new(&v->loader, split, &lo, e));
+    like = nt_batch_like_of(v->loader, lo.batch_size);
     if (v->samples < (size_t)like.n) /* the only batch is the smaller one */
         like.n = (int64_t)v->samples;
-    like.sample = nt_loader_sample(v->loader);
     NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, &like, e));
-    NT_TRY(nt_batch_plan_need_classes(v->plan, "a metric", e));
-    if (nt_split_classes(split) > nt_batch_plan_classes(v->plan)) {
-        s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
-                    (long long)nt_split_classes(split),
-                    (long long)nt_batch_plan_classes(v->plan));
-        goto done;
-    }
+    NT_TRY(check_outputs(v, e));
     if (wants_loss(v))
-        NT_TRY(nt_loss_plan_new(&v->loss, o->loss, nt_batch_plan_output(v->plan), dev, e));
+        NT_TRY(nt_loss_plan_new(&v->loss, o->loss, nt_batch_plan_output(v->plan),
+                                target_like(v), dev, e));
     *out = v;
     v = NULL;
 done:
@@ -153,11 +183,12 @@ static void count_nonfinite(nt_nonfinite *f, const nt_batch_plan *p)
 
 static nt_status see(nt_eval_result *r, nt_evaluator *v, const nt_batch *b, nt_err *e)
 {
-    nt_judged j = {nt_batch_plan_output(v->plan), b->y, NULL, (size_t)b->n};
+    nt_judged j = {nt_batch_plan_output(v->plan), nt_batch_field(b, v->target->name), NULL,
+                   (size_t)b->n};
     nt_status s = NT_OK;
 
     if (v->loss != NULL)
-        NT_TRY(nt_loss_plan_run(v->loss, &j.loss, j.y, b->y, e));
+        NT_TRY(nt_loss_plan_run(v->loss, &j.loss, j.y, j.target, e));
     for (int i = 0; i < r->n; i++)
         NT_TRY(r->score[i].metric->see(r->score[i].state, &j, e));
     count_nonfinite(&r->bad, v->plan);
@@ -177,7 +208,7 @@ static nt_status run(nt_eval_result *r, nt_evaluator *v, nt_err *e)
         NT_TRY(nt_loader_next(v->loader, &b, e));
         if (b == NULL || b->first + (size_t)b->n > v->samples)
             break;
-        NT_TRY(nt_batch_plan_forward(v->plan, &(nt_batch_in){.x = b->x, .n = b->n}, &p, e));
+        NT_TRY(nt_batch_plan_forward(v->plan, &(nt_batch_in){.b = b}, &p, e));
         NT_TRY(see(r, v, b, e));
     }
     if (r->samples == 0 || (r->samples != v->samples && nt_split_skipped(v->split) == 0))

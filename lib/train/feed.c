@@ -62,15 +62,11 @@ static nt_status refuse(const nt_value *v, const nt_sample *s, nt_err *e)
                    v->rank == 4 ? said[s->layout] : "", v->rank == 4 ? ")" : "");
 }
 
-/* The first input; real: of any floating-point type. */
-static nt_status find(nt_feed *out, const nt_graph *g, nt_sample s, bool real, nt_err *e)
+/* real: of any floating-point type. */
+static nt_status find(nt_feed *out, const nt_value *v, nt_sample s, bool real, nt_err *e)
 {
     bool told = s.layout != NT_LAYOUT_AUTO, last = s.layout == NT_LAYOUT_NHWC;
-    const nt_value *v;
 
-    if (g->n_inputs < 1)
-        return nt_fail(e, NT_EUNSUPPORTED, "the network has no input");
-    v = g->inputs[0];
     if (v->dtype != NT_F32 && !(real && nt_dtype_is_real(v->dtype)))
         return nt_fail(e, NT_EUNSUPPORTED, "input '%s' is of type %s, want %s", v->name,
                        nt_dtype_name(v->dtype), real ? "a floating-point type" : "float32");
@@ -89,23 +85,23 @@ static nt_status want_one(const nt_graph *g, nt_err *e)
     return nt_fail(e, NT_EUNSUPPORTED, "the network has %d inputs, want 1", g->n_inputs);
 }
 
-nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
+nt_status nt_feed_input(nt_feed *out, const nt_value *input, nt_sample s, nt_err *e)
 {
-    return find(out, g, s, false, e);
+    return find(out, input, s, false, e);
 }
 
 nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
 {
     nt_status status = want_one(g, e);
 
-    return status == NT_OK ? find(out, g, s, false, e) : status;
+    return status == NT_OK ? find(out, g->inputs[0], s, false, e) : status;
 }
 
 nt_status nt_feed_find_real(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e)
 {
     nt_status status = want_one(g, e);
 
-    return status == NT_OK ? find(out, g, s, true, e) : status;
+    return status == NT_OK ? find(out, g->inputs[0], s, true, e) : status;
 }
 
 void nt_feed_dims(int64_t dims[NT_MAX_RANK], const nt_feed *f, int64_t n)

@@ -20,10 +20,11 @@ typedef struct nt_feed {
     bool channels_last; /* NHWC */
 } nt_feed;
 
-/* How g's first input takes such samples. NT_EUNSUPPORTED where there is none, or not of type
- * float32, NT_EFORMAT where they do not fit it. */
-nt_status nt_feed_first(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
-/* The same of a network that has no other input; else NT_EUNSUPPORTED. */
+/* How the input takes such samples. NT_EUNSUPPORTED where it is not of type float32, NT_EFORMAT
+ * where they do not fit it. */
+nt_status nt_feed_input(nt_feed *out, const nt_value *input, nt_sample s,
+                        nt_err *e) NT_MUST_CHECK;
+/* The same of the input of a network that has no other one; else NT_EUNSUPPORTED. */
 nt_status nt_feed_find(nt_feed *out, const nt_graph *g, nt_sample s, nt_err *e) NT_MUST_CHECK;
 /* The same of an input of any floating-point type, which values have to be converted to. */
 nt_status nt_feed_find_real(nt_feed *out, const nt_graph *g, nt_sample s,

@@ -7,8 +7,7 @@
 
 static nt_status one_batch(nt_batch_plan *bp, const nt_batch *b, uint64_t run, nt_err *e)
 {
-    const nt_field target = {NT_TARGET, b->y};
-    const nt_batch_in in = {b->x, b->n, run, &target, 1};
+    const nt_batch_in in = {.b = b, .run = run};
     nt_status s = NT_OK;
     nt_plan *plan = NULL;
 
@@ -23,7 +22,6 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                             void (*see)(void *ctx, const nt_params *p, int64_t n), void *ctx,
                             nt_err *e)
 {
-    static const char *const fields[] = {NT_TARGET, NULL};
     nt_status s = NT_OK;
     nt_loader_opts lo = {.batch_size = o->batch_size,
                          .shuffle = 1,
@@ -33,22 +31,25 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
                          .seed = o->seed};
     nt_plan_opts po = {
         .training = true, .compute = o->compute, .seed = o->seed, .loss = NT_LOSS};
-    nt_batch_like like = {.n = o->batch_size, .fields = fields};
+    nt_batch_like like;
+    nt_loss_opts loss = {0};
     nt_graph *net = NULL, *with_loss = NULL;
     nt_loader *l = NULL;
     nt_params *p = NULL;
     nt_batch_plan *bp = NULL;
     const nt_batch *b = NULL;
 
-    NT_TRY(nt_split_need_labels(split, o->who, e));
+    NT_TRY(nt_split_target(&loss.target, split, o->who, e));
     NT_TRY(nt_loss_network(&net, g, NULL, e));
-    NT_TRY(nt_loss_graph(&with_loss, net, &(nt_loss_opts){0}, 0, e));
+    NT_TRY(nt_loss_graph(&with_loss, net, &loss, 0, e));
     NT_TRY(nt_params_new(&p, with_loss, e));
     NT_TRY(nt_loader_new(&l, split, &lo, e));
     po.params = p;
-    like.sample = nt_loader_sample(l);
+    like = nt_batch_like_of(l, o->batch_size);
+    like.target = loss.target->name;
     NT_TRY(nt_batch_plan_new(&bp, with_loss, dev, &po, &like, e));
-    NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
+    if (loss.target->role == NT_ROLE_LABEL)
+        NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (int64_t i = 0; i < o->batches; i++) {
         NT_TRY(nt_loader_next(l, &b, e));

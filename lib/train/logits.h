@@ -17,6 +17,8 @@
  * they are.
  */
 nt_status nt_logits_graph(nt_graph **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
+/* The same where the first output may be a map [n][k][...], too: for losses of each pixel. */
+nt_status nt_logits_maps(nt_graph **out, const nt_graph *g, nt_err *e) NT_MUST_CHECK;
 /* Where they are in g itself: what goes into that Softmax, else the first output. */
 nt_value *nt_logits_value(const nt_graph *g);
 

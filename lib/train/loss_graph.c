@@ -80,13 +80,19 @@ done:
 static nt_status add_loss(nt_value **out, nt_graph *g, const nt_loss_opts *o, double scale,
                           const char *name, nt_err *e)
 {
-    const nt_dim dims[1] = {{-1, "N"}};
+    nt_field label = {.dtype = NT_I32, .rank = 1};
+    const nt_field *want = o->target != NULL ? o->target : &label;
+    nt_dim dims[NT_MAX_RANK] = {{-1, "N"}};
     term t = {.op = loss_of(o)->op, .x = g->outputs[0], .scale = scale, .name = name};
     nt_node *n = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, NT_I32, 1, dims, e));
+    for (int i = 1; i < want->rank; i++)
+        dims[i] = (nt_dim){want->dims[i], NULL};
+    NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, want->dtype, want->rank, dims, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
+    if (want->ignores && loss_of(o)->smooths)
+        NT_TRY(nt_node_set_int(g, n, "ignore_index", want->ignored, e));
     if (o->label_smoothing > 0)
         NT_TRY(nt_node_set_double(g, n, "label_smoothing", o->label_smoothing, e));
 done:
@@ -154,5 +160,5 @@ nt_status nt_loss_network(nt_graph **out, const nt_graph *g, const nt_loss *loss
 {
     bool logits = loss == NULL || loss->on_logits;
 
-    return logits ? nt_logits_graph(out, g, e) : nt_graph_dup(out, g, true, e);
+    return logits ? nt_logits_maps(out, g, e) : nt_graph_dup(out, g, true, e);
 }

@@ -9,6 +9,7 @@
 #ifndef NT_TRAIN_LOSS_GRAPH_H
 #define NT_TRAIN_LOSS_GRAPH_H
 
+#include "data/field.h"
 #include "facet/op.h"
 #include "graph/graph.h"
 
@@ -22,7 +23,7 @@ typedef struct nt_loss {
     const char *name; /* "cross_entropy" */
     const nt_op *op;
     bool on_logits; /* taken before a closing Softmax (logits.h); else at the output as it is */
-    bool smooths;   /* takes a label_smoothing */
+    bool smooths;   /* takes a label_smoothing, and an ignore_index */
 } nt_loss;
 
 extern const nt_loss nt_loss_class, nt_loss_square; /* cross_entropy, mse */
@@ -33,6 +34,7 @@ nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e) NT_MUST
 
 typedef struct nt_loss_opts {
     const nt_loss *loss;                /* NULL: cross_entropy */
+    const nt_field *target;             /* what NT_TARGET takes; NULL: int32 [N], labels */
     double label_smoothing;             /* in [0, 1] */
     bool taught;                        /* a teacher's logits are an input, too, and the loss is
                                            (1 - distill_weight) * loss + distill_weight * Distill */
@@ -49,9 +51,9 @@ nt_status nt_loss_network(nt_graph **out, const nt_graph *g, const nt_loss *loss
 
 /*
  * A copy of g (constants shared: g must outlive it), which is as nt_loss_network gives it for
- * this loss: with inputs NT_TARGET (int32 [N], a label of each sample) and, where taught,
- * NT_TEACHER (float32 [N][classes]), and NT_LOSS as its last output, float64. The first output
- * stays the network's.
+ * this loss: with inputs NT_TARGET (int32 [N], a label of each sample, or as o->target is) and,
+ * where taught, NT_TEACHER (float32 [N][classes]), and NT_LOSS as its last output, float64. The
+ * first output stays the network's.
  */
 nt_status nt_loss_graph(nt_graph **out, const nt_graph *g, const nt_loss_opts *o,
                         int64_t classes, nt_err *e) NT_MUST_CHECK;

@@ -92,8 +92,10 @@ nt_status nt_loss_op_grad(const nt_node *n, const nt_tensor *const *in,
 
 nt_status nt_loss_check_like(const nt_tensor *const *in, int i, nt_err *e)
 {
-    if (in[i]->dtype == NT_F32 && in[i]->rank > 0 && in[i]->dims[0] == in[X]->dims[0] &&
-        nt_tensor_count(in[i]) == nt_tensor_count(in[X]))
+    bool same = in[i]->rank == in[X]->rank ? nt_tensor_same_shape(in[i], in[X])
+                                           : nt_tensor_count(in[i]) == nt_tensor_count(in[X]);
+
+    if (in[i]->dtype == NT_F32 && in[i]->rank > 0 && in[i]->dims[0] == in[X]->dims[0] && same)
         return NT_OK;
     return nt_fail(e, NT_EFORMAT, "the target does not give a float32 for each output");
 }
@@ -118,9 +120,14 @@ nt_status nt_loss_check_labels(const nt_tensor *const *in, int i, int64_t ignore
 {
     const int32_t *label = in[i]->data;
     int64_t k = in[X]->dims[1];
+    char got[96], want[96];
 
     if (in[i]->dtype != NT_I32 || (!lacks_axis_1(in[i], in[X]) && !is_one_each(in[i], in[X])))
-        return nt_fail(e, NT_EFORMAT, "the target does not give a label for each output");
+        return nt_fail(e, NT_EFORMAT,
+                       "the target %s %s does not give a label for each output of %s",
+                       nt_dtype_name(in[i]->dtype),
+                       nt_shape_text(got, sizeof got, in[i]->rank, in[i]->dims),
+                       nt_shape_text(want, sizeof want, in[X]->rank, in[X]->dims));
     for (int64_t at = 0; at < nt_tensor_count(in[i]); at++)
         if (label[at] != ignored && (label[at] < 0 || label[at] >= k))
             return nt_fail(e, NT_EFORMAT,

@@ -33,27 +33,28 @@ done:
     return s;
 }
 
-static void set_dims(int64_t (*dims)[NT_MAX_RANK], const nt_tensor *y)
+static void set_dims(int64_t (*dims)[NT_MAX_RANK], const nt_tensor *y, const nt_field *target)
 {
     memset(dims, 0, N_IN * sizeof *dims);
     memcpy(dims[OUTPUT], y->dims, sizeof dims[OUTPUT]);
+    memcpy(dims[TARGET], target->dims, sizeof dims[TARGET]);
     dims[TARGET][0] = y->dims[0];
 }
 
 nt_status nt_loss_plan_new(nt_loss_plan **out, const nt_loss *loss, const nt_tensor *y,
-                           nt_device *dev, nt_err *e)
+                           const nt_field *target, nt_device *dev, nt_err *e)
 {
     nt_loss_plan *p = nt_calloc(1, sizeof *p);
     int64_t dims[N_IN][NT_MAX_RANK];
     nt_plan_opts po = {.dims = (const int64_t(*)[NT_MAX_RANK])dims};
+    nt_loss_opts lo = {.loss = loss, .target = target, .by_sample = true};
     nt_status s = NT_OK;
 
     if (p == NULL)
         return nt_fail_nomem(e);
-    set_dims(dims, y);
+    set_dims(dims, y, target);
     NT_TRY(outputs_alone(&p->outputs, y, e));
-    NT_TRY(nt_loss_graph(&p->g, p->outputs, &(nt_loss_opts){.loss = loss, .by_sample = true}, 0,
-                         e));
+    NT_TRY(nt_loss_graph(&p->g, p->outputs, &lo, 0, e));
     NT_TRY(nt_staged_new(&p->net, p->g, dev, &po, e));
     *out = p;
     p = NULL;
@@ -73,18 +74,18 @@ void nt_loss_plan_free(nt_loss_plan *p)
 }
 
 nt_status nt_loss_plan_run(nt_loss_plan *p, const double **loss, const nt_tensor *y,
-                           const int32_t *label, nt_err *e)
+                           const nt_field *target, nt_err *e)
 {
     int64_t dims[N_IN][NT_MAX_RANK];
     nt_tensor *in;
     nt_status s = NT_OK;
 
-    set_dims(dims, y);
+    set_dims(dims, y, target);
     NT_TRY(nt_staged_shape(p->net, (const int64_t(*)[NT_MAX_RANK])dims, e));
     in = nt_staged_input(p->net, OUTPUT);
     memcpy(in->data, y->data, nt_tensor_bytes(in));
     in = nt_staged_input(p->net, TARGET);
-    memcpy(in->data, label, nt_tensor_bytes(in));
+    memcpy(in->data, target->data, nt_tensor_bytes(in));
     NT_TRY(nt_staged_forward(p->net, e));
     *loss = nt_staged_output(p->net, p->g->n_outputs - 1)->data;
 done:

@@ -11,14 +11,14 @@
 
 typedef struct nt_loss_plan nt_loss_plan;
 
-/* Of outputs like y (a batch, fp32 [n][k][...]). The teacher's term is left out, and so is
- * smoothing: both are means of training. */
+/* Of outputs like y (a batch, fp32 [n][k][...]) beside targets like that. The teacher's term is
+ * left out, and so is smoothing: both are means of training. */
 nt_status nt_loss_plan_new(nt_loss_plan **out, const nt_loss *loss, const nt_tensor *y,
-                           nt_device *dev, nt_err *e) NT_MUST_CHECK;
+                           const nt_field *target, nt_device *dev, nt_err *e) NT_MUST_CHECK;
 void nt_loss_plan_free(nt_loss_plan *p);
 /* Of each sample of y [n][...], which may be more or fewer than before; *loss [n] is borrowed
- * until the next call. NT_EFORMAT: a label [n] is none of the outputs. */
+ * until the next call. NT_EFORMAT: a label is none of the outputs. */
 nt_status nt_loss_plan_run(nt_loss_plan *p, const double **loss, const nt_tensor *y,
-                           const int32_t *label, nt_err *e) NT_MUST_CHECK;
+                           const nt_field *target, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/tensor.h"
+#include "data/field.h"
 #include "train/stats.h"
 
 #include <stdbool.h>
@@ -21,9 +22,9 @@
 
 /* A batch of n samples, those that follow the ones seen before. */
 typedef struct nt_judged {
-    const nt_tensor *y;   /* the network's first output, fp32 [n][k][...] */
-    const int32_t *label; /* [n], each in [0, k) */
-    const double *loss;   /* [n], of each sample; NULL unless a metric wants it */
+    const nt_tensor *y;     /* the network's first output, fp32 [n][k][...] */
+    const nt_field *target; /* [n][...] what was wanted, of a role that the metric takes */
+    const double *loss;     /* [n], of each sample; NULL unless a metric wants it */
     size_t n;
 } nt_judged;
 
@@ -39,7 +40,7 @@ typedef struct nt_metric {
     const char *record; /* its key in a training's record */
     const char *unit;   /* "%", or "" */
     bool more_is_better;
-    bool wants_loss;
+    bool wants_loss; /* and so takes a target of any role, else a label [n] */
 
     /* *state is made for so many samples at most, to be freed with nt_free. */
     nt_status (*begin)(void **state, size_t samples, nt_err *e);

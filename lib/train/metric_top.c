@@ -37,15 +37,16 @@ static int64_t before(const float *x, int64_t k, int64_t y)
 static nt_status see(share *s, const nt_judged *b, int64_t top, nt_err *e)
 {
     int64_t k = b->y->dims[1];
+    const int32_t *label = b->target->data;
 
     for (size_t i = 0; i < b->n; i++) {
         int64_t rank;
 
-        if (b->label[i] < 0 || b->label[i] >= k)
+        if (label[i] < 0 || label[i] >= k)
             return nt_fail(e, NT_EFORMAT,
                            "label %d is outside [0, %lld), the network's outputs",
-                           (int)b->label[i], (long long)k);
-        rank = before((const float *)b->y->data + i * (size_t)k, k, b->label[i]);
+                           (int)label[i], (long long)k);
+        rank = before((const float *)b->y->data + i * (size_t)k, k, label[i]);
         s->hit[s->n++] = rank >= 0 && rank < top;
     }
     return NT_OK;

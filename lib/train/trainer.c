@@ -67,10 +67,10 @@ static nt_status ask_teacher(nt_field *logits, nt_trainer *t, const nt_batch *b,
     nt_plan *plan;
     nt_status s = NT_OK;
 
-    *logits = (nt_field){NT_TEACHER, NULL};
+    *logits = nt_trainer_taught(t);
     if (t->teacher == NULL)
         return NT_OK;
-    NT_TRY(nt_batch_plan_forward(t->teacher, &(nt_batch_in){.x = b->x, .n = b->n}, &plan, e));
+    NT_TRY(nt_batch_plan_forward(t->teacher, &(nt_batch_in){.b = b}, &plan, e));
     logits->data = nt_batch_plan_output(t->teacher)->data;
 done:
     return s;
@@ -80,10 +80,10 @@ static nt_status forward_backward(nt_trainer *t, const nt_batch *b, double *loss
 {
     nt_status s = NT_OK;
     nt_plan *plan;
-    nt_field more[2] = {{NT_TARGET, b->y}};
-    nt_batch_in in = {b->x, b->n, t->clock.step, more, 2};
+    nt_field taught;
+    nt_batch_in in = {b, t->clock.step, &taught};
 
-    NT_TRY(ask_teacher(&more[1], t, b, e));
+    NT_TRY(ask_teacher(&taught, t, b, e));
     NT_TRY(nt_batch_plan_forward(t->plan, &in, &plan, e));
     *loss = *(const double *)nt_batch_plan_named(t->plan, NT_LOSS)->data;
     if (!isfinite(*loss))

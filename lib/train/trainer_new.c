@@ -114,38 +114,61 @@ static int64_t first_batch(const nt_trainer *t)
     return t->o.batch_size < n ? t->o.batch_size : n;
 }
 
+nt_field nt_trainer_taught(const nt_trainer *t)
+{
+    return (nt_field){.name = NT_TEACHER,
+                      .role = NT_ROLE_COLUMNS,
+                      .dtype = NT_F32,
+                      .rank = 2,
+                      .dims = {-1, t->taught_classes}};
+}
+
+/* A score for each class: of labels, and of what a teacher says. What else there may be, the
+ * loss compares itself. */
+static nt_status check_classes(const nt_trainer *t, nt_err *e)
+{
+    int64_t classes = nt_split_classes(t->train), outputs = nt_batch_plan_classes(t->plan);
+
+    if (t->loss.target->role != NT_ROLE_LABEL && t->teacher == NULL)
+        return NT_OK;
+    if (nt_batch_plan_need_classes(t->plan, "a loss", e) != NT_OK)
+        return NT_EUNSUPPORTED;
+    if (t->teacher != NULL && t->taught_classes != outputs)
+        return nt_fail(e, NT_EFORMAT, "teacher: it has %lld outputs, the student %lld",
+                       (long long)t->taught_classes, (long long)outputs);
+    if (classes > outputs)
+        return nt_fail(e, NT_EFORMAT,
+                       "the data have %lld classes, the network has %lld outputs",
+                       (long long)classes, (long long)outputs);
+    return NT_OK;
+}
+
 nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
 {
-    static const char *const fields[] = {NT_TARGET, NT_TEACHER, NULL};
     nt_status s = NT_OK;
+    nt_field taught = nt_trainer_taught(t);
     nt_plan_opts po = {.training = true,
                        .compute = t->o.compute,
                        .params = t->p,
                        .loss = NT_LOSS,
                        .recompute = t->o.recompute};
+    const nt_metric *asked[] = {t->o.metric, NULL};
     nt_eval_opts eo = {
         .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss};
-    nt_batch_like like = {first_batch(t), nt_loader_sample(t->loader), fields};
-    int64_t classes = nt_split_classes(t->train);
+    nt_batch_like like = nt_batch_like_of(t->loader, first_batch(t));
     nt_rng root, dropout;
 
     nt_rng_init(&root, t->o.seed);
     dropout = nt_rng_fork(&root, "dropout");
     po.seed = nt_rng_u64(&dropout);
-    NT_TRY(nt_split_need_labels(t->train, "training", e));
+    NT_TRY(nt_split_target(&t->loss.target, t->train, "training", e));
+    like.target = t->loss.target->name;
+    like.more = &taught;
     NT_TRY(nt_loss_graph(&t->loss_g, t->g, &t->loss, t->taught_classes, e));
     NT_TRY(nt_batch_plan_new(&t->plan, t->loss_g, t->dev, &po, &like, e));
-    NT_TRY(nt_batch_plan_need_classes(t->plan, "a loss", e));
-    if (t->teacher != NULL && t->taught_classes != nt_batch_plan_classes(t->plan)) {
-        s = nt_fail(e, NT_EFORMAT, "teacher: it has %lld outputs, the student %lld",
-                    (long long)t->taught_classes, (long long)nt_batch_plan_classes(t->plan));
-        goto done;
-    }
-    if (classes > nt_batch_plan_classes(t->plan)) {
-        s = nt_fail(e, NT_EFORMAT, "the data have %lld classes, the network has %lld outputs",
-                    (long long)classes, (long long)nt_batch_plan_classes(t->plan));
-        goto done;
-    }
+    NT_TRY(check_classes(t, e));
+    if (t->loss.target->role != NT_ROLE_LABEL) /* which all metrics can judge by */
+        eo.metrics = asked;
     if (t->eval_split != NULL)
         NT_TRY(nt_evaluator_new(&t->eval, t->g, t->p, t->dev, t->eval_split, &eo, e));
 done:
@@ -155,7 +178,7 @@ done:
 static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
 {
     nt_plan_opts to = {.compute = t->o.compute};
-    nt_batch_like like = {.n = first_batch(t), .sample = nt_loader_sample(t->loader)};
+    nt_batch_like like = nt_batch_like_of(t->loader, first_batch(t));
     nt_status s = NT_OK;
 
     if (teacher == NULL)

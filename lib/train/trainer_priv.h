@@ -84,6 +84,8 @@ nt_status nt_trainer_fail_loss(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
  * end: the last such parameter's layer is the first. */
 nt_status nt_trainer_check_gradient(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 nt_status nt_trainer_check_weights(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
+/* What the teacher adds to a batch, without its data. */
+nt_field nt_trainer_taught(const nt_trainer *t);
 /* Plans for training and evaluating the graph as it is now. */
 nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* Has the run reached its last epoch or step, or been stopped? Sets t->stopped. */

@@ -185,3 +185,46 @@ M
     nt-quantize -v m.onnx --equalize --bits 8/32 -o q.nt 2>err
     grep -q "layer 'a' and 'b': equalized by weights" err
 }
+
+# voc FOLDER: two pictures of 4 x 4, one with two boxes and one that has no area, one with none
+voc()
+{
+    picture "$1/JPEGImages/a.ppm" 1
+    picture "$1/JPEGImages/b.ppm" 2
+    mkdir -p "$1/Annotations" "$1/ImageSets/Main"
+    printf 'a\nb\n' | tee "$1/ImageSets/Main/train.txt" >"$1/ImageSets/Main/test.txt"
+    box() { echo "<object><name>$1</name><bndbox><xmin>$2</xmin><ymin>$3</ymin><xmax>$4</xmax><ymax>$5</ymax></bndbox></object>"; }
+    echo "<annotation>$(box cat 1 1 2 2)$(box dog 2 3 4 4)$(box dog 3 1 2 2)</annotation>" >"$1/Annotations/a.xml"
+    echo "<annotation></annotation>" >"$1/Annotations/b.xml"
+}
+
+@test "boxes go to the input that the description names, and what cannot take them says so" {
+    voc set
+    onnx >two.onnx <<'M'
+input x N 3 4 4
+input where N 2 4
+const w 2 3 1 1 = 0.5 -1 0.2 1
+node Conv x w -> c
+node GlobalAveragePool c -> p
+node Flatten p -> f
+node Flatten where -> g
+const k 8 2 = 0.1 -0.2
+node MatMul g k -> h
+node Add f h -> y
+output y N 2
+M
+    told='{"format": "voc", "path": "set", "inputs": {"where": "boxes"}}'
+    nt-quantize two.onnx --data "$told" -o q.nt --report q.json 2>err
+    grep -q 'warning: .*set: 1 box without area is dropped, the first is in Annotations/a.xml' err
+    refuses 1 "input 'where': the data have nothing for it, only 'picture', 'boxes', 'boxes.count'" \
+        nt-quantize -q two.onnx --data voc:set -o x.nt
+    refuses 1 "input 'where' is float32 [N,2,4], but the data's 'boxes.label' is int32 [-1,2]" \
+        nt-quantize -q two.onnx --data "${told/\"boxes\"/\"boxes.label\"}" -o x.nt
+    refuses 1 "a metric wants the field 'label' or 'mask', the data have 'picture', 'boxes'" \
+        nt-eval -q two.onnx --data "$told"
+    refuses 1 "training wants the field 'label' or 'mask'" \
+        nt-finetune -q two.onnx --data "$told" --steps 1 -o x.nt
+    refuses 2 "inputs.where: no field 'box', the data have 'picture', 'boxes'" \
+        nt-quantize -q two.onnx --data "${told/\"boxes\"/\"box\"}" -o x.nt
+    [ ! -e x.nt ]
+}

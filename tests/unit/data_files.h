@@ -185,4 +185,24 @@ static inline const nt_batch *next_batch(nt_loader *l)
     return b;
 }
 
+/* A batch's pictures [n][c][h][w] have these extents. */
+static inline void has_extents(const nt_batch *b, int64_t c, int64_t h, int64_t w)
+{
+    const nt_field *f = nt_batch_field(b, NT_FIELD_PICTURE);
+
+    assert_non_null(f);
+    assert_true(f->dtype == NT_F32 && f->rank == 4 && f->dims[0] == b->n);
+    assert_true(f->dims[1] == c && f->dims[2] == h && f->dims[3] == w);
+}
+
+/* The label of sample i of a batch. */
+static inline int32_t label_at(const nt_batch *b, int64_t i)
+{
+    const nt_field *f = nt_batch_field(b, NT_FIELD_LABEL);
+
+    assert_non_null(f);
+    assert_true(f->dtype == NT_I32 && f->rank == 1 && f->dims[0] == b->n && i < b->n);
+    return ((const int32_t *)f->data)[i];
+}
+
 #endif

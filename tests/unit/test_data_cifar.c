@@ -23,13 +23,13 @@ static void check_split(nt_dataset *d, const char *name, int first, int n, int64
 
     assert_int_equal(nt_split_classes(p), classes);
     assert_int_equal(b->n, n);
-    assert_true(b->c == 3 && b->h == 32 && b->w == 32);
+    has_extents(b, 3, 32, 32);
     for (int k = 0; k < n; k++) {
-        assert_int_equal(b->y[k], (first + k) % 10);
+        assert_int_equal(label_at(b, k), (first + k) % 10);
         for (int i = 0; i < 3 * PLANE; i++) {
             int want = first + k + 50 * (i / PLANE) + i % PLANE % 7;
 
-            assert_true(b->x[k * 3 * PLANE + i] == (float)want / 255.0f);
+            assert_true(nt_batch_pictures(b)[k * 3 * PLANE + i] == (float)want / 255.0f);
         }
     }
     nt_loader_free(l);

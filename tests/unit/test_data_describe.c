@@ -146,7 +146,7 @@ static void check_range(nt_dataset *d, const char *name, size_t first, size_t co
     assert_int_equal(nt_split_count(p), count);
     assert_int_equal(b->n, count);
     for (size_t i = 0; i < count; i++)
-        assert_true(b->x[i] == (float)idx_pixel(first + i) / 255.0f);
+        assert_true(nt_batch_pictures(b)[i] == (float)idx_pixel(first + i) / 255.0f);
     nt_loader_free(l);
     nt_split_free(p);
 }

@@ -41,12 +41,13 @@ static void check_split(nt_dataset *d, const char *name, const int *pictures, co
         assert_ok(nt_loader_start(l, (uint64_t)epoch, 0, e));
         b = next_batch(l);
         assert_int_equal(b->n, n);
-        assert_true(b->c == 3 && b->h == 3 && b->w == 4);
+        has_extents(b, 3, 3, 4);
         for (int i = 0; i < n; i++)
             for (int k = 0; k < 36; k++)
-                assert_true(b->x[36 * i + k] == (float)(10 * pictures[i] + k / 12) / 255.0f);
+                assert_true(nt_batch_pictures(b)[36 * i + k] ==
+                            (float)(10 * pictures[i] + k / 12) / 255.0f);
         for (int i = 0; i < n; i++)
-            assert_int_equal(b->y[i], labels[i]);
+            assert_int_equal(label_at(b, i), labels[i]);
     }
     nt_loader_free(l);
     nt_split_free(p);
@@ -293,7 +294,8 @@ NT_TEST(pictures_of_other_sizes_need_a_resize_or_a_crop)
     p = open_split(d, "train");
     l = open_loader(p, plain);
     b = next_batch(l);
-    assert_true(b->n == 2 && b->h == 6 && b->w == 6);
+    assert_int_equal(b->n, 2);
+    has_extents(b, 3, 6, 6);
     nt_loader_free(l);
     nt_split_free(p);
     nt_dataset_free(d);
@@ -320,7 +322,7 @@ NT_TEST(every_end_of_a_folder_holds_all_classes)
     l = open_loader(p, plain);
     b = next_batch(l);
     for (int i = 0; i < 9; i++)
-        counts[b->y[i]]++;
+        counts[label_at(b, i)]++;
     assert_int_equal(counts[0], 6);
     assert_int_equal(counts[1], 2);
     assert_int_equal(counts[2], 1);

@@ -51,11 +51,12 @@ static void check_samples(bool gzip)
         b = next_batch(l);
         assert_int_equal(b->n, i < 2 ? 2 : 1);
         assert_int_equal(b->first, 2 * i);
-        assert_true(b->c == 1 && b->h == 2 && b->w == 3);
+        has_extents(b, 1, 2, 3);
         for (int k = 0; k < 6 * b->n; k++)
-            assert_true(b->x[k] == (float)idx_pixel((size_t)(12 * i + k)) / 255.0f);
+            assert_true(nt_batch_pictures(b)[k] ==
+                        (float)idx_pixel((size_t)(12 * i + k)) / 255.0f);
         for (int k = 0; k < b->n; k++)
-            assert_int_equal(b->y[k], 2 * i + k);
+            assert_int_equal(label_at(b, k), 2 * i + k);
     }
     assert_null(next_batch(l));
     nt_loader_free(l);
@@ -221,8 +222,8 @@ NT_TEST(fashion_mnist_has_the_mean_and_deviation_everyone_uses)
     l = open_loader(p, (nt_loader_opts){.batch_size = 256, .shuffle = -1, .workers = 2});
     while ((b = next_batch(l)))
         for (int64_t i = 0; i < b->n * 784; i++) {
-            sum += b->x[i];
-            squares += (double)b->x[i] * b->x[i];
+            sum += nt_batch_pictures(b)[i];
+            squares += (double)nt_batch_pictures(b)[i] * nt_batch_pictures(b)[i];
             n++;
         }
     assert_true(n == 60000.0 * 784);

@@ -69,7 +69,9 @@ static void labels_of(char *to, size_t size, nt_split *p, int64_t batch, int epo
         to[0] = '\0';
         while ((b = next_batch(l)))
             for (int64_t k = 0; k < b->n; k++)
-                n += (size_t)snprintf(to + n, size - n, "%d ", (int)b->y[k]);
+                n += nt_batch_field(b, NT_FIELD_LABEL)
+                         ? (size_t)snprintf(to + n, size - n, "%d ", (int)label_at(b, k))
+                         : (size_t)snprintf(to + n, size - n, "none ");
     }
     nt_loader_free(l);
 }
@@ -340,6 +342,7 @@ NT_TEST(pictures_without_classes_have_no_labels)
     nt_dataset *d;
     nt_split *p;
     char labels[64];
+    const nt_field *target = NULL;
     nt_err err;
 
     put_colour(&t, "set/1.png", 1);
@@ -353,8 +356,8 @@ NT_TEST(pictures_without_classes_have_no_labels)
         assert_int_equal(nt_split_classes(p), 0);
         assert_null(nt_split_class_name(p, 0));
         labels_of(labels, sizeof labels, p, 2, 1);
-        assert_string_equal(labels, "-1 -1 -1 ");
-        assert_int_equal(nt_split_need_labels(p, "training", &err), NT_EFORMAT);
+        assert_string_equal(labels, "none none none ");
+        assert_int_equal(nt_split_target(&target, p, "training", &err), NT_EFORMAT);
         assert_non_null(strstr(err.msg, "the data have no labels, which training needs"));
         nt_split_free(p);
         nt_dataset_free(d);

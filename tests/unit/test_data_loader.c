@@ -40,13 +40,14 @@ static float *read_epoch(size_t *n, nt_loader *l, uint64_t epoch, size_t first)
     *n = 0;
     assert_ok(nt_loader_start(l, epoch, first, e));
     while ((b = next_batch(l))) {
-        size_t values = (size_t)(b->n * b->c * b->h * b->w), samples = (size_t)b->n;
+        size_t samples = (size_t)b->n,
+               values = samples * nt_field_bytes(nt_batch_field(b, NT_FIELD_PICTURE)) / 4;
 
         all = nt_realloc(all, *n + values + samples, sizeof *all);
         assert_non_null(all);
-        memcpy(all + *n, b->x, values * sizeof *all);
+        memcpy(all + *n, nt_batch_pictures(b), values * sizeof *all);
         for (size_t i = 0; i < samples; i++)
-            all[*n + values + i] = (float)b->y[i];
+            all[*n + values + i] = (float)label_at(b, i);
         *n += values + samples;
     }
     assert_null(next_batch(l));
@@ -109,7 +110,8 @@ NT_TEST(the_batch_size_does_not_move_crops_and_flips)
     const nt_batch *all = next_batch(a);
 
     for (int i = 0; i < 12; i++)
-        assert_memory_equal(next_batch(b)->x, all->x + 25 * i, 25 * sizeof(float));
+        assert_memory_equal(nt_batch_pictures(next_batch(b)), nt_batch_pictures(all) + 25 * i,
+                            25 * sizeof(float));
     nt_loader_free(a);
     nt_loader_free(b);
     fixture_free(&f);
@@ -129,10 +131,10 @@ NT_TEST(an_epoch_holds_each_sample_once)
         for (int64_t i = 0; i < b->n; i++, n++) {
             size_t k = 0;
 
-            while (k < 50 && b->x[30 * i] != (float)idx_pixel(30 * k) / 255.0f)
+            while (k < 50 && nt_batch_pictures(b)[30 * i] != (float)idx_pixel(30 * k) / 255.0f)
                 k++;
             assert_true(k < 50 && !seen[k]);
-            assert_int_equal(b->y[i], idx_label(k));
+            assert_int_equal(label_at(b, i), idx_label(k));
             seen[k] = true;
             in_order &= k == n;
         }
@@ -234,10 +236,10 @@ NT_TEST(a_batch_stays_as_it_is_until_the_next_is_asked_for)
     float copy[60];
 
     while ((b = next_batch(l))) {
-        memcpy(copy, b->x, sizeof copy);
+        memcpy(copy, nt_batch_pictures(b), sizeof copy);
         nanosleep(&(struct timespec){.tv_nsec = 200000},
                   NULL); /* the workers run ahead meanwhile */
-        assert_memory_equal(copy, b->x, sizeof copy);
+        assert_memory_equal(copy, nt_batch_pictures(b), sizeof copy);
     }
     nt_loader_free(l);
     fixture_free(&f);
@@ -250,7 +252,8 @@ NT_TEST(two_loaders_share_a_split)
     nt_loader *a = open_loader(f.train, o), *b = open_loader(f.train, o);
 
     for (int i = 0; i < 16; i++)
-        assert_memory_equal(next_batch(a)->x, next_batch(b)->x, 4 * 30 * sizeof(float));
+        assert_memory_equal(nt_batch_pictures(next_batch(a)), nt_batch_pictures(next_batch(b)),
+                            4 * 30 * sizeof(float));
     nt_loader_free(a);
     nt_loader_free(b);
     fixture_free(&f);

@@ -9,7 +9,8 @@
  */
 typedef struct bench {
     nt_pipeline *p;
-    nt_image scratch[2], out;
+    nt_pipeline_work work;
+    nt_image out;
 } bench;
 
 static void bench_open(bench *b, const char *list)
@@ -25,15 +26,14 @@ static void bench_open(bench *b, const char *list)
 static void bench_close(bench *b)
 {
     nt_pipeline_free(b->p);
-    nt_image_release(&b->scratch[0]);
-    nt_image_release(&b->scratch[1]);
+    nt_pipeline_work_release(&b->work);
 }
 
 static const uint8_t *bench_run(bench *b, const uint8_t *px, int h, int w, int c, nt_rng *rng)
 {
     nt_image im = {h, w, c, false, (void *)px, 0};
 
-    assert_ok(nt_pipeline_run(b->p, &b->out, &im, b->scratch, rng, e));
+    assert_ok(nt_pipeline_run(b->p, &b->out, &im, &b->work, rng, e));
     return b->out.px;
 }
 
@@ -131,8 +131,8 @@ NT_TEST(random_crop_refuses_a_picture_that_is_too_small_with_or_without_augmenta
     bench b;
 
     bench_open(&b, "[{\"random_crop\": {\"size\": 6, \"padding\": 1}}]");
-    assert_int_equal(nt_pipeline_run(b.p, &b.out, &im, b.scratch, &rng, &e), NT_EINVAL);
-    assert_int_equal(nt_pipeline_run(b.p, &b.out, &im, b.scratch, NULL, &e), NT_EINVAL);
+    assert_int_equal(nt_pipeline_run(b.p, &b.out, &im, &b.work, &rng, &e), NT_EINVAL);
+    assert_int_equal(nt_pipeline_run(b.p, &b.out, &im, &b.work, NULL, &e), NT_EINVAL);
     assert_string_equal(e.msg, "random_crop: 6 x 6 does not fit into 3 x 3 with padding 1");
     bench_close(&b);
 }
@@ -189,7 +189,7 @@ NT_TEST(normalize_takes_one_value_for_all_channels_and_refuses_two_for_three)
     assert_float_equal(got[2], 0.2, 1e-6);
     bench_close(&b);
     bench_open(&b, "[{\"normalize\": {\"mean\": [0, 0], \"std\": [1, 1]}}]");
-    assert_int_equal(nt_pipeline_run(b.p, &b.out, &im, b.scratch, NULL, &e), NT_EINVAL);
+    assert_int_equal(nt_pipeline_run(b.p, &b.out, &im, &b.work, NULL, &e), NT_EINVAL);
     assert_string_equal(e.msg, "normalize: mean has 2 values, the picture 3 channels");
     bench_close(&b);
 }

@@ -121,6 +121,39 @@ NT_TEST(cross_entropy_of_pixels_is_pytorchs)
     nt_graph_free(l.g);
 }
 
+NT_TEST(the_gradient_of_pixels_agrees_with_central_differences)
+{
+    enum { N = 2, K = 3, P = 4, SIZE = N * K * P };
+    const int64_t d[4] = {N, K, 2, 2}, plane[3] = {N, 2, 2};
+    const int32_t label[N * P] = {0, 1, 2, 255, 2, 2, 1, 0};
+    const float step = 1.0f / 256;
+    float x[SIZE], grad[SIZE];
+    nt_tensor t[2] = {floats_of(4, d, x), labels_of(3, plane, label)};
+    const nt_tensor *in[2] = {&t[0], &t[1]};
+    lone l = node_of(&nt_op_cross_entropy, 2);
+    nt_rng r;
+
+    nt_rng_init(&r, 3);
+    for (int i = 0; i < SIZE; i++)
+        x[i] = (float)(4 * nt_rng_double(&r) - 2);
+    assert_ok(nt_node_set_int(l.g, l.n, "ignore_index", 255, e));
+    value_of(&l, in, grad);
+    for (int i = 0; i < SIZE; i++) {
+        float at = x[i], unused[SIZE];
+        double up, down;
+
+        x[i] = at + step;
+        up = value_of(&l, in, unused);
+        x[i] = at - step;
+        down = value_of(&l, in, unused);
+        x[i] = at;
+        if (fabs((up - down) / (2 * (double)step) - (double)grad[i]) > 1e-5)
+            fail_msg("value %d: %g, want %g", i, (double)grad[i],
+                     (up - down) / 2 / (double)step);
+    }
+    nt_graph_free(l.g);
+}
+
 NT_TEST(where_every_label_is_ignored_there_is_no_loss)
 {
     const float x[12] = {1, 2, 3};

@@ -27,7 +27,8 @@ static void *state_of(const nt_metric *m, size_t first, size_t n, size_t size,
     for (size_t i = 0; i < n; i += size) {
         size_t count = n - i < size ? n - i : size;
         nt_tensor y = {NT_F32, 2, {(int64_t)count, K}, (void *)outputs[first + i]};
-        nt_judged b = {&y, labels + first + i, loss ? loss + i : NULL, count};
+        nt_field want = {.role = NT_ROLE_LABEL, .data = labels + first + i};
+        nt_judged b = {&y, &want, loss ? loss + i : NULL, count};
 
         assert_ok(m->see(state, &b, e));
     }
@@ -63,7 +64,8 @@ NT_TEST(a_label_outside_the_outputs_is_refused)
 {
     const int32_t bad[1] = {K};
     nt_tensor y = {NT_F32, 2, {1, K}, (void *)outputs[0]};
-    nt_judged b = {&y, bad, NULL, 1};
+    nt_field want = {.role = NT_ROLE_LABEL, .data = bad};
+    nt_judged b = {&y, &want, NULL, 1};
     void *seen = NULL;
     nt_err err;
 
@@ -82,9 +84,10 @@ static void *with_hits(const uint8_t right[8])
     for (size_t i = 0; i < 8; i++) {
         float y[2] = {right[i] ? 1 : 0, right[i] ? 0 : 1};
         int32_t label = 0;
+        nt_field want = {.role = NT_ROLE_LABEL, .data = &label};
         nt_tensor t = {NT_F32, 2, {1, 2}, y};
 
-        assert_ok(nt_metric_accuracy.see(state, &(nt_judged){&t, &label, NULL, 1}, e));
+        assert_ok(nt_metric_accuracy.see(state, &(nt_judged){&t, &want, NULL, 1}, e));
     }
     return state;
 }
@@ -110,6 +113,7 @@ NT_TEST(a_mean_has_its_doubt_from_resampling)
     static float zeros[N * K];
     double a[N], b[N], sum = 0, squares = 0, half;
     int32_t label[N] = {0};
+    nt_field want = {.role = NT_ROLE_LABEL, .data = label};
     nt_tensor y = {NT_F32, 2, {N, K}, zeros};
     void *ref = NULL, *model = NULL;
     nt_interval i;
@@ -123,8 +127,8 @@ NT_TEST(a_mean_has_its_doubt_from_resampling)
     }
     assert_ok(nt_metric_loss.begin(&ref, N + 1, e)); /* one of which was skipped */
     assert_ok(nt_metric_loss.begin(&model, N + 1, e));
-    assert_ok(nt_metric_loss.see(ref, &(nt_judged){&y, label, a, N}, e));
-    assert_ok(nt_metric_loss.see(model, &(nt_judged){&y, label, b, N}, e));
+    assert_ok(nt_metric_loss.see(ref, &(nt_judged){&y, &want, a, N}, e));
+    assert_ok(nt_metric_loss.see(model, &(nt_judged){&y, &want, b, N}, e));
     assert_float_equal(nt_metric_loss.end(ref), sum / N, 1e-12);
     half = 1.96 * sqrt((squares / N - sum / N * sum / N) / N); /* of the normal theory */
     i = nt_metric_loss.interval(ref);

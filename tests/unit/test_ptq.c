@@ -91,7 +91,7 @@ static float *answers(const setup *u, const nt_graph *g, int64_t *k)
     float *y;
 
     assert_ok(nt_batch_plan_new(&p, g, u->dev, &(nt_plan_opts){0}, &like, e));
-    assert_ok(nt_batch_plan_forward(p, &(nt_batch_in){.x = b->x, .n = b->n}, &ran, e));
+    assert_ok(nt_batch_plan_forward(p, &(nt_batch_in){.b = b}, &ran, e));
     *k = nt_batch_plan_classes(p);
     y = nt_calloc((size_t)(N_PICTURES * *k), sizeof *y);
     assert_non_null(y);

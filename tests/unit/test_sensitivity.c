@@ -72,7 +72,7 @@ static void probabilities(double *p, const pictures *u, const nt_graph *g)
     const float *y;
 
     assert_ok(nt_batch_plan_new(&bp, g, u->dev, &(nt_plan_opts){0}, &like, e));
-    assert_ok(nt_batch_plan_forward(bp, &(nt_batch_in){.x = b->x, .n = b->n}, &ran, e));
+    assert_ok(nt_batch_plan_forward(bp, &(nt_batch_in){.b = b}, &ran, e));
     y = nt_batch_plan_output(bp)->data;
     for (int i = 0; i < N_PICTURES; i++) {
         double sum = 0;
@@ -169,7 +169,8 @@ NT_TEST(fisher_information_of_a_dense_layer_by_hand)
             float v = ((float *)w->data)[at];
             nt_qpair pair = pairs.pair[at / 36];
             double d = (double)nt_qtarget_code(&two, pair, v) * pair.scale - v;
-            double g = (p[s * 10 + at / 36] - (b->y[s] == at / 36)) * b->x[s * 36 + at % 36];
+            double g = (p[s * 10 + at / 36] - (label_at(b, s) == at / 36)) *
+                       nt_batch_pictures(b)[s * 36 + at % 36];
 
             want += g * g * d * d / 2 / N_PICTURES;
         }
