@@ -40,8 +40,9 @@ LAYERS := base archive graph kernel facet lower couple op data exec train prune 
 	measure report search cli
 RT_LIB := $(B)/libnt-rt.a
 LAYER_LIBS := $(foreach l,$(LAYERS),$(B)/libnt-$(l).a)
-SKIP := $(if $(NO_ONEDNN),lib/kernel/dnn_%.c)
-LIB_SRC := $(sort $(filter-out $(SKIP),$(foreach l,$(LAYERS),$(wildcard lib/$(l)/*.c))))
+SKIP := $(if $(NO_ONEDNN),lib/kernel/onednn/%.c)
+# a layer's sources: its own files, and those of its rooms
+layer_src = $(sort $(filter-out $(SKIP),$(wildcard lib/$(1)/*.c lib/$(1)/*/*.c)))
 TOOL_SRC := $(sort $(wildcard tools/nt-*.c))
 TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -67,10 +68,10 @@ $(B)/%.o: %.c
 $(patsubst %.c,$(B)/%.o,$(wildcard lib/graph/onnx_*.c)): $(B)/gen/onnx.pb-c.h
 
 define layer_rule
-$(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(sort $(filter-out $(SKIP),$(wildcard lib/$(1)/*.c)))) \
+$(B)/libnt-$(1).a: $(patsubst %.c,$(B)/%.o,$(call layer_src,$(1))) \
 		$(if $(filter graph,$(1)),$(B)/gen/onnx.pb-c.o)
 	@rm -f $$@
-	@ar rcs $$@ $$^
+	@ar qcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
@@ -142,9 +143,9 @@ TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_RT='$(abspath $(RT))' NT_CC='$(CC)' NT_
 	OMP_WAIT_POLICY=passive $(if $(SAN),NT_SAN=1 \
 	ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(if $(wildcard tests/lsan.supp),LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0))
-# The sanitizers have nothing to say of what is only read: layers and headers.
+# The sanitizers have nothing to say of what is only read: layers, circles and headers.
 SUITES := $(sort $(wildcard tests/cli/*.bats)) \
-	$(addprefix tests/suites/,$(if $(SAN),,layers headers) golden rt)
+	$(addprefix tests/suites/,$(if $(SAN),,layers circles headers) golden rt)
 JOBS ?= $(shell nproc)
 # a make of our own, on all processors unless the user said how many
 SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
@@ -167,6 +168,9 @@ unit: $(TESTS)  ## build and run the unit tests alone
 
 layers:  ## does each file include only what its layer may?
 	@tests/run $(B)/check-layers tests/suites/layers
+
+circles: $(LAYER_LIBS) $(RT_LIB)  ## do files of one layer call each other in a circle?
+	@$(TEST_ENV) tests/run $(B)/check-circles tests/suites/circles
 
 headers: $(B)/gen/onnx.pb-c.h  ## does each header compile alone?
 	@$(TEST_ENV) tests/run $(B)/check-headers tests/suites/headers
@@ -217,6 +221,7 @@ help:  ## list the targets
 clean:  ## remove what was built
 	rm -rf build build-*
 
-.PHONY: all rt fuzz deps check check-built tests unit layers headers golden man-lists check-debian13 bench demo \
+.PHONY: all rt fuzz deps check check-built tests unit layers circles headers golden man-lists \
+	check-debian13 bench demo \
 	reference install help clean
 -include $(shell find $(B) -path $(B)/debian13 -prune -o -type f -name '*.d' -print 2>/dev/null)

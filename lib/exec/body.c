@@ -244,6 +244,7 @@ static nt_status read_port(nt_body *b, nt_port *q, const nt_value *v, nt_err *e)
 
     q->name = v->name;
     NT_TRY(nt_program_value_as(b->prog, v, NT_FMT_PLAIN, v->dtype, &q->tid, e));
+    NT_TRY(nt_program_at(b->prog, q->tid, NT_HOST, &q->tid, e));
     b->prog->t[q->tid].keep = true;
 done:
     return s;

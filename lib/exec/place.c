@@ -130,6 +130,10 @@ static nt_status insert_copy(nt_program *p, int at, nt_tid from, nt_tid to, nt_e
     if (!bytes)
         return nt_fail_nomem(e);
     *bytes = p->t[to].bytes;
+    if (nt_program_where(p, from) != NT_HOST) {
+        d.fn = NULL;
+        NT_TRY(nt_program_transfer(p, from, nt_program_where(p, to), &d.prim, e));
+    }
     NT_TRY(nt_program_step(p, &d, e));
     st = p->step[p->n_step - 1];
     st.backward = p->step[at].backward;
@@ -260,9 +264,9 @@ static size_t place_arena(life *l, int n, const life **near)
     return end;
 }
 
-/* Temporaries that need a place in the arena go to `out`; returns how many. The others' bytes
- * are summed. */
-static int sort_out(nt_program *p, const life *l, life *out, size_t *fixed)
+/* Temporaries of this kind of memory that need a place in the arena go to `out`; returns how
+ * many. The others' bytes are summed. */
+static int sort_out(nt_program *p, const life *l, int where, life *out, size_t *fixed)
 {
     int n = 0;
 
@@ -270,7 +274,8 @@ static int sort_out(nt_program *p, const life *l, life *out, size_t *fixed)
     for (int t = 0; t < p->n_t; t++) {
         nt_ptensor *x = &p->t[t];
 
-        if (x->kind != NT_PT_TEMP || nt_program_root(p, t) != t || l[t].first < 0)
+        if (x->kind != NT_PT_TEMP || nt_program_root(p, t) != t || l[t].first < 0 ||
+            x->d.where != where)
             continue;
         if (!x->once) {
             out[n++] = l[t];
@@ -303,50 +308,91 @@ static void resolve(nt_program *p)
     }
 }
 
+/* What placing works with: room for all tensors in each. */
+typedef struct desk {
+    life *lives, *tmp;
+    const life **near;
+    int *writers;
+} desk;
+
+static nt_status desk_init(desk *w, const nt_program *p, nt_err *e)
+{
+    size_t room = 2 * (size_t)p->n_t + 1;
+
+    w->lives = nt_calloc(room, sizeof *w->lives);
+    w->tmp = nt_calloc(room, sizeof *w->tmp);
+    w->near = nt_calloc(room, sizeof *w->near);
+    w->writers = nt_calloc(room, sizeof *w->writers);
+    return w->lives && w->tmp && w->near && w->writers ? NT_OK : nt_fail_nomem(e);
+}
+
+static void desk_release(desk *w)
+{
+    nt_free(w->lives);
+    nt_free(w->tmp);
+    nt_free(w->near);
+    nt_free(w->writers);
+}
+
+/* extra: bytes at the arena's end. */
+static nt_status place_kind(nt_place_kind *k, nt_program *p, int where, size_t extra, desk *w,
+                            nt_err *e)
+{
+    const life *l = w->lives;
+    int n = sort_out(p, l, where, w->tmp, &k->fixed_bytes);
+
+    k->arena_bytes = place_arena(w->tmp, n, w->near);
+    /* zeroed: blocked layouts have padding that kernels read and nobody writes */
+    k->arena = nt_device_alloc(p->dev, where, k->arena_bytes + extra + ALIGN);
+    k->fixed = nt_device_alloc(p->dev, where, k->fixed_bytes + ALIGN);
+    if (!k->arena || !k->fixed)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < n; i++)
+        p->t[w->tmp[i].t].data = (char *)k->arena + w->tmp[i].offset;
+    for (int t = 0; t < p->n_t; t++)
+        if (p->t[t].once && p->t[t].root == t && l[t].first >= 0 && p->t[t].d.where == where)
+            p->t[t].data = (char *)k->fixed + (uintptr_t)p->t[t].data;
+    return NT_OK;
+}
+
 nt_status nt_place(nt_placement *out, nt_program *p, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_placement pl = {0};
-    size_t room = 2 * (size_t)p->n_t + 1, scratch = scratch_bytes(p);
-    life *l = nt_calloc(room, sizeof *l), *tmp = nt_calloc(room, sizeof *l);
-    const life **near = nt_calloc(room, sizeof *near);
-    int n, *writers = nt_calloc(room, sizeof *writers);
+    nt_placement pl = {.dev = p->dev};
+    size_t scratch = scratch_bytes(p);
+    int own = nt_device_where(p->dev);
+    desk w = {0};
 
-    if (!l || !tmp || !near || !writers || !is_addressable(p))
+    NT_TRY(desk_init(&w, p, e));
+    if (!is_addressable(p))
         NT_TRY(nt_fail_nomem(e));
-    mark_once(p, writers);
-    find_lives(p, l);
-    NT_TRY(settle_inplace(p, l, e));
-    n = sort_out(p, l, tmp, &pl.fixed_bytes);
-    pl.arena_bytes = place_arena(tmp, n, near);
-    /* zeroed: blocked layouts have padding that kernels read and nobody writes */
-    pl.arena = nt_calloc(pl.arena_bytes + scratch + ALIGN, 1);
-    pl.fixed = nt_calloc(pl.fixed_bytes + ALIGN, 1);
-    if (!pl.arena || !pl.fixed)
-        NT_TRY(nt_fail_nomem(e));
-    pl.scratch = (char *)pl.arena + pl.arena_bytes;
-    pl.arena_bytes += scratch;
-    for (int i = 0; i < n; i++)
-        p->t[tmp[i].t].data = (char *)pl.arena + tmp[i].offset;
-    for (int t = 0; t < p->n_t; t++) {
-        if (p->t[t].once && p->t[t].root == t && l[t].first >= 0)
-            p->t[t].data = (char *)pl.fixed + (uintptr_t)p->t[t].data;
-    }
+    mark_once(p, w.writers);
+    find_lives(p, w.lives);
+    NT_TRY(settle_inplace(p, w.lives, e));
+    NT_TRY(place_kind(&pl.host, p, NT_HOST, scratch, &w, e));
+    if (own != NT_HOST)
+        NT_TRY(place_kind(&pl.own, p, own, 0, &w, e));
+    pl.scratch = (char *)pl.host.arena + pl.host.arena_bytes;
+    pl.arena_bytes = pl.host.arena_bytes + scratch + pl.own.arena_bytes;
+    pl.fixed_bytes = pl.host.fixed_bytes + pl.own.fixed_bytes;
     resolve(p);
     *out = pl;
     pl = (nt_placement){0};
 done:
     nt_placement_release(&pl);
-    nt_free(l);
-    nt_free(tmp);
-    nt_free(near);
-    nt_free(writers);
+    desk_release(&w);
     return s;
 }
 
+/* The device is looked at only where it has memory of its own to take back. */
 void nt_placement_release(nt_placement *pl)
 {
-    nt_free(pl->arena);
-    nt_free(pl->fixed);
+    void *const own[] = {pl->own.arena, pl->own.fixed};
+
+    for (int i = 0; i < 2; i++)
+        if (own[i])
+            nt_device_release(pl->dev, nt_device_where(pl->dev), own[i]);
+    nt_free(pl->host.arena);
+    nt_free(pl->host.fixed);
     *pl = (nt_placement){0};
 }

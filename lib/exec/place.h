@@ -5,11 +5,18 @@
 
 #include "lower/program_int.h"
 
-typedef struct nt_placement {
-    void *arena; /* activations, and at its end the shared scratch */
-    void *scratch;
+/* What lies in one kind of memory. */
+typedef struct nt_place_kind {
+    void *arena; /* activations; of the host's at its end the shared scratch */
     void *fixed; /* what steps that run once leave behind */
     size_t arena_bytes, fixed_bytes;
+} nt_place_kind;
+
+typedef struct nt_placement {
+    nt_place_kind host, own; /* own: of the device; all 0 where it has none */
+    void *scratch;
+    size_t arena_bytes, fixed_bytes; /* of both */
+    nt_device *dev;
 } nt_placement;
 
 /*

@@ -107,6 +107,8 @@ nt_status nt_deconv_new(nt_deconv *out, nt_device *dev, const nt_conv_desc *d, b
 
     if (blas_has_sum(d->post, d->n_post))
         return nt_fail(e, NT_EUNSUPPORTED, "a transposed convolution has no sum behind it");
+    if (dev->host)
+        dev = dev->host; /* where the second pass computes */
     plain.bias = false;
     plain.n_post = 0;
     s = nt_conv_bwd_data_new(&c, dev, &plain, training, e);

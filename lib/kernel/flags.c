@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/flags.h"
 
-#include "kernel/internal.h"
+#include "kernel/backend.h"
 
 bool nt_prim_loses_nan(const nt_prim *p)
 {
@@ -10,7 +10,7 @@ bool nt_prim_loses_nan(const nt_prim *p)
 
 bool nt_flags_tell(const nt_device *dev)
 {
-    return NT_USE_DNN(dev) && !dev->careful && nt_flags_exist();
+    return dev->backend->loses_nan && !dev->careful && nt_flags_exist();
 }
 
 #ifdef __SSE__

@@ -28,8 +28,8 @@ enum {
 
 /* Has this processor such flags? x86 has. */
 bool nt_flags_exist(void);
-/* Can flags tell of a device's runs? Where there are some and it uses oneDNN; not of a careful
- * one, which loses nothing. */
+/* Can flags tell of a device's runs? Where there are some and its backend may lose a NaN; not
+ * of a careful one, which loses nothing. */
 bool nt_flags_tell(const nt_device *dev);
 /* What has happened since the last call on this device by this thread; takes all flags down and
  * marks all threads. A team's start and end, two microseconds or so; next to nothing with one

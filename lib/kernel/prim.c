@@ -60,6 +60,11 @@ const char *nt_prim_impl(const nt_prim *p)
     return p->impl;
 }
 
+int nt_prim_where(const nt_prim *p)
+{
+    return p->where;
+}
+
 void nt_prim_free(nt_prim *p)
 {
     if (p)

@@ -17,18 +17,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum nt_backend { NT_BACKEND_ONEDNN, NT_BACKEND_OPENBLAS } nt_backend;
+/* Who makes kernels: a table (backend.h). */
+typedef struct nt_backend nt_backend;
 
 /* Engine, stream and thread count; one per process is enough, and all prims of one device run
  * on one caller's thread at a time. */
 typedef struct nt_device nt_device;
 
-/* NT_BACKEND=onednn|openblas in the environment forces one; a backend that is not built in is
- * NT_EUNSUPPORTED. NT_TUNE and NT_CACHE: see choose.h. Sets the OpenMP and OpenBLAS thread
- * counts. */
+/* NT_BACKEND in the environment forces a backend by its name, else the first of backends.h that
+ * is built in is taken; one that is not built in is NT_EUNSUPPORTED. NT_TUNE and NT_CACHE: see
+ * choose.h. Sets the OpenMP and OpenBLAS thread counts. */
 nt_status nt_device_new(nt_device **out, int threads, nt_err *e) NT_MUST_CHECK;
+/* The same with this backend, whatever the environment says; borrowed. */
+nt_status nt_device_new_with(nt_device **out, const nt_backend *b, int threads,
+                             nt_err *e) NT_MUST_CHECK;
 void nt_device_free(nt_device *d);
-nt_backend nt_device_backend(const nt_device *d);
+/* Its backend's name, as NT_BACKEND has it. */
+const char *nt_device_backend(const nt_device *d);
 int nt_device_threads(const nt_device *d);
 /* The same device with kernels that hand every NaN on, as ONNX Runtime and PyTorch do, however
  * slow: no activation as a convolution's post-operation, maxima and softmax by our own code.
@@ -62,15 +67,24 @@ typedef enum nt_format {
     NT_FMT_ANY
 } nt_format;
 
+/* Kinds of memory. What is not the host's has a number that its backend gives it: of a device
+ * there is one such kind at most. */
+enum {
+    NT_HOST = 0,
+    NT_ANYWHERE = -1 /* of a prim: as the descriptions of its arguments say */
+};
+
 typedef struct nt_desc {
     nt_dtype dtype; /* NT_F32, NT_BF16 (and for reorder NT_F16, NT_I8, NT_U8, NT_I32) */
     int rank;
     int64_t dims[NT_MAX_RANK];
     nt_format fmt;
+    int where; /* NT_HOST, ...; kernels do not look at it, but for transfers */
 } nt_desc;
 
 /* Bytes in memory, padding included. */
 size_t nt_desc_bytes(const nt_desc *d);
+/* Wherever they lie. */
 bool nt_desc_same(const nt_desc *a, const nt_desc *b);
 const char *nt_format_name(nt_format f);
 
@@ -106,6 +120,20 @@ nt_status nt_prim_run(nt_prim *p, void *const *arg, void *scratch, nt_err *e) NT
 size_t nt_prim_scratch(const nt_prim *p);
 /* The implementation's own name ("brgconv:avx512_core", "im2col:sgemm"); borrowed. */
 const char *nt_prim_impl(const nt_prim *p);
+/* The kind of memory its arguments lie in; scratch is the host's. */
+int nt_prim_where(const nt_prim *p);
 void nt_prim_free(nt_prim *p);
+
+/* ---- memory of a device's own kind */
+
+/* NT_HOST: the device has no other. */
+int nt_device_where(const nt_device *d);
+/* Zeroed and aligned as nt_calloc's; NULL without memory. */
+void *nt_device_alloc(nt_device *d, int where, size_t bytes);
+void nt_device_release(nt_device *d, int where, void *p);
+/* Copies between kinds of memory, or within the device's own: x and y differ in `where` alone.
+ * args: x, y */
+nt_status nt_transfer_new(nt_prim **out, nt_device *d, const nt_desc *x, const nt_desc *y,
+                          nt_err *e) NT_MUST_CHECK;
 
 #endif

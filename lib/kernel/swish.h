@@ -11,8 +11,8 @@
 
 #include "kernel/internal.h"
 
-/* Is it written for this machine, and x of fp32? */
-bool nt_swish_fits(const nt_device *dev, const nt_desc *x);
+/* Is it written for this machine, and for such elements? */
+bool nt_swish_fits(nt_dtype t);
 /* As nt_eltwise_new with NT_POST_SWISH; within 3e-7 of it, relatively. */
 nt_status nt_swish_new(nt_prim **out, float alpha, const nt_desc *x, nt_err *e) NT_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "kernel/conv_by.h"
 
 #include <string.h>
 #include <time.h>
@@ -51,17 +52,17 @@ static nt_status make_prims(contender *c, nt_device *dev, const nt_conv_desc *d,
     nt_status s = NT_OK;
 
     if (pass == NT_PASS_FORWARD) {
-        NT_TRY(nt_conv_fwd_new(&f, dev, d, training, e));
+        NT_TRY(nt_conv_fwd_by(&f, dev, d, training, e));
         *c = (contender){.run = f.run, .pack = f.pack, .packed_bytes = f.packed_bytes};
         c->src_fmt = f.src_fmt;
         c->dst_fmt = f.dst_fmt;
     } else if (pass == NT_PASS_BWD_DATA) {
-        NT_TRY(nt_conv_bwd_data_new(&b, dev, d, training, e));
+        NT_TRY(nt_conv_bwd_data_by(&b, dev, d, training, e));
         *c = (contender){.run = b.run, .pack = b.pack, .packed_bytes = b.packed_bytes};
         c->src_fmt = b.src_fmt;
         c->dst_fmt = b.dst_fmt;
     } else {
-        NT_TRY(nt_conv_bwd_weights_new(&w, dev, d, e));
+        NT_TRY(nt_conv_bwd_weights_by(&w, dev, d, e));
         *c = (contender){.run = w.run, .pack = w.unpack, .packed_bytes = w.packed_bytes};
         c->src_fmt = w.src_fmt;
         c->dst_fmt = w.dst_fmt;

@@ -159,6 +159,20 @@ nt_tid nt_program_root(const nt_program *p, nt_tid t)
     return t;
 }
 
+int nt_program_where(const nt_program *p, nt_tid t)
+{
+    return p->t[nt_program_root(p, t)].d.where;
+}
+
+nt_status nt_program_transfer(nt_program *p, nt_tid t, int where, nt_prim **out, nt_err *e)
+{
+    nt_desc from = p->t[t].d, to = from;
+
+    from.where = nt_program_where(p, t);
+    to.where = where;
+    return nt_transfer_new(out, p->dev, &from, &to, e);
+}
+
 nt_status nt_program_like(nt_program *p, nt_tid t, nt_tid root, nt_tid *out, nt_err *e)
 {
     nt_ptensor like = {
@@ -209,35 +223,72 @@ nt_status nt_program_state(nt_program *p, const nt_value *v, nt_tid *out, nt_err
     return nt_program_value(p, v, out, e);
 }
 
-/* A conversion made before, or one step more. */
-nt_status nt_program_as(nt_program *p, nt_tid t, nt_format fmt, nt_dtype dtype, nt_tid *out,
-                        nt_err *e)
+/* Of t's conversions made before, itself included, one like `want`; -1: none. NT_ANYWHERE:
+ * wherever it lies. */
+static nt_tid known_as(const nt_program *p, nt_tid t, const nt_desc *want, int where)
+{
+    nt_tid c = t;
+
+    while (c >= 0 && (!nt_desc_same(&p->t[c].d, want) ||
+                      (where != NT_ANYWHERE && nt_program_where(p, c) != where)))
+        c = p->t[c].next_as;
+    return c;
+}
+
+/* One step more, which makes `want` of t. prim is taken. */
+static nt_status convert(nt_program *p, nt_tid t, const nt_desc *want, const char *what,
+                         nt_prim *prim, nt_tid *out, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_desc want = p->t[t].d;
-    nt_prim *prim = NULL;
     nt_tid c = -1;
 
-    if (fmt != NT_FMT_ANY)
-        want.fmt = want.rank < 3 ? NT_FMT_PLAIN : fmt;
-    if (dtype != NT_UNDEFINED)
-        want.dtype = dtype;
-    for (c = t; c >= 0; c = p->t[c].next_as) {
-        if (nt_desc_same(&p->t[c].d, &want)) {
-            *out = c;
-            return NT_OK;
-        }
-    }
-    NT_TRY(nt_reorder_new(&prim, p->dev, &p->t[t].d, &want, e));
-    NT_TRY(nt_program_temp(p, &want, &c, e));
-    NT_TRY(nt_program_call(p, NULL, "reorder", prim, &t, 1, &c, 1, e));
-    prim = NULL;
+    NT_TRY(nt_program_temp(p, want, &c, e));
+    NT_TRY(nt_program_call(p, NULL, what, prim, &t, 1, &c, 1, e));
     p->t[c].next_as = p->t[t].next_as;
     p->t[t].next_as = c;
     *out = c;
 done:
     if (c < 0)
         nt_prim_free(prim);
+    return s;
+}
+
+nt_status nt_program_as(nt_program *p, nt_tid t, nt_format fmt, nt_dtype dtype, nt_tid *out,
+                        nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_desc want = p->t[t].d;
+    nt_prim *prim = NULL;
+    nt_tid c;
+
+    if (fmt != NT_FMT_ANY)
+        want.fmt = want.rank < 3 ? NT_FMT_PLAIN : fmt;
+    if (dtype != NT_UNDEFINED)
+        want.dtype = dtype;
+    c = known_as(p, t, &want, NT_ANYWHERE);
+    if (c < 0) {
+        NT_TRY(nt_reorder_new(&prim, p->dev, &p->t[t].d, &want, e));
+        NT_TRY(convert(p, t, &want, "reorder", prim, &c, e));
+    }
+    *out = c;
+done:
+    return s;
+}
+
+nt_status nt_program_at(nt_program *p, nt_tid t, int where, nt_tid *out, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_desc want = p->t[t].d;
+    nt_tid c = known_as(p, t, &want, where);
+    nt_prim *prim = NULL;
+
+    if (c < 0) {
+        want.where = where;
+        NT_TRY(nt_program_transfer(p, t, where, &prim, e));
+        NT_TRY(convert(p, t, &want, "transfer", prim, &c, e));
+    }
+    *out = c;
+done:
     return s;
 }
 
@@ -283,7 +334,15 @@ nt_status nt_program_relabel(nt_program *p, nt_tid t, const nt_desc *d, nt_tid *
 
 /* ---- steps */
 
-nt_status nt_program_step(nt_program *p, const nt_step_desc *d, nt_err *e)
+/* What a step would have taken. */
+static void release(const nt_step_desc *d)
+{
+    nt_prim_free(d->prim);
+    if (d->free_ctx)
+        d->free_ctx(d->ctx);
+}
+
+static nt_status append(nt_program *p, const nt_step_desc *d, nt_err *e)
 {
     nt_status s = NT_OK;
     size_t n = (size_t)d->n_args;
@@ -305,11 +364,76 @@ nt_status nt_program_step(nt_program *p, const nt_step_desc *d, nt_err *e)
         NT_TRY(nt_fail_nomem(e));
     p->step[p->n_step++] = st;
 done:
-    if (s != NT_OK) {
-        nt_prim_free(d->prim);
-        if (d->free_ctx)
-            d->free_ctx(d->ctx);
+    if (s != NT_OK)
+        release(d);
+    return s;
+}
+
+/* Where a step that computes in `where` writes t: the first one settles where t lies; if that
+ * was elsewhere, into a tensor like it. */
+static nt_status write_at(nt_program *p, nt_tid t, int where, nt_tid *out, nt_err *e)
+{
+    nt_tid root = nt_program_root(p, t);
+    nt_desc like = p->t[t].d;
+
+    if (p->t[root].kind == NT_PT_TEMP && !p->t[root].written)
+        p->t[root].d.where = where;
+    p->t[root].written = true;
+    *out = t;
+    if (p->t[root].d.where == where)
+        return NT_OK;
+    like.where = where;
+    return nt_program_temp(p, &like, out, e);
+}
+
+/* The step's own tensors in place of those that lie elsewhere. */
+static nt_status settle(nt_program *p, nt_step_desc *d, int where, nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < d->n_args; i++)
+        if (d->arg[i] >= 0)
+            NT_TRY(d->writes[i] ? write_at(p, d->arg[i], where, &d->arg[i], e)
+                                : nt_program_at(p, d->arg[i], where, &d->arg[i], e));
+done:
+    return s;
+}
+
+/* What the step `as` has written in place of d's tensors goes there. */
+static nt_status bring_back(nt_program *p, const nt_step_desc *d, const nt_step_desc *as,
+                            nt_err *e)
+{
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < d->n_args; i++) {
+        nt_tid to = d->arg[i], from = as->arg[i];
+        nt_prim *prim = NULL;
+
+        if (to == from || !d->writes[i])
+            continue;
+        NT_TRY(nt_program_transfer(p, from, nt_program_where(p, to), &prim, e));
+        NT_TRY(nt_program_call(p, d->node, "transfer", prim, &from, 1, &to, 1, e));
     }
+done:
+    return s;
+}
+
+nt_status nt_program_step(nt_program *p, const nt_step_desc *d, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int where = d->prim ? nt_prim_where(d->prim) : NT_HOST;
+    nt_step_desc as = *d;
+
+    if (where == NT_ANYWHERE || nt_device_where(p->dev) == NT_HOST)
+        return append(p, d, e);
+    s = settle(p, &as, where, e);
+    if (s != NT_OK) {
+        release(d);
+        return s;
+    }
+    NT_TRY(append(p, &as, e));
+    NT_TRY(bring_back(p, d, &as, e));
+done:
     return s;
 }
 
@@ -335,14 +459,39 @@ void nt_program_take_steps(nt_program *p, nt_pstep **steps, int n)
     *steps = NULL;
 }
 
+/* r where w lies. The last step is the one that writes w: it stays the last. */
+static nt_status before_last(nt_program *p, nt_tid w, nt_tid *r, nt_err *e)
+{
+    nt_status s = NT_OK;
+    int n = p->n_step;
+    nt_pstep last;
+
+    NT_TRY(nt_program_at(p, *r, nt_program_where(p, w), r, e));
+    if (p->n_step > n) {
+        last = p->step[n - 1];
+        p->step[n - 1] = p->step[n];
+        p->step[n] = last;
+    }
+done:
+    return s;
+}
+
 nt_status nt_program_inplace(nt_program *p, nt_tid w, nt_tid r, bool must, nt_err *e)
 {
+    nt_status s = NT_OK;
+
     if (p->t[w].bytes > p->t[p->t[r].root].bytes)
         return must ? nt_fail(e, NT_EINVAL, "in-place result is larger than its operand")
                     : NT_OK;
+    if (nt_program_where(p, w) != nt_program_where(p, r)) {
+        if (!must)
+            return NT_OK;
+        NT_TRY(before_last(p, w, &r, e));
+    }
     p->t[w].inplace = r;
     p->t[w].must = must;
-    return NT_OK;
+done:
+    return s;
 }
 
 /* ---- training */

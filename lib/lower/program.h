@@ -13,6 +13,10 @@
  *    activations whose value is float32); nt_program_as gives a copy as wanted, made once;
  *  - a step must not write to a tensor that somebody else may still read; to work in place,
  * list the write with nt_program_inplace: the planner shares the memory only if that is safe;
+ *  - in which kind of memory a tensor lies follows from the step that writes it first: prims
+ * say where they compute, and fn computes in host memory. What a step reads from elsewhere is
+ *    brought there by a transfer step before it, made once (nt_program_at), so that lowering
+ *    need not know;
  *  - gradients are of the same dims as the value, in any format, fp32 or bf16; those of
  *    parameters are PLAIN fp32.
  */
@@ -40,6 +44,10 @@ nt_status nt_program_value(nt_program *p, const nt_value *v, nt_tid *out,
 /* t in this format and type: t itself where it already is, else one reorder step, remembered.
  * NT_FMT_ANY and NT_UNDEFINED mean "as it is". */
 nt_status nt_program_as(nt_program *p, nt_tid t, nt_format fmt, nt_dtype dtype, nt_tid *out,
+                        nt_err *e) NT_MUST_CHECK;
+/* t in this kind of memory: t itself where it lies there, else one transfer step, remembered.
+ */
+nt_status nt_program_at(nt_program *p, nt_tid t, int where, nt_tid *out,
                         nt_err *e) NT_MUST_CHECK;
 /* Value and conversion in one. */
 nt_status nt_program_value_as(nt_program *p, const nt_value *v, nt_format fmt, nt_dtype dtype,

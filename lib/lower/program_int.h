@@ -24,6 +24,7 @@ typedef struct nt_ptensor {
     nt_tid root;    /* itself, or the tensor whose memory it is a view of */
     nt_tid inplace; /* -1, or the tensor whose memory it would like to take over */
     bool must;      /* ... and has to */
+    bool written;   /* by some step; then its kind of memory is settled */
     bool once;      /* written by a step that runs once */
     bool keep;      /* read after the run */
     nt_tid next_as; /* chain of conversions of this tensor */
@@ -100,6 +101,11 @@ nt_status nt_program_fixed(nt_program *p, const nt_desc *d, nt_ptensor_kind kind
                            nt_tid *out, nt_err *e) NT_MUST_CHECK;
 /* The tensor whose memory t is a view of, however many views lie between; t itself if none. */
 nt_tid nt_program_root(const nt_program *p, nt_tid t);
+/* The kind of memory t lies in: its root's, once that is written. */
+int nt_program_where(const nt_program *p, nt_tid t);
+/* The prim that copies t into a tensor like it in this kind of memory. */
+nt_status nt_program_transfer(nt_program *p, nt_tid t, int where, nt_prim **out,
+                              nt_err *e) NT_MUST_CHECK;
 /* A temporary like t, in memory of its own or (root not -1) in root's. */
 nt_status nt_program_like(nt_program *p, nt_tid t, nt_tid root, nt_tid *out,
                           nt_err *e) NT_MUST_CHECK;

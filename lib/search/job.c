@@ -14,10 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const nt_job_tools[] = {"nt-import",   "nt-prune", "nt-shrink", "nt-fuse-bn",
-                                    "nt-quantize", "nt-finetune", "nt-eval", "nt-export",
-                                    "nt-profile", "nt-report", NULL};
-
 /* ---- the file */
 
 /* Absolute: dir/path, or the current folder's. */

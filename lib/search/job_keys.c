@@ -12,6 +12,10 @@
 #define MAX_COUNT 1e9
 #define MAX_SIDE (1 << 16)
 
+const char *const nt_job_tools[] = {"nt-import",   "nt-prune", "nt-shrink", "nt-fuse-bn",
+                                    "nt-quantize", "nt-finetune", "nt-eval", "nt-export",
+                                    "nt-profile", "nt-report", NULL};
+
 /* ---- checks of what is more than a number or a word */
 
 static nt_status keep(void *out, const cJSON *v, const char *where, nt_err *e)

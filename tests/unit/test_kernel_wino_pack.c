@@ -4,11 +4,11 @@
 
 #include "kernel/internal.h"
 
-#if NT_WITH_ONEDNN
-#include "kernel/dnn_api.h"
+#ifndef NT_NO_ONEDNN
+#include "kernel/onednn/api.h"
 #endif
 
-#if NT_WITH_ONEDNN && DNNL_VERSION_MAJOR < 3
+#if !defined NT_NO_ONEDNN && DNNL_VERSION_MAJOR < 3
 
 /* All three layouts that oneDNN has for them. */
 static const struct {
@@ -53,9 +53,10 @@ static nt_prim *own_reorder(nt_device *dev, const dnn_md *plain, dnn_cmd packed)
     assert_int_equal(
         dnnl_memory_desc_init_by_tag(&from, plain->rank, plain->dims, plain->type, dnnl_abcd),
         dnnl_success);
-    assert_int_equal(
-        dnnl_reorder_primitive_desc_create(&pd, &from, dev->engine, packed, dev->engine, NULL),
-        dnnl_success);
+    assert_int_equal(dnnl_reorder_primitive_desc_create(&pd, &from, dnn_state_of(dev)->engine,
+                                                        packed, dnn_state_of(dev)->engine,
+                                                        NULL),
+                     dnnl_success);
     assert_ok(dnn_prim_new(&p, dev, pd, 2, args, e));
     dnn_pd_free(pd);
     return p;

@@ -104,8 +104,9 @@ NT_TEST(tensors_that_live_at_the_same_time_do_not_overlap)
     place(&f);
     for (int i = 0; i < N; i++) {
         assert_int_equal((uintptr_t)at(&f, t[i]) % 64, 0);
-        assert_true(at(&f, t[i]) >= (char *)f.pl.arena);
-        assert_true(at(&f, t[i]) + f.p->t[t[i]].bytes <= (char *)f.pl.arena + f.pl.arena_bytes);
+        assert_true(at(&f, t[i]) >= (char *)f.pl.host.arena);
+        assert_true(at(&f, t[i]) + f.p->t[t[i]].bytes <=
+                    (char *)f.pl.host.arena + f.pl.host.arena_bytes);
         for (int k = 0; k < i; k++) {
             bool together = first[i] <= last[k] && first[k] <= last[i];
             bool apart = at(&f, t[i]) + f.p->t[t[i]].bytes <= at(&f, t[k]) ||
@@ -133,7 +134,7 @@ NT_TEST(memory_is_used_again_when_its_tensor_is_dead)
     place(&f);
     assert_ptr_equal(at(&f, a), at(&f, c));
     assert_ptr_not_equal(at(&f, a), at(&f, b));
-    assert_int_equal(f.pl.arena_bytes, 1280);
+    assert_int_equal(f.pl.host.arena_bytes, 1280);
     close_fixture(&f);
 }
 
@@ -245,7 +246,7 @@ NT_TEST(steps_over_constants_run_once_and_have_memory_of_their_own)
     place(&f);
     assert_true(f.p->step[0].once && f.p->step[1].once && !f.p->step[2].once);
     assert_int_equal(f.pl.fixed_bytes, 128);
-    assert_int_equal(f.pl.arena_bytes, 64);
+    assert_int_equal(f.pl.host.arena_bytes, 64);
     assert_ptr_not_equal(at(&f, packed), at(&f, twice));
     close_fixture(&f);
 }
