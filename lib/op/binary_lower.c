@@ -71,7 +71,7 @@ nt_status nt_binary_step(nt_program *p, const nt_node *n, nt_binary_kind kind, c
         nt_prim_free(prim);
         goto done;
     }
-    NT_TRY(nt_program_call(p, n, n->op_type, prim, t, 2, y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, n->op_type, prim, t, 2, y, 1}, e));
 done:
     return s;
 }
@@ -118,7 +118,7 @@ nt_status nt_binary_give(nt_program *p, const nt_node *n, const nt_value *v, nt_
         b.dims[i] = axis < 0 ? 1 : v->dims[axis].value;
     }
     NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &a, &b, e));
-    NT_TRY(nt_program_call(p, n, "reduce", prim, &from, 1, &to, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "reduce", prim, &from, 1, &to, 1}, e));
     NT_TRY(nt_program_add_grad(p, v, to, e));
 done:
     return s;

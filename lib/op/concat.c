@@ -147,7 +147,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     yd = nt_program_desc_of(n->out[0], fmt, dtype);
     NT_TRY(nt_program_temp(p, &yd, &y, e));
     NT_TRY(nt_concat_new(&prim, nt_program_device(p), n->n_in, xd, axis, e));
-    NT_TRY(nt_program_call(p, n, "concat", prim, x, n->n_in, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "concat", prim, x, n->n_in, &y, 1}, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
     return s;

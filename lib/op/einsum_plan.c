@@ -249,7 +249,7 @@ static nt_status multiply(nt_program *p, const nt_node *n, const matrices *m, gr
     d.stride_a = d.m * d.k;
     d.stride_b = d.k * d.n;
     NT_TRY(nt_matmul_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "matmul", prim, in, 2, &to, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "matmul", prim, in, 2, &to, 1}, e));
 done:
     return s;
 }

@@ -246,7 +246,7 @@ static nt_status lower_bytes(bool global, nt_program *p, const nt_node *n, nt_er
     y = nt_program_desc_of(n->out[0], d.fmt, d.dtype);
     NT_TRY(nt_pool_fwd_new(&prim, NULL, nt_program_device(p), &d, e));
     NT_TRY(nt_program_temp(p, &y, &out, e));
-    s = nt_program_call(p, n, "pool", prim, &x, 1, &out, 1, e);
+    s = nt_program_call(p, &(nt_call){n, "pool", prim, &x, 1, &out, 1}, e);
     prim = NULL;
     NT_TRY(s);
     NT_TRY(nt_program_bind(p, n->out[0], out, e));
@@ -285,7 +285,7 @@ static nt_status lower_as(nt_pool_kind kind, bool global, nt_program *p, const n
     NT_TRY(nt_program_temp(p, &y, &out[0], e));
     if (workspace)
         NT_TRY(nt_program_blob(p, workspace, &out[1], e));
-    s = nt_program_call(p, n, "pool", prim, &x, 1, out, training ? 2 : 1, e);
+    s = nt_program_call(p, &(nt_call){n, "pool", prim, &x, 1, out, training ? 2 : 1}, e);
     prim = NULL;
     if (s != NT_OK)
         goto done;
@@ -319,7 +319,7 @@ static nt_status lower_grad_as(nt_pool_kind kind, bool global, nt_program *p, co
     NT_TRY(describe(&d, kind, global, n, &src, e));
     NT_TRY(nt_program_temp(p, &src, &dx, e));
     NT_TRY(nt_pool_bwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "pool grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "pool grad", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;

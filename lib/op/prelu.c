@@ -84,7 +84,7 @@ static nt_status positive_part(nt_program *p, const nt_node *n, nt_tid x, nt_tid
 
     NT_TRY(nt_program_temp(p, &d, out, e));
     NT_TRY(nt_eltwise_bwd_new(&prim, nt_program_device(p), &relu, &d, e));
-    NT_TRY(nt_program_call(p, n, "PRelu grad", prim, in, 2, out, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "PRelu grad", prim, in, 2, out, 1}, e));
 done:
     return s;
 }

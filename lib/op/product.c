@@ -161,7 +161,7 @@ static nt_status call(nt_program *p, const nt_product *l, const char *what,
     nt_status s = NT_OK;
 
     NT_TRY(nt_matmul_new(&prim, nt_program_device(p), d, e));
-    NT_TRY(nt_program_call(p, l->node, what, prim, in, 2, &c, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, what, prim, in, 2, &c, 1}, e));
 done:
     return s;
 }
@@ -204,7 +204,7 @@ static nt_status reduce(nt_program *p, const nt_product *l, const nt_value *v,
     nt_status s = NT_OK;
 
     NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &from, &into, e));
-    NT_TRY(nt_program_call(p, l->node, "reduce", prim, &t, 1, &to, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, "reduce", prim, &t, 1, &to, 1}, e));
     NT_TRY(nt_program_add_grad(p, v, to, e));
 done:
     return s;

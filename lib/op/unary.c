@@ -105,7 +105,7 @@ nt_status nt_unary_lower(nt_program *p, const nt_node *n, nt_err *e)
     d = *nt_program_desc(p, x);
     NT_TRY(nt_program_temp(p, &d, &y, e));
     NT_TRY(nt_eltwise_new(&prim, nt_program_device(p), &post, &d, e));
-    NT_TRY(nt_program_call(p, n, "activation", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "activation", prim, &x, 1, &y, 1}, e));
     NT_TRY(nt_program_inplace(p, y, x, false, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
@@ -131,7 +131,7 @@ nt_status nt_unary_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         return NT_OK;
     NT_TRY(nt_program_temp(p, &d, &dx, e));
     NT_TRY(nt_eltwise_bwd_new(&prim, nt_program_device(p), &post, &d, e));
-    NT_TRY(nt_program_call(p, n, "activation grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "activation grad", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_inplace(p, dx, in[1], false, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
