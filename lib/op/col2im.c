@@ -171,8 +171,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
         goto done;
     taps = x->dims[1].value / channels;
     for (int64_t k = 0; k < taps; k++)
-        NT_TRY(nt_couple_tie(c, (nt_span){x, 1, 1}, k, taps, (nt_span){y, 1, 1}, 0, 1, channels,
-                             e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){{x, 1, 1}, k, taps}, (nt_indices){{y, 1, 1}, 0, 1},
+                             channels, e));
 done:
     return s;
 }

@@ -248,8 +248,9 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
 
     for (int64_t k = 0; k < b * b && channels >= 0; k++)
-        NT_TRY(nt_couple_tie(c, (nt_span){deep, 1, 1}, is_crd(n) ? k : k * channels,
-                             is_crd(n) ? b * b : 1, (nt_span){wide, 1, 1}, 0, 1, channels, e));
+        NT_TRY(nt_couple_tie(
+            c, (nt_indices){{deep, 1, 1}, is_crd(n) ? k : k * channels, is_crd(n) ? b * b : 1},
+            (nt_indices){{wide, 1, 1}, 0, 1}, channels, e));
 done:
     return s;
 }

@@ -285,9 +285,10 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     per = channels / groups;
     NT_TRY(nt_couple_same(c, x, (nt_span){n->out[0], 1, 1}, e));
     for (int64_t i = 1; i < per; i++)
-        NT_TRY(nt_couple_tie(c, x, 0, per, x, i, per, groups, e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){x, 0, per}, (nt_indices){x, i, per}, groups, e));
     for (int i = SCALE; i <= SHIFT; i++)
-        NT_TRY(nt_couple_tie(c, (nt_span){n->in[i], 0, 1}, 0, 1, x, 0, per_group(n) ? per : 1,
+        NT_TRY(nt_couple_tie(c, (nt_indices){{n->in[i], 0, 1}, 0, 1},
+                             (nt_indices){x, 0, per_group(n) ? per : 1},
                              per_group(n) ? groups : channels, e));
 done:
     return s;

@@ -283,8 +283,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     NT_TRY(read_pads(&p, n, nt_const_in(n, 1), nt_const_in(n, 3), x->rank, e));
     for (int i = 0; i < x->rank; i++)
         if ((p.lo[i] == 0 && p.hi[i] == 0) || (m == CONSTANT && p.lo[i] >= 0 && p.hi[i] >= 0))
-            NT_TRY(nt_couple_tie(c, (nt_span){x, i, 1}, 0, 1, (nt_span){y, i, 1}, p.lo[i], 1,
-                                 x->dims[i].value, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){{x, i, 1}, 0, 1},
+                                 (nt_indices){{y, i, 1}, p.lo[i], 1}, x->dims[i].value, e));
 done:
     return s;
 }

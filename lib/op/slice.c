@@ -249,7 +249,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     d = *nt_program_desc(p, x);
     d.dims[axis] = n->out[0]->dims[axis].value;
     NT_TRY(nt_program_temp(p, &d, &y, e));
-    NT_TRY(nt_range_cut(p, n, x, y, axis, start, e));
+    NT_TRY(nt_range_cut(p, n, x, (nt_range){y, axis, start}, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
     return s;
@@ -279,7 +279,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     d = *nt_program_desc(p, part[1]);
     d.dims[axis] = total;
     NT_TRY(nt_program_temp(p, &d, &dx, e));
-    NT_TRY(nt_range_join(p, n, part, extent, 3, dx, axis, e));
+    NT_TRY(nt_range_join(p, n, &(nt_range_parts){axis, 3, part, extent}, dx, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;
@@ -300,8 +300,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 
         /* with steps no numbers would name what is left */
         if (sl.step[i] == 1)
-            NT_TRY(nt_couple_tie(c, (nt_span){x, i, 1}, sl.start[i], 1, (nt_span){y, i, 1}, 0,
-                                 1, count, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){{x, i, 1}, sl.start[i], 1},
+                                 (nt_indices){{y, i, 1}, 0, 1}, count, e));
     }
 done:
     return s;
