@@ -27,12 +27,12 @@ void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, dou
 }
 
 void nt_unary_pull(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y, const nt_tensor *dy,
-                   nt_unary_slope slope, double a, double b)
+                   nt_unary_derivative d)
 {
     int64_t n = nt_tensor_count(x);
 
     for (int64_t i = 0; dx && i < n; i++) {
-        double k = dy ? slope(nt_tensor_get(x, i), nt_tensor_get(y, i), a, b) : 0;
+        double k = dy ? d.slope(nt_tensor_get(x, i), nt_tensor_get(y, i), d.a, d.b) : 0;
 
         ((float *)dx->data)[i] = dy ? (float)(((const float *)dy->data)[i] * k) : 0;
     }
@@ -73,7 +73,8 @@ nt_status nt_unary_grad(const nt_node *n, const nt_tensor *const *in,
     const nt_unary *u = n->op->data;
 
     (void)e;
-    nt_unary_pull(din[0], in[0], out[0], dout[0], u->slope, number(n, &u->a), number(n, &u->b));
+    nt_unary_pull(din[0], in[0], out[0], dout[0],
+                  (nt_unary_derivative){u->slope, number(n, &u->a), number(n, &u->b)});
     return NT_OK;
 }
 
