@@ -43,7 +43,7 @@ static bool is_row_mean(const nt_node *n, const nt_value *x, int *axis)
 
     if (!nt_node_is(n, "ReduceMean") || n->in[0] != x || !nt_node_int(n, "keepdims", 1) ||
         (nt_has_in(n, 1) && !nt_const_in(n, 1)) ||
-        nt_arg_axes(gone, &given, n, "axes", nt_const_in(n, 1), x->rank, &e) != NT_OK)
+        nt_arg_axes(gone, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, x->rank, &e) != NT_OK)
         return false;
     for (*axis = x->rank; *axis > 0 && gone[*axis - 1];)
         --*axis;

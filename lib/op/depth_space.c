@@ -119,7 +119,7 @@ static void move_image(const blocks *k, void *y, const void *x, bool spread, boo
         ys[i] = spread ? k->wide[a] : k->deep[a];
         xs[i] = spread ? k->deep[a] : k->wide[a];
     }
-    nt_copy_strided(y, ys, x, xs, 5, d, size);
+    nt_copy_strided(y, x, &(nt_strided){5, d, ys, xs}, size);
 }
 
 /* spread: from deep to wide. */

@@ -154,7 +154,8 @@ static nt_status run_move(void *ctx, void *const *arg, nt_err *e)
     const move_ctx *c = ctx;
 
     (void)e;
-    nt_copy_strided(arg[1], c->to, arg[0], c->from, c->rank, c->dims, sizeof(float));
+    nt_copy_strided(arg[1], arg[0], &(nt_strided){c->rank, c->dims, c->to, c->from},
+                    sizeof(float));
     return NT_OK;
 }
 

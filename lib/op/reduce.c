@@ -36,7 +36,7 @@ static nt_status read_axes(bool *flags, const nt_node *n, const nt_tensor *t, in
     nt_status s = NT_OK;
     bool given, any = false;
 
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", t, rank, e));
+    NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", t}, rank, e));
     for (int i = 0; i < rank; i++)
         any = any || flags[i];
     for (int i = 0; i < rank && !any && !nt_node_int(n, "noop_with_empty_axes", 0); i++)
