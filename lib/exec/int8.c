@@ -268,10 +268,10 @@ static void parts_release(parts *p)
 /* The weight's scales and zero points; false where they run along another axis. */
 static bool read_scales(nt_qparam *q, const layer *l)
 {
+    nt_quantization by = {l->w_scale->data, l->w_zero ? l->w_zero->data : NULL, l->w_axis, 0};
     nt_err e;
 
-    if (nt_qparam_init(q, l->w->data, l->w_scale->data, l->w_zero ? l->w_zero->data : NULL,
-                       l->w_axis, 0, &e) != NT_OK)
+    if (nt_qparam_init(q, l->w->data, by, &e) != NT_OK)
         return false;
     return q->mode == NT_QPARAM_WHOLE ||
            (l->w_axis < 0 ? l->w_axis + l->w->rank : l->w_axis) == l->axis;
