@@ -47,16 +47,13 @@ nt_status nt_upgrade_ints(nt_value **out, nt_graph *g, const int64_t *v, size_t 
 }
 
 nt_status nt_upgrade_numbers(nt_value **out, nt_graph *g, const nt_value *x, const float *v,
-                             size_t n, int trailing, nt_err *e)
+                             size_t n, nt_err *e)
 {
     nt_dtype type = nt_dtype_is_real(x->dtype) ? x->dtype : NT_F32;
-    int64_t dims[NT_MAX_RANK];
+    int64_t dims[] = {(int64_t)n};
     nt_tensor *t = NULL;
-    nt_status s;
+    nt_status s = nt_tensor_new(&t, type, n > 1, dims, e);
 
-    for (int i = 0; i < NT_MAX_RANK; i++)
-        dims[i] = i ? 1 : (int64_t)n;
-    s = nt_tensor_new(&t, type, n > 1 ? 1 + trailing : 0, dims, e);
     if (s != NT_OK)
         return s;
     for (size_t i = 0; i < n; i++)

@@ -314,7 +314,7 @@ NT_TEST(a_part_of_a_graph_is_a_graph)
     a = NODE(&t, "Relu", "a", x)->out[0];
     b = NODE(&t, "MatMul", "b", a, weight(&t, "w", DIMS(3, 4)))->out[0];
     complete(&t, b);
-    assert_ok(nt_graph_part(&part, t.g, take, &a, 1, &b, 1, e));
+    assert_ok(nt_graph_part(&part, t.g, &(nt_part_spec){take, &a, 1, &b, 1}, e));
     assert_int_equal(part->n_nodes, 1);
     assert_int_equal(part->n_inputs, 1);
     assert_string_equal(part->inputs[0]->name, "a");
