@@ -143,8 +143,9 @@ static nt_status join(nt_graph *g, const block *b, nt_err *e)
 
     NT_TRY(nt_graph_add_value(&v, g, NULL, e));
     nt_infer_like(v, old);
-    NT_TRY(nt_graph_insert_node(&n, g, b->last, "LayerNormalization", b->last->name, in,
-                                b->shift ? 3 : 2, &v, 1, e));
+    NT_TRY(nt_graph_insert_node(
+        &n, g, b->last,
+        &(nt_node_spec){"LayerNormalization", b->last->name, in, b->shift ? 3 : 2, &v, 1}, e));
     n->op = nt_op_find("", n->op_type, NT_OPSET_MAX);
     NT_TRY(nt_node_set_int(g, n, "axis", b->axis, e));
     NT_TRY(nt_node_set_float(g, n, "epsilon", b->eps, e));

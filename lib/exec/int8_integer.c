@@ -56,9 +56,9 @@ static bool find(integer *f, nt_graph *g, nt_node *n, const char *const *keep)
 
 /* ---- writing */
 
-/* A node of one output like `like` in its shape, before the Cast. */
-static nt_status add(nt_node **out, const integer *f, const char *op, nt_value *const *in,
-                     int n_in, const nt_value *like, nt_err *e)
+/* A node of one output, like `like` in its shape, before the Cast; d has none. */
+static nt_status add(nt_node **out, const integer *f, nt_node_spec d, const nt_value *like,
+                     nt_err *e)
 {
     nt_value *y = NULL;
     nt_status s = NT_OK;
@@ -67,8 +67,10 @@ static nt_status add(nt_node **out, const integer *f, const char *op, nt_value *
     y->dtype = NT_F32;
     y->rank = like->rank;
     memcpy(y->dims, like->dims, sizeof y->dims);
-    NT_TRY(nt_graph_insert_node(out, f->g, f->cast, op, NULL, in, n_in, &y, 1, e));
-    (*out)->op = nt_op_find("", op, NT_OPSET_MAX);
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_insert_node(out, f->g, f->cast, &d, e));
+    (*out)->op = nt_op_find("", d.op_type, NT_OPSET_MAX);
 done:
     return s;
 }
@@ -102,7 +104,7 @@ static nt_status dequantize(nt_value **out, const integer *f, nt_value *codes, n
     NT_TRY(add_const(&in[1], f->g, NT_F32, zero, 1, e));
     if (!zero)
         NT_TRY(add_const(&in[2], f->g, codes->dtype, NULL, 0, e));
-    NT_TRY(add(&n, f, "DequantizeLinear", in, 3, codes, e));
+    NT_TRY(add(&n, f, nt_node_of("DequantizeLinear", in, 3), codes, e));
     NT_TRY(nt_node_set_int(f->g, n, "axis", axis, e));
     *out = n->out[0];
 done:
@@ -139,13 +141,13 @@ static nt_status take_zero(nt_value **y, const integer *f, nt_err *e)
     nt_status s = NT_OK;
     nt_node *n = NULL;
 
-    NT_TRY(add(&n, f, "Cast", &f->x_zero, 1, f->x_zero, e));
+    NT_TRY(add(&n, f, nt_node_of("Cast", &f->x_zero, 1), f->x_zero, e));
     NT_TRY(nt_node_set_int(f->g, n, "to", NT_F32, e));
     two[0] = n->out[0];
     NT_TRY(add_sums(&two[1], f, e));
-    NT_TRY(add(&n, f, "Mul", two, 2, two[1], e));
+    NT_TRY(add(&n, f, nt_node_of("Mul", two, 2), two[1], e));
     diff[1] = n->out[0];
-    NT_TRY(add(&n, f, "Sub", diff, 2, *y, e));
+    NT_TRY(add(&n, f, nt_node_of("Sub", diff, 2), *y, e));
     *y = n->out[0];
 done:
     return s;
@@ -159,7 +161,7 @@ static nt_status write(const integer *f, nt_err *e)
 
     NT_TRY(dequantize(&in[0], f, f->x, NULL, 1, e));
     NT_TRY(dequantize(&in[1], f, f->w, f->w_zero, f->conv ? 0 : 1, e));
-    NT_TRY(add(&n, f, f->conv ? "Conv" : "MatMul", in, 2, f->root->out[0], e));
+    NT_TRY(add(&n, f, nt_node_of(f->conv ? "Conv" : "MatMul", in, 2), f->root->out[0], e));
     NT_TRY(nt_node_copy_attrs(f->g, n, f->root, e));
     y = n->out[0];
     if (f->x_zero)

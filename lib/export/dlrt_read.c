@@ -115,8 +115,9 @@ static nt_status to_graph(nt_graph **out, nt_tensor *file, const nt_graph_ops *o
     file = NULL;
     if (s != NT_OK)
         goto done;
-    NT_TRY(nt_graph_add_node(&n, g, "Dlrt", "dlrt", in, (int)h->inputs + 1, to, (int)h->outputs,
-                             e));
+    NT_TRY(nt_graph_add_node(
+        &n, g, &(nt_node_spec){"Dlrt", "dlrt", in, (int)h->inputs + 1, to, (int)h->outputs},
+        e));
     n->domain = "nt";
     for (uint32_t i = 0; i < h->outputs; i++)
         NT_TRY(nt_graph_add_output(g, to[i], e));

@@ -3,16 +3,18 @@
 
 #include <string.h>
 
-nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, const char *op,
-                         nt_value *const *in, int n_in, nt_err *e)
+nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, nt_node_spec d,
+                         nt_err *e)
 {
     nt_node *made = NULL;
     nt_value *y = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_graph_add_value(&y, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(&made, g, n, op, NULL, in, n_in, &y, 1, e));
-    *out = y; /* which may be one of `in` */
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_insert_node(&made, g, n, &d, e));
+    *out = y; /* which may be one of d.in */
 done:
     return s;
 }
@@ -105,7 +107,7 @@ nt_status nt_upgrade_append_ones(nt_graph *g, nt_node *n, int i, int trailing, n
     if (v->data) {
         NT_TRY(reshape_const(&v, g, v, v->rank + trailing, e));
     } else {
-        NT_TRY(nt_upgrade_put(&v, g, n, "Unsqueeze", &v, 1, e));
+        NT_TRY(nt_upgrade_put(&v, g, n, nt_node_of("Unsqueeze", &v, 1), e));
         NT_TRY(nt_node_set_ints(g, v->producer, "axes", axes, (size_t)trailing, e));
     }
     NT_TRY(nt_graph_set_input(g, n, i, v, e));

@@ -26,9 +26,9 @@ extern const nt_upgrade_rule nt_upgrade_experiments[];
 
 /* ---- building blocks */
 
-/* A node of one output before n. */
-nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, const char *op,
-                         nt_value *const *in, int n_in, nt_err *e) NT_MUST_CHECK;
+/* A node of one output before n; d has none. */
+nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, nt_node_spec d,
+                         nt_err *e) NT_MUST_CHECK;
 /* n computes op of these inputs, without attributes; its name and outputs stay. */
 nt_status nt_upgrade_become(nt_graph *g, nt_node *n, const char *op, nt_value *const *in,
                             int n_in, nt_err *e) NT_MUST_CHECK;

@@ -126,7 +126,7 @@ static nt_status each_activation(nt_graph *g, nt_node *n, nt_err *e)
     s = nt_graph_add_const(&shift, g, NULL, b, e);
     b = NULL;
     NT_TRY(s);
-    NT_TRY(nt_upgrade_put(&in[0], g, n, "Mul", in, 2, e));
+    NT_TRY(nt_upgrade_put(&in[0], g, n, nt_node_of("Mul", in, 2), e));
     in[1] = shift;
     NT_TRY(nt_upgrade_become(g, n, "Add", in, 2, e));
 done:

@@ -91,14 +91,17 @@ done:
     return s;
 }
 
-static nt_status node(builder *b, nt_node **out, const char *op, const char *name,
-                      nt_value *const *in, int n_in, nt_err *e)
+/* b->x becomes what it gives; d has no name and no output. */
+static nt_status node(builder *b, nt_node **out, const char *name, nt_node_spec d, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_value *y = NULL;
 
     NT_TRY(nt_graph_add_value(&y, b->g, NULL, e));
-    NT_TRY(nt_graph_add_node(out, b->g, op, name, in, n_in, &y, 1, e));
+    d.name = name;
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_add_node(out, b->g, &d, e));
     b->x = y;
 done:
     return s;
@@ -171,7 +174,7 @@ static nt_status build_conv(builder *b, const cJSON *layer, nt_err *e)
     NT_TRY(constant(b, &in[1], name, &(parameter){"weight", 4, dims, 0, std}, e));
     if (bias)
         NT_TRY(constant(b, &in[2], name, &(parameter){"bias", 1, dims, 0, 0}, e));
-    NT_TRY(node(b, &n, "Conv", name, in, bias ? 3 : 2, e));
+    NT_TRY(node(b, &n, name, nt_node_of("Conv", in, bias ? 3 : 2), e));
     NT_TRY(nt_node_set_int(b->g, n, "group", groups, e));
     NT_TRY(window(b, n, kernel, stride, pad, e));
     b->c = out;
@@ -191,7 +194,7 @@ static nt_status build_bn(builder *b, const cJSON *layer, nt_err *e)
     for (int i = 0; i < 4; i++)
         NT_TRY(constant(b, &in[i + 1], name,
                         &(parameter){part[i], 1, &b->c, i == 0 || i == 3, 0}, e));
-    NT_TRY(node(b, &n, "BatchNormalization", name, in, 5, e));
+    NT_TRY(node(b, &n, name, nt_node_of("BatchNormalization", in, 5), e));
     NT_TRY(nt_node_set_float(b->g, n, "epsilon", 1e-5f, e));
     NT_TRY(nt_node_set_float(b->g, n, "momentum", 0.9f, e));
 done:
@@ -220,7 +223,7 @@ static nt_status build_linear(builder *b, const cJSON *layer, nt_err *e)
     std = sqrt((last ? 1.0 : 2.0) / (double)b->c);
     NT_TRY(constant(b, &in[1], name, &(parameter){"weight", 2, dims, 0, std}, e));
     NT_TRY(constant(b, &in[2], name, &(parameter){"bias", 1, dims, 0, 0}, e));
-    NT_TRY(node(b, &n, "Gemm", name, in, 3, e));
+    NT_TRY(node(b, &n, name, nt_node_of("Gemm", in, 3), e));
     NT_TRY(nt_node_set_int(b->g, n, "transB", 1, e));
     b->c = out;
 done:
@@ -237,7 +240,7 @@ static nt_status pool(builder *b, const cJSON *layer, const char *key, const cha
     NT_TRY(get(&kernel, layer, key, 2, 1, e));
     NT_TRY(get(&stride, layer, "stride", kernel, 1, e));
     NT_TRY(get(&pad, layer, "pad", 0, 0, e));
-    NT_TRY(node(b, &n, op, "", &b->x, 1, e));
+    NT_TRY(node(b, &n, "", nt_node_of(op, &b->x, 1), e));
     NT_TRY(window(b, n, kernel, stride, pad, e));
 done:
     return s;
@@ -265,7 +268,7 @@ static nt_status build_dropout(builder *b, const cJSON *layer, nt_err *e)
     NT_TRY(nt_tensor_new(&t, NT_F32, 0, NULL, e));
     nt_tensor_set(t, 0, ratio);
     NT_TRY(nt_graph_add_const(&in[1], b->g, NULL, t, e));
-    NT_TRY(node(b, &n, "Dropout", "", in, 2, e));
+    NT_TRY(node(b, &n, "", nt_node_of("Dropout", in, 2), e));
 done:
     return s;
 }
@@ -289,7 +292,7 @@ static nt_status build_residual(builder *b, const cJSON *layer, nt_err *e)
     b->layers = other.layers;
     in[0] = b->x;
     in[1] = other.x;
-    NT_TRY(node(b, &n, "Add", "", in, 2, e));
+    NT_TRY(node(b, &n, "", nt_node_of("Add", in, 2), e));
 done:
     return s;
 }
@@ -349,7 +352,7 @@ static nt_status clip6(builder *b, nt_err *e)
         nt_tensor_set(t, 0, (double)bound[i]);
         NT_TRY(nt_graph_add_const(&in[i + 1], b->g, NULL, t, e));
     }
-    NT_TRY(node(b, &n, "Clip", "", in, 3, e));
+    NT_TRY(node(b, &n, "", nt_node_of("Clip", in, 3), e));
 done:
     return s;
 }
@@ -379,7 +382,7 @@ static nt_status build_word(builder *b, const char *word, nt_err *e)
         } else if (strcmp(word, "global_average_pool") == 0) {
             b->h = b->w = 1;
         }
-        return node(b, &n, map[i][1], "", &b->x, 1, e);
+        return node(b, &n, "", nt_node_of(map[i][1], &b->x, 1), e);
     }
     return nt_fail(e, NT_EINVAL, "layers: '%s' is no layer", word);
 }

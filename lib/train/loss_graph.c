@@ -68,7 +68,7 @@ static nt_status add_term(nt_value **out, nt_node **node, nt_graph *g, const ter
     nt_status s = NT_OK;
 
     NT_TRY(nt_graph_add_value(out, g, t->name, e));
-    NT_TRY(nt_graph_add_node(node, g, t->op->name, "", in, 2, out, 1, e));
+    NT_TRY(nt_graph_add_node(node, g, &(nt_node_spec){t->op->name, "", in, 2, out, 1}, e));
     (*node)->domain = t->op->domain;
     (*node)->own = t->op;
     NT_TRY(nt_node_set_double(g, *node, "scale", t->scale, e));
@@ -124,7 +124,7 @@ static nt_status append(nt_graph *g, const nt_loss_opts *o, int64_t classes, nt_
     loss = part[0] != NULL ? part[0] : part[1];
     if (both) {
         NT_TRY(nt_graph_add_value(&loss, g, NT_LOSS, e));
-        NT_TRY(nt_graph_add_node(NULL, g, "Add", "", part, 2, &loss, 1, e));
+        NT_TRY(nt_graph_add_node(NULL, g, &(nt_node_spec){"Add", "", part, 2, &loss, 1}, e));
     }
     NT_TRY(nt_graph_add_output(g, loss, e));
 done:

@@ -106,7 +106,7 @@ static inline nt_node *grid_node(grid_net *m, const char *op, nt_value *const *i
 
     snprintf(name, sizeof name, "n%d", m->n++);
     assert_ok(nt_graph_add_value(&out, m->g, name, e));
-    assert_ok(nt_graph_add_node(&n, m->g, op, name, in, n_in, &out, 1, e));
+    assert_ok(nt_graph_add_node(&n, m->g, &(nt_node_spec){op, name, in, n_in, &out, 1}, e));
     return n;
 }
 

@@ -77,7 +77,7 @@ static inline nt_node *node(net *t, const char *op, const char *name, int n_in,
     nt_node *n = NULL;
 
     assert_ok(nt_graph_add_value(&out, t->g, name, e));
-    assert_ok(nt_graph_add_node(&n, t->g, op, name, in, n_in, &out, 1, e));
+    assert_ok(nt_graph_add_node(&n, t->g, &(nt_node_spec){op, name, in, n_in, &out, 1}, e));
     return n;
 }
 

@@ -292,7 +292,7 @@ NT_TEST(a_dropout_whose_mask_is_wanted_stays)
 
     assert_ok(nt_graph_add_value(&out[0], g, "y", e));
     assert_ok(nt_graph_add_value(&out[1], g, "mask", e));
-    assert_ok(nt_graph_add_node(NULL, g, "Dropout", "", &x, 1, out, 2, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Dropout", "", &x, 1, out, 2}, e));
     finish(g, add_op(g, "Relu", "r", out[0], NULL));
     assert_ok(nt_graph_add_output(g, out[1], e));
     assert_ok(nt_pass_identity(g, &n, e));

@@ -506,7 +506,8 @@ NT_TEST(a_constant_that_others_use_too_keeps_its_shape_and_one_of_its_own_its_na
 
         assert_ok(nt_graph_add_value(&y, g, NULL, e));
         if (shared)
-            assert_ok(nt_graph_add_node(NULL, g, "Relu", "", &bias, 1, &y, 1, e));
+            assert_ok(
+                nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "", &bias, 1, &y, 1}, e));
         assert_ok(nt_pass_upgrade(g, nt_ops_table(), e));
         assert_int_equal(bias->rank, shared ? 1 : 2);
         assert_int_equal(g->nodes[0]->in[1]->rank, 2);
