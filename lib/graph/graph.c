@@ -130,8 +130,8 @@ nt_status nt_graph_add_const(nt_value **out, nt_graph *g, const char *name, nt_t
     return NT_OK;
 }
 
-nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t,
-                             int rank, const nt_dim *dims, nt_err *e)
+nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_value_type t,
+                             nt_err *e)
 {
     nt_value *v;
     nt_value **p = nt_array_room(g->inputs, g->n_inputs, sizeof *p);
@@ -140,17 +140,17 @@ nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_d
     if (!p)
         return nt_fail_nomem(e);
     g->inputs = p;
-    if (rank > NT_MAX_RANK)
-        return nt_fail(e, NT_EINVAL, "input '%s' has %d dimensions, more than %d", name, rank,
+    if (t.rank > NT_MAX_RANK)
+        return nt_fail(e, NT_EINVAL, "input '%s' has %d dimensions, more than %d", name, t.rank,
                        NT_MAX_RANK);
     s = nt_graph_add_value(&v, g, name, e);
     if (s != NT_OK)
         return s;
-    v->dtype = t;
-    v->rank = rank;
-    for (int i = 0; i < rank; i++) {
-        v->dims[i] = dims[i];
-        if (dims[i].sym && !(v->dims[i].sym = nt_arena_strdup(g->arena, dims[i].sym)))
+    v->dtype = t.dtype;
+    v->rank = t.rank;
+    for (int i = 0; i < t.rank; i++) {
+        v->dims[i] = t.dims[i];
+        if (t.dims[i].sym && !(v->dims[i].sym = nt_arena_strdup(g->arena, t.dims[i].sym)))
             return nt_fail_nomem(e);
     }
     v->is_input = true;

@@ -182,8 +182,16 @@ nt_status nt_graph_add_value(nt_value **out, nt_graph *g, const char *name,
 /* A constant; takes data (also on failure). */
 nt_status nt_graph_add_const(nt_value **out, nt_graph *g, const char *name, nt_tensor *data,
                              nt_err *e) NT_MUST_CHECK;
-nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t,
-                             int rank, const nt_dim *dims, nt_err *e) NT_MUST_CHECK;
+
+/* What is said of a value: NT_UNDEFINED and rank -1 where it is not known. */
+typedef struct nt_value_type {
+    nt_dtype dtype;
+    int rank;
+    const nt_dim *dims; /* borrowed */
+} nt_value_type;
+
+nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_value_type t,
+                             nt_err *e) NT_MUST_CHECK;
 nt_status nt_graph_add_output(nt_graph *g, nt_value *v, nt_err *e) NT_MUST_CHECK;
 
 /* A node to be made; all is copied. */

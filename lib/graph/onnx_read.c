@@ -194,7 +194,7 @@ static nt_status read_inputs(nt_onnx_reader *r, const Onnx__GraphProto *p, nt_er
             NT_TRY(nt_fail(e, NT_EFORMAT, "graph input %zu has no name", i));
         if (v && v->data)
             continue; /* an initialiser: a default that nobody overrides */
-        NT_TRY(nt_graph_add_input(&v, r->g, name, NT_UNDEFINED, -1, NULL, e));
+        NT_TRY(nt_graph_add_input(&v, r->g, name, (nt_value_type){NT_UNDEFINED, -1, NULL}, e));
         NT_TRY(read_type(r, v, p->input[i], e));
     }
 done:

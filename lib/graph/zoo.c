@@ -464,7 +464,7 @@ static nt_status start(builder *b, const cJSON *d, const nt_zoo_opts *o, nt_err 
     b->g->opset = ZOO_OPSET;
     for (int i = 0; i < 3; i++)
         dims[i + 1].value = chw[i];
-    NT_TRY(nt_graph_add_input(&b->x, b->g, "input", NT_F32, 4, dims, e));
+    NT_TRY(nt_graph_add_input(&b->x, b->g, "input", (nt_value_type){NT_F32, 4, dims}, e));
 done:
     return s;
 }

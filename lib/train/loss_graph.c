@@ -85,7 +85,7 @@ static nt_status add_loss(nt_value **out, nt_graph *g, const nt_loss_opts *o, do
     nt_node *n = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, NT_I32, 1, dims, e));
+    NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, (nt_value_type){NT_I32, 1, dims}, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
     if (o->label_smoothing > 0)
         NT_TRY(nt_node_set_double(g, n, "label_smoothing", o->label_smoothing, e));
@@ -102,7 +102,7 @@ static nt_status add_distill(nt_value **out, nt_graph *g, const nt_loss_opts *o,
     nt_status s = NT_OK;
 
     t.x = loss_of(o)->on_logits ? g->outputs[0] : nt_logits_value(g);
-    NT_TRY(nt_graph_add_input(&t.target, g, NT_TEACHER, NT_F32, 2, dims, e));
+    NT_TRY(nt_graph_add_input(&t.target, g, NT_TEACHER, (nt_value_type){NT_F32, 2, dims}, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
     NT_TRY(nt_node_set_double(g, n, "temperature", o->temperature, e));
 done:

@@ -125,7 +125,7 @@ static inline nt_value *grid_input(grid_net *m, const char *name, int rank, cons
         return grid_const(m, grid_is_positive(m->c), rank, d);
     for (int i = 0; i < rank; i++)
         dims[i].value = d[i];
-    assert_ok(nt_graph_add_input(&v, m->g, name, NT_F32, rank, dims, e));
+    assert_ok(nt_graph_add_input(&v, m->g, name, (nt_value_type){NT_F32, rank, dims}, e));
     return v;
 }
 

@@ -16,7 +16,7 @@ static nt_graph *pixels_net(int64_t k, const char *last)
     nt_value *x, *y, *z;
 
     assert_ok(nt_graph_new(&g, e));
-    assert_ok(nt_graph_add_input(&x, g, "x", NT_F32, 4, dims, e));
+    assert_ok(nt_graph_add_input(&x, g, "x", (nt_value_type){NT_F32, 4, dims}, e));
     assert_ok(nt_graph_add_value(&y, g, last ? "flat" : "y", e));
     assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Flatten", "", &x, 1, &y, 1}, e));
     if (last) {

@@ -19,7 +19,7 @@ static net net_new(void)
 
     assert_ok(nt_graph_new(&m.g, e));
     m.g->opset = 13;
-    assert_ok(nt_graph_add_input(&m.x, m.g, "x", NT_F32, 4, dims, e));
+    assert_ok(nt_graph_add_input(&m.x, m.g, "x", (nt_value_type){NT_F32, 4, dims}, e));
     return m;
 }
 

@@ -21,7 +21,7 @@ static net net_new(nt_value **x, int rank, const int64_t *dims)
     nt_rng_init(&m.rng, 3);
     assert_ok(nt_graph_new(&m.g, e));
     m.g->opset = 14;
-    assert_ok(nt_graph_add_input(x, m.g, "x", NT_F32, rank, d, e));
+    assert_ok(nt_graph_add_input(x, m.g, "x", (nt_value_type){NT_F32, rank, d}, e));
     return m;
 }
 

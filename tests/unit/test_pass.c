@@ -359,7 +359,7 @@ NT_TEST(two_batch_sizes_are_not_taken_for_one)
     nt_value *x = add_in(g, "x", 1, DIMS(-1)), *b = NULL, *shape;
     int n = 0;
 
-    assert_ok(nt_graph_add_input(&b, g, "b", NT_F32, 1, &m, e));
+    assert_ok(nt_graph_add_input(&b, g, "b", (nt_value_type){NT_F32, 1, &m}, e));
     shape = add_op(g, "Shape", "s", b, NULL);
     shape = add_op(g, "Concat", "c", shape, add_ints(g, "one", 1, DIMS(1)));
     finish(g, add_op(g, "Reshape", "y", x, shape));
