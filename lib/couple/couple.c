@@ -241,34 +241,33 @@ done:
     return s;
 }
 
-static bool inside(int64_t from, int64_t step, int64_t count, int64_t size)
+static bool inside(nt_indices x, int64_t count, int64_t size)
 {
-    int64_t last = from + (count - 1) * step;
+    int64_t last = x.from + (count - 1) * x.step;
 
-    return count == 0 || (from >= 0 && from < size && last >= 0 && last < size);
+    return count == 0 || (x.from >= 0 && x.from < size && last >= 0 && last < size);
 }
 
-nt_status nt_couple_tie(nt_coupling *c, nt_span a, int64_t a0, int64_t a_step, nt_span b,
-                        int64_t b0, int64_t b_step, int64_t count, nt_err *e)
+nt_status nt_couple_tie(nt_coupling *c, nt_indices a, nt_indices b, int64_t count, nt_err *e)
 {
     nt_status s = NT_OK;
     int ia, ib;
     int32_t pa, pb;
 
-    if (has_batch(c, a) || has_batch(c, b))
-        return keep_both(c, a, b, "channels meet the batch axis", e);
-    if (nt_span_size(a) < 0 || nt_span_size(b) < 0)
-        return keep_both(c, a, b, "meets an axis of unknown extent", e);
-    NT_TRY(nt_couple_touch(&ia, c, a, e));
-    NT_TRY(nt_couple_touch(&ib, c, b, e));
-    if (!inside(a0, a_step, count, c->spans[ia].size) ||
-        !inside(b0, b_step, count, c->spans[ib].size))
-        NT_TRY(nt_fail(e, NT_EINVAL, "'%s' axis %d and '%s' axis %d do not match", a.v->name,
-                       a.axis, b.v->name, b.axis));
+    if (has_batch(c, a.span) || has_batch(c, b.span))
+        return keep_both(c, a.span, b.span, "channels meet the batch axis", e);
+    if (nt_span_size(a.span) < 0 || nt_span_size(b.span) < 0)
+        return keep_both(c, a.span, b.span, "meets an axis of unknown extent", e);
+    NT_TRY(nt_couple_touch(&ia, c, a.span, e));
+    NT_TRY(nt_couple_touch(&ib, c, b.span, e));
+    if (!inside(a, count, c->spans[ia].size) || !inside(b, count, c->spans[ib].size))
+        NT_TRY(nt_fail(e, NT_EINVAL, "'%s' axis %d and '%s' axis %d do not match",
+                       a.span.v->name, a.span.axis, b.span.v->name, b.span.axis));
     pa = c->spans[ia].base;
     pb = c->spans[ib].base;
     for (int64_t i = 0; i < count; i++)
-        nt_couple_unite(c, pa + (int32_t)(a0 + i * a_step), pb + (int32_t)(b0 + i * b_step));
+        nt_couple_unite(c, pa + (int32_t)(a.from + i * a.step),
+                        pb + (int32_t)(b.from + i * b.step));
 done:
     return s;
 }
@@ -281,7 +280,7 @@ nt_status nt_couple_same(nt_coupling *c, nt_span a, nt_span b, nt_err *e)
         return nt_fail(e, NT_EINVAL,
                        "'%s' axis %d has %" PRId64 " indices, '%s' axis %d %" PRId64, a.v->name,
                        a.axis, na, b.v->name, b.axis, nb);
-    return nt_couple_tie(c, a, 0, 1, b, 0, 1, na, e);
+    return nt_couple_tie(c, (nt_indices){a, 0, 1}, (nt_indices){b, 0, 1}, na, e);
 }
 
 nt_status nt_couple_operand(nt_coupling *c, const nt_value *x, const nt_value *y, nt_err *e)

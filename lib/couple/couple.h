@@ -33,9 +33,15 @@ typedef struct nt_span {
     int n;    /* axes, >= 1 */
 } nt_span;
 
-/* a[a0 + i * a_step] with b[b0 + i * b_step] for i < count. */
-nt_status nt_couple_tie(nt_coupling *c, nt_span a, int64_t a0, int64_t a_step, nt_span b,
-                        int64_t b0, int64_t b_step, int64_t count, nt_err *e) NT_MUST_CHECK;
+/* Indices from, from + step, from + 2 step ... of a span. */
+typedef struct nt_indices {
+    nt_span span;
+    int64_t from, step;
+} nt_indices;
+
+/* The first `count` of a with those of b, one by one. */
+nt_status nt_couple_tie(nt_coupling *c, nt_indices a, nt_indices b, int64_t count,
+                        nt_err *e) NT_MUST_CHECK;
 /* The common case: two spans of the same size, index by index. */
 nt_status nt_couple_same(nt_coupling *c, nt_span a, nt_span b, nt_err *e) NT_MUST_CHECK;
 /* None of the span's indices may go; why: "Softmax along channels", for the report. */

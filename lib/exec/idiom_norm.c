@@ -43,7 +43,7 @@ static bool is_row_mean(const nt_node *n, const nt_value *x, int *axis)
 
     if (!nt_node_is(n, "ReduceMean") || n->in[0] != x || !nt_node_int(n, "keepdims", 1) ||
         (nt_has_in(n, 1) && !nt_const_in(n, 1)) ||
-        nt_arg_axes(gone, &given, n, "axes", nt_const_in(n, 1), x->rank, &e) != NT_OK)
+        nt_arg_axes(gone, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, x->rank, &e) != NT_OK)
         return false;
     for (*axis = x->rank; *axis > 0 && gone[*axis - 1];)
         --*axis;
@@ -143,8 +143,9 @@ static nt_status join(nt_graph *g, const block *b, nt_err *e)
 
     NT_TRY(nt_graph_add_value(&v, g, NULL, e));
     nt_infer_like(v, old);
-    NT_TRY(nt_graph_insert_node(&n, g, b->last, "LayerNormalization", b->last->name, in,
-                                b->shift ? 3 : 2, &v, 1, e));
+    NT_TRY(nt_graph_insert_node(
+        &n, g, b->last,
+        &(nt_node_spec){"LayerNormalization", b->last->name, in, b->shift ? 3 : 2, &v, 1}, e));
     n->op = nt_op_find("", n->op_type, NT_OPSET_MAX);
     NT_TRY(nt_node_set_int(g, n, "axis", b->axis, e));
     NT_TRY(nt_node_set_float(g, n, "epsilon", b->eps, e));

@@ -268,10 +268,10 @@ static void parts_release(parts *p)
 /* The weight's scales and zero points; false where they run along another axis. */
 static bool read_scales(nt_qparam *q, const layer *l)
 {
+    nt_quantization by = {l->w_scale->data, l->w_zero ? l->w_zero->data : NULL, l->w_axis, 0};
     nt_err e;
 
-    if (nt_qparam_init(q, l->w->data, l->w_scale->data, l->w_zero ? l->w_zero->data : NULL,
-                       l->w_axis, 0, &e) != NT_OK)
+    if (nt_qparam_init(q, l->w->data, by, &e) != NT_OK)
         return false;
     return q->mode == NT_QPARAM_WHOLE ||
            (l->w_axis < 0 ? l->w_axis + l->w->rank : l->w_axis) == l->axis;
@@ -454,8 +454,8 @@ static nt_status write_layer(bool *written, nt_graph *g, nt_device *dev, const l
     NT_TRY(take_const(&in[3], g, &p->bias, e));
     NT_TRY(add_like(&y, g, l->end, e));
     op += !l->coded;
-    NT_TRY(nt_graph_insert_node(&n, g, l->end->producer, op->name, name, in, in[4] ? 5 : 4, &y,
-                                1, e));
+    NT_TRY(nt_graph_insert_node(&n, g, l->end->producer,
+                                &(nt_node_spec){op->name, name, in, in[4] ? 5 : 4, &y, 1}, e));
     n->op = op;
     NT_TRY(set_attrs(g, n, l, p, e));
     *written = nt_coded_fits(dev, n);
@@ -547,8 +547,9 @@ static nt_status write_sum(nt_graph *g, const nt_node *add, const sum *f, nt_err
     nt_status s = NT_OK;
 
     NT_TRY(add_like(&y, g, f->end, e));
-    NT_TRY(nt_graph_insert_node(&n, g, f->end->producer, nt_op_coded_add.name, add->name, in, 2,
-                                &y, 1, e));
+    NT_TRY(nt_graph_insert_node(&n, g, f->end->producer,
+                                &(nt_node_spec){nt_op_coded_add.name, add->name, in, 2, &y, 1},
+                                e));
     n->op = &nt_op_coded_add;
     NT_TRY(set_coding(g, n, "a_scale", "a_zero", &f->a.c, e));
     NT_TRY(set_coding(g, n, "b_scale", "b_zero", &f->b.c, e));

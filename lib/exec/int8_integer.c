@@ -9,6 +9,7 @@
 #include <string.h>
 
 typedef struct integer {
+    nt_graph *g;
     nt_node *root, *cast;
     nt_value *x, *w, *x_zero, *w_zero; /* zero points may be NULL */
     bool conv;
@@ -35,11 +36,11 @@ static nt_value *input(const nt_node *n, int i)
     return i < n->n_in ? n->in[i] : NULL;
 }
 
-static bool find(integer *f, nt_node *n, const char *const *keep)
+static bool find(integer *f, nt_graph *g, nt_node *n, const char *const *keep)
 {
     const nt_value *y = n->n_out ? n->out[0] : NULL;
 
-    *f = (integer){.root = n, .conv = nt_node_is(n, "ConvInteger")};
+    *f = (integer){.g = g, .root = n, .conv = nt_node_is(n, "ConvInteger")};
     if ((!f->conv && !nt_node_is(n, "MatMulInteger")) || !nt_fuse_may_vanish(y, keep))
         return false;
     f->cast = y->uses[0].node;
@@ -55,31 +56,36 @@ static bool find(integer *f, nt_node *n, const char *const *keep)
 
 /* ---- writing */
 
-/* A node of one output like `like` in its shape, before the Cast. */
-static nt_status add(nt_node **out, nt_graph *g, const integer *f, const char *op,
-                     nt_value *const *in, int n_in, const nt_value *like, nt_err *e)
+/* A node of one output, like `like` in its shape, before the Cast; d has none. */
+static nt_status add(nt_node **out, const integer *f, nt_node_spec d, const nt_value *like,
+                     nt_err *e)
 {
     nt_value *y = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_graph_add_value(&y, g, NULL, e));
+    NT_TRY(nt_graph_add_value(&y, f->g, NULL, e));
     y->dtype = NT_F32;
     y->rank = like->rank;
     memcpy(y->dims, like->dims, sizeof y->dims);
-    NT_TRY(nt_graph_insert_node(out, g, f->cast, op, NULL, in, n_in, &y, 1, e));
-    (*out)->op = nt_op_find("", op, NT_OPSET_MAX);
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_insert_node(out, f->g, f->cast, &d, e));
+    (*out)->op = nt_op_find("", d.op_type, NT_OPSET_MAX);
 done:
     return s;
 }
 
-/* count numbers x of a type; rank 0: one. */
-static nt_status add_const(nt_value **out, nt_graph *g, nt_dtype type, int rank, int64_t count,
+/* Numbers x of a type, as many as `like`, a vector, has; one, of no dimensions, where it is not
+ * there, or none itself. */
+static nt_status add_const(nt_value **out, nt_graph *g, nt_dtype type, const nt_value *like,
                            double x, nt_err *e)
 {
+    bool many = like && like->rank > 0;
+    int64_t count = many ? like->dims[0].value : 1;
     nt_tensor *t = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_tensor_new(&t, type, rank, &count, e));
+    NT_TRY(nt_tensor_new(&t, type, many, &count, e));
     for (int64_t i = 0; i < nt_tensor_count(t); i++)
         nt_tensor_set(t, i, x);
     NT_TRY(nt_graph_add_const(out, g, NULL, t, e));
@@ -88,26 +94,25 @@ done:
 }
 
 /* Codes in steps of 1. */
-static nt_status dequantize(nt_value **out, nt_graph *g, const integer *f, nt_value *codes,
-                            nt_value *zero, int axis, nt_err *e)
+static nt_status dequantize(nt_value **out, const integer *f, nt_value *codes, nt_value *zero,
+                            int axis, nt_err *e)
 {
-    int rank = zero ? zero->rank : 0;
     nt_value *in[3] = {codes, NULL, zero};
     nt_node *n = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(add_const(&in[1], g, NT_F32, rank, rank ? zero->dims[0].value : 1, 1, e));
+    NT_TRY(add_const(&in[1], f->g, NT_F32, zero, 1, e));
     if (!zero)
-        NT_TRY(add_const(&in[2], g, codes->dtype, 0, 1, 0, e));
-    NT_TRY(add(&n, g, f, "DequantizeLinear", in, 3, codes, e));
-    NT_TRY(nt_node_set_int(g, n, "axis", axis, e));
+        NT_TRY(add_const(&in[2], f->g, codes->dtype, NULL, 0, e));
+    NT_TRY(add(&n, f, nt_node_of("DequantizeLinear", in, 3), codes, e));
+    NT_TRY(nt_node_set_int(f->g, n, "axis", axis, e));
     *out = n->out[0];
 done:
     return s;
 }
 
 /* sum (w - v) of each output, in a shape that a product's result takes. */
-static nt_status add_sums(nt_value **out, nt_graph *g, const integer *f, nt_err *e)
+static nt_status add_sums(nt_value **out, const integer *f, nt_err *e)
 {
     nt_axis_view v = nt_tensor_axis(f->w->data, f->conv ? 0 : 1);
     int64_t dims[NT_MAX_RANK] = {v.n, 1, 1, 1};
@@ -124,44 +129,44 @@ static nt_status add_sums(nt_value **out, nt_graph *g, const integer *f, nt_err 
 
                 ((float *)t->data)[k] += (float)(nt_tensor_get_i64(f->w->data, at) - z);
             }
-    NT_TRY(nt_graph_add_const(out, g, NULL, t, e));
+    NT_TRY(nt_graph_add_const(out, f->g, NULL, t, e));
 done:
     return s;
 }
 
 /* y less x's zero point times the sums. */
-static nt_status take_zero(nt_value **y, nt_graph *g, const integer *f, nt_err *e)
+static nt_status take_zero(nt_value **y, const integer *f, nt_err *e)
 {
     nt_value *two[2] = {NULL, NULL}, *diff[2] = {*y, NULL};
     nt_status s = NT_OK;
     nt_node *n = NULL;
 
-    NT_TRY(add(&n, g, f, "Cast", &f->x_zero, 1, f->x_zero, e));
-    NT_TRY(nt_node_set_int(g, n, "to", NT_F32, e));
+    NT_TRY(add(&n, f, nt_node_of("Cast", &f->x_zero, 1), f->x_zero, e));
+    NT_TRY(nt_node_set_int(f->g, n, "to", NT_F32, e));
     two[0] = n->out[0];
-    NT_TRY(add_sums(&two[1], g, f, e));
-    NT_TRY(add(&n, g, f, "Mul", two, 2, two[1], e));
+    NT_TRY(add_sums(&two[1], f, e));
+    NT_TRY(add(&n, f, nt_node_of("Mul", two, 2), two[1], e));
     diff[1] = n->out[0];
-    NT_TRY(add(&n, g, f, "Sub", diff, 2, *y, e));
+    NT_TRY(add(&n, f, nt_node_of("Sub", diff, 2), *y, e));
     *y = n->out[0];
 done:
     return s;
 }
 
-static nt_status write(nt_graph *g, const integer *f, nt_err *e)
+static nt_status write(const integer *f, nt_err *e)
 {
     nt_value *in[2] = {NULL, NULL}, *y;
     nt_status s = NT_OK;
     nt_node *n = NULL;
 
-    NT_TRY(dequantize(&in[0], g, f, f->x, NULL, 1, e));
-    NT_TRY(dequantize(&in[1], g, f, f->w, f->w_zero, f->conv ? 0 : 1, e));
-    NT_TRY(add(&n, g, f, f->conv ? "Conv" : "MatMul", in, 2, f->root->out[0], e));
-    NT_TRY(nt_node_copy_attrs(g, n, f->root, e));
+    NT_TRY(dequantize(&in[0], f, f->x, NULL, 1, e));
+    NT_TRY(dequantize(&in[1], f, f->w, f->w_zero, f->conv ? 0 : 1, e));
+    NT_TRY(add(&n, f, nt_node_of(f->conv ? "Conv" : "MatMul", in, 2), f->root->out[0], e));
+    NT_TRY(nt_node_copy_attrs(f->g, n, f->root, e));
     y = n->out[0];
     if (f->x_zero)
-        NT_TRY(take_zero(&y, g, f, e));
-    NT_TRY(nt_graph_replace_value(g, f->cast->out[0], y, e));
+        NT_TRY(take_zero(&y, f, e));
+    NT_TRY(nt_graph_replace_value(f->g, f->cast->out[0], y, e));
 done:
     return s;
 }
@@ -174,9 +179,9 @@ nt_status nt_int8_integer(nt_graph *g, const char *const *keep, nt_err *e)
     for (int i = 0; i < g->n_nodes; i++) {
         nt_node *n = g->nodes[i];
 
-        if (!find(&f, n, keep))
+        if (!find(&f, g, n, keep))
             continue;
-        NT_TRY(write(g, &f, e));
+        NT_TRY(write(&f, e));
         i = f.cast->id;
     }
 done:

@@ -67,14 +67,17 @@ static nt_status move(nt_graph *g, nt_node *n, const nt_coded *x, nt_err *e)
         in[i] = i < n_moved(n) ? n->in[i]->producer->in[0] : n->in[i];
     NT_TRY(add_like(&codes, g, n->out[0], x->c.type, e));
     NT_TRY(add_like(&y, g, n->out[0], NT_F32, e));
-    NT_TRY(nt_graph_insert_node(&moved, g, n, n->op_type, n->name, in, n->n_in, &codes, 1, e));
+    NT_TRY(nt_graph_insert_node(
+        &moved, g, n, &(nt_node_spec){n->op_type, n->name, in, n->n_in, &codes, 1}, e));
     NT_TRY(nt_node_copy_attrs(g, moved, n, e));
     moved->op = n->op;
     for (int i = 0; i < 3; i++)
         from[i] = i && i < dequantize->n_in ? dequantize->in[i] : NULL;
     from[0] = codes;
-    NT_TRY(nt_graph_insert_node(&after, g, n, "DequantizeLinear", dequantize->name, from,
-                                dequantize->n_in, &y, 1, e));
+    NT_TRY(nt_graph_insert_node(
+        &after, g, n,
+        &(nt_node_spec){"DequantizeLinear", dequantize->name, from, dequantize->n_in, &y, 1},
+        e));
     after->op = dequantize->op;
     NT_TRY(nt_graph_replace_value(g, n->out[0], y, e));
 done:
@@ -123,13 +126,14 @@ static nt_status quantize_first(nt_graph *g, nt_node *n, int *at, nt_err *e)
         if (i >= n_moved(m))
             continue;
         NT_TRY(add_like(&in[i], g, m->in[i], n->out[0]->dtype, e));
-        NT_TRY(
-            nt_graph_insert_node(&q, g, m, n->op_type, n->name, from, n->n_in, &in[i], 1, e));
+        NT_TRY(nt_graph_insert_node(
+            &q, g, m, &(nt_node_spec){n->op_type, n->name, from, n->n_in, &in[i], 1}, e));
         NT_TRY(nt_node_copy_attrs(g, q, n, e));
         q->op = n->op;
     }
     NT_TRY(add_like(&y, g, n->out[0], n->out[0]->dtype, e));
-    NT_TRY(nt_graph_insert_node(&moved, g, m, m->op_type, m->name, in, m->n_in, &y, 1, e));
+    NT_TRY(nt_graph_insert_node(&moved, g, m,
+                                &(nt_node_spec){m->op_type, m->name, in, m->n_in, &y, 1}, e));
     NT_TRY(nt_node_copy_attrs(g, moved, m, e));
     moved->op = m->op;
     NT_TRY(nt_graph_replace_value(g, n->out[0], y, e));

@@ -137,7 +137,8 @@ static nt_status cut(nt_stage *st, nt_device *dev, const nt_plan_opts *o, nt_err
     sort_nodes(st, there, take);
     NT_TRY(check_last(st, e));
     n = list_values(st, leave, there);
-    NT_TRY(nt_graph_part(&st->part, st->g, take, st->g->inputs, st->g->n_inputs, leave, n, e));
+    NT_TRY(nt_graph_part(&st->part, st->g,
+                         &(nt_part_spec){take, st->g->inputs, st->g->n_inputs, leave, n}, e));
     po.dims = NULL;
     NT_TRY(nt_plan_new(&st->plan, st->part, dev, &po, e));
 done:
@@ -254,7 +255,8 @@ static nt_status rest(nt_graph **out, const nt_stage *st, nt_err *e)
     for (int i = 0; i < st->g->n_outputs; i++)
         if (st->g->outputs[i]->producer && st->later[st->g->outputs[i]->producer->id])
             outv[n++] = st->g->outputs[i];
-    NT_TRY(nt_graph_part(&c, st->g, st->later, st->pass, st->n_pass, outv, n, e));
+    NT_TRY(
+        nt_graph_part(&c, st->g, &(nt_part_spec){st->later, st->pass, st->n_pass, outv, n}, e));
     for (int i = 0; i < st->n_pass; i++) {
         const nt_tensor *t = value_of(st, st->pass[i]);
 

@@ -84,8 +84,8 @@ static nt_status add_ends(nt_graph *g, const nt_tensor *file, nt_value **in, nt_
         nt_dlrt_dims(extent, t);
         for (int k = 0; k < t->rank; k++)
             dims[k + 1] = (nt_dim){(int64_t)extent[k], NULL};
-        NT_TRY(nt_graph_add_input(&in[i + 1], g, name_of(file, t), NT_F32, (int)t->rank + 1,
-                                  dims, e));
+        NT_TRY(nt_graph_add_input(&in[i + 1], g, name_of(file, t),
+                                  (nt_value_type){NT_F32, (int)t->rank + 1, dims}, e));
     }
     for (uint32_t i = 0; i < h->outputs; i++) {
         const char *name = name_of(file, find(file, NT_DLRT_OUTPUT, i));
@@ -115,8 +115,9 @@ static nt_status to_graph(nt_graph **out, nt_tensor *file, const nt_graph_ops *o
     file = NULL;
     if (s != NT_OK)
         goto done;
-    NT_TRY(nt_graph_add_node(&n, g, "Dlrt", "dlrt", in, (int)h->inputs + 1, to, (int)h->outputs,
-                             e));
+    NT_TRY(nt_graph_add_node(
+        &n, g, &(nt_node_spec){"Dlrt", "dlrt", in, (int)h->inputs + 1, to, (int)h->outputs},
+        e));
     n->domain = "nt";
     for (uint32_t i = 0; i < h->outputs; i++)
         NT_TRY(nt_graph_add_output(g, to[i], e));

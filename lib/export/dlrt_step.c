@@ -258,7 +258,7 @@ static nt_status pad(nt_dlrt_lower *l, nt_dlrt_step *step, const nt_node *n, nt_
     size_t count = 0;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_arg_ints(p, &count, &given, n, "pads", nt_const_in(n, 1), e));
+    NT_TRY(nt_arg_ints(p, &count, &given, (nt_arg){n, "pads", nt_const_in(n, 1)}, e));
     for (size_t i = 0; i < count; i++)
         if (p[i] < 0 || p[i] > 1 << 20 || (p[i] && (i % (size_t)rank) < 2))
             return nt_fail(e, NT_EUNSUPPORTED, "pads that cut, or of channels");
@@ -316,7 +316,9 @@ static bool reduces_plane(const nt_node *n)
     int rank = n->in[0]->rank;
 
     if (!nt_dlrt_is(n, "ReduceMean") || rank < 3 ||
-        nt_arg_axes(flags, &given, n, "axes", nt_const_in(n, 1), rank, NULL) != NT_OK || !given)
+        nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, rank, NULL) !=
+            NT_OK ||
+        !given)
         return false;
     for (int i = 0; i < rank; i++)
         if (flags[i] != (i > 1))

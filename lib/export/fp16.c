@@ -68,8 +68,8 @@ static nt_status add_cast(nt_graph *g, const nt_node *before, nt_value *from, nt
     nt_status s = NT_OK;
     nt_node *n;
 
-    NT_TRY(before ? nt_graph_insert_node(&n, g, before, "Cast", "", &from, 1, &to, 1, e)
-                  : nt_graph_add_node(&n, g, "Cast", "", &from, 1, &to, 1, e));
+    NT_TRY(
+        nt_graph_insert_node(&n, g, before, &(nt_node_spec){"Cast", "", &from, 1, &to, 1}, e));
     NT_TRY(nt_node_set_int(g, n, "to", type, e));
 done:
     return s;

@@ -176,18 +176,17 @@ nt_status nt_onnx_export_save(const char *path, const nt_graph *g, const nt_onnx
 {
     nt_status s = NT_OK;
     nt_graph *c = NULL;
-    void *bytes = NULL, *ext = NULL;
-    size_t n = 0, ext_n = 0;
+    nt_onnx_written b = {0};
 
     NT_TRY(nt_onnx_export_graph(&c, g, o, e));
-    NT_TRY(nt_onnx_write(&bytes, &n, &ext, &ext_n, c, e));
-    if (ext)
+    NT_TRY(nt_onnx_write(&b, c, e));
+    if (b.ext)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
                        "the model is past 2 GiB: one ONNX file can't hold it"));
-    NT_TRY(nt_outfile_save(path, bytes, n, e));
+    NT_TRY(nt_outfile_save(path, b.model, b.model_n, e));
 done:
-    nt_free(bytes);
-    nt_free(ext);
+    nt_free(b.model);
+    nt_free(b.ext);
     nt_graph_free(c);
     return s;
 }

@@ -23,7 +23,7 @@ static nt_status read_back(nt_graph **out, const char *path, const nt_graph_ops 
     nt_graph *g = NULL;
 
     NT_TRY(nt_file_read(&bytes, &n, path, SIZE_MAX, e));
-    NT_TRY(nt_onnx_read(&g, bytes, n, NULL, NULL, 0, e));
+    NT_TRY(nt_onnx_read(&g, bytes, n, NULL, e));
     NT_TRY(nt_graph_bind(g, ops, e));
     NT_TRY(nt_pass_infer(g, e));
     *out = g;

@@ -41,31 +41,29 @@ nt_status nt_tensor_ints(int64_t *out, size_t *n, size_t max, const nt_tensor *t
     return NT_OK;
 }
 
-nt_status nt_arg_ints(int64_t *out, size_t *n, bool *given, const nt_node *node,
-                      const char *attr, const nt_tensor *t, nt_err *e)
+nt_status nt_arg_ints(int64_t *out, size_t *n, bool *given, nt_arg a, nt_err *e)
 {
-    const nt_attr *a = nt_node_attr(node, attr);
+    const nt_attr *attr = nt_node_attr(a.node, a.attr);
 
     *n = 0;
-    *given = a || t;
-    if (!a)
-        return t ? nt_tensor_ints(out, n, NT_MAX_RANK, t, e) : NT_OK;
-    if (a->n > NT_MAX_RANK)
+    *given = attr || a.t;
+    if (!attr)
+        return a.t ? nt_tensor_ints(out, n, NT_MAX_RANK, a.t, e) : NT_OK;
+    if (attr->n > NT_MAX_RANK)
         return nt_fail(e, NT_EUNSUPPORTED, "attribute '%s' has %zu entries, want at most %d",
-                       attr, a->n, NT_MAX_RANK);
-    *n = nt_node_ints(node, attr, out, NT_MAX_RANK);
+                       a.attr, attr->n, NT_MAX_RANK);
+    *n = nt_node_ints(a.node, a.attr, out, NT_MAX_RANK);
     return NT_OK;
 }
 
-nt_status nt_arg_axes(bool *flags, bool *given, const nt_node *node, const char *attr,
-                      const nt_tensor *t, int rank, nt_err *e)
+nt_status nt_arg_axes(bool *flags, bool *given, nt_arg a, int rank, nt_err *e)
 {
     int64_t axes[NT_MAX_RANK];
     nt_status s = NT_OK;
     size_t n;
 
     memset(flags, 0, NT_MAX_RANK * sizeof flags[0]);
-    NT_TRY(nt_arg_ints(axes, &n, given, node, attr, t, e));
+    NT_TRY(nt_arg_ints(axes, &n, given, a, e));
     for (size_t i = 0; i < n; i++) {
         int axis = 0;
 
@@ -84,7 +82,7 @@ nt_status nt_arg_named(int *axis, int *count, const nt_node *n, int rank, nt_err
     bool flags[NT_MAX_RANK], given;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", NULL, rank, e));
+    NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", NULL}, rank, e));
     *count = given ? (int)nt_node_ints(n, "axes", list, NT_MAX_RANK) : rank;
     for (int i = 0; i < *count; i++)
         axis[i] = !given ? i : (int)(list[i] < 0 ? list[i] + rank : list[i]);

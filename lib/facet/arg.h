@@ -17,13 +17,19 @@ bool nt_has_in(const nt_node *n, int i);
 /* All integers of a tensor of integers of rank 0 or 1, at most max. */
 nt_status nt_tensor_ints(int64_t *out, size_t *n, size_t max, const nt_tensor *t,
                          nt_err *e) NT_MUST_CHECK;
-/* Integers that older opsets give as an attribute and newer ones as an input: from t when the
- * node's op has no such attribute. *given is false when there is neither. */
-nt_status nt_arg_ints(int64_t *out, size_t *n, bool *given, const nt_node *node,
-                      const char *attr, const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
+
+/* What older opsets give as an attribute and newer ones as an input: t, or NULL, when the node
+ * has no such attribute. */
+typedef struct nt_arg {
+    const nt_node *node;
+    const char *attr;
+    const nt_tensor *t;
+} nt_arg;
+
+/* Integers, at most NT_MAX_RANK. *given is false when there is neither attribute nor input. */
+nt_status nt_arg_ints(int64_t *out, size_t *n, bool *given, nt_arg a, nt_err *e) NT_MUST_CHECK;
 /* The same for axes: a flag per axis, negative ones resolved, no doubles. */
-nt_status nt_arg_axes(bool *flags, bool *given, const nt_node *node, const char *attr,
-                      const nt_tensor *t, int rank, nt_err *e) NT_MUST_CHECK;
+nt_status nt_arg_axes(bool *flags, bool *given, nt_arg a, int rank, nt_err *e) NT_MUST_CHECK;
 /* Which axes the entries of a list speak of: those of the attribute axes, in its order, without
  * doubles; or all of them. */
 nt_status nt_arg_named(int *axis, int *count, const nt_node *n, int rank,

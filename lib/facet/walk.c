@@ -115,15 +115,14 @@ static void copy_row(void *y, const void *x, const nt_walk *w, size_t size)
     }
 }
 
-void nt_copy_strided(void *y, const int64_t *ys, const void *x, const int64_t *xs, int rank,
-                     const int64_t *dims, size_t size)
+void nt_copy_strided(void *y, const void *x, const nt_strided *b, size_t size)
 {
     int64_t stride[2][NT_MAX_RANK];
     nt_walk w;
 
-    memcpy(stride[0], ys, (size_t)rank * sizeof ys[0]);
-    memcpy(stride[1], xs, (size_t)rank * sizeof xs[0]);
-    for (nt_walk_init(&w, rank, dims, 2, stride); nt_walk_more(&w); nt_walk_next(&w)) {
+    memcpy(stride[0], b->ys, (size_t)b->rank * sizeof b->ys[0]);
+    memcpy(stride[1], b->xs, (size_t)b->rank * sizeof b->xs[0]);
+    for (nt_walk_init(&w, b->rank, b->dims, 2, stride); nt_walk_more(&w); nt_walk_next(&w)) {
         if (w.step[0] == 1 && w.step[1] == 1)
             memcpy((char *)y + w.at[0] * (int64_t)size,
                    (const char *)x + w.at[1] * (int64_t)size, (size_t)w.len * size);
@@ -132,15 +131,14 @@ void nt_copy_strided(void *y, const int64_t *ys, const void *x, const int64_t *x
     }
 }
 
-void nt_add_strided(float *y, const int64_t *ys, const float *x, const int64_t *xs, int rank,
-                    const int64_t *dims)
+void nt_add_strided(float *y, const float *x, const nt_strided *b)
 {
     int64_t stride[2][NT_MAX_RANK];
     nt_walk w;
 
-    memcpy(stride[0], ys, (size_t)rank * sizeof ys[0]);
-    memcpy(stride[1], xs, (size_t)rank * sizeof xs[0]);
-    for (nt_walk_init(&w, rank, dims, 2, stride); nt_walk_more(&w); nt_walk_next(&w))
+    memcpy(stride[0], b->ys, (size_t)b->rank * sizeof b->ys[0]);
+    memcpy(stride[1], b->xs, (size_t)b->rank * sizeof b->xs[0]);
+    for (nt_walk_init(&w, b->rank, b->dims, 2, stride); nt_walk_more(&w); nt_walk_next(&w))
         for (int64_t i = 0; i < w.len; i++)
             y[w.at[0] + i * w.step[0]] += x[w.at[1] + i * w.step[1]];
 }
@@ -183,7 +181,7 @@ void nt_copy_range(const nt_tensor *whole, int axis, int64_t at, const nt_tensor
     nt_strides(ps, part->rank, part->dims);
     w = (char *)whole->data + (size_t)(at * ws[axis]) * size;
     if (into)
-        nt_copy_strided(w, ws, part->data, ps, part->rank, part->dims, size);
+        nt_copy_strided(w, part->data, &(nt_strided){part->rank, part->dims, ws, ps}, size);
     else
-        nt_copy_strided(part->data, ps, w, ws, part->rank, part->dims, size);
+        nt_copy_strided(part->data, w, &(nt_strided){part->rank, part->dims, ps, ws}, size);
 }

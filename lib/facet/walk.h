@@ -54,12 +54,18 @@ nt_status nt_eval_wants_bytes(const nt_tensor *t, nt_err *e) NT_MUST_CHECK;
  * part, or (into) from it. */
 void nt_copy_range(const nt_tensor *whole, int axis, int64_t at, const nt_tensor *part,
                    bool into);
+
+/* A box of elements in two places, y and x: its extents, and how far apart neighbours lie in
+ * each. Borrowed. */
+typedef struct nt_strided {
+    int rank;
+    const int64_t *dims, *ys, *xs;
+} nt_strided;
+
 /* y[...] = x[...] over a box; size: bytes of an element (1, 2, 4, 8). Strides may be negative.
  */
-void nt_copy_strided(void *y, const int64_t *ys, const void *x, const int64_t *xs, int rank,
-                     const int64_t *dims, size_t size);
+void nt_copy_strided(void *y, const void *x, const nt_strided *b, size_t size);
 /* y[...] += x[...] over a box, one after another (y's strides may be 0: a sum). */
-void nt_add_strided(float *y, const int64_t *ys, const float *x, const int64_t *xs, int rank,
-                    const int64_t *dims);
+void nt_add_strided(float *y, const float *x, const nt_strided *b);
 
 #endif

@@ -6,14 +6,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Exactly `want` integers, or the default when the node has none. */
+/* Exactly `want` integers of at least `min`, which all of them are when the node has none. */
 static nt_status read_ints(int64_t *out, const nt_node *n, const char *name, int want,
-                           int64_t dflt, int64_t min, nt_err *e)
+                           int64_t min, nt_err *e)
 {
     const nt_attr *a = nt_node_attr(n, name);
 
     for (int i = 0; i < want; i++)
-        out[i] = dflt;
+        out[i] = min;
     if (!a)
         return NT_OK;
     if (a->n != (size_t)want)
@@ -30,7 +30,7 @@ static nt_status read_kernel(nt_window *w, const nt_node *n, const int64_t *ker,
 {
     nt_status s = NT_OK;
 
-    NT_TRY(read_ints(w->ker, n, "kernel_shape", w->sp, 1, 1, e));
+    NT_TRY(read_ints(w->ker, n, "kernel_shape", w->sp, 1, e));
     for (int i = 0; ker && i < w->sp; i++) {
         if (nt_node_attr(n, "kernel_shape") && ker[i] >= 0 && ker[i] != w->ker[i])
             NT_TRY(nt_fail(e, NT_EFORMAT,
@@ -53,7 +53,7 @@ static nt_status read_pads(nt_window *w, const nt_node *n, nt_err *e)
     else if (!strcmp(mode, "SAME_LOWER"))
         w->auto_pad = NT_PAD_SAME_LOWER;
     else if (!strcmp(mode, "NOTSET")) {
-        nt_status s = read_ints(pads, n, "pads", 2 * w->sp, 0, 0, e);
+        nt_status s = read_ints(pads, n, "pads", 2 * w->sp, 0, e);
 
         if (s != NT_OK)
             return s;
@@ -75,8 +75,8 @@ nt_status nt_window_read(nt_window *w, const nt_node *n, int sp, const int64_t *
         return nt_fail(e, NT_EUNSUPPORTED, "%d spatial dimensions, want 1 to 3", sp);
     w->sp = sp;
     NT_TRY(read_kernel(w, n, ker, e));
-    NT_TRY(read_ints(w->stride, n, "strides", sp, 1, 1, e));
-    NT_TRY(read_ints(w->dil, n, "dilations", sp, 1, 1, e));
+    NT_TRY(read_ints(w->stride, n, "strides", sp, 1, e));
+    NT_TRY(read_ints(w->dil, n, "dilations", sp, 1, e));
     NT_TRY(read_pads(w, n, e));
     w->ceil = nt_node_int(n, "ceil_mode", 0);
 done:

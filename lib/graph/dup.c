@@ -98,7 +98,8 @@ static nt_status dup_node(nt_graph *d, const nt_node *n, nt_err *e)
         return nt_fail_nomem(e);
     translate(v, d, n->in, n->n_in);
     translate(v + n->n_in, d, n->out, n->n_out);
-    NT_TRY(nt_graph_add_node(&m, d, n->op_type, n->name, v, n->n_in, v + n->n_in, n->n_out, e));
+    NT_TRY(nt_graph_add_node(
+        &m, d, &(nt_node_spec){n->op_type, n->name, v, n->n_in, v + n->n_in, n->n_out}, e));
     m->op = n->op;
     m->own = n->own;
     if (!copy_text(&m->domain, d, n->domain) || !copy_text(&m->doc, d, n->doc)) {

@@ -130,8 +130,8 @@ nt_status nt_graph_add_const(nt_value **out, nt_graph *g, const char *name, nt_t
     return NT_OK;
 }
 
-nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t,
-                             int rank, const nt_dim *dims, nt_err *e)
+nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_value_type t,
+                             nt_err *e)
 {
     nt_value *v;
     nt_value **p = nt_array_room(g->inputs, g->n_inputs, sizeof *p);
@@ -140,17 +140,17 @@ nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_d
     if (!p)
         return nt_fail_nomem(e);
     g->inputs = p;
-    if (rank > NT_MAX_RANK)
-        return nt_fail(e, NT_EINVAL, "input '%s' has %d dimensions, more than %d", name, rank,
+    if (t.rank > NT_MAX_RANK)
+        return nt_fail(e, NT_EINVAL, "input '%s' has %d dimensions, more than %d", name, t.rank,
                        NT_MAX_RANK);
     s = nt_graph_add_value(&v, g, name, e);
     if (s != NT_OK)
         return s;
-    v->dtype = t;
-    v->rank = rank;
-    for (int i = 0; i < rank; i++) {
-        v->dims[i] = dims[i];
-        if (dims[i].sym && !(v->dims[i].sym = nt_arena_strdup(g->arena, dims[i].sym)))
+    v->dtype = t.dtype;
+    v->rank = t.rank;
+    for (int i = 0; i < t.rank; i++) {
+        v->dims[i] = t.dims[i];
+        if (t.dims[i].sym && !(v->dims[i].sym = nt_arena_strdup(g->arena, t.dims[i].sym)))
             return nt_fail_nomem(e);
     }
     v->is_input = true;
@@ -191,22 +191,21 @@ nt_status nt_value_add_use(nt_graph *g, nt_value *v, nt_node *n, int index, nt_e
 }
 
 /* The node with its arrays, not yet in the order nor in any use list. */
-static nt_status make_node(nt_node **out, nt_graph *g, const char *op_type, const char *name,
-                           int n_in, int n_out, nt_err *e)
+static nt_status make_node(nt_node **out, nt_graph *g, const nt_node_spec *d, nt_err *e)
 {
     nt_node *n = nt_arena_alloc(g->arena, 1, sizeof *n);
 
     if (!n)
         return nt_fail_nomem(e);
-    n->name = nt_arena_strdup(g->arena, name ? name : "");
-    n->op_type = nt_arena_strdup(g->arena, op_type);
+    n->name = nt_arena_strdup(g->arena, d->name ? d->name : "");
+    n->op_type = nt_arena_strdup(g->arena, d->op_type);
     n->domain = "";
-    n->in = nt_arena_alloc(g->arena, (size_t)n_in, sizeof(nt_value *));
-    n->out = nt_arena_alloc(g->arena, (size_t)n_out, sizeof(nt_value *));
+    n->in = nt_arena_alloc(g->arena, (size_t)d->n_in, sizeof(nt_value *));
+    n->out = nt_arena_alloc(g->arena, (size_t)d->n_out, sizeof(nt_value *));
     if (!n->name || !n->op_type || !n->in || !n->out)
         return nt_fail_nomem(e);
-    n->n_in = n_in;
-    n->n_out = n_out;
+    n->n_in = d->n_in;
+    n->n_out = d->n_out;
     *out = n;
     return NT_OK;
 }
@@ -248,27 +247,31 @@ static nt_status place_node(nt_graph *g, nt_node *n, int at, nt_err *e)
     return NT_OK;
 }
 
-static nt_status add_node_at(nt_node **out, nt_graph *g, int at, const char *op_type,
-                             const char *name, nt_value *const *in, int n_in,
-                             nt_value *const *outv, int n_out, nt_err *e)
+nt_node_spec nt_node_of(const char *op_type, nt_value *const *in, int n_in)
+{
+    return (nt_node_spec){.op_type = op_type, .in = in, .n_in = n_in};
+}
+
+nt_status nt_graph_insert_node(nt_node **out, nt_graph *g, const nt_node *before,
+                               const nt_node_spec *d, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_node *n = NULL;
 
-    NT_TRY(check_outputs(outv, n_out, e));
-    NT_TRY(make_node(&n, g, op_type, name, n_in, n_out, e));
-    NT_TRY(place_node(g, n, at, e));
-    for (int i = 0; i < n_out; i++) {
-        n->out[i] = outv[i];
-        if (outv[i]) {
-            outv[i]->producer = n;
-            outv[i]->producer_index = i;
+    NT_TRY(check_outputs(d->out, d->n_out, e));
+    NT_TRY(make_node(&n, g, d, e));
+    NT_TRY(place_node(g, n, before ? before->id : g->n_nodes, e));
+    for (int i = 0; i < d->n_out; i++) {
+        n->out[i] = d->out[i];
+        if (d->out[i]) {
+            d->out[i]->producer = n;
+            d->out[i]->producer_index = i;
         }
     }
-    for (int i = 0; i < n_in; i++) {
-        if (in[i])
-            NT_TRY(nt_value_add_use(g, in[i], n, i, e));
-        n->in[i] = in[i];
+    for (int i = 0; i < d->n_in; i++) {
+        if (d->in[i])
+            NT_TRY(nt_value_add_use(g, d->in[i], n, i, e));
+        n->in[i] = d->in[i];
     }
     if (out)
         *out = n;
@@ -276,18 +279,9 @@ done:
     return s;
 }
 
-nt_status nt_graph_add_node(nt_node **out, nt_graph *g, const char *op_type, const char *name,
-                            nt_value *const *in, int n_in, nt_value *const *outv, int n_out,
-                            nt_err *e)
+nt_status nt_graph_add_node(nt_node **out, nt_graph *g, const nt_node_spec *d, nt_err *e)
 {
-    return add_node_at(out, g, g->n_nodes, op_type, name, in, n_in, outv, n_out, e);
-}
-
-nt_status nt_graph_insert_node(nt_node **out, nt_graph *g, const nt_node *before,
-                               const char *op_type, const char *name, nt_value *const *in,
-                               int n_in, nt_value *const *outv, int n_out, nt_err *e)
-{
-    return add_node_at(out, g, before->id, op_type, name, in, n_in, outv, n_out, e);
+    return nt_graph_insert_node(out, g, NULL, d, e);
 }
 
 nt_value *nt_graph_find_value(const nt_graph *g, const char *name)

@@ -182,18 +182,35 @@ nt_status nt_graph_add_value(nt_value **out, nt_graph *g, const char *name,
 /* A constant; takes data (also on failure). */
 nt_status nt_graph_add_const(nt_value **out, nt_graph *g, const char *name, nt_tensor *data,
                              nt_err *e) NT_MUST_CHECK;
-nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_dtype t,
-                             int rank, const nt_dim *dims, nt_err *e) NT_MUST_CHECK;
+
+/* What is said of a value: NT_UNDEFINED and rank -1 where it is not known. */
+typedef struct nt_value_type {
+    nt_dtype dtype;
+    int rank;
+    const nt_dim *dims; /* borrowed */
+} nt_value_type;
+
+nt_status nt_graph_add_input(nt_value **out, nt_graph *g, const char *name, nt_value_type t,
+                             nt_err *e) NT_MUST_CHECK;
 nt_status nt_graph_add_output(nt_graph *g, nt_value *v, nt_err *e) NT_MUST_CHECK;
-/* Appends at the end of the order. in may hold NULLs. Outputs must have no producer yet. */
-nt_status nt_graph_add_node(nt_node **out, nt_graph *g, const char *op_type, const char *name,
-                            nt_value *const *in, int n_in, nt_value *const *outv, int n_out,
+
+/* A node to be made; all is copied. */
+typedef struct nt_node_spec {
+    const char *op_type, *name; /* name: NULL is "" */
+    nt_value *const *in;        /* NULL where one is left out */
+    int n_in;
+    nt_value *const *out; /* have no producer yet */
+    int n_out;
+} nt_node_spec;
+
+/* An operator of these inputs, without a name, and with no outputs yet. */
+nt_node_spec nt_node_of(const char *op_type, nt_value *const *in, int n_in);
+/* Appends at the end of the order. out may be NULL. */
+nt_status nt_graph_add_node(nt_node **out, nt_graph *g, const nt_node_spec *d,
                             nt_err *e) NT_MUST_CHECK;
-/* As above, but before `before` in the order. */
+/* As above, but before `before` in the order; NULL: at its end. */
 nt_status nt_graph_insert_node(nt_node **out, nt_graph *g, const nt_node *before,
-                               const char *op_type, const char *name, nt_value *const *in,
-                               int n_in, nt_value *const *outv, int n_out,
-                               nt_err *e) NT_MUST_CHECK;
+                               const nt_node_spec *d, nt_err *e) NT_MUST_CHECK;
 
 /* Is n this operator of ONNX? NULL is none. */
 bool nt_node_is(const nt_node *n, const char *op_type);

@@ -43,14 +43,15 @@ void nt_model_free(nt_model *m)
 static nt_status read_members(nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
-    const void *model, *weights;
-    size_t model_n = 0, weights_n = 0;
+    nt_onnx_outside outside = {0};
+    size_t model_n = 0;
+    const void *model;
 
     model = nt_archive_get(m->a, MODEL, &model_n);
-    weights = nt_archive_get(m->a, WEIGHTS, &weights_n);
+    outside.ext = nt_archive_get(m->a, WEIGHTS, &outside.ext_n);
     if (!model)
         NT_TRY(nt_fail(e, NT_EFORMAT, "no " MODEL " in the archive"));
-    s = nt_onnx_consume(&m->g, (void *)model, model_n, NULL, weights, weights_n, e);
+    s = nt_onnx_consume(&m->g, (void *)model, model_n, &outside, e);
     if (s != NT_OK)
         nt_err_prefix(e, MODEL);
     nt_archive_remove(m->a, MODEL);
@@ -83,7 +84,7 @@ static nt_status read_onnx(nt_model *m, const char *path, void *bytes, int fd, s
 
     NT_TRY(folder_of(&dir, path, e));
     if (bytes)
-        NT_TRY(nt_onnx_consume(&m->g, bytes, n, dir, NULL, 0, e));
+        NT_TRY(nt_onnx_consume(&m->g, bytes, n, &(nt_onnx_outside){.dir = dir}, e));
     else
         NT_TRY(nt_onnx_read_file(&m->g, fd, n, dir, e));
     NT_TRY(nt_archive_new(&m->a, e));
@@ -289,15 +290,14 @@ done:
 static nt_status write_members(nt_model *m, nt_err *e)
 {
     nt_status s = NT_OK;
-    void *bytes = NULL, *ext = NULL;
-    size_t n, ext_n;
+    nt_onnx_written b;
 
-    NT_TRY(nt_onnx_write(&bytes, &n, &ext, &ext_n, m->g, e));
-    s = nt_archive_take(m->a, MODEL, bytes, n, e);
-    if (ext && s == NT_OK)
-        s = nt_archive_take(m->a, WEIGHTS, ext, ext_n, e);
+    NT_TRY(nt_onnx_write(&b, m->g, e));
+    s = nt_archive_take(m->a, MODEL, b.model, b.model_n, e);
+    if (b.ext && s == NT_OK)
+        s = nt_archive_take(m->a, WEIGHTS, b.ext, b.ext_n, e);
     else
-        nt_free(ext);
+        nt_free(b.ext);
     NT_TRY(s);
     NT_TRY(nt_masks_write(m, e));
     NT_TRY(nt_manifest_fill(m, e));

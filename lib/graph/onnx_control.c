@@ -112,7 +112,7 @@ static nt_status stand_for(nt_graph *g, nt_node *n, int i, nt_value *v, nt_err *
     n->out[i] = NULL;
     out->producer = NULL;
     if (nt_graph_replace_value(g, out, v, &ignored) != NT_OK)
-        NT_TRY(nt_graph_add_node(&id, g, "Identity", "", &v, 1, &out, 1, e));
+        NT_TRY(nt_graph_add_node(&id, g, &(nt_node_spec){"Identity", "", &v, 1, &out, 1}, e));
 done:
     return s;
 }
@@ -289,7 +289,8 @@ static nt_status unsqueeze(nt_value **out, nt_graph *g, nt_value *v, nt_err *e)
         NT_TRY(nt_tensor_new(&t, NT_I64, 1, &one, e));
         NT_TRY(nt_graph_add_const(&in[1], g, NULL, t, e));
     }
-    NT_TRY(nt_graph_add_node(&n, g, "Unsqueeze", "", in, in[1] ? 2 : 1, out, 1, e));
+    NT_TRY(nt_graph_add_node(&n, g, &(nt_node_spec){"Unsqueeze", "", in, in[1] ? 2 : 1, out, 1},
+                             e));
     if (!in[1])
         NT_TRY(nt_node_set_ints(g, n, "axes", &zero, 1, e));
 done:
@@ -310,7 +311,8 @@ static nt_status stack(nt_value **out, loop *l, size_t i, nt_err *e)
     for (int64_t k = 0; k < l->rounds; k++)
         NT_TRY(unsqueeze(&v[k], l->g, l->scan[(size_t)k * l->n_scans + i], e));
     NT_TRY(nt_graph_add_value(out, l->g, NULL, e));
-    NT_TRY(nt_graph_add_node(&n, l->g, "Concat", "", v, (int)l->rounds, out, 1, e));
+    NT_TRY(nt_graph_add_node(&n, l->g, &(nt_node_spec){"Concat", "", v, (int)l->rounds, out, 1},
+                             e));
     NT_TRY(nt_node_set_int(l->g, n, "axis", 0, e));
 done:
     nt_free(v);

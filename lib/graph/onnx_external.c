@@ -85,11 +85,11 @@ nt_status nt_onnx_external_open(nt_onnx_external *x, size_t n, const Onnx__Tenso
 
     *x = (nt_onnx_external){.fd = -1};
     NT_TRY(read_place(&w, p, e));
-    if (src->ext && strcmp(w.location, NT_ONNX_EXTERNAL) == 0) {
-        NT_TRY(check_range(&w, n, src->ext_n, e));
-        x->mem = (const char *)src->ext + w.offset;
-    } else if (src->dir) {
-        NT_TRY(open_file(x, n, &w, src->dir, e));
+    if (src->outside.ext && strcmp(w.location, NT_ONNX_EXTERNAL) == 0) {
+        NT_TRY(check_range(&w, n, src->outside.ext_n, e));
+        x->mem = (const char *)src->outside.ext + w.offset;
+    } else if (src->outside.dir) {
+        NT_TRY(open_file(x, n, &w, src->outside.dir, e));
     } else {
         s = nt_fail(e, NT_EUNSUPPORTED, "its data is in another file, '%s'", w.location);
     }

@@ -154,16 +154,17 @@ const nt_onnx_function *nt_onnx_function_of(const nt_onnx_reader *r, const Onnx_
     return nt_map_get(r->functions, key);
 }
 
+/* A name of the body stands for what the caller calls `actual`; NULL or "": for nothing. */
 static nt_status bind_name(nt_onnx_reader *r, const nt_onnx_scope *sc, const char *local,
-                           size_t i, char *const *actual, size_t n_actual, nt_err *e)
+                           const char *actual, nt_err *e)
 {
     bool known = true;
     nt_value *v = NULL;
 
-    if (i < n_actual && *actual[i])
-        v = nt_onnx_lookup(r, sc->up, actual[i], &known);
+    if (actual && *actual)
+        v = nt_onnx_lookup(r, sc->up, actual, &known);
     if (!known)
-        return nt_fail(e, NT_EFORMAT, "input '%s' is not produced by anything", actual[i]);
+        return nt_fail(e, NT_EFORMAT, "input '%s' is not produced by anything", actual);
     if (!nt_map_put(sc->names, local, v ? v : &r->absent))
         return nt_fail_nomem(e);
     return NT_OK;
@@ -180,10 +181,11 @@ static nt_status bind_names(nt_onnx_reader *r, const nt_onnx_scope *sc, nt_err *
         return nt_fail(e, NT_EFORMAT, "function '%s' has %zu inputs and %zu outputs", p->name,
                        p->n_input, p->n_output);
     for (size_t i = 0; i < p->n_input; i++)
-        NT_TRY(bind_name(r, sc, p->input[i], i, sc->call->input, sc->call->n_input, e));
+        NT_TRY(bind_name(r, sc, p->input[i], i < sc->call->n_input ? sc->call->input[i] : NULL,
+                         e));
     for (size_t i = 0; i < sc->call->n_output; i++)
         if (*sc->call->output[i])
-            NT_TRY(bind_name(r, sc, p->output[i], i, sc->call->output, sc->call->n_output, e));
+            NT_TRY(bind_name(r, sc, p->output[i], sc->call->output[i], e));
 done:
     return s;
 }

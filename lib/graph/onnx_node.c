@@ -141,8 +141,9 @@ static nt_status read_plain(nt_onnx_reader *r, const Onnx__NodeProto *p,
     NT_TRY(find_values(&in, r, sc, p->input, p->n_input, e));
     NT_TRY(find_values(&out, r, sc, p->output, p->n_output, e));
     nt_onnx_local_name(name, sizeof name, sc, p->name ? p->name : "");
-    NT_TRY(nt_graph_add_node(&n, r->g, p->op_type, name, in, (int)p->n_input, out,
-                             (int)p->n_output, e));
+    NT_TRY(nt_graph_add_node(
+        &n, r->g, &(nt_node_spec){p->op_type, name, in, (int)p->n_input, out, (int)p->n_output},
+        e));
     n->domain = nt_arena_strdup(r->g->arena, nt_onnx_domain(p->domain));
     n->opset = sc && sc->fn ? sc->fn->opset : 0;
     if (p->doc_string)

@@ -5,6 +5,7 @@
 
 #include "graph/internal.h"
 #include "graph/map.h"
+#include "graph/onnx_io.h"
 #include "onnx.pb-c.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -49,11 +50,9 @@ nt_status nt_onnx_lean_unpack(nt_onnx_lean *out, const nt_onnx_bytes *b,
                               nt_err *e) NT_MUST_CHECK;
 void nt_onnx_lean_release(nt_onnx_lean *l);
 
-/* Where external data is looked for: in a folder, or in bytes called NT_ONNX_EXTERNAL. */
+/* Where data is looked for that is not in a tensor's message. */
 typedef struct nt_onnx_source {
-    const char *dir; /* NULL: none */
-    const void *ext; /* NULL: none */
-    size_t ext_n;
+    nt_onnx_outside outside; /* its bytes are called NT_ONNX_EXTERNAL */
     bool consume; /* raw data that was copied is not wanted any more */
     int fd;       /* of the model, where raw data has a length but no address: */
     size_t at;    /* there it is */

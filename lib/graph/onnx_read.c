@@ -194,7 +194,7 @@ static nt_status read_inputs(nt_onnx_reader *r, const Onnx__GraphProto *p, nt_er
             NT_TRY(nt_fail(e, NT_EFORMAT, "graph input %zu has no name", i));
         if (v && v->data)
             continue; /* an initialiser: a default that nobody overrides */
-        NT_TRY(nt_graph_add_input(&v, r->g, name, NT_UNDEFINED, -1, NULL, e));
+        NT_TRY(nt_graph_add_input(&v, r->g, name, (nt_value_type){NT_UNDEFINED, -1, NULL}, e));
         NT_TRY(read_type(r, v, p->input[i], e));
     }
 done:
@@ -291,28 +291,29 @@ done:
     return s;
 }
 
-nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n, const char *dir,
-                       const void *ext, size_t ext_n, nt_err *e)
+nt_status nt_onnx_read(nt_graph **out, const void *bytes, size_t n,
+                       const nt_onnx_outside *outside, nt_err *e)
 {
-    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n},
-                        .bytes = {.mem = bytes, .n = n}};
+    nt_onnx_reader r = {.bytes = {.mem = bytes, .n = n}};
 
+    if (outside)
+        r.src.outside = *outside;
     return read_model(out, &r, e);
 }
 
-nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const char *dir,
-                          const void *ext, size_t ext_n, nt_err *e)
+nt_status nt_onnx_consume(nt_graph **out, void *bytes, size_t n, const nt_onnx_outside *outside,
+                          nt_err *e)
 {
-    nt_onnx_reader r = {.src = {.dir = dir, .ext = ext, .ext_n = ext_n},
-                        .bytes = {.mem = bytes, .n = n},
-                        .consume = true};
+    nt_onnx_reader r = {.bytes = {.mem = bytes, .n = n}, .consume = true};
 
+    if (outside)
+        r.src.outside = *outside;
     return read_model(out, &r, e);
 }
 
 nt_status nt_onnx_read_file(nt_graph **out, int fd, size_t n, const char *dir, nt_err *e)
 {
-    nt_onnx_reader r = {.src = {.dir = dir}, .bytes = {.fd = fd, .n = n}};
+    nt_onnx_reader r = {.src = {.outside = {.dir = dir}}, .bytes = {.fd = fd, .n = n}};
 
     return read_model(out, &r, e);
 }

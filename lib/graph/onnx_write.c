@@ -332,8 +332,7 @@ done:
     return s;
 }
 
-nt_status nt_onnx_write_split(void **bytes, size_t *n, void **ext, size_t *ext_n,
-                              const nt_graph *g, size_t limit, nt_err *e)
+nt_status nt_onnx_write_split(nt_onnx_written *out, const nt_graph *g, size_t limit, nt_err *e)
 {
     nt_status s = NT_OK;
     writer w = {.g = g, .a = nt_arena_new()};
@@ -352,10 +351,7 @@ nt_status nt_onnx_write_split(void **bytes, size_t *n, void **ext, size_t *ext_n
     if (!packed)
         NT_TRY(nt_fail_nomem(e));
     onnx__model_proto__pack(&w.m, packed);
-    *bytes = packed;
-    *n = size;
-    *ext = outside;
-    *ext_n = outside_n;
+    *out = (nt_onnx_written){packed, size, outside, outside_n};
     outside = NULL;
 done:
     nt_free(outside);
@@ -363,8 +359,7 @@ done:
     return s;
 }
 
-nt_status nt_onnx_write(void **bytes, size_t *n, void **ext, size_t *ext_n, const nt_graph *g,
-                        nt_err *e)
+nt_status nt_onnx_write(nt_onnx_written *out, const nt_graph *g, nt_err *e)
 {
-    return nt_onnx_write_split(bytes, n, ext, ext_n, g, INT_MAX, e);
+    return nt_onnx_write_split(out, g, INT_MAX, e);
 }

@@ -36,22 +36,20 @@ static nt_status set_list(nt_value ***list, int *count, const nt_graph *d, nt_va
     return NT_OK;
 }
 
-nt_status nt_graph_part(nt_graph **out, const nt_graph *g, const bool *take,
-                        nt_value *const *in, int n_in, nt_value *const *outv, int n_out,
-                        nt_err *e)
+nt_status nt_graph_part(nt_graph **out, const nt_graph *g, const nt_part_spec *p, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_graph *d = NULL;
 
     NT_TRY(nt_graph_dup(&d, g, true, e));
-    drop_others(d, take);
-    NT_TRY(set_list(&d->inputs, &d->n_inputs, d, in, n_in, e));
-    NT_TRY(set_list(&d->outputs, &d->n_outputs, d, outv, n_out, e));
-    for (int i = 0; i < n_in; i++) {
+    drop_others(d, p->take);
+    NT_TRY(set_list(&d->inputs, &d->n_inputs, d, p->in, p->n_in, e));
+    NT_TRY(set_list(&d->outputs, &d->n_outputs, d, p->out, p->n_out, e));
+    for (int i = 0; i < p->n_in; i++) {
         d->inputs[i]->is_input = true;
         d->inputs[i]->declared = false;
     }
-    for (int i = 0; i < n_out; i++)
+    for (int i = 0; i < p->n_out; i++)
         d->outputs[i]->is_output = true;
     for (int i = 0; i < d->n_values; i++) {
         nt_value *v = d->values[i];

@@ -5,13 +5,21 @@
 
 #include "graph/graph.h"
 
+/* Which part of a graph: the nodes with take[node id] set, and values of the graph. */
+typedef struct nt_part_spec {
+    const bool *take;
+    nt_value *const *in;
+    int n_in;
+    nt_value *const *out; /* may be inputs or constants, too */
+    int n_out;
+} nt_part_spec;
+
 /*
- * A graph of the nodes with take[node id] set, in their order and under their names, with these
- * inputs and outputs (values of g). Whatever else its nodes read must be constant: constants
- * are borrowed from g, which must outlive the part. Outputs may be inputs or constants, too.
+ * A graph of these nodes, in their order and under their names, with these inputs and outputs.
+ * Whatever else its nodes read must be constant: constants are borrowed from g, which must
+ * outlive the part.
  */
-nt_status nt_graph_part(nt_graph **out, const nt_graph *g, const bool *take,
-                        nt_value *const *in, int n_in, nt_value *const *outv, int n_out,
+nt_status nt_graph_part(nt_graph **out, const nt_graph *g, const nt_part_spec *p,
                         nt_err *e) NT_MUST_CHECK;
 
 /*

@@ -48,15 +48,16 @@ static nt_status missing(const nt_node *n, const char *what, nt_err *e)
                    n->op_type, what);
 }
 
-/* A node of one output before n. */
-static nt_status add(nt_node **out, nt_graph *g, const nt_node *n, const char *op,
-                     const char *name, nt_value *const *in, int n_in, nt_err *e)
+/* A node of one output before n; d has none. */
+static nt_status add(nt_node **out, nt_graph *g, const nt_node *n, nt_node_spec d, nt_err *e)
 {
     nt_value *y = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_graph_add_value(&y, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(out, g, n, op, name, in, n_in, &y, 1, e));
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_insert_node(out, g, n, &d, e));
 done:
     return s;
 }
@@ -71,7 +72,7 @@ static nt_status dequantize(nt_value **out, nt_graph *g, const nt_node *n, int i
 
     if (!in[0] || !in[1])
         return missing(n, "lacks codes or their scale", e);
-    NT_TRY(add(&d, g, n, "DequantizeLinear", NULL, in, in[2] ? 3 : 2, e));
+    NT_TRY(add(&d, g, n, nt_node_of("DequantizeLinear", in, in[2] ? 3 : 2), e));
     if (in[1]->data && nt_tensor_count(in[1]->data) > 1)
         NT_TRY(nt_node_set_int(g, d, "axis", axis, e));
     *out = d->out[0];
@@ -89,20 +90,23 @@ static nt_status quantize(nt_graph *g, nt_node *n, nt_node *made, int i, nt_err 
     if (in[1] && !in[2])
         return missing(n, "without a zero point of its output", e);
     if (in[1])
-        NT_TRY(add(&q, g, n, "QuantizeLinear", NULL, in, 3, e));
+        NT_TRY(add(&q, g, n, nt_node_of("QuantizeLinear", in, 3), e));
     NT_TRY(nt_graph_replace_value(g, n->out[0], q->out[0], e));
     nt_graph_remove_node(g, n);
 done:
     return s;
 }
 
-static nt_status copy_attrs(nt_graph *g, nt_node *to, const nt_node *from, nt_err *e)
+/* The node of ONNX's own, under n's name and with its attributes. */
+static nt_status become(nt_node **out, nt_graph *g, const nt_node *n, nt_node_spec d, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_node_copy_attrs(g, to, from, e));
-    nt_node_remove_attr(to, "channels_last");
-    nt_node_remove_attr(to, "opset"); /* Softmax: whose meaning it has */
+    d.name = n->name;
+    NT_TRY(add(out, g, n, d, e));
+    NT_TRY(nt_node_copy_attrs(g, *out, n, e));
+    nt_node_remove_attr(*out, "channels_last");
+    nt_node_remove_attr(*out, "opset"); /* Softmax: whose meaning it has */
 done:
     return s;
 }
@@ -122,8 +126,7 @@ static nt_status apply(nt_graph *g, nt_node *n, const rule *r, nt_err *e)
         in[i] = n->in[i];
     for (int i = 0; i < triples; i++)
         NT_TRY(dequantize(&in[r->plain + i], g, n, first + 3 * i, 1, e));
-    NT_TRY(add(&made, g, n, r->as, n->name, in, r->plain + triples, e));
-    NT_TRY(copy_attrs(g, made, n, e));
+    NT_TRY(become(&made, g, n, nt_node_of(r->as, in, r->plain + triples), e));
     NT_TRY(quantize(g, n, made, r->out_first ? 0 : first + 3 * triples, e));
 done:
     return s;
@@ -150,7 +153,7 @@ static nt_status dequantize_bias(nt_value **out, nt_graph *g, const nt_node *n, 
                       (double)nt_node_float(n, "alpha", 1) * nt_tensor_get(a->data, 0) *
                           nt_tensor_get(t, i));
     NT_TRY(nt_graph_add_const(&in[1], g, NULL, t, e));
-    NT_TRY(add(&d, g, n, "DequantizeLinear", NULL, in, 2, e));
+    NT_TRY(add(&d, g, n, nt_node_of("DequantizeLinear", in, 2), e));
     if (nt_tensor_count(in[1]->data) > 1)
         NT_TRY(nt_node_set_int(g, d, "axis", in[0]->rank > 0 ? in[0]->rank - 1 : 0, e));
     *out = d->out[0];
@@ -168,8 +171,7 @@ static nt_status apply_gemm(nt_graph *g, nt_node *n, nt_err *e)
     NT_TRY(dequantize(&in[0], g, n, 0, 0, e));
     NT_TRY(dequantize(&in[1], g, n, 3, nt_node_int(n, "transB", 0) ? 0 : 1, e));
     NT_TRY(dequantize_bias(&in[2], g, n, e));
-    NT_TRY(add(&made, g, n, "Gemm", n->name, in, in[2] ? 3 : 2, e));
-    NT_TRY(copy_attrs(g, made, n, e));
+    NT_TRY(become(&made, g, n, nt_node_of("Gemm", in, in[2] ? 3 : 2), e));
     NT_TRY(quantize(g, n, made, 7, e));
 done:
     return s;

@@ -137,8 +137,9 @@ static nt_status replace(nt_graph *g, const shuffle *s, nt_err *e)
         return st;
     in[0] = x;
     in[1] = idx;
-    if ((st = nt_graph_insert_node(&n, g, s->join, "Gather", s->swap->name, in, 2, &y, 1, e)) !=
-            NT_OK ||
+    if ((st = nt_graph_insert_node(&n, g, s->join,
+                                   &(nt_node_spec){"Gather", s->swap->name, in, 2, &y, 1},
+                                   e)) != NT_OK ||
         (st = nt_node_set_int(g, n, "axis", 1, e)) != NT_OK ||
         (st = g->ops->find(&n->op, g, n, e)) != NT_OK ||
         (st = nt_node_infer(g, n, e)) != NT_OK ||

@@ -57,7 +57,8 @@ nt_value *nt_rewrite_node(nt_rewrite *w, const char *op, const char *name, nt_va
     for (int i = 0; i < n_out && w->s == NT_OK; i++)
         w->s = nt_graph_add_value(&out[i], w->g, NULL, w->e);
     if (w->s == NT_OK)
-        w->s = nt_graph_insert_node(&w->made, w->g, w->n, op, name, in, n_in, out, n_out, w->e);
+        w->s = nt_graph_insert_node(&w->made, w->g, w->n,
+                                    &(nt_node_spec){op, name, in, n_in, out, n_out}, w->e);
     return w->s == NT_OK ? out[0] : NULL;
 }
 

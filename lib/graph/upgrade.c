@@ -3,16 +3,18 @@
 
 #include <string.h>
 
-nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, const char *op,
-                         nt_value *const *in, int n_in, nt_err *e)
+nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, nt_node_spec d,
+                         nt_err *e)
 {
     nt_node *made = NULL;
     nt_value *y = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_graph_add_value(&y, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(&made, g, n, op, NULL, in, n_in, &y, 1, e));
-    *out = y; /* which may be one of `in` */
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_insert_node(&made, g, n, &d, e));
+    *out = y; /* which may be one of d.in */
 done:
     return s;
 }
@@ -47,16 +49,13 @@ nt_status nt_upgrade_ints(nt_value **out, nt_graph *g, const int64_t *v, size_t 
 }
 
 nt_status nt_upgrade_numbers(nt_value **out, nt_graph *g, const nt_value *x, const float *v,
-                             size_t n, int trailing, nt_err *e)
+                             size_t n, nt_err *e)
 {
     nt_dtype type = nt_dtype_is_real(x->dtype) ? x->dtype : NT_F32;
-    int64_t dims[NT_MAX_RANK];
+    int64_t dims[] = {(int64_t)n};
     nt_tensor *t = NULL;
-    nt_status s;
+    nt_status s = nt_tensor_new(&t, type, n > 1, dims, e);
 
-    for (int i = 0; i < NT_MAX_RANK; i++)
-        dims[i] = i ? 1 : (int64_t)n;
-    s = nt_tensor_new(&t, type, n > 1 ? 1 + trailing : 0, dims, e);
     if (s != NT_OK)
         return s;
     for (size_t i = 0; i < n; i++)
@@ -108,7 +107,7 @@ nt_status nt_upgrade_append_ones(nt_graph *g, nt_node *n, int i, int trailing, n
     if (v->data) {
         NT_TRY(reshape_const(&v, g, v, v->rank + trailing, e));
     } else {
-        NT_TRY(nt_upgrade_put(&v, g, n, "Unsqueeze", &v, 1, e));
+        NT_TRY(nt_upgrade_put(&v, g, n, nt_node_of("Unsqueeze", &v, 1), e));
         NT_TRY(nt_node_set_ints(g, v->producer, "axes", axes, (size_t)trailing, e));
     }
     NT_TRY(nt_graph_set_input(g, n, i, v, e));

@@ -26,19 +26,18 @@ extern const nt_upgrade_rule nt_upgrade_experiments[];
 
 /* ---- building blocks */
 
-/* A node of one output before n. */
-nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, const char *op,
-                         nt_value *const *in, int n_in, nt_err *e) NT_MUST_CHECK;
+/* A node of one output before n; d has none. */
+nt_status nt_upgrade_put(nt_value **out, nt_graph *g, const nt_node *n, nt_node_spec d,
+                         nt_err *e) NT_MUST_CHECK;
 /* n computes op of these inputs, without attributes; its name and outputs stay. */
 nt_status nt_upgrade_become(nt_graph *g, nt_node *n, const char *op, nt_value *const *in,
                             int n_in, nt_err *e) NT_MUST_CHECK;
 /* Whole numbers as a constant vector. */
 nt_status nt_upgrade_ints(nt_value **out, nt_graph *g, const int64_t *v, size_t n,
                           nt_err *e) NT_MUST_CHECK;
-/* n numbers of x's type as a constant; one: of no dimensions, more: of `trailing` ones behind.
- */
+/* n numbers of x's type as a constant vector; one: of no dimensions. */
 nt_status nt_upgrade_numbers(nt_value **out, nt_graph *g, const nt_value *x, const float *v,
-                             size_t n, int trailing, nt_err *e) NT_MUST_CHECK;
+                             size_t n, nt_err *e) NT_MUST_CHECK;
 /* Input i of n gets `trailing` dimensions of 1 behind its own. */
 nt_status nt_upgrade_append_ones(nt_graph *g, nt_node *n, int i, int trailing,
                                  nt_err *e) NT_MUST_CHECK;

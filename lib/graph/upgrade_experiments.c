@@ -21,8 +21,8 @@ static nt_status times(nt_value **out, nt_graph *g, const nt_node *n, nt_value *
     *out = x;
     if (factor == 1)
         return NT_OK;
-    NT_TRY(nt_upgrade_numbers(&in[1], g, x, &factor, 1, 0, e));
-    NT_TRY(nt_upgrade_put(out, g, n, "Mul", in, 2, e));
+    NT_TRY(nt_upgrade_numbers(&in[1], g, x, &factor, 1, e));
+    NT_TRY(nt_upgrade_put(out, g, n, nt_node_of("Mul", in, 2), e));
 done:
     return s;
 }
@@ -42,7 +42,7 @@ static nt_status finish(nt_graph *g, nt_node *n, const char *op, nt_value *x, fl
     nt_value *in[2] = {x, NULL};
     nt_status s = NT_OK;
 
-    NT_TRY(nt_upgrade_numbers(&in[1], g, x, &v, 1, 0, e));
+    NT_TRY(nt_upgrade_numbers(&in[1], g, x, &v, 1, e));
     NT_TRY(nt_upgrade_become(g, n, op, in, 2, e));
 done:
     return s;
@@ -74,9 +74,10 @@ static nt_status image_scaler(nt_graph *g, nt_node *n, nt_err *e)
         NT_TRY(nt_fail(e, NT_EFORMAT, "it has no bias"));
     NT_TRY(nt_upgrade_wants_rank(x, e));
     NT_TRY(times(&in[0], g, n, x, nt_node_float(n, "scale", 1), e));
-    NT_TRY(nt_upgrade_numbers(&in[1], g, x, bias->floats, bias->n,
-                              x->rank > 2 ? x->rank - 2 : 0, e));
+    NT_TRY(nt_upgrade_numbers(&in[1], g, x, bias->floats, bias->n, e));
     NT_TRY(nt_upgrade_become(g, n, "Add", in, 2, e));
+    if (bias->n > 1 && x->rank > 2)
+        NT_TRY(nt_upgrade_append_ones(g, n, 1, x->rank - 2, e));
 done:
     return s;
 }
@@ -101,7 +102,7 @@ static nt_status scaled(nt_graph *g, nt_node *n, const char *f, nt_err *e)
 
     NT_TRY(one_input(&x, n, e));
     NT_TRY(times(&x, g, n, x, nt_node_float(n, "beta", 1), e));
-    NT_TRY(nt_upgrade_put(&x, g, n, f, &x, 1, e));
+    NT_TRY(nt_upgrade_put(&x, g, n, nt_node_of(f, &x, 1), e));
     NT_TRY(finish(g, n, "Mul", x, alpha, e));
 done:
     return s;
@@ -126,9 +127,9 @@ static nt_status thresholded_relu(nt_graph *g, nt_node *n, nt_err *e)
 
     NT_TRY(one_input(&in[1], n, e));
     pair[0] = in[1];
-    NT_TRY(nt_upgrade_numbers(&pair[1], g, in[1], &alpha, 1, 0, e));
-    NT_TRY(nt_upgrade_put(&in[0], g, n, "Greater", pair, 2, e));
-    NT_TRY(nt_upgrade_numbers(&in[2], g, in[1], &nothing, 1, 0, e));
+    NT_TRY(nt_upgrade_numbers(&pair[1], g, in[1], &alpha, 1, e));
+    NT_TRY(nt_upgrade_put(&in[0], g, n, nt_node_of("Greater", pair, 2), e));
+    NT_TRY(nt_upgrade_numbers(&in[2], g, in[1], &nothing, 1, e));
     NT_TRY(nt_upgrade_become(g, n, "Where", in, 3, e));
 done:
     return s;
@@ -224,7 +225,7 @@ static nt_status shape_to_fill(nt_value **out, nt_graph *g, const nt_node *n, nt
     if (!in)
         NT_TRY(nt_upgrade_ints(out, g, dims, (size_t)rank, e));
     else if (!nt_node_int(n, "input_as_shape", 0))
-        NT_TRY(nt_upgrade_put(out, g, n, "Shape", &in, 1, e));
+        NT_TRY(nt_upgrade_put(out, g, n, nt_node_of("Shape", &in, 1), e));
 done:
     return s;
 }
@@ -265,7 +266,7 @@ static nt_status normalise_means(nt_graph *g, nt_node *n, nt_err *e)
         if (across || i != 1)
             axes[n_axes++] = i;
     if (!variance) {
-        NT_TRY(nt_upgrade_put(&in[1], g, n, "ReduceMean", in, 1, e));
+        NT_TRY(nt_upgrade_put(&in[1], g, n, nt_node_of("ReduceMean", in, 1), e));
         at = in[1]->producer;
     }
     NT_TRY(nt_upgrade_become(g, n, variance ? "MeanVarianceNormalization" : "Sub", in,

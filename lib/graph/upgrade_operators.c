@@ -126,7 +126,7 @@ static nt_status each_activation(nt_graph *g, nt_node *n, nt_err *e)
     s = nt_graph_add_const(&shift, g, NULL, b, e);
     b = NULL;
     NT_TRY(s);
-    NT_TRY(nt_upgrade_put(&in[0], g, n, "Mul", in, 2, e));
+    NT_TRY(nt_upgrade_put(&in[0], g, n, nt_node_of("Mul", in, 2), e));
     in[1] = shift;
     NT_TRY(nt_upgrade_become(g, n, "Add", in, 2, e));
 done:
@@ -307,7 +307,7 @@ static nt_status upsample(nt_graph *g, nt_node *n, nt_err *e)
     if (!in[0] || (!is_list && (sides[2] <= 0 || sides[3] <= 0)))
         return nt_fail(e, NT_EFORMAT, "it has no scales");
     NT_TRY(nt_upgrade_numbers(&in[1], g, &floats, is_list ? all->floats : sides,
-                              is_list ? all->n : 4, 0, e));
+                              is_list ? all->n : 4, e));
     NT_TRY(nt_upgrade_become(g, n, "Upsample", in, 2, e));
     NT_TRY(nt_node_set_str(g, n, "mode", strcmp(mode, "bilinear") == 0 ? "linear" : mode, e));
 done:

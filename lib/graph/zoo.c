@@ -64,32 +64,44 @@ static nt_status get(int64_t *out, const cJSON *layer, const char *key, int64_t 
 
 /* ---- parameters */
 
-static nt_status constant(builder *b, nt_value **out, const char *layer, const char *part,
-                          int rank, const int64_t *dims, float fill, double std, nt_err *e)
+/* Of a layer, under "layer.name": `fill` all over, or (std > 0) normally distributed. */
+typedef struct parameter {
+    const char *name;
+    int rank;
+    const int64_t *dims;
+    float fill;
+    double std;
+} parameter;
+
+static nt_status constant(builder *b, nt_value **out, const char *layer, const parameter *p,
+                          nt_err *e)
 {
     nt_status s = NT_OK;
     nt_tensor *t = NULL;
     char name[256];
-    float *p;
+    float *v;
 
-    snprintf(name, sizeof name, "%s.%s", layer, part);
-    NT_TRY(nt_tensor_new(&t, NT_F32, rank, dims, e));
-    p = t->data;
+    snprintf(name, sizeof name, "%s.%s", layer, p->name);
+    NT_TRY(nt_tensor_new(&t, NT_F32, p->rank, p->dims, e));
+    v = t->data;
     for (int64_t i = 0, n = nt_tensor_count(t); i < n; i++)
-        p[i] = std > 0 ? (float)(std * nt_rng_normal(&b->rng)) : fill;
+        v[i] = p->std > 0 ? (float)(p->std * nt_rng_normal(&b->rng)) : p->fill;
     NT_TRY(nt_graph_add_const(out, b->g, name, t, e));
 done:
     return s;
 }
 
-static nt_status node(builder *b, nt_node **out, const char *op, const char *name,
-                      nt_value *const *in, int n_in, nt_err *e)
+/* b->x becomes what it gives; d has no name and no output. */
+static nt_status node(builder *b, nt_node **out, const char *name, nt_node_spec d, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_value *y = NULL;
 
     NT_TRY(nt_graph_add_value(&y, b->g, NULL, e));
-    NT_TRY(nt_graph_add_node(out, b->g, op, name, in, n_in, &y, 1, e));
+    d.name = name;
+    d.out = &y;
+    d.n_out = 1;
+    NT_TRY(nt_graph_add_node(out, b->g, &d, e));
     b->x = y;
 done:
     return s;
@@ -140,6 +152,7 @@ static nt_status build_conv(builder *b, const cJSON *layer, nt_err *e)
     nt_status s = NT_OK;
     int64_t out, kernel, stride, pad, groups, dims[4];
     bool bias = false;
+    double std;
     nt_value *in[3] = {b->x};
     nt_node *n;
     char name[200];
@@ -157,11 +170,11 @@ static nt_status build_conv(builder *b, const cJSON *layer, nt_err *e)
     dims[0] = out;
     dims[1] = b->c / groups;
     dims[2] = dims[3] = kernel;
-    NT_TRY(constant(b, &in[1], name, "weight", 4, dims, 0,
-                    sqrt(2.0 / (double)(out / groups * kernel * kernel)), e));
+    std = sqrt(2.0 / (double)(out / groups * kernel * kernel));
+    NT_TRY(constant(b, &in[1], name, &(parameter){"weight", 4, dims, 0, std}, e));
     if (bias)
-        NT_TRY(constant(b, &in[2], name, "bias", 1, dims, 0, 0, e));
-    NT_TRY(node(b, &n, "Conv", name, in, bias ? 3 : 2, e));
+        NT_TRY(constant(b, &in[2], name, &(parameter){"bias", 1, dims, 0, 0}, e));
+    NT_TRY(node(b, &n, name, nt_node_of("Conv", in, bias ? 3 : 2), e));
     NT_TRY(nt_node_set_int(b->g, n, "group", groups, e));
     NT_TRY(window(b, n, kernel, stride, pad, e));
     b->c = out;
@@ -179,8 +192,9 @@ static nt_status build_bn(builder *b, const cJSON *layer, nt_err *e)
 
     NT_TRY(layer_name(name, sizeof name, b, layer, "bn", e));
     for (int i = 0; i < 4; i++)
-        NT_TRY(constant(b, &in[i + 1], name, part[i], 1, &b->c, i == 0 || i == 3, 0, e));
-    NT_TRY(node(b, &n, "BatchNormalization", name, in, 5, e));
+        NT_TRY(constant(b, &in[i + 1], name,
+                        &(parameter){part[i], 1, &b->c, i == 0 || i == 3, 0}, e));
+    NT_TRY(node(b, &n, name, nt_node_of("BatchNormalization", in, 5), e));
     NT_TRY(nt_node_set_float(b->g, n, "epsilon", 1e-5f, e));
     NT_TRY(nt_node_set_float(b->g, n, "momentum", 0.9f, e));
 done:
@@ -194,6 +208,7 @@ static nt_status build_linear(builder *b, const cJSON *layer, nt_err *e)
     bool last = cJSON_IsString(j) && strcmp(j->valuestring, "classes") == 0;
     int64_t out = b->classes, dims[2];
     nt_value *in[3] = {b->x};
+    double std;
     nt_node *n;
     char name[200];
 
@@ -205,10 +220,10 @@ static nt_status build_linear(builder *b, const cJSON *layer, nt_err *e)
                        b->h ? "needs a 'flatten' before it" : "'out' is missing");
     dims[0] = out;
     dims[1] = b->c;
-    NT_TRY(constant(b, &in[1], name, "weight", 2, dims, 0,
-                    sqrt((last ? 1.0 : 2.0) / (double)b->c), e));
-    NT_TRY(constant(b, &in[2], name, "bias", 1, dims, 0, 0, e));
-    NT_TRY(node(b, &n, "Gemm", name, in, 3, e));
+    std = sqrt((last ? 1.0 : 2.0) / (double)b->c);
+    NT_TRY(constant(b, &in[1], name, &(parameter){"weight", 2, dims, 0, std}, e));
+    NT_TRY(constant(b, &in[2], name, &(parameter){"bias", 1, dims, 0, 0}, e));
+    NT_TRY(node(b, &n, name, nt_node_of("Gemm", in, 3), e));
     NT_TRY(nt_node_set_int(b->g, n, "transB", 1, e));
     b->c = out;
 done:
@@ -225,7 +240,7 @@ static nt_status pool(builder *b, const cJSON *layer, const char *key, const cha
     NT_TRY(get(&kernel, layer, key, 2, 1, e));
     NT_TRY(get(&stride, layer, "stride", kernel, 1, e));
     NT_TRY(get(&pad, layer, "pad", 0, 0, e));
-    NT_TRY(node(b, &n, op, "", &b->x, 1, e));
+    NT_TRY(node(b, &n, "", nt_node_of(op, &b->x, 1), e));
     NT_TRY(window(b, n, kernel, stride, pad, e));
 done:
     return s;
@@ -253,7 +268,7 @@ static nt_status build_dropout(builder *b, const cJSON *layer, nt_err *e)
     NT_TRY(nt_tensor_new(&t, NT_F32, 0, NULL, e));
     nt_tensor_set(t, 0, ratio);
     NT_TRY(nt_graph_add_const(&in[1], b->g, NULL, t, e));
-    NT_TRY(node(b, &n, "Dropout", "", in, 2, e));
+    NT_TRY(node(b, &n, "", nt_node_of("Dropout", in, 2), e));
 done:
     return s;
 }
@@ -277,7 +292,7 @@ static nt_status build_residual(builder *b, const cJSON *layer, nt_err *e)
     b->layers = other.layers;
     in[0] = b->x;
     in[1] = other.x;
-    NT_TRY(node(b, &n, "Add", "", in, 2, e));
+    NT_TRY(node(b, &n, "", nt_node_of("Add", in, 2), e));
 done:
     return s;
 }
@@ -337,7 +352,7 @@ static nt_status clip6(builder *b, nt_err *e)
         nt_tensor_set(t, 0, (double)bound[i]);
         NT_TRY(nt_graph_add_const(&in[i + 1], b->g, NULL, t, e));
     }
-    NT_TRY(node(b, &n, "Clip", "", in, 3, e));
+    NT_TRY(node(b, &n, "", nt_node_of("Clip", in, 3), e));
 done:
     return s;
 }
@@ -367,7 +382,7 @@ static nt_status build_word(builder *b, const char *word, nt_err *e)
         } else if (strcmp(word, "global_average_pool") == 0) {
             b->h = b->w = 1;
         }
-        return node(b, &n, map[i][1], "", &b->x, 1, e);
+        return node(b, &n, "", nt_node_of(map[i][1], &b->x, 1), e);
     }
     return nt_fail(e, NT_EINVAL, "layers: '%s' is no layer", word);
 }
@@ -449,7 +464,7 @@ static nt_status start(builder *b, const cJSON *d, const nt_zoo_opts *o, nt_err 
     b->g->opset = ZOO_OPSET;
     for (int i = 0; i < 3; i++)
         dims[i + 1].value = chw[i];
-    NT_TRY(nt_graph_add_input(&b->x, b->g, "input", NT_F32, 4, dims, e));
+    NT_TRY(nt_graph_add_input(&b->x, b->g, "input", (nt_value_type){NT_F32, 4, dims}, e));
 done:
     return s;
 }

@@ -243,7 +243,7 @@ static nt_status convert(nt_program *p, nt_tid t, const nt_desc *want, const cha
     nt_tid c = -1;
 
     NT_TRY(nt_program_temp(p, want, &c, e));
-    NT_TRY(nt_program_call(p, NULL, what, prim, &t, 1, &c, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){NULL, what, prim, &t, 1, &c, 1}, e));
     p->t[c].next_as = p->t[t].next_as;
     p->t[t].next_as = c;
     *out = c;
@@ -412,7 +412,7 @@ static nt_status bring_back(nt_program *p, const nt_step_desc *d, const nt_step_
         if (to == from || !d->writes[i])
             continue;
         NT_TRY(nt_program_transfer(p, from, nt_program_where(p, to), &prim, e));
-        NT_TRY(nt_program_call(p, d->node, "transfer", prim, &from, 1, &to, 1, e));
+        NT_TRY(nt_program_call(p, &(nt_call){d->node, "transfer", prim, &from, 1, &to, 1}, e));
     }
 done:
     return s;
@@ -437,16 +437,15 @@ done:
     return s;
 }
 
-nt_status nt_program_call(nt_program *p, const nt_node *node, const char *what, nt_prim *prim,
-                          const nt_tid *reads, int n, const nt_tid *writes, int m, nt_err *e)
+nt_status nt_program_call(nt_program *p, const nt_call *c, nt_err *e)
 {
-    nt_step_desc d = {.node = node, .what = what, .prim = prim, .n_args = n + m};
+    nt_step_desc d = {.node = c->node, .what = c->what, .prim = c->prim};
 
-    for (int i = 0; i < n; i++)
-        d.arg[i] = reads[i];
-    for (int i = 0; i < m; i++) {
-        d.arg[n + i] = writes[i];
-        d.writes[n + i] = true;
+    for (int i = 0; i < c->n_reads; i++)
+        d.arg[d.n_args++] = c->reads[i];
+    for (int i = 0; i < c->n_writes; i++) {
+        d.writes[d.n_args] = true;
+        d.arg[d.n_args++] = c->writes[i];
     }
     return nt_program_step(p, &d, e);
 }
@@ -541,7 +540,7 @@ static nt_status sum_all(nt_program *p, const nt_tid *t, int n, nt_tid dest, nt_
         if (i < n || dest < 0)
             NT_TRY(nt_program_temp(p, &d, &acc, e));
         NT_TRY(nt_sum_new(&prim, p->dev, m, &d, e));
-        NT_TRY(nt_program_call(p, NULL, "sum", prim, in, m, &acc, 1, e));
+        NT_TRY(nt_program_call(p, &(nt_call){NULL, "sum", prim, in, m, &acc, 1}, e));
         if (p->t[acc].kind == NT_PT_TEMP)
             NT_TRY(nt_program_inplace(p, acc, in[0], false, e));
     }
@@ -595,7 +594,7 @@ static nt_status finish_grad(nt_program *p, const nt_value *v, nt_err *e)
         return NT_OK;
     }
     NT_TRY(nt_reorder_new(&prim, p->dev, &p->t[c->t[0]].d, &d, e));
-    NT_TRY(nt_program_call(p, NULL, "reorder", prim, &c->t[0], 1, &place, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){NULL, "reorder", prim, &c->t[0], 1, &place, 1}, e));
 done:
     return s;
 }

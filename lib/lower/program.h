@@ -91,10 +91,20 @@ typedef struct nt_step_desc {
 } nt_step_desc;
 
 nt_status nt_program_step(nt_program *p, const nt_step_desc *s, nt_err *e) NT_MUST_CHECK;
-/* The common case: a prim with n reads and then m writes, in this order. prim is taken. */
-nt_status nt_program_call(nt_program *p, const nt_node *node, const char *what, nt_prim *prim,
-                          const nt_tid *reads, int n, const nt_tid *writes, int m,
-                          nt_err *e) NT_MUST_CHECK;
+
+/* The common case of a step: a prim whose arguments are its reads and then its writes. node,
+ * what and prim as in nt_step_desc; the lists are borrowed. */
+typedef struct nt_call {
+    const nt_node *node;
+    const char *what;
+    nt_prim *prim;
+    const nt_tid *reads;
+    int n_reads;
+    const nt_tid *writes;
+    int n_writes;
+} nt_call;
+
+nt_status nt_program_call(nt_program *p, const nt_call *c, nt_err *e) NT_MUST_CHECK;
 /* The last step's write `w` may share memory with its read `r` if nobody needs r afterwards.
  * must: it shares r's memory in any case (a sum post-operation): if r is still needed, r is
  * copied first. */

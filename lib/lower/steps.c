@@ -5,29 +5,28 @@
 
 #include <assert.h>
 
-nt_status nt_steps_pack(nt_program *p, const nt_node *n, nt_prim *pack, size_t bytes, nt_tid w,
-                        nt_tid *out, nt_err *e)
+nt_status nt_steps_pack(nt_program *p, const nt_node *n, nt_prim *pack, size_t bytes, nt_tid *w,
+                        nt_err *e)
 {
     nt_tid blob = -1;
     nt_status s = NT_OK;
 
     NT_TRY(nt_program_blob(p, bytes, &blob, e));
-    s = nt_program_call(p, n, "pack", pack, &w, 1, &blob, 1, e);
+    s = nt_program_call(p, &(nt_call){n, "pack", pack, w, 1, &blob, 1}, e);
     pack = NULL;
-    *out = blob;
+    *w = blob;
 done:
     nt_prim_free(pack);
     return s;
 }
 
-nt_status nt_steps_call(nt_program *p, const nt_node *n, const char *what, nt_prim *run,
-                        const nt_tid reads[3], nt_tid y, nt_tid residual, nt_err *e)
+nt_status nt_steps_call(nt_program *p, const nt_call *c, nt_tid residual, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_program_call(p, n, what, run, reads, 3, &y, 1, e));
+    NT_TRY(nt_program_call(p, c, e));
     if (residual >= 0)
-        NT_TRY(nt_program_inplace(p, y, residual, true, e));
+        NT_TRY(nt_program_inplace(p, c->writes[0], residual, true, e));
 done:
     return s;
 }
@@ -44,7 +43,7 @@ static nt_status add_residual(nt_program *p, const nt_node *n, const nt_value *r
     NT_TRY(nt_program_value_as(p, residual, d.fmt, d.dtype, &in[1], e));
     NT_TRY(nt_program_temp(p, &d, &sum, e));
     NT_TRY(nt_sum_new(&prim, nt_program_device(p), 2, &d, e));
-    NT_TRY(nt_program_call(p, n, "add", prim, in, 2, &sum, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "add", prim, in, 2, &sum, 1}, e));
     NT_TRY(nt_program_inplace(p, sum, in[0], false, e));
     *y = sum;
 done:
@@ -61,7 +60,7 @@ static nt_status apply_post(nt_program *p, const nt_node *n, const nt_post *post
 
     NT_TRY(nt_program_temp(p, &d, &t, e));
     NT_TRY(nt_eltwise_new(&prim, nt_program_device(p), post, &d, e));
-    NT_TRY(nt_program_call(p, n, "activation", prim, y, 1, &t, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "activation", prim, y, 1, &t, 1}, e));
     NT_TRY(nt_program_inplace(p, t, *y, false, e));
     *y = t;
 done:

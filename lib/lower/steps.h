@@ -5,13 +5,13 @@
 
 #include "lower/program.h"
 
-/* Packs the plain fp32 tensor w into *out with a prim made for it (taken). */
-nt_status nt_steps_pack(nt_program *p, const nt_node *n, nt_prim *pack, size_t bytes, nt_tid w,
-                        nt_tid *out, nt_err *e) NT_MUST_CHECK;
-/* A forward kernel with arguments x, packed weights, bias, y. residual (-1: none): what y holds
- * before; the sum is made in its own memory. run is taken. */
-nt_status nt_steps_call(nt_program *p, const nt_node *n, const char *what, nt_prim *run,
-                        const nt_tid reads[3], nt_tid y, nt_tid residual,
+/* *w, plain fp32 weights, becomes so many bytes of them packed by a prim made for it (taken).
+ */
+nt_status nt_steps_pack(nt_program *p, const nt_node *n, nt_prim *pack, size_t bytes, nt_tid *w,
+                        nt_err *e) NT_MUST_CHECK;
+/* A forward kernel's call. residual (-1: none): what its first write holds before; the sum is
+ * made in the residual's own memory. */
+nt_status nt_steps_call(nt_program *p, const nt_call *c, nt_tid residual,
                         nt_err *e) NT_MUST_CHECK;
 /* How many of the node's post-operations its kernel is to take in: those before the first that
  * is faster by itself (nt_eltwise_apart). */

@@ -132,7 +132,8 @@ static nt_status cut(side *d, nt_value *v, const char *name, nt_err *e)
     nt_status s = NT_OK;
     nt_value *in = NULL;
 
-    NT_TRY(nt_graph_add_input(&in, d->layers, NULL, v->dtype, v->rank, v->dims, e));
+    NT_TRY(nt_graph_add_input(&in, d->layers, NULL, (nt_value_type){v->dtype, v->rank, v->dims},
+                              e));
     d->given[d->layers->n_inputs - 1] = name;
     for (int i = v->n_uses - 1; i >= 0; i--)
         NT_TRY(nt_graph_set_input(d->layers, v->uses[i].node, v->uses[i].index, in, e));

@@ -118,7 +118,7 @@ static nt_status mul_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         if (!nt_program_needs_grad(p, n->in[i]))
             continue;
         NT_TRY(nt_binary_beside(p, n, n->in[1 - i], t[0], &t[1], e));
-        NT_TRY(nt_binary_step(p, n, NT_BIN_MUL, t, 0, &g, e));
+        NT_TRY(nt_binary_step(p, n, (nt_binary_term){NT_BIN_MUL, t[0], t[1], false}, &g, e));
         NT_TRY(nt_binary_give(p, n, n->in[i], g, e));
     }
 done:

@@ -170,7 +170,7 @@ static nt_status lower_infer(nt_program *p, const nt_node *n, nt_tid x, nt_err *
         NT_TRY(nt_program_value_as(p, n->in[i], NT_FMT_PLAIN, NT_F32, &in[i], e));
     NT_TRY(nt_program_temp(p, &d.x, &y, e));
     NT_TRY(nt_bn_infer_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "batchnorm", prim, in, 5, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "batchnorm", prim, in, 5, &y, 1}, e));
     NT_TRY(nt_program_inplace(p, y, x, false, e));
     NT_TRY(nt_steps_finish(p, n, d.relu ? 1 : 0, y, e));
 done:
@@ -271,7 +271,7 @@ static nt_status lower_train(nt_program *p, const nt_node *n, nt_tid x, nt_err *
     NT_TRY(nt_program_temp(p, &d.x, &out[2], e));
     if (workspace)
         NT_TRY(nt_program_blob(p, workspace, &out[3], e));
-    s = nt_program_call(p, n, "batchnorm", prim, in, 3, out, 4, e);
+    s = nt_program_call(p, &(nt_call){n, "batchnorm", prim, in, 3, out, 4}, e);
     prim = NULL;
     if (s != NT_OK)
         goto done;
@@ -328,7 +328,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     NT_TRY(param_target(p, n->in[SCALE], &stat, &out[1], e));
     NT_TRY(param_target(p, n->in[SHIFT], &stat, &out[2], e));
     NT_TRY(nt_bn_bwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "batchnorm grad", prim, in, 6, out, 3, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "batchnorm grad", prim, in, 6, out, 3}, e));
     NT_TRY(nt_program_inplace(p, out[0], in[1], false, e));
     for (int i = 0; i < 3; i++)
         if (nt_program_needs_grad(p, wanted[i]))

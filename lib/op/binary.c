@@ -7,17 +7,19 @@
 
 #include <string.h>
 
-static void one(const nt_binary_fn *f, const nt_tensor *a, int64_t ia, const nt_tensor *b,
-                int64_t ib, nt_tensor *y, int64_t iy)
+/* Elements at[0] of y, at[1] of a and at[2] of b. */
+static void one(const nt_binary_fn *f, nt_tensor *y, const nt_tensor *a, const nt_tensor *b,
+                const int64_t at[3])
 {
     if (nt_dtype_is_real(a->dtype) || nt_dtype_is_real(b->dtype))
-        nt_tensor_set(y, iy, f->real(nt_tensor_get(a, ia), nt_tensor_get(b, ib)));
+        nt_tensor_set(y, at[0], f->real(nt_tensor_get(a, at[1]), nt_tensor_get(b, at[2])));
     else if (a->dtype == NT_U64)
-        nt_tensor_set_bits(y, iy,
-                           f->natural(nt_tensor_get_bits(a, ia), nt_tensor_get_bits(b, ib)));
+        nt_tensor_set_bits(
+            y, at[0], f->natural(nt_tensor_get_bits(a, at[1]), nt_tensor_get_bits(b, at[2])));
     else
         nt_tensor_set_bits(
-            y, iy, (uint64_t)f->whole(nt_tensor_get_i64(a, ia), nt_tensor_get_i64(b, ib)));
+            y, at[0],
+            (uint64_t)f->whole(nt_tensor_get_i64(a, at[1]), nt_tensor_get_i64(b, at[2])));
 }
 
 void nt_binary_eval(const nt_binary_fn *f, const nt_tensor *a, const nt_tensor *b, nt_tensor *y)
@@ -34,8 +36,9 @@ void nt_binary_eval(const nt_binary_fn *f, const nt_tensor *a, const nt_tensor *
             f->row((float *)y->data + w.at[0], w.step[0], (const float *)a->data + w.at[1],
                    w.step[1], (const float *)b->data + w.at[2], w.step[2], w.len);
         for (int64_t i = 0; !fast && i < w.len; i++)
-            one(f, a, w.at[1] + i * w.step[1], b, w.at[2] + i * w.step[2], y,
-                w.at[0] + i * w.step[0]);
+            one(f, y, a, b,
+                (const int64_t[]){w.at[0] + i * w.step[0], w.at[1] + i * w.step[1],
+                                  w.at[2] + i * w.step[2]});
     }
 }
 

@@ -85,9 +85,16 @@ int nt_binary_leading(const nt_node *n);
 /* v as an operand beside the tensor t of the output's size. */
 nt_status nt_binary_beside(nt_program *p, const nt_node *n, const nt_value *v, nt_tid t,
                            nt_tid *out, nt_err *e) NT_MUST_CHECK;
-/* *y = t[0] op t[1], a new tensor like t[lead]. */
-nt_status nt_binary_step(nt_program *p, const nt_node *n, nt_binary_kind kind, const nt_tid *t,
-                         int lead, nt_tid *y, nt_err *e) NT_MUST_CHECK;
+/* a op b, in the format and type of the full-size operand: a, unless b_leads. */
+typedef struct nt_binary_term {
+    nt_binary_kind kind;
+    nt_tid a, b;
+    bool b_leads;
+} nt_binary_term;
+
+/* *y: a new tensor with what the term gives. */
+nt_status nt_binary_step(nt_program *p, const nt_node *n, nt_binary_term t, nt_tid *y,
+                         nt_err *e) NT_MUST_CHECK;
 /* in[0] op in[1] op in[2] ..., left to right. */
 nt_status nt_binary_lower(nt_program *p, const nt_node *n, nt_binary_kind kind,
                           nt_err *e) NT_MUST_CHECK;

@@ -57,21 +57,22 @@ nt_status nt_binary_beside(nt_program *p, const nt_node *n, const nt_value *v, n
                                            : stretched(p, v, d, out, e);
 }
 
-nt_status nt_binary_step(nt_program *p, const nt_node *n, nt_binary_kind kind, const nt_tid *t,
-                         int lead, nt_tid *y, nt_err *e)
+nt_status nt_binary_step(nt_program *p, const nt_node *n, nt_binary_term t, nt_tid *y,
+                         nt_err *e)
 {
-    nt_desc a = *nt_program_desc(p, t[0]), b = *nt_program_desc(p, t[1]);
-    nt_desc d = lead ? b : a;
+    nt_desc a = *nt_program_desc(p, t.a), b = *nt_program_desc(p, t.b);
+    nt_desc d = t.b_leads ? b : a;
+    const nt_tid in[2] = {t.a, t.b};
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_binary_new(&prim, nt_program_device(p), kind, &a, &b, &d, e));
+    NT_TRY(nt_binary_new(&prim, nt_program_device(p), t.kind, &a, &b, &d, e));
     s = nt_program_temp(p, &d, y, e);
     if (s != NT_OK) {
         nt_prim_free(prim);
         goto done;
     }
-    NT_TRY(nt_program_call(p, n, n->op_type, prim, t, 2, y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, n->op_type, prim, in, 2, y, 1}, e));
 done:
     return s;
 }
@@ -90,7 +91,7 @@ nt_status nt_binary_lower(nt_program *p, const nt_node *n, nt_binary_kind kind, 
             continue;
         t[at] = y;
         NT_TRY(nt_binary_beside(p, n, n->in[i], y, &t[1 - at], e));
-        NT_TRY(nt_binary_step(p, n, kind, t, at, &y, e));
+        NT_TRY(nt_binary_step(p, n, (nt_binary_term){kind, t[0], t[1], at == 1}, &y, e));
         NT_TRY(nt_program_inplace(p, y, t[at], false, e));
     }
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
@@ -118,7 +119,7 @@ nt_status nt_binary_give(nt_program *p, const nt_node *n, const nt_value *v, nt_
         b.dims[i] = axis < 0 ? 1 : v->dims[axis].value;
     }
     NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &a, &b, e));
-    NT_TRY(nt_program_call(p, n, "reduce", prim, &from, 1, &to, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "reduce", prim, &from, 1, &to, 1}, e));
     NT_TRY(nt_program_add_grad(p, v, to, e));
 done:
     return s;

@@ -103,6 +103,7 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
 {
     double min = bound(n, n->n_in > 1 ? in[1] : NULL, "min", -INFINITY);
     double max = bound(n, n->n_in > 2 ? in[2] : NULL, "max", INFINITY);
+    nt_unary_derivative d = {.a = min, .b = max};
 
     for (int i = 1; i < n->n_in; i++)
         if (din[i])
@@ -113,8 +114,8 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
         nt_qrow_pull_clip(din[0]->data, in[0]->data, dout[0]->data, nt_tensor_count(in[0]), &r);
         return NT_OK;
     }
-    nt_unary_pull(din[0], in[0], out[0], dout[0],
-                  nt_dtype_is_real(in[0]->dtype) ? slope : code_slope, min, max);
+    d.slope = nt_dtype_is_real(in[0]->dtype) ? slope : code_slope;
+    nt_unary_pull(din[0], in[0], out[0], dout[0], d);
     return NT_OK;
 }
 

@@ -194,25 +194,26 @@ static nt_status residual_of(nt_program *p, const nt_node *n, const kernel *k, n
 
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
-    nt_tid in[3] = {-1, -1, -1}, w = -1, y = -1, residual = -1;
+    nt_tid in[3] = {-1, -1, -1}, y = -1, residual = -1;
     nt_status s = NT_OK;
     nt_prim *taken = NULL;
+    const char *what;
     kernel k = {0};
     nt_desc dst;
 
     NT_TRY(make(&k, nt_program_device(p), n, nt_program_fusion(p, n), e));
     NT_TRY(nt_program_value_as(p, n->in[X], k.src_fmt, n->in[X]->dtype, &in[0], e));
-    NT_TRY(nt_program_value(p, n->in[W], &w, e));
+    NT_TRY(nt_program_value(p, n->in[W], &in[1], e));
     NT_TRY(residual_of(p, n, &k, &residual, e));
     taken = k.pack;
     k.pack = NULL; /* the step's now */
-    NT_TRY(nt_steps_pack(p, n, taken, k.packed_bytes, w, &in[1], e));
+    NT_TRY(nt_steps_pack(p, n, taken, k.packed_bytes, &in[1], e));
     dst = nt_program_desc_of(n->out[0], k.dst_fmt, n->out[0]->dtype);
     NT_TRY(nt_program_temp(p, &dst, &y, e));
     taken = k.run;
     k.run = NULL;
-    NT_TRY(nt_steps_call(p, n, is_conv(n) ? "conv int8" : "dense int8", taken, in, y, residual,
-                         e));
+    what = is_conv(n) ? "conv int8" : "dense int8";
+    NT_TRY(nt_steps_call(p, &(nt_call){n, what, taken, in, 3, &y, 1}, residual, e));
     NT_TRY(nt_steps_finish(p, n, k.n_fused, y, e));
 done:
     release(&k);

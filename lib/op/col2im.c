@@ -12,13 +12,19 @@
 #include <inttypes.h>
 #include <string.h>
 
-static nt_status read_lists(int64_t *image, int64_t *block, int *sp, const nt_tensor *image_t,
+/* What the window slides over. */
+typedef struct picture {
+    int rank;
+    int64_t dims[NT_MAX_RANK];
+} picture;
+
+static nt_status read_lists(picture *p, int64_t *block, const nt_tensor *image_t,
                             const nt_tensor *block_t, nt_err *e)
 {
     nt_status s = NT_OK;
     size_t n, m;
 
-    NT_TRY(nt_tensor_ints(image, &n, NT_MAX_RANK, image_t, e));
+    NT_TRY(nt_tensor_ints(p->dims, &n, NT_MAX_RANK, image_t, e));
     NT_TRY(nt_tensor_ints(block, &m, NT_MAX_RANK, block_t, e));
     if (n != m || n == 0)
         NT_TRY(nt_fail(e, NT_EFORMAT, "an image of %zu axes, a block of %zu", n, m));
@@ -26,25 +32,25 @@ static nt_status read_lists(int64_t *image, int64_t *block, int *sp, const nt_te
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "images of %zu axes are not supported, want 1 to 3",
                        n));
     for (size_t i = 0; i < n; i++)
-        if (image[i] < 1 || block[i] < 1)
-            NT_TRY(nt_fail(e, NT_EFORMAT, "extents of %" PRId64 " and %" PRId64, image[i],
+        if (p->dims[i] < 1 || block[i] < 1)
+            NT_TRY(nt_fail(e, NT_EFORMAT, "extents of %" PRId64 " and %" PRId64, p->dims[i],
                            block[i]));
-    *sp = (int)n;
+    p->rank = (int)n;
 done:
     return s;
 }
 
-/* The window as it slides over the image. */
-static nt_status read_taps(nt_taps *t, int64_t *image, int *sp, const nt_node *n,
-                           const nt_tensor *image_t, const nt_tensor *block_t, nt_err *e)
+/* The window as it slides over the picture. */
+static nt_status read_taps(nt_taps *t, picture *p, const nt_node *n, const nt_tensor *image_t,
+                           const nt_tensor *block_t, nt_err *e)
 {
     int64_t block[NT_MAX_RANK];
     nt_window w = {0};
     nt_status s = NT_OK;
 
-    NT_TRY(read_lists(image, block, sp, image_t, block_t, e));
-    NT_TRY(nt_window_read(&w, n, *sp, block, e));
-    NT_TRY(nt_taps_init(t, &w, image, e));
+    NT_TRY(read_lists(p, block, image_t, block_t, e));
+    NT_TRY(nt_window_read(&w, n, p->rank, block, e));
+    NT_TRY(nt_taps_init(t, &w, p->dims, e));
 done:
     return s;
 }
@@ -62,11 +68,10 @@ static nt_status check_input(const nt_taps *t, int64_t rows, int64_t windows, nt
 static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
 {
     const nt_value *x = n->in[0];
-    nt_dim dims[5];
-    int64_t image[NT_MAX_RANK];
     nt_status s = NT_OK;
+    nt_dim dims[5];
+    picture p;
     nt_taps t;
-    int sp = 0;
 
     (void)g;
     nt_infer_type(n->out[0], x->dtype);
@@ -74,13 +79,13 @@ static nt_status infer(nt_graph *g, nt_node *n, nt_err *e)
         goto done;
     if (x->rank != 3)
         NT_TRY(nt_fail(e, NT_EFORMAT, "the input has %d dimensions, want 3", x->rank));
-    NT_TRY(read_taps(&t, image, &sp, n, nt_const_in(n, 1), nt_const_in(n, 2), e));
+    NT_TRY(read_taps(&t, &p, n, nt_const_in(n, 1), nt_const_in(n, 2), e));
     NT_TRY(check_input(&t, x->dims[1].value, x->dims[2].value, e));
     dims[0] = x->dims[0];
     dims[1] = nt_dim_of(x->dims[1].value < 0 ? -1 : x->dims[1].value / t.n_ker);
-    for (int i = 0; i < sp; i++)
-        dims[i + 2] = nt_dim_of(image[i]);
-    nt_infer_set(n->out[0], x->dtype, sp + 2, dims);
+    for (int i = 0; i < p.rank; i++)
+        dims[i + 2] = nt_dim_of(p.dims[i]);
+    nt_infer_set(n->out[0], x->dtype, p.rank + 2, dims);
 done:
     return s;
 }
@@ -120,13 +125,12 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
                       nt_err *e)
 {
     const nt_tensor *x = in[0];
-    int64_t image[NT_MAX_RANK];
     nt_status s = NT_OK;
+    picture p;
     nt_taps t;
-    int sp = 0;
 
     NT_TRY(nt_eval_wants_bytes(x, e));
-    NT_TRY(read_taps(&t, image, &sp, n, in[1], in[2], e));
+    NT_TRY(read_taps(&t, &p, n, in[1], in[2], e));
     NT_TRY(check_input(&t, x->dims[1], x->dims[2], e));
     memset(out[0]->data, 0, nt_tensor_bytes(out[0]));
     for (int64_t k = 0; k < x->dims[0] * x->dims[1]; k++)
@@ -140,15 +144,14 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
 {
     const nt_tensor *x = in[0];
     const float *dy = dout[0]->data;
-    int64_t image[NT_MAX_RANK];
     nt_status s = NT_OK;
+    picture p;
     nt_taps t;
-    int sp = 0;
 
     (void)out;
     if (!din[0])
         goto done;
-    NT_TRY(read_taps(&t, image, &sp, n, in[1], in[2], e));
+    NT_TRY(read_taps(&t, &p, n, in[1], in[2], e));
     for (int64_t k = 0; k < x->dims[0] * x->dims[1]; k++)
         for (int64_t o = 0; o < t.n_out; o++) {
             int64_t at = nt_taps_at(&t, o, k % t.n_ker);
@@ -171,8 +174,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
         goto done;
     taps = x->dims[1].value / channels;
     for (int64_t k = 0; k < taps; k++)
-        NT_TRY(nt_couple_tie(c, (nt_span){x, 1, 1}, k, taps, (nt_span){y, 1, 1}, 0, 1, channels,
-                             e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){{x, 1, 1}, k, taps}, (nt_indices){{y, 1, 1}, 0, 1},
+                             channels, e));
 done:
     return s;
 }

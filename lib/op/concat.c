@@ -147,7 +147,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     yd = nt_program_desc_of(n->out[0], fmt, dtype);
     NT_TRY(nt_program_temp(p, &yd, &y, e));
     NT_TRY(nt_concat_new(&prim, nt_program_device(p), n->n_in, xd, axis, e));
-    NT_TRY(nt_program_call(p, n, "concat", prim, x, n->n_in, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "concat", prim, x, n->n_in, &y, 1}, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
     return s;
@@ -172,7 +172,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
             d = *nt_program_desc(p, dy);
             d.dims[axis] = n->in[i]->dims[axis].value;
             NT_TRY(nt_program_temp(p, &d, &dx, e));
-            NT_TRY(nt_range_cut(p, n, dy, dx, axis, at, e));
+            NT_TRY(nt_range_cut(p, n, dy, (nt_range){dx, axis, at}, e));
             NT_TRY(nt_program_add_grad(p, n->in[i], dx, e));
         }
         at += n->in[i]->dims[axis].value;
@@ -194,8 +194,9 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
         int64_t extent = x->dims[axis].value;
 
         for (int a = 0; a < y->rank; a++)
-            NT_TRY(nt_couple_tie(c, (nt_span){x, a, 1}, 0, 1, (nt_span){y, a, 1},
-                                 a == axis ? at : 0, 1, x->dims[a].value, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){{x, a, 1}, 0, 1},
+                                 (nt_indices){{y, a, 1}, a == axis ? at : 0, 1},
+                                 x->dims[a].value, e));
         at += extent;
     }
 done:

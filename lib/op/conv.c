@@ -209,7 +209,7 @@ done:
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     const nt_fusion *f = nt_program_fusion(p, n);
-    nt_tid in[3] = {-1, -1, -1}, w = -1, y = -1, residual = -1;
+    nt_tid in[3] = {-1, -1, -1}, y = -1, residual = -1;
     nt_conv_fwd c = {0};
     nt_prim *run = NULL;
     nt_status s = NT_OK;
@@ -223,19 +223,19 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     d.prefer = preferred(p);
     NT_TRY(make(&c, p, &d, n, e));
     NT_TRY(nt_program_value_as(p, n->in[0], c.src_fmt, d.src, &in[0], e));
-    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &w, e));
+    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &in[1], e));
     if (d.bias)
         NT_TRY(nt_program_value_as(p, n->in[2], NT_FMT_PLAIN, NT_F32, &in[2], e));
     if (d.n_post && f->residual)
         NT_TRY(nt_program_value_as(p, f->residual, c.dst_fmt, d.dst, &residual, e));
     run = c.pack;
     c.pack = NULL; /* the step's now */
-    NT_TRY(nt_steps_pack(p, n, run, c.packed_bytes, w, &in[1], e));
+    NT_TRY(nt_steps_pack(p, n, run, c.packed_bytes, &in[1], e));
     dst = nt_program_desc_of(n->out[0], c.dst_fmt, d.dst);
     NT_TRY(nt_program_temp(p, &dst, &y, e));
     run = c.run;
     c.run = NULL;
-    NT_TRY(nt_steps_call(p, n, "conv", run, in, y, residual, e));
+    NT_TRY(nt_steps_call(p, &(nt_call){n, "conv", run, in, 3, &y, 1}, residual, e));
     NT_TRY(nt_steps_finish(p, n, d.n_post, y, e));
 done:
     nt_conv_fwd_release(&c);
@@ -265,7 +265,7 @@ static nt_status unpack(nt_program *p, const nt_node *n, nt_prim **prim, nt_tid 
 
     NT_TRY(nt_steps_grad_target(p, n->in[1], &dw, e));
     *prim = NULL;
-    NT_TRY(nt_program_call(p, n, "unpack", taken, &packed, 1, &dw, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "unpack", taken, &packed, 1, &dw, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[1], dw, e));
 done:
     return s;
@@ -290,7 +290,7 @@ static nt_status grad_weights(nt_program *p, const nt_node *n, nt_conv_desc d, n
         NT_TRY(nt_steps_grad_target(p, n->in[2], &out[1], e));
     run = c.run;
     c.run = NULL;
-    NT_TRY(nt_program_call(p, n, "conv dw", run, in, 2, out, 2, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "conv dw", run, in, 2, out, 2}, e));
     if (d.bias)
         NT_TRY(nt_program_add_grad(p, n->in[2], out[1], e));
     if (want_w)
@@ -315,7 +315,7 @@ static nt_status make_bwd_data(nt_conv_bwd_data *c, nt_program *p, nt_conv_desc 
 
 static nt_status grad_data(nt_program *p, const nt_node *n, nt_conv_desc d, nt_err *e)
 {
-    nt_tid in[2] = {-1, -1}, w = -1, dx = -1;
+    nt_tid in[2] = {-1, -1}, dx = -1;
     nt_conv_bwd_data c = {0};
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
@@ -326,15 +326,15 @@ static nt_status grad_data(nt_program *p, const nt_node *n, nt_conv_desc d, nt_e
     d.bias = false;
     NT_TRY(make_bwd_data(&c, p, &d, e));
     NT_TRY(nt_program_grad(p, n->out[0], c.dst_fmt, d.dst, &in[0], e));
-    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &w, e));
+    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &in[1], e));
     prim = c.pack;
     c.pack = NULL;
-    NT_TRY(nt_steps_pack(p, n, prim, c.packed_bytes, w, &in[1], e));
+    NT_TRY(nt_steps_pack(p, n, prim, c.packed_bytes, &in[1], e));
     src = nt_program_desc_of(n->in[0], c.src_fmt, d.src);
     NT_TRY(nt_program_temp(p, &src, &dx, e));
     prim = c.run;
     c.run = NULL;
-    NT_TRY(nt_program_call(p, n, "conv dx", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "conv dx", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     nt_conv_bwd_data_release(&c);

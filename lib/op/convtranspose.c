@@ -279,7 +279,7 @@ static nt_status make(nt_deconv *c, nt_program *p, nt_conv_desc *d, const nt_fus
 
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
-    nt_tid in[3] = {-1, -1, -1}, w = -1, y = -1;
+    nt_tid in[3] = {-1, -1, -1}, y = -1;
     nt_deconv c = {0};
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
@@ -291,17 +291,17 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     NT_TRY(describe(&d, n, e));
     NT_TRY(make(&c, p, &d, nt_program_fusion(p, n), e));
     NT_TRY(nt_program_value_as(p, n->in[0], c.x_fmt, d.dst, &in[0], e));
-    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &w, e));
+    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &in[1], e));
     if (d.bias)
         NT_TRY(nt_program_value_as(p, n->in[2], NT_FMT_PLAIN, NT_F32, &in[2], e));
     prim = c.pack;
     c.pack = NULL; /* the step's now */
-    NT_TRY(nt_steps_pack(p, n, prim, c.packed_bytes, w, &in[1], e));
+    NT_TRY(nt_steps_pack(p, n, prim, c.packed_bytes, &in[1], e));
     out = nt_program_desc_of(n->out[0], c.y_fmt, d.src);
     NT_TRY(nt_program_temp(p, &out, &y, e));
     prim = c.run;
     c.run = NULL;
-    NT_TRY(nt_steps_call(p, n, "deconv", prim, in, y, -1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "deconv", prim, in, 3, &y, 1}, e));
     NT_TRY(nt_steps_finish(p, n, d.n_post, y, e));
 done:
     nt_deconv_release(&c);
@@ -324,7 +324,7 @@ static nt_status grad_bias(nt_program *p, const nt_node *n, nt_err *e)
     for (int i = 0; i < b.rank; i++)
         b.dims[i] = i == 1 ? b.dims[i] : 1;
     NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &a, &b, e));
-    NT_TRY(nt_program_call(p, n, "deconv db", prim, &dy, 1, &db, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "deconv db", prim, &dy, 1, &db, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[2], db, e));
 done:
     return s;
@@ -360,11 +360,11 @@ static nt_status grad_weights(nt_program *p, const nt_node *n, nt_conv_desc d, n
     NT_TRY(nt_program_blob(p, c.packed_bytes, &packed, e));
     prim = c.run;
     c.run = NULL;
-    NT_TRY(nt_program_call(p, n, "deconv dw", prim, in, 2, &packed, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "deconv dw", prim, in, 2, &packed, 1}, e));
     NT_TRY(nt_steps_grad_target(p, n->in[1], &dw, e));
     prim = c.unpack;
     c.unpack = NULL;
-    NT_TRY(nt_program_call(p, n, "unpack", prim, &packed, 1, &dw, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "unpack", prim, &packed, 1, &dw, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[1], dw, e));
 done:
     nt_conv_bwd_weights_release(&c);
@@ -388,7 +388,7 @@ static nt_status make_data(nt_conv_fwd *c, nt_program *p, nt_conv_desc *d, nt_er
 /* dx is dy convolved. */
 static nt_status grad_data(nt_program *p, const nt_node *n, nt_conv_desc d, nt_err *e)
 {
-    nt_tid in[3] = {-1, -1, -1}, w = -1, dx = -1;
+    nt_tid in[3] = {-1, -1, -1}, dx = -1;
     nt_conv_fwd c = {0};
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
@@ -398,15 +398,15 @@ static nt_status grad_data(nt_program *p, const nt_node *n, nt_conv_desc d, nt_e
         return NT_OK;
     NT_TRY(make_data(&c, p, &d, e));
     NT_TRY(nt_program_grad(p, n->out[0], c.src_fmt, d.src, &in[0], e));
-    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &w, e));
+    NT_TRY(nt_program_value_as(p, n->in[1], NT_FMT_PLAIN, NT_F32, &in[1], e));
     prim = c.pack;
     c.pack = NULL;
-    NT_TRY(nt_steps_pack(p, n, prim, c.packed_bytes, w, &in[1], e));
+    NT_TRY(nt_steps_pack(p, n, prim, c.packed_bytes, &in[1], e));
     out = nt_program_desc_of(n->in[0], c.dst_fmt, d.dst);
     NT_TRY(nt_program_temp(p, &out, &dx, e));
     prim = c.run;
     c.run = NULL;
-    NT_TRY(nt_program_call(p, n, "deconv dx", prim, in, 3, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "deconv dx", prim, in, 3, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     nt_conv_fwd_release(&c);

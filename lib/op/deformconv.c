@@ -344,7 +344,7 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     if (nt_has_in(n, B))
         NT_TRY(nt_couple_same(c, (nt_span){n->in[B], 0, 1}, y, e));
     for (int64_t q = 1; q < og; q++)
-        NT_TRY(nt_couple_tie(c, x, 0, 1, x, q * each, 1, each, e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){x, 0, 1}, (nt_indices){x, q * each, 1}, each, e));
 done:
     return s;
 }

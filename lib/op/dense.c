@@ -46,7 +46,7 @@ static nt_status weights_for(nt_program *p, const nt_dense_node *l, nt_dense *c,
     pack = c->pack;
     c->pack = NULL; /* the step's now */
     if (pack)
-        NT_TRY(nt_steps_pack(p, l->node, pack, c->packed_bytes, w, &w, e));
+        NT_TRY(nt_steps_pack(p, l->node, pack, c->packed_bytes, &w, e));
     *out = w;
 done:
     return s;
@@ -75,7 +75,7 @@ nt_status nt_dense_lower(nt_program *p, const nt_dense_node *l, nt_tid *out, nt_
     NT_TRY(nt_program_temp(p, &dst, &y, e));
     run = c.run;
     c.run = NULL;
-    NT_TRY(nt_steps_call(p, l->node, "dense", run, in, y, residual, e));
+    NT_TRY(nt_steps_call(p, &(nt_call){l->node, "dense", run, in, 3, &y, 1}, residual, e));
     if (!l->more)
         NT_TRY(nt_steps_finish(p, l->node, d.n_post, y, e));
     *out = y;
@@ -131,7 +131,7 @@ static nt_status unpack(nt_program *p, const nt_dense_node *l, nt_dense *c, nt_t
     NT_TRY(target(p, l->w, l->alpha, &dw, e));
     prim = c->pack;
     c->pack = NULL;
-    NT_TRY(nt_program_call(p, l->node, "unpack", prim, &packed, 1, &dw, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, "unpack", prim, &packed, 1, &dw, 1}, e));
     NT_TRY(contribute(p, l, l->w, l->alpha, dw, e));
 done:
     return s;
@@ -157,7 +157,7 @@ static nt_status grad_weights(nt_program *p, const nt_dense_node *l, nt_err *e)
         NT_TRY(target(p, l->b, l->beta, &out[1], e));
     run = c.run;
     c.run = NULL;
-    NT_TRY(nt_program_call(p, l->node, "dense dw", run, in, 2, out, 2, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, "dense dw", run, in, 2, out, 2}, e));
     if (d.bias)
         NT_TRY(contribute(p, l, l->b, l->beta, out[1], e));
     if (want_w)
@@ -186,7 +186,7 @@ static nt_status grad_data(nt_program *p, const nt_dense_node *l, nt_err *e)
     NT_TRY(nt_program_temp(p, &src, &dx, e));
     run = c.run;
     c.run = NULL;
-    NT_TRY(nt_program_call(p, l->node, "dense dx", run, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, "dense dx", run, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, l->x, dx, e));
 done:
     nt_dense_release(&c);

@@ -119,7 +119,7 @@ static void move_image(const blocks *k, void *y, const void *x, bool spread, boo
         ys[i] = spread ? k->wide[a] : k->deep[a];
         xs[i] = spread ? k->deep[a] : k->wide[a];
     }
-    nt_copy_strided(y, ys, x, xs, 5, d, size);
+    nt_copy_strided(y, x, &(nt_strided){5, d, ys, xs}, size);
 }
 
 /* spread: from deep to wide. */
@@ -173,11 +173,13 @@ static nt_status run_move(void *ctx, void *const *arg, nt_err *e)
     return NT_OK;
 }
 
-/* The step between v's tensor x and one of w's extents in x's format. */
-static nt_status add_move(nt_program *p, const nt_node *n, nt_tid x, const nt_value *w,
-                          bool spread, nt_tid *y, nt_err *e)
+/* The step from *t to a tensor of w's extents in the same format, which becomes *t. w is the
+ * node's output, or its input on the way back. */
+static nt_status add_move(nt_program *p, const nt_node *n, const nt_value *w, nt_tid *t,
+                          nt_err *e)
 {
-    nt_desc d = *nt_program_desc(p, x), to = nt_program_desc_of(w, d.fmt, d.dtype);
+    bool spread = to_space(n) == (w == n->out[0]);
+    nt_desc d = *nt_program_desc(p, *t), to = nt_program_desc_of(w, d.fmt, d.dtype);
     move_ctx *c = nt_program_alloc(p, 1, sizeof *c);
     nt_step_desc step = {.node = n,
                          .what = spread ? "depth to space" : "space to depth",
@@ -192,10 +194,10 @@ static nt_status add_move(nt_program *p, const nt_node *n, nt_tid x, const nt_va
     *c = (move_ctx){
         blocks_of(spread ? d.dims : to.dims, nt_node_int(n, "blocksize", 1), is_crd(n), d.fmt),
         spread, d.fmt == NT_FMT_NHWC, nt_dtype_size(d.dtype)};
-    NT_TRY(nt_program_temp(p, &to, y, e));
-    step.arg[0] = x;
-    step.arg[1] = *y;
+    step.arg[0] = *t;
+    NT_TRY(nt_program_temp(p, &to, &step.arg[1], e));
     NT_TRY(nt_program_step(p, &step, e));
+    *t = step.arg[1];
 done:
     return s;
 }
@@ -210,13 +212,13 @@ static bool fits(const nt_program *p, nt_tid t)
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_tid x, y;
+    nt_tid t;
 
-    NT_TRY(nt_program_value(p, n->in[0], &x, e));
-    if (!fits(p, x))
-        NT_TRY(nt_program_as(p, x, NT_FMT_PLAIN, NT_UNDEFINED, &x, e));
-    NT_TRY(add_move(p, n, x, n->out[0], to_space(n), &y, e));
-    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+    NT_TRY(nt_program_value(p, n->in[0], &t, e));
+    if (!fits(p, t))
+        NT_TRY(nt_program_as(p, t, NT_FMT_PLAIN, NT_UNDEFINED, &t, e));
+    NT_TRY(add_move(p, n, n->out[0], &t, e));
+    NT_TRY(nt_program_bind(p, n->out[0], t, e));
 done:
     return s;
 }
@@ -224,17 +226,17 @@ done:
 static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_tid dy, dx;
+    nt_tid t;
 
     if (!nt_program_needs_grad(p, n->in[0]))
         return NT_OK;
-    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &dy, e));
-    if (dy < 0)
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &t, e));
+    if (t < 0)
         goto done;
-    if (!fits(p, dy))
-        NT_TRY(nt_program_as(p, dy, NT_FMT_PLAIN, NT_UNDEFINED, &dy, e));
-    NT_TRY(add_move(p, n, dy, n->in[0], !to_space(n), &dx, e));
-    NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
+    if (!fits(p, t))
+        NT_TRY(nt_program_as(p, t, NT_FMT_PLAIN, NT_UNDEFINED, &t, e));
+    NT_TRY(add_move(p, n, n->in[0], &t, e));
+    NT_TRY(nt_program_add_grad(p, n->in[0], t, e));
 done:
     return s;
 }
@@ -245,11 +247,13 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     const nt_value *deep = to_space(n) ? n->in[0] : n->out[0];
     const nt_value *wide = to_space(n) ? n->out[0] : n->in[0];
     int64_t b = nt_node_int(n, "blocksize", 1), channels = wide->dims[1].value;
+    nt_indices all = {{wide, 1, 1}, 0, 1}, some = {{deep, 1, 1}, 0, is_crd(n) ? b * b : 1};
     nt_status s = NT_OK;
 
-    for (int64_t k = 0; k < b * b && channels >= 0; k++)
-        NT_TRY(nt_couple_tie(c, (nt_span){deep, 1, 1}, is_crd(n) ? k : k * channels,
-                             is_crd(n) ? b * b : 1, (nt_span){wide, 1, 1}, 0, 1, channels, e));
+    for (int64_t k = 0; k < b * b && channels >= 0; k++) {
+        some.from = is_crd(n) ? k : k * channels;
+        NT_TRY(nt_couple_tie(c, some, all, channels, e));
+    }
 done:
     return s;
 }

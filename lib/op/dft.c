@@ -38,6 +38,28 @@ static nt_complex number(const nt_tensor *t, int64_t i, int64_t parts)
                         parts == 2 ? nt_tensor_get(t, i * 2 + 1) : 0};
 }
 
+/* A transform of n numbers, from x to y. */
+typedef struct transform {
+    nt_fft *fft;
+    nt_complex *x, *y;
+} transform;
+
+/* t is all zeros; it wants to be released on failure, too. */
+static nt_status transform_init(transform *t, int64_t n, bool inverse, nt_err *e)
+{
+    t->x = nt_alloc(2 * (size_t)n, sizeof *t->x);
+    if (!t->x)
+        return nt_fail_nomem(e);
+    t->y = t->x + n;
+    return nt_fft_new(&t->fft, n, inverse, e);
+}
+
+static void transform_release(transform *t)
+{
+    nt_fft_free(t->fft);
+    nt_free(t->x);
+}
+
 /* ---- DFT */
 
 typedef struct dft {
@@ -128,26 +150,25 @@ typedef struct line {
     int64_t in_parts, out_parts;
 } line;
 
-/* x and y: d->length numbers of scratch each. */
-static void transform_line(const line *l, const dft *d, nt_fft *f, nt_complex *x, nt_complex *y,
-                           int64_t o, int64_t i)
+/* t: of d->length numbers. */
+static void transform_line(const line *l, const dft *d, transform *t, int64_t o, int64_t i)
 {
     double scale = d->inverse ? 1 / (double)d->length : 1;
     bool half = d->inverse && d->onesided;
     int64_t given = least(l->from.n, half ? d->length / 2 + 1 : d->length);
 
     for (int64_t k = 0; k < d->length; k++)
-        x[k] = k < given ? number(l->x, (o * l->from.n + k) * l->from.inner + i, l->in_parts)
-                         : (nt_complex){0, 0};
+        t->x[k] = k < given ? number(l->x, (o * l->from.n + k) * l->from.inner + i, l->in_parts)
+                            : (nt_complex){0, 0};
     if (half)
-        mirror(x, d->length);
-    nt_fft_run(f, y, x);
+        mirror(t->x, d->length);
+    nt_fft_run(t->fft, t->y, t->x);
     for (int64_t k = 0; k < l->to.n; k++) {
         int64_t at = ((o * l->to.n + k) * l->to.inner + i) * l->out_parts;
 
-        nt_tensor_set(l->y, at, scale * y[k].re);
+        nt_tensor_set(l->y, at, scale * t->y[k].re);
         if (l->out_parts == 2)
-            nt_tensor_set(l->y, at + 1, scale * y[k].im);
+            nt_tensor_set(l->y, at + 1, scale * t->y[k].im);
     }
 }
 
@@ -156,8 +177,7 @@ static nt_status dft_eval(const nt_node *n, const nt_tensor *const *in, nt_tenso
 {
     line l = {.x = in[0], .y = out[0]};
     int rank = in[0]->rank;
-    nt_complex *x = NULL, *y = NULL;
-    nt_fft *f = NULL;
+    transform t = {0};
     nt_status s = NT_OK;
     dft d;
 
@@ -171,18 +191,12 @@ static nt_status dft_eval(const nt_node *n, const nt_tensor *const *in, nt_tenso
     l.to = nt_tensor_axis(out[0], d.axis);
     l.from.inner /= l.in_parts;
     l.to.inner /= l.out_parts;
-    x = nt_alloc((size_t)d.length, sizeof *x);
-    y = nt_alloc((size_t)d.length, sizeof *y);
-    if (!x || !y)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_fft_new(&f, d.length, d.inverse, e));
+    NT_TRY(transform_init(&t, d.length, d.inverse, e));
     for (int64_t o = 0; o < l.from.outer; o++)
         for (int64_t i = 0; i < l.from.inner; i++)
-            transform_line(&l, &d, f, x, y, o, i);
+            transform_line(&l, &d, &t, o, i);
 done:
-    nt_fft_free(f);
-    nt_free(x);
-    nt_free(y);
+    transform_release(&t);
     return s;
 }
 
@@ -236,53 +250,55 @@ done:
     return s;
 }
 
+typedef struct framed {
+    const nt_tensor *signal, *window; /* window: NULL is all ones */
+    int64_t parts;                    /* of a number of the signal */
+    nt_tensor *y;
+} framed;
+
 /* One frame: from number `at` of the signal to number `to` of the output. */
-static void transform_frame(nt_tensor *out, const nt_tensor *const *in, const stft *d,
-                            int64_t parts, nt_fft *f, nt_complex *x, int64_t at, int64_t to,
-                            const nt_tensor *window)
+static void transform_frame(const framed *f, const stft *d, transform *t, int64_t at,
+                            int64_t to)
 {
-    nt_complex *y = x + d->length;
+    nt_complex *x = t->x, *y = t->y;
 
     for (int64_t k = 0; k < d->length; k++) {
-        double w = window ? nt_tensor_get(window, k) : 1;
+        double w = f->window ? nt_tensor_get(f->window, k) : 1;
 
-        x[k] = number(in[0], at + k, parts);
+        x[k] = number(f->signal, at + k, f->parts);
         x[k] = (nt_complex){w * x[k].re, w * x[k].im};
     }
-    nt_fft_run(f, y, x);
+    nt_fft_run(t->fft, y, x);
     for (int64_t k = 0; k < d->bins; k++) {
-        nt_tensor_set(out, (to + k) * 2, y[k].re);
-        nt_tensor_set(out, (to + k) * 2 + 1, y[k].im);
+        nt_tensor_set(f->y, (to + k) * 2, y[k].re);
+        nt_tensor_set(f->y, (to + k) * 2 + 1, y[k].im);
     }
 }
 
 static nt_status stft_eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
                            nt_err *e)
 {
-    const nt_tensor *window = n->n_in > 2 ? in[2] : NULL;
-    int64_t signal = in[0]->dims[1], parts = in[0]->rank > 2 ? in[0]->dims[2] : 1;
+    framed f = {.signal = in[0],
+                .window = n->n_in > 2 ? in[2] : NULL,
+                .parts = in[0]->rank > 2 ? in[0]->dims[2] : 1,
+                .y = out[0]};
+    int64_t signal = in[0]->dims[1];
     stft d = {.step = scalar(n, in, 1, 0)};
-    nt_complex *x = NULL;
-    nt_fft *f = NULL;
+    transform t = {0};
     nt_status s = NT_OK;
 
-    if (in[0]->rank > 3 || (parts != 1 && parts != 2))
+    if (in[0]->rank > 3 || (f.parts != 1 && f.parts != 2))
         NT_TRY(nt_fail(e, NT_EFORMAT, "the signal is not [batch,length,1 or 2]"));
-    NT_TRY(describe(&d, n, signal, window ? nt_tensor_count(window) : -1, scalar(n, in, 3, -1),
-                    e));
+    NT_TRY(describe(&d, n, signal, f.window ? nt_tensor_count(f.window) : -1,
+                    scalar(n, in, 3, -1), e));
     if (d.length < 0)
         NT_TRY(nt_fail(e, NT_EFORMAT, "there is neither a window nor a frame length"));
-    x = nt_alloc(2 * (size_t)d.length, sizeof *x);
-    if (!x)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_fft_new(&f, d.length, false, e));
+    NT_TRY(transform_init(&t, d.length, false, e));
     for (int64_t b = 0; b < in[0]->dims[0]; b++)
         for (int64_t k = 0; k < d.frames; k++)
-            transform_frame(out[0], in, &d, parts, f, x, b * signal + k * d.step,
-                            (b * d.frames + k) * d.bins, window);
+            transform_frame(&f, &d, &t, b * signal + k * d.step, (b * d.frames + k) * d.bins);
 done:
-    nt_fft_free(f);
-    nt_free(x);
+    transform_release(&t);
     return s;
 }
 

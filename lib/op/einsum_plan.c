@@ -27,6 +27,7 @@ typedef struct labels {
 } labels;
 
 typedef struct matrices {
+    const nt_node *node;
     labels a, b, c;      /* as the tensors lie */
     labels of[N_GROUPS]; /* in the order of the output, those summed in that of A */
     int64_t size[N_GROUPS];
@@ -83,6 +84,7 @@ static bool sort_labels(matrices *m, const nt_node *n)
     nt_err e;
 
     memset(m, 0, sizeof *m);
+    m->node = n;
     if (n->n_in != 2 || nt_einsum_of(&q, n, &e) != NT_OK)
         return false;
     m->a = labels_of(&q.in[0], n->in[0]);
@@ -152,7 +154,8 @@ static nt_status run_move(void *ctx, void *const *arg, nt_err *e)
     const move_ctx *c = ctx;
 
     (void)e;
-    nt_copy_strided(arg[1], c->to, arg[0], c->from, c->rank, c->dims, sizeof(float));
+    nt_copy_strided(arg[1], arg[0], &(nt_strided){c->rank, c->dims, c->to, c->from},
+                    sizeof(float));
     return NT_OK;
 }
 
@@ -168,25 +171,30 @@ static void strides_in_order(int64_t *out, const labels *x, const labels *y)
                 out[i] = own[k];
 }
 
-/* t's elements, ordered as x says, into `to` as y says. */
-static nt_status move(nt_program *p, const nt_node *n, nt_tid t, const labels *x, nt_tid to,
-                      const labels *y, nt_err *e)
+/* A tensor and the order of its axes. */
+typedef struct laid {
+    nt_tid t;
+    const labels *order;
+} laid;
+
+/* x's elements into y, in y's order. */
+static nt_status move(nt_program *p, const nt_node *n, laid x, laid y, nt_err *e)
 {
     move_ctx *c = nt_program_alloc(p, 1, sizeof *c);
     nt_step_desc step = {.node = n,
                          .what = "transpose",
                          .fn = run_move,
                          .ctx = c,
-                         .arg = {t, to},
+                         .arg = {x.t, y.t},
                          .writes = {false, true},
                          .n_args = 2};
 
     if (!c)
         return nt_fail_nomem(e);
-    c->rank = y->n;
-    memcpy(c->dims, y->extent, sizeof c->dims);
-    strides_in_order(c->from, x, y);
-    nt_strides(c->to, y->n, y->extent);
+    c->rank = y.order->n;
+    memcpy(c->dims, y.order->extent, sizeof c->dims);
+    strides_in_order(c->from, x.order, y.order);
+    nt_strides(c->to, y.order->n, y.order->extent);
     return nt_program_step(p, &step, e);
 }
 
@@ -199,57 +207,69 @@ static nt_status new_temp(nt_program *p, const labels *y, nt_tid *out, nt_err *e
     return nt_program_temp(p, &d, out, e);
 }
 
-/* *t, ordered as x says, in the order [batch][g][h]; *trans where [batch][h][g] is how it lies
- * already. */
-static nt_status arrange(nt_program *p, const nt_node *n, const matrices *m, const labels *x,
-                         group g, group h, nt_tid *t, bool *trans, nt_err *e)
+/* A matrix [batch][row][column]; trans: it lies as [batch][column][row]. */
+typedef struct matrix {
+    group row, column;
+    nt_tid t;
+    bool trans;
+} matrix;
+
+static matrix transposed(matrix x)
 {
-    labels want = joined(m, g, h), other = joined(m, h, g);
+    return (matrix){x.column, x.row, x.t, !x.trans};
+}
+
+/* x->t, its axes in the order `own`, brought into the order of x, or left where it lies as that
+ * or its transpose. */
+static nt_status arrange(nt_program *p, const matrices *m, const labels *own, matrix *x,
+                         nt_err *e)
+{
+    labels want = joined(m, x->row, x->column), other = joined(m, x->column, x->row);
     nt_status s = NT_OK;
     nt_tid to = -1;
 
-    *trans = !same(x, &want) && same(x, &other);
-    if (same(x, &want) || *trans)
+    x->trans = !same(own, &want) && same(own, &other);
+    if (same(own, &want) || x->trans)
         return NT_OK;
     NT_TRY(new_temp(p, &want, &to, e));
-    NT_TRY(move(p, n, *t, x, to, &want, e));
-    *t = to;
+    NT_TRY(move(p, m->node, (laid){x->t, own}, (laid){to, &want}, e));
+    x->t = to;
 done:
     return s;
 }
 
-static nt_status operand(nt_program *p, const nt_node *n, const matrices *m, int i, nt_tid *t,
-                         bool *trans, nt_err *e)
+/* Input i of the node. */
+static nt_status operand(nt_program *p, const matrices *m, int i, matrix *x, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_program_value_as(p, n->in[i], NT_FMT_PLAIN, NT_F32, t, e));
-    NT_TRY(i == 0 ? arrange(p, n, m, &m->a, ROW, SUMMED, t, trans, e)
-                  : arrange(p, n, m, &m->b, SUMMED, COLUMN, t, trans, e));
+    x->row = i == 0 ? ROW : SUMMED;
+    x->column = i == 0 ? SUMMED : COLUMN;
+    NT_TRY(nt_program_value_as(p, m->node->in[i], NT_FMT_PLAIN, NT_F32, &x->t, e));
+    NT_TRY(arrange(p, m, i == 0 ? &m->a : &m->b, x, e));
 done:
     return s;
 }
 
-/* to[batch][x][z] = a[batch][x][y] b[batch][y][z] */
-static nt_status multiply(nt_program *p, const nt_node *n, const matrices *m, group x, group y,
-                          group z, nt_tid a, bool trans_a, nt_tid b, bool trans_b, nt_tid to,
+/* to[batch][a.row][b.column] = a b, whose sums are over a.column, that is b.row. */
+static nt_status multiply(nt_program *p, const matrices *m, matrix a, matrix b, nt_tid to,
                           nt_err *e)
 {
     nt_matmul_desc d = {.batch = m->size[BATCH],
-                        .m = m->size[x],
-                        .k = m->size[y],
-                        .n = m->size[z],
-                        .trans_a = trans_a,
-                        .trans_b = trans_b,
+                        .m = m->size[a.row],
+                        .k = m->size[a.column],
+                        .n = m->size[b.column],
+                        .trans_a = a.trans,
+                        .trans_b = b.trans,
                         .alpha = 1};
-    const nt_tid in[2] = {a, b};
+    const nt_tid in[2] = {a.t, b.t};
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
 
     d.stride_a = d.m * d.k;
     d.stride_b = d.k * d.n;
     NT_TRY(nt_matmul_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "matmul", prim, in, 2, &to, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){m->node, "matmul", prim, in, 2, &to, 1}, e));
 done:
     return s;
 }
@@ -257,69 +277,68 @@ done:
 nt_status nt_einsum_lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_desc dst = nt_program_desc_of(n->out[0], NT_FMT_PLAIN, NT_F32);
-    nt_tid t[2] = {-1, -1}, made = -1, y = -1;
+    nt_tid made = -1, y = -1;
     nt_status s = NT_OK;
-    bool trans[2];
+    matrix x[2];
     labels order;
     matrices m;
 
     sort_labels(&m, n);
     order = joined(&m, ROW, COLUMN);
     for (int i = 0; i < 2; i++)
-        NT_TRY(operand(p, n, &m, i, &t[i], &trans[i], e));
+        NT_TRY(operand(p, &m, i, &x[i], e));
     NT_TRY(nt_program_temp(p, &dst, &y, e));
     made = y;
     if (!same(&order, &m.c))
         NT_TRY(new_temp(p, &order, &made, e));
-    NT_TRY(multiply(p, n, &m, ROW, SUMMED, COLUMN, t[0], trans[0], t[1], trans[1], made, e));
+    NT_TRY(multiply(p, &m, x[0], x[1], made, e));
     if (made != y)
-        NT_TRY(move(p, n, made, &order, y, &m.c, e));
+        NT_TRY(move(p, n, (laid){made, &order}, (laid){y, &m.c}, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
     return s;
 }
 
 /* dA = dC B' [batch][rows][sums], dB = A' dC [batch][sums][columns]. */
-static nt_status grad_operand(nt_program *p, const nt_node *n, const matrices *m, int i,
-                              nt_tid dc, bool trans_dc, nt_err *e)
+static nt_status grad_operand(nt_program *p, const matrices *m, int i, matrix dc, nt_err *e)
 {
+    const nt_value *v = m->node->in[i];
     labels order = i == 0 ? joined(m, ROW, SUMMED) : joined(m, SUMMED, COLUMN);
     const labels *own = i == 0 ? &m->a : &m->b;
-    nt_tid other = -1, to = -1, made = -1;
+    nt_tid to = -1, made = -1;
     nt_status s = NT_OK;
-    bool trans;
+    matrix other;
 
-    NT_TRY(operand(p, n, m, 1 - i, &other, &trans, e));
-    NT_TRY(nt_steps_grad_target(p, n->in[i], &to, e));
+    NT_TRY(operand(p, m, 1 - i, &other, e));
+    NT_TRY(nt_steps_grad_target(p, v, &to, e));
     made = to;
     if (!same(&order, own))
         NT_TRY(new_temp(p, &order, &made, e));
     if (i == 0)
-        NT_TRY(multiply(p, n, m, ROW, COLUMN, SUMMED, dc, trans_dc, other, !trans, made, e));
+        NT_TRY(multiply(p, m, dc, transposed(other), made, e));
     else
-        NT_TRY(multiply(p, n, m, SUMMED, ROW, COLUMN, other, !trans, dc, trans_dc, made, e));
+        NT_TRY(multiply(p, m, transposed(other), dc, made, e));
     if (made != to)
-        NT_TRY(move(p, n, made, &order, to, own, e));
-    NT_TRY(nt_program_add_grad(p, n->in[i], to, e));
+        NT_TRY(move(p, m->node, (laid){made, &order}, (laid){to, own}, e));
+    NT_TRY(nt_program_add_grad(p, v, to, e));
 done:
     return s;
 }
 
 nt_status nt_einsum_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
+    matrix dc = {ROW, COLUMN, -1, false};
     nt_status s = NT_OK;
-    nt_tid dc = -1;
     matrices m;
-    bool trans;
 
     sort_labels(&m, n);
-    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_PLAIN, NT_F32, &dc, e));
-    if (dc < 0)
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_PLAIN, NT_F32, &dc.t, e));
+    if (dc.t < 0)
         return NT_OK;
-    NT_TRY(arrange(p, n, &m, &m.c, ROW, COLUMN, &dc, &trans, e));
+    NT_TRY(arrange(p, &m, &m.c, &dc, e));
     for (int i = 0; i < 2; i++)
         if (nt_program_needs_grad(p, n->in[i]))
-            NT_TRY(grad_operand(p, n, &m, i, dc, trans, e));
+            NT_TRY(grad_operand(p, &m, i, dc, e));
 done:
     return s;
 }

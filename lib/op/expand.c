@@ -64,7 +64,8 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     NT_TRY(nt_eval_wants_bytes(in[0], e));
     nt_strides_broadcast(xs, y->rank, in[0]);
     nt_strides(ys, y->rank, y->dims);
-    nt_copy_strided(y->data, ys, in[0]->data, xs, y->rank, y->dims, nt_dtype_size(y->dtype));
+    nt_copy_strided(y->data, in[0]->data, &(nt_strided){y->rank, y->dims, ys, xs},
+                    nt_dtype_size(y->dtype));
 done:
     return s;
 }
@@ -84,7 +85,7 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     memset(din[0]->data, 0, nt_tensor_bytes(din[0]));
     nt_strides_broadcast(xs, dy->rank, din[0]);
     nt_strides(ys, dy->rank, dy->dims);
-    nt_add_strided(din[0]->data, xs, dy->data, ys, dy->rank, dy->dims);
+    nt_add_strided(din[0]->data, dy->data, &(nt_strided){dy->rank, dy->dims, xs, ys});
     return NT_OK;
 }
 

@@ -110,13 +110,16 @@ static nt_status couple_groups(nt_coupling *c, const nt_node *n, nt_span full, n
 
     if (of_part == 1) {
         for (int64_t j = 0; j < of_full; j++)
-            NT_TRY(nt_couple_tie(c, part, 0, 1, full, j, of_full, g, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){part, 0, 1}, (nt_indices){full, j, of_full}, g,
+                                 e));
         return NT_OK;
     }
-    NT_TRY(nt_couple_tie(c, w, 0, 1, part, 0, 1, of_part, e));
+    NT_TRY(nt_couple_tie(c, (nt_indices){w, 0, 1}, (nt_indices){part, 0, 1}, of_part, e));
     for (int64_t q = 1; q < g; q++) {
-        NT_TRY(nt_couple_tie(c, part, 0, 1, part, q * of_part, 1, of_part, e));
-        NT_TRY(nt_couple_tie(c, full, 0, 1, full, q * of_full, 1, of_full, e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){part, 0, 1}, (nt_indices){part, q * of_part, 1},
+                             of_part, e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){full, 0, 1}, (nt_indices){full, q * of_full, 1},
+                             of_full, e));
     }
 done:
     return s;

@@ -180,7 +180,8 @@ static nt_status tie_indices(nt_coupling *c, const nt_node *n, int axis, nt_err 
     for (int64_t i = 0; i < nt_tensor_count(idx); i++) {
         int64_t k = nt_tensor_get_i64(idx, i);
 
-        NT_TRY(nt_couple_tie(c, x, k < 0 ? k + extent : k, 1, y, i, 1, 1, e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){x, k < 0 ? k + extent : k, 1},
+                             (nt_indices){y, i, 1}, 1, e));
     }
     NT_TRY(nt_couple_free_all(c, n->in[1], e)); /* adapt rewrites them */
 done:

@@ -192,7 +192,7 @@ static nt_status add_c(nt_program *p, const nt_node *n, nt_tid *y, nt_err *e)
     NT_TRY(nt_program_as(p, in[1], NT_FMT_PLAIN, d.dtype, &in[1], e));
     NT_TRY(nt_program_temp(p, &d, &sum, e));
     NT_TRY(nt_binary_new(&prim, nt_program_device(p), NT_BIN_ADD, &d, &c, &d, e));
-    NT_TRY(nt_program_call(p, n, "add", prim, in, 2, &sum, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "add", prim, in, 2, &sum, 1}, e));
     NT_TRY(nt_program_inplace(p, sum, in[0], false, e));
     *y = sum;
 done:
@@ -236,7 +236,7 @@ static nt_status grad_c(nt_program *p, const nt_node *n, nt_err *e)
         return NT_OK;
     NT_TRY(nt_program_temp(p, &into, &sum, e));
     NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &from, &into, e));
-    NT_TRY(nt_program_call(p, n, "reduce", prim, &dy, 1, &sum, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "reduce", prim, &dy, 1, &sum, 1}, e));
     NT_TRY(nt_steps_add_grad_scaled(p, n, n->in[2], nt_node_float(n, "beta", 1), sum, e));
 done:
     return s;

@@ -149,19 +149,26 @@ static void cubic(double *w, double *dw, double t)
     }
 }
 
-static void add_points(nt_stencil *p, const sampler *s, int64_t first, int n, int64_t extent,
-                       const double *w, const double *dw)
+/* The points that stand for p's; those that nothing stands for go. */
+static void keep_inside(nt_stencil *p, const sampler *s, int64_t extent)
 {
+    int n = p->n;
+
     p->n = 0;
     for (int i = 0; i < n; i++) {
-        int64_t at = inside(s, first + i, extent);
+        int64_t at = inside(s, p->at[i], extent);
 
         if (at < 0)
             continue;
         p->at[p->n] = at;
-        p->w[p->n] = w[i];
-        p->dw[p->n++] = dw[i];
+        p->w[p->n] = p->w[i];
+        p->dw[p->n++] = p->dw[i];
     }
+}
+
+static int n_points(const sampler *s)
+{
+    return s->mode == CUBIC ? 4 : s->mode == LINEAR ? 2 : 1;
 }
 
 /* In two dimensions PyTorch and ONNX round halves to even, in three away from zero. */
@@ -174,33 +181,31 @@ static double round_to_point(const sampler *s, double x)
 static void place(nt_stencil *p, const sampler *s, double v, int64_t extent)
 {
     double half = s->align ? 0 : 0.5, lo = -half, hi = (double)extent - 1 + half, sign = 1;
-    double scale = (hi - lo) / 2, x = lo + (v + 1) * scale, w[4] = {1}, dw[4] = {0}, t;
+    double scale = (hi - lo) / 2, x = lo + (v + 1) * scale, t;
 
+    *p = (nt_stencil){.w = {1}};
     if (s->mode == NEAREST)
         x = round_to_point(s, x);
     if (s->padding == REFLECTION)
         x = reflect(x, lo, hi, &sign);
-    p->n = 0;
     if (isnan(x) || (s->padding == ZEROS && !(x > -3 && x < (double)extent + 3)))
         return;
     /* further out, border's points are all the same */
     x = x < -9 ? -9 : x > (double)extent + 9 ? (double)extent + 9 : x;
     t = x - floor(x);
     if (s->mode == CUBIC)
-        cubic(w, dw, t);
+        cubic(p->w, p->dw, t);
     else if (s->mode == LINEAR) {
-        w[0] = 1 - t;
-        w[1] = t;
-        dw[0] = -1;
-        dw[1] = 1;
+        p->w[0] = 1 - t;
+        p->w[1] = t;
+        p->dw[0] = -1;
+        p->dw[1] = 1;
     }
-    for (int i = 0; i < 4; i++)
-        dw[i] *= sign * scale;
-    add_points(p, s, (int64_t)floor(x) - (s->mode == CUBIC),
-               s->mode == CUBIC    ? 4
-               : s->mode == LINEAR ? 2
-                                   : 1,
-               extent, w, dw);
+    for (p->n = 0; p->n < n_points(s); p->n++) {
+        p->at[p->n] = (int64_t)floor(x) - (s->mode == CUBIC) + p->n;
+        p->dw[p->n] *= sign * scale;
+    }
+    keep_inside(p, s, extent);
 }
 
 /* ---- all of it */

@@ -219,6 +219,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_tid in[3] = {-1, -1, -1}, out[3] = {-1, -1, -1}; /* y, mean, rstd */
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
+    const char *what;
     nt_gn_desc d;
 
     if (!has_kernel(n))
@@ -231,8 +232,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     if (nt_program_training(p))
         NT_TRY(save_statistics(p, n, &d, out + 1, e));
     NT_TRY(nt_gn_fwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, is_instance(n) ? "instancenorm" : "groupnorm", prim, in, 3,
-                           out, 3, e));
+    what = is_instance(n) ? "instancenorm" : "groupnorm";
+    NT_TRY(nt_program_call(p, &(nt_call){n, what, prim, in, 3, out, 3}, e));
     NT_TRY(nt_program_inplace(p, out[0], in[X], false, e));
     NT_TRY(nt_program_bind(p, n->out[0], out[0], e));
 done:
@@ -261,7 +262,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         if (nt_program_needs_grad(p, n->in[i]))
             NT_TRY(nt_steps_grad_target(p, n->in[i], &out[i], e));
     NT_TRY(nt_gn_bwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "groupnorm grad", prim, in, 5, out, 3, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "groupnorm grad", prim, in, 5, out, 3}, e));
     NT_TRY(nt_program_inplace(p, out[X], in[1], false, e));
     for (int i = X; i <= SHIFT; i++)
         if (nt_program_needs_grad(p, n->in[i]))
@@ -284,9 +285,10 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     per = channels / groups;
     NT_TRY(nt_couple_same(c, x, (nt_span){n->out[0], 1, 1}, e));
     for (int64_t i = 1; i < per; i++)
-        NT_TRY(nt_couple_tie(c, x, 0, per, x, i, per, groups, e));
+        NT_TRY(nt_couple_tie(c, (nt_indices){x, 0, per}, (nt_indices){x, i, per}, groups, e));
     for (int i = SCALE; i <= SHIFT; i++)
-        NT_TRY(nt_couple_tie(c, (nt_span){n->in[i], 0, 1}, 0, 1, x, 0, per_group(n) ? per : 1,
+        NT_TRY(nt_couple_tie(c, (nt_indices){{n->in[i], 0, 1}, 0, 1},
+                             (nt_indices){x, 0, per_group(n) ? per : 1},
                              per_group(n) ? groups : channels, e));
 done:
     return s;

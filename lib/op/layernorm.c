@@ -317,6 +317,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     nt_tid in[3] = {-1, -1, -1}, out[3] = {-1, -1, -1}; /* y, mean, rstd */
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
+    const char *what;
     nt_ln_desc d;
     nt_desc x;
 
@@ -329,7 +330,8 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     if (nt_program_training(p))
         NT_TRY(save_statistics(p, n, &d, out + 1, e));
     NT_TRY(nt_ln_fwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, is_rms(n) ? "rmsnorm" : "layernorm", prim, in, 3, out, 3, e));
+    what = is_rms(n) ? "rmsnorm" : "layernorm";
+    NT_TRY(nt_program_call(p, &(nt_call){n, what, prim, in, 3, out, 3}, e));
     NT_TRY(nt_program_inplace(p, out[0], in[X], false, e));
     NT_TRY(nt_program_bind(p, n->out[Y], out[0], e));
 done:
@@ -360,7 +362,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         if (nt_program_needs_grad(p, n->in[i]))
             NT_TRY(nt_steps_grad_target(p, n->in[i], &out[i], e));
     NT_TRY(nt_ln_bwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "layernorm grad", prim, in, 5, out, 3, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "layernorm grad", prim, in, 5, out, 3}, e));
     for (int i = X; i < n->n_in; i++)
         if (out[i] >= 0)
             NT_TRY(nt_program_add_grad(p, n->in[i], out[i], e));

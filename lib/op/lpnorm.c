@@ -48,7 +48,7 @@ static nt_status read_axes(bool *gone, const nt_node *n, int rank, nt_err *e)
         gone[axis] = true;
         goto done;
     }
-    NT_TRY(nt_arg_axes(gone, &given, n, "axes", NULL, rank, e));
+    NT_TRY(nt_arg_axes(gone, &given, (nt_arg){n, "axes", NULL}, rank, e));
     for (int i = 0; i < 3 && !given; i++) {
         NT_TRY(nt_axis(&axis, usual[i], rank, e));
         gone[axis] = true;

@@ -118,7 +118,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     d = describe(n, nt_program_desc(p, x));
     NT_TRY(nt_program_temp(p, &d.x, &y, e));
     NT_TRY(nt_lrn_fwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "lrn", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "lrn", prim, &x, 1, &y, 1}, e));
     NT_TRY(nt_program_inplace(p, y, x, false, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
@@ -143,7 +143,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         return NT_OK;
     NT_TRY(nt_program_temp(p, &d.x, &dx, e));
     NT_TRY(nt_lrn_bwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "lrn grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "lrn grad", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_inplace(p, dx, in[1], false, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:

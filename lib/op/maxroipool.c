@@ -63,28 +63,32 @@ static int64_t clamp(double v, int64_t most)
     return v > 0 ? (v < (double)most ? (int64_t)v : most) : 0;
 }
 
-/* [*from, *to): bin i of `bins` between points `first` and `last` of an axis. */
-static void bin_range(int64_t *from, int64_t *to, double first, double last, int64_t i,
-                      int64_t bins, int64_t size)
+/* [from, to) of an axis. */
+typedef struct range {
+    int64_t from, to;
+} range;
+
+/* Bin i of `bins` between points `first` and `last` of an axis of so many points. */
+static range bin_range(double first, double last, int64_t i, int64_t bins, int64_t size)
 {
     double whole = last - first + 1 > 1 ? last - first + 1 : 1, bin = whole / (double)bins;
 
-    *from = clamp(floor((double)i * bin) + first, size);
-    *to = clamp(ceil((double)(i + 1) * bin) + first, size);
+    return (range){clamp(floor((double)i * bin) + first, size),
+                   clamp(ceil((double)(i + 1) * bin) + first, size)};
 }
 
 /* Offset in the plane of the largest element of bin k, -1 where the bin is empty. */
 static int64_t find_max(const float *x, const float *roi, double scale, const nt_tensor *in,
                         const nt_tensor *out, int64_t k)
 {
-    int64_t h = in->dims[2], w = in->dims[3], h0, h1, w0, w1, found = -1;
+    int64_t h = in->dims[2], w = in->dims[3], found = -1;
+    range rows = bin_range(round((double)roi[2] * scale), round((double)roi[4] * scale),
+                           k / out->dims[3], out->dims[2], h);
+    range columns = bin_range(round((double)roi[1] * scale), round((double)roi[3] * scale),
+                              k % out->dims[3], out->dims[3], w);
 
-    bin_range(&h0, &h1, round((double)roi[2] * scale), round((double)roi[4] * scale),
-              k / out->dims[3], out->dims[2], h);
-    bin_range(&w0, &w1, round((double)roi[1] * scale), round((double)roi[3] * scale),
-              k % out->dims[3], out->dims[3], w);
-    for (int64_t i = h0; i < h1; i++)
-        for (int64_t j = w0; j < w1; j++)
+    for (int64_t i = rows.from; i < rows.to; i++)
+        for (int64_t j = columns.from; j < columns.to; j++)
             if (found < 0 || x[i * w + j] > x[found] || isnan(x[i * w + j]))
                 found = i * w + j;
     return found;

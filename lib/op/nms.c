@@ -93,19 +93,26 @@ static nt_status pick(picks *p, int64_t batch, int64_t class, int64_t box, nt_er
     return NT_OK;
 }
 
-static nt_status run_class(picks *p, const nt_nms *d, int64_t batch, int64_t class,
-                           const corners *box, candidate *v, const float *score, nt_err *e)
+/* What is picked from: one class of one picture. */
+typedef struct contest {
+    int64_t batch, class;
+    const corners *box;
+    const float *score; /* of each box */
+} contest;
+
+/* v: room for a candidate for each box. */
+static nt_status run_class(picks *p, const nt_nms *d, const contest *c, candidate *v, nt_err *e)
 {
     nt_status s = NT_OK;
-    int64_t first = p->n, n = rank_boxes(v, d, score);
+    int64_t first = p->n, n = rank_boxes(v, d, c->score);
 
     for (int64_t i = 0; i < n && p->n - first < d->most; i++) {
         bool hidden = false;
 
         for (int64_t k = first; k < p->n && !hidden; k++)
-            hidden = overlap(&box[v[i].box], &box[p->v[k][2]], d->overlap);
+            hidden = overlap(&c->box[v[i].box], &c->box[p->v[k][2]], d->overlap);
         if (!hidden)
-            NT_TRY(pick(p, batch, class, v[i].box, e));
+            NT_TRY(pick(p, c->batch, c->class, v[i].box, e));
     }
 done:
     return s;
@@ -124,8 +131,11 @@ nt_status nt_nms_run(int64_t **out, int64_t *n, const nt_nms *d, const float *bo
     for (int64_t b = 0; b < d->batches; b++) {
         for (int64_t i = 0; i < d->boxes; i++)
             box[i] = corners_of(boxes + (b * d->boxes + i) * 4, d->center);
-        for (int64_t c = 0; c < d->classes; c++)
-            NT_TRY(run_class(&p, d, b, c, box, v, scores + (b * d->classes + c) * d->boxes, e));
+        for (int64_t c = 0; c < d->classes; c++) {
+            contest of = {b, c, box, scores + (b * d->classes + c) * d->boxes};
+
+            NT_TRY(run_class(&p, d, &of, v, e));
+        }
     }
     *out = (int64_t *)p.v;
     *n = p.n;

@@ -154,21 +154,19 @@ static int64_t source(int64_t i, int64_t lo, int64_t extent, pad_mode m)
     }
 }
 
-/* From the pads in t (the inputs' data, NULL where left out) what is picked from x. */
-static nt_status make_pick(nt_pick **out, const nt_node *n, const int64_t *xdims, int rank,
-                           const int64_t *ydims, const nt_tensor *list, const nt_tensor *axes,
-                           nt_err *e)
+/* The pick's maps from the node's pads; list, axes: the inputs' data, NULL where left out. */
+static nt_status set_maps(nt_pick *pick, const nt_node *n, const nt_tensor *list,
+                          const nt_tensor *axes, nt_err *e)
 {
     nt_status s = NT_OK;
     pad_mode m;
     pads p;
 
     NT_TRY(read_mode(&m, n, e));
-    NT_TRY(read_pads(&p, n, list, axes, rank, e));
-    NT_TRY(nt_pick_new(out, rank, xdims, ydims, e));
-    for (int a = 0; a < rank; a++)
-        for (int64_t i = 0; i < ydims[a]; i++)
-            (*out)->map[a][i] = source(i, p.lo[a], xdims[a], m);
+    NT_TRY(read_pads(&p, n, list, axes, pick->rank, e));
+    for (int a = 0; a < pick->rank; a++)
+        for (int64_t i = 0; i < pick->ydims[a]; i++)
+            pick->map[a][i] = source(i, p.lo[a], pick->xdims[a], m);
 done:
     return s;
 }
@@ -188,7 +186,8 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     nt_status s = NT_OK;
 
     NT_TRY(nt_eval_wants_bytes(x, e));
-    NT_TRY(make_pick(&p, n, x->dims, x->rank, y->dims, input(n, in, 1), input(n, in, 3), e));
+    NT_TRY(nt_pick_new(&p, x->rank, x->dims, y->dims, e));
+    NT_TRY(set_maps(p, n, input(n, in, 1), input(n, in, 3), e));
     nt_tensor_set(&fill, 0, nt_node_float(n, "value", 0));
     if (value && nt_tensor_count(value) == 1)
         memcpy(raw, value->data, nt_dtype_size(y->dtype));
@@ -210,7 +209,8 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "the value to pad with cannot be trained"));
     if (!din[0])
         goto done;
-    NT_TRY(make_pick(&p, n, x->dims, x->rank, dy->dims, input(n, in, 1), input(n, in, 3), e));
+    NT_TRY(nt_pick_new(&p, x->rank, x->dims, dy->dims, e));
+    NT_TRY(set_maps(p, n, input(n, in, 1), input(n, in, 3), e));
     nt_pick_grad(p, din[0]->data, dy->data);
 done:
     nt_free(p);
@@ -221,13 +221,20 @@ done:
 static nt_status plan(nt_pick **out, const nt_node *n, nt_err *e)
 {
     int64_t xdims[NT_MAX_RANK], ydims[NT_MAX_RANK];
+    nt_pick *pick = NULL;
+    nt_status s = NT_OK;
 
     *out = NULL;
     if (!args_known(n) || (nt_has_in(n, 2) && !nt_const_in(n, 2)) ||
         !nt_value_shape(n->in[0], xdims) || !nt_value_shape(n->out[0], ydims))
         return NT_OK;
-    return make_pick(out, n, xdims, n->in[0]->rank, ydims, nt_const_in(n, 1), nt_const_in(n, 3),
-                     e);
+    NT_TRY(nt_pick_new(&pick, n->in[0]->rank, xdims, ydims, e));
+    NT_TRY(set_maps(pick, n, nt_const_in(n, 1), nt_const_in(n, 3), e));
+    *out = pick;
+    pick = NULL;
+done:
+    nt_free(pick);
+    return s;
 }
 
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
@@ -283,8 +290,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
     NT_TRY(read_pads(&p, n, nt_const_in(n, 1), nt_const_in(n, 3), x->rank, e));
     for (int i = 0; i < x->rank; i++)
         if ((p.lo[i] == 0 && p.hi[i] == 0) || (m == CONSTANT && p.lo[i] >= 0 && p.hi[i] >= 0))
-            NT_TRY(nt_couple_tie(c, (nt_span){x, i, 1}, 0, 1, (nt_span){y, i, 1}, p.lo[i], 1,
-                                 x->dims[i].value, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){{x, i, 1}, 0, 1},
+                                 (nt_indices){{y, i, 1}, p.lo[i], 1}, x->dims[i].value, e));
 done:
     return s;
 }

@@ -303,25 +303,31 @@ static bool fits(const nt_pick *p, const nt_desc *d, bool zero_fill)
     return is_kept(p, 1) && (zero_fill || p->xdims[1] % block(d->fmt) == 0);
 }
 
-/* The step x -> y; pick is taken, and y's extents (ydims or xdims) are d's. */
-static nt_status add_step(nt_program *p, const nt_node *n, nt_pick *pick, const nt_tensor *fill,
-                          bool grad, nt_tid x, nt_tid y, nt_err *e)
+/* A step of one of the two functions from one tensor to another. */
+static nt_step_desc step_of(const nt_node *n, nt_status (*fn)(void *, void *const *, nt_err *),
+                            nt_tid from, nt_tid to)
 {
-    const nt_desc *d = nt_program_desc(p, x);
+    return (nt_step_desc){.node = n,
+                          .what = "pick",
+                          .fn = fn,
+                          .free_ctx = free_ctx,
+                          .arg = {from, to},
+                          .writes = {false, true},
+                          .n_args = 2};
+}
+
+/* Appends it; pick is taken, and the extents of what is written (ydims or xdims) are its. */
+static nt_status add_step(nt_program *p, nt_step_desc s, nt_pick *pick, const nt_tensor *fill,
+                          nt_err *e)
+{
+    const nt_desc *d = nt_program_desc(p, s.arg[0]);
     pick_ctx *c = nt_calloc(1, sizeof *c);
-    nt_step_desc s = {.node = n,
-                      .what = "pick",
-                      .fn = grad ? run_grad_step : run_step,
-                      .ctx = c,
-                      .free_ctx = free_ctx,
-                      .arg = {x, y},
-                      .writes = {false, true},
-                      .n_args = 2};
 
     if (!c) {
         nt_free(pick);
         return nt_fail_nomem(e);
     }
+    s.ctx = c;
     c->pick = pick;
     c->l = loops_of(pick, d->fmt);
     c->size = nt_dtype_size(d->dtype);
@@ -354,7 +360,7 @@ nt_status nt_pick_lower(nt_program *p, const nt_node *n, nt_pick *pick, const nt
     d = *nt_program_desc(p, x);
     set_dims(&d, pick->ydims);
     NT_TRY(nt_program_temp(p, &d, &y, e));
-    s = add_step(p, n, pick, fill, false, x, y, e);
+    s = add_step(p, step_of(n, run_step, x, y), pick, fill, e);
     pick = NULL;
     if (s == NT_OK)
         NT_TRY(nt_program_bind(p, n->out[0], y, e));
@@ -379,7 +385,7 @@ nt_status nt_pick_lower_grad(nt_program *p, const nt_node *n, nt_pick *pick, nt_
     d = *nt_program_desc(p, dy);
     set_dims(&d, pick->xdims);
     NT_TRY(nt_program_temp(p, &d, &dx, e));
-    s = add_step(p, n, pick, NULL, true, dy, dx, e);
+    s = add_step(p, step_of(n, run_grad_step, dy, dx), pick, NULL, e);
     pick = NULL;
     if (s == NT_OK)
         NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));

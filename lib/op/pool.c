@@ -30,9 +30,21 @@ static const nt_attr_spec average_attrs[] = {
     {"strides", NT_ATTR_INTS, false},          {NULL, 0, false},
 };
 
-static nt_pool_kind average_kind(const nt_node *n)
+/* What an operator of the table pools, and over what. */
+typedef struct pooling {
+    bool max, global;
+} pooling;
+
+static nt_pool_kind kind_of(const nt_node *n)
 {
+    if (((const pooling *)n->op->data)->max)
+        return NT_POOL_MAX;
     return nt_node_int(n, "count_include_pad", 0) ? NT_POOL_AVG_INCLUDE_PAD : NT_POOL_AVG;
+}
+
+static bool is_global(const nt_node *n)
+{
+    return ((const pooling *)n->op->data)->global;
 }
 
 /* ---- the plain form */
@@ -101,14 +113,17 @@ static double average(nt_pool_kind kind, const nt_taps *t, const nt_tensor *x, i
     return count ? sum / (double)count : 0;
 }
 
-static nt_status eval_as(nt_pool_kind kind, bool global, const nt_node *n, const nt_tensor *x,
-                         nt_tensor *y, nt_tensor *indices, nt_err *e)
+static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
+                      nt_err *e)
 {
+    const nt_tensor *x = in[0];
+    nt_tensor *y = out[0], *indices = n->n_out > 1 ? out[1] : NULL;
+    nt_pool_kind kind = kind_of(n);
     bool columns = nt_node_int(n, "storage_order", 0);
     nt_status s = NT_OK;
     nt_taps t;
 
-    NT_TRY(nt_pool_taps(&t, n, global, x, e));
+    NT_TRY(nt_pool_taps(&t, n, is_global(n), x, e));
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < x->dims[0] * x->dims[1] * t.n_out; i++) {
         int64_t o = i % t.n_out, first = i / t.n_out * t.n_in, at;
@@ -126,77 +141,42 @@ done:
     return s;
 }
 
-static nt_status eval_max(const nt_node *n, const nt_tensor *const *in, nt_tensor *const *out,
-                          nt_err *e)
+/* Adds g to what the taps of output o see. */
+static void add_to_taps(float *plane, const nt_taps *t, int64_t o, float g)
 {
-    return eval_as(NT_POOL_MAX, false, n, in[0], out[0], n->n_out > 1 ? out[1] : NULL, e);
-}
-
-static nt_status eval_average(const nt_node *n, const nt_tensor *const *in,
-                              nt_tensor *const *out, nt_err *e)
-{
-    return eval_as(average_kind(n), false, n, in[0], out[0], NULL, e);
-}
-
-static nt_status eval_global_max(const nt_node *n, const nt_tensor *const *in,
-                                 nt_tensor *const *out, nt_err *e)
-{
-    return eval_as(NT_POOL_MAX, true, n, in[0], out[0], NULL, e);
-}
-
-static nt_status eval_global_average(const nt_node *n, const nt_tensor *const *in,
-                                     nt_tensor *const *out, nt_err *e)
-{
-    return eval_as(NT_POOL_AVG, true, n, in[0], out[0], NULL, e);
-}
-
-/* dx of one output: all of it to the maximum, or a share to every tap. */
-static void spread(float *dx, nt_pool_kind kind, const nt_taps *t, const nt_tensor *x,
-                   int64_t first, int64_t o, float dy)
-{
-    int64_t count = kind == NT_POOL_MAX ? 1 : divisor(kind, t, o);
-
-    if (kind == NT_POOL_MAX) {
-        dx[first + find_max(t, x, first, o)] += dy;
-        return;
-    }
     for (int64_t r = 0; r < t->n_ker; r++) {
         int64_t at = nt_taps_at(t, o, r);
 
         if (at >= 0)
-            dx[first + at] += dy / (float)count;
+            plane[at] += g;
     }
 }
 
-static nt_status grad_as(nt_pool_kind kind, bool global, const nt_node *n, const nt_tensor *x,
-                         const nt_tensor *dy, nt_tensor *dx, nt_err *e)
+/* All of an output's gradient goes to the maximum, or a share to every tap. */
+static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_tensor *const *out,
+                      const nt_tensor *const *dout, nt_tensor *const *din, nt_err *e)
 {
+    nt_pool_kind kind = kind_of(n);
+    const nt_tensor *x = in[0];
+    const float *dy = dout[0]->data;
+    float *dx = din[0]->data;
     nt_status s = NT_OK;
     nt_taps t;
 
-    NT_TRY(nt_pool_taps(&t, n, global, x, e));
-    memset(dx->data, 0, nt_tensor_bytes(dx));
-    for (int64_t i = 0; i < x->dims[0] * x->dims[1] * t.n_out; i++)
-        spread(dx->data, kind, &t, x, i / t.n_out * t.n_in, i % t.n_out,
-               ((const float *)dy->data)[i]);
+    (void)out;
+    NT_TRY(nt_pool_taps(&t, n, is_global(n), x, e));
+    memset(dx, 0, nt_tensor_bytes(din[0]));
+    for (int64_t i = 0; i < x->dims[0] * x->dims[1] * t.n_out; i++) {
+        int64_t o = i % t.n_out, first = i / t.n_out * t.n_in;
+
+        if (kind == NT_POOL_MAX)
+            dx[first + find_max(&t, x, first, o)] += dy[i];
+        else
+            add_to_taps(dx + first, &t, o, dy[i] / (float)divisor(kind, &t, o));
+    }
 done:
     return s;
 }
-
-#define GRAD(name, kind, global)                                                               \
-    static nt_status grad_##name(const nt_node *n, const nt_tensor *const *in,                 \
-                                 const nt_tensor *const *out, const nt_tensor *const *dout,    \
-                                 nt_tensor *const *din, nt_err *e)                             \
-    {                                                                                          \
-        (void)out;                                                                             \
-        return grad_as(kind, global, n, in[0], dout[0], din[0], e);                            \
-    }
-
-GRAD(max, NT_POOL_MAX, false)
-GRAD(average, average_kind(n), false)
-GRAD(global_max, NT_POOL_MAX, true)
-GRAD(global_average, NT_POOL_AVG, true)
-#undef GRAD
 
 /* ---- the planned forms */
 
@@ -207,13 +187,12 @@ static bool is_plain_only(const nt_node *n)
            wants_indices(n);
 }
 
-static nt_status describe(nt_pool_desc *d, nt_pool_kind kind, bool global, const nt_node *n,
-                          const nt_desc *x, nt_err *e)
+static nt_status describe(nt_pool_desc *d, const nt_node *n, const nt_desc *x, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_window w;
 
-    *d = (nt_pool_desc){.kind = kind,
+    *d = (nt_pool_desc){.kind = kind_of(n),
                         .sp = x->rank - 2,
                         .n = x->dims[0],
                         .c = x->dims[1],
@@ -221,7 +200,7 @@ static nt_status describe(nt_pool_desc *d, nt_pool_kind kind, bool global, const
                         .fmt = x->fmt};
     for (int i = 0; i < d->sp; i++)
         d->in[i] = x->dims[i + 2];
-    NT_TRY(nt_pool_window(&w, n, global, d->sp, d->in, e));
+    NT_TRY(nt_pool_window(&w, n, is_global(n), d->sp, d->in, e));
     NT_TRY(nt_window_out(&w, d->out, d->in, e));
     memcpy(d->ker, w.ker, sizeof d->ker);
     memcpy(d->stride, w.stride, sizeof d->stride);
@@ -233,7 +212,7 @@ done:
 }
 
 /* The maxima of codes; NT_EUNSUPPORTED where the backend has no such pool. */
-static nt_status lower_bytes(bool global, nt_program *p, const nt_node *n, nt_err *e)
+static nt_status lower_bytes(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_tid x = -1, out = -1;
     nt_prim *prim = NULL;
@@ -242,11 +221,11 @@ static nt_status lower_bytes(bool global, nt_program *p, const nt_node *n, nt_er
     nt_desc y;
 
     NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_NHWC, NT_UNDEFINED, &x, e));
-    NT_TRY(describe(&d, NT_POOL_MAX, global, n, nt_program_desc(p, x), e));
+    NT_TRY(describe(&d, n, nt_program_desc(p, x), e));
     y = nt_program_desc_of(n->out[0], d.fmt, d.dtype);
     NT_TRY(nt_pool_fwd_new(&prim, NULL, nt_program_device(p), &d, e));
     NT_TRY(nt_program_temp(p, &y, &out, e));
-    s = nt_program_call(p, n, "pool", prim, &x, 1, &out, 1, e);
+    s = nt_program_call(p, &(nt_call){n, "pool", prim, &x, 1, &out, 1}, e);
     prim = NULL;
     NT_TRY(s);
     NT_TRY(nt_program_bind(p, n->out[0], out, e));
@@ -255,14 +234,13 @@ done:
     return s;
 }
 
-static bool is_pool_of_bytes(nt_pool_kind kind, const nt_program *p, const nt_node *n)
+static bool is_pool_of_bytes(const nt_program *p, const nt_node *n)
 {
-    return kind == NT_POOL_MAX && nt_steps_is_byte(n->in[0]) && n->in[0]->rank >= 3 &&
+    return kind_of(n) == NT_POOL_MAX && nt_steps_is_byte(n->in[0]) && n->in[0]->rank >= 3 &&
            n->in[0]->rank <= 5 && !wants_indices(n) && !nt_program_training(p);
 }
 
-static nt_status lower_as(nt_pool_kind kind, bool global, nt_program *p, const nt_node *n,
-                          nt_err *e)
+static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     bool training = nt_program_training(p);
     nt_tid x = -1, out[2] = {-1, -1}; /* y, workspace */
@@ -272,20 +250,20 @@ static nt_status lower_as(nt_pool_kind kind, bool global, nt_program *p, const n
     nt_pool_desc d;
     nt_desc y;
 
-    if (is_pool_of_bytes(kind, p, n)) {
-        s = lower_bytes(global, p, n, e);
+    if (is_pool_of_bytes(p, n)) {
+        s = lower_bytes(p, n, e);
         return s == NT_EUNSUPPORTED ? nt_lower_default(p, n, e) : s;
     }
     if (is_plain_only(n))
         return nt_lower_default(p, n, e);
     NT_TRY(nt_steps_activation(p, n->in[0], &x, e));
-    NT_TRY(describe(&d, kind, global, n, nt_program_desc(p, x), e));
+    NT_TRY(describe(&d, n, nt_program_desc(p, x), e));
     y = nt_program_desc_of(n->out[0], d.fmt, d.dtype);
     NT_TRY(nt_pool_fwd_new(&prim, training ? &workspace : NULL, nt_program_device(p), &d, e));
     NT_TRY(nt_program_temp(p, &y, &out[0], e));
     if (workspace)
         NT_TRY(nt_program_blob(p, workspace, &out[1], e));
-    s = nt_program_call(p, n, "pool", prim, &x, 1, out, training ? 2 : 1, e);
+    s = nt_program_call(p, &(nt_call){n, "pool", prim, &x, 1, out, training ? 2 : 1}, e);
     prim = NULL;
     if (s != NT_OK)
         goto done;
@@ -297,8 +275,7 @@ done:
     return s;
 }
 
-static nt_status lower_grad_as(nt_pool_kind kind, bool global, nt_program *p, const nt_node *n,
-                               nt_err *e)
+static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
     nt_tid x = -1, in[2] = {-1, -1}, dx = -1;
     nt_prim *prim = NULL;
@@ -316,53 +293,13 @@ static nt_status lower_grad_as(nt_pool_kind kind, bool global, nt_program *p, co
     if (in[0] < 0)
         return NT_OK;
     in[1] = nt_program_saved(p, n, SLOT_WORKSPACE);
-    NT_TRY(describe(&d, kind, global, n, &src, e));
+    NT_TRY(describe(&d, n, &src, e));
     NT_TRY(nt_program_temp(p, &src, &dx, e));
     NT_TRY(nt_pool_bwd_new(&prim, nt_program_device(p), &d, e));
-    NT_TRY(nt_program_call(p, n, "pool grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "pool grad", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;
-}
-
-static nt_status lower_max(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_as(NT_POOL_MAX, false, p, n, e);
-}
-
-static nt_status lower_grad_max(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_grad_as(NT_POOL_MAX, false, p, n, e);
-}
-
-static nt_status lower_average(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_as(average_kind(n), false, p, n, e);
-}
-
-static nt_status lower_grad_average(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_grad_as(average_kind(n), false, p, n, e);
-}
-
-static nt_status lower_global_max(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_as(NT_POOL_MAX, true, p, n, e);
-}
-
-static nt_status lower_grad_global_max(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_grad_as(NT_POOL_MAX, true, p, n, e);
-}
-
-static nt_status lower_global_average(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_as(NT_POOL_AVG, true, p, n, e);
-}
-
-static nt_status lower_grad_global_average(nt_program *p, const nt_node *n, nt_err *e)
-{
-    return lower_grad_as(NT_POOL_AVG, true, p, n, e);
 }
 
 const nt_op nt_op_pool[] = {
@@ -378,11 +315,12 @@ const nt_op nt_op_pool[] = {
         .attrs = max_attrs,
         .check = nt_pool_check,
         .infer = nt_pool_infer,
-        .eval = eval_max,
-        .grad = grad_max,
-        .lower = lower_max,
-        .lower_grad = lower_grad_max,
+        .eval = eval,
+        .grad = grad,
+        .lower = lower,
+        .lower_grad = lower_grad,
         .couple = nt_pool_couple,
+        .data = &(const pooling){.max = true},
     },
     {
         .name = "AveragePool",
@@ -396,11 +334,12 @@ const nt_op nt_op_pool[] = {
         .attrs = average_attrs,
         .check = nt_pool_check,
         .infer = nt_pool_infer,
-        .eval = eval_average,
-        .grad = grad_average,
-        .lower = lower_average,
-        .lower_grad = lower_grad_average,
+        .eval = eval,
+        .grad = grad,
+        .lower = lower,
+        .lower_grad = lower_grad,
         .couple = nt_pool_couple,
+        .data = &(const pooling){.max = false},
     },
     {
         .name = "GlobalMaxPool",
@@ -412,11 +351,12 @@ const nt_op nt_op_pool[] = {
         .min_out = 1,
         .max_out = 1,
         .infer = nt_pool_infer_global,
-        .eval = eval_global_max,
-        .grad = grad_global_max,
-        .lower = lower_global_max,
-        .lower_grad = lower_grad_global_max,
+        .eval = eval,
+        .grad = grad,
+        .lower = lower,
+        .lower_grad = lower_grad,
         .couple = nt_pool_couple,
+        .data = &(const pooling){.max = true, .global = true},
     },
     {
         .name = "GlobalAveragePool",
@@ -428,11 +368,12 @@ const nt_op nt_op_pool[] = {
         .min_out = 1,
         .max_out = 1,
         .infer = nt_pool_infer_global,
-        .eval = eval_global_average,
-        .grad = grad_global_average,
-        .lower = lower_global_average,
-        .lower_grad = lower_grad_global_average,
+        .eval = eval,
+        .grad = grad,
+        .lower = lower,
+        .lower_grad = lower_grad,
         .couple = nt_pool_couple,
+        .data = &(const pooling){.global = true},
     },
     {0},
 };

@@ -65,7 +65,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
         return nt_lower_default(p, n, e);
     NT_TRY(nt_steps_activation(p, n->in[X], &t[0], e));
     NT_TRY(nt_binary_beside(p, n, n->in[SLOPE], t[0], &t[1], e));
-    NT_TRY(nt_binary_step(p, n, NT_BIN_PRELU, t, 0, &y, e));
+    NT_TRY(nt_binary_step(p, n, (nt_binary_term){NT_BIN_PRELU, t[0], t[1], false}, &y, e));
     NT_TRY(nt_program_inplace(p, y, t[0], false, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
@@ -84,7 +84,7 @@ static nt_status positive_part(nt_program *p, const nt_node *n, nt_tid x, nt_tid
 
     NT_TRY(nt_program_temp(p, &d, out, e));
     NT_TRY(nt_eltwise_bwd_new(&prim, nt_program_device(p), &relu, &d, e));
-    NT_TRY(nt_program_call(p, n, "PRelu grad", prim, in, 2, out, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "PRelu grad", prim, in, 2, out, 1}, e));
 done:
     return s;
 }
@@ -104,15 +104,15 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     if (dy < 0)
         return NT_OK;
     NT_TRY(positive_part(p, n, x, dy, &up, e));
-    NT_TRY(nt_binary_step(p, n, NT_BIN_SUB, (nt_tid[]){dy, up}, 0, &down, e));
+    NT_TRY(nt_binary_step(p, n, (nt_binary_term){NT_BIN_SUB, dy, up, false}, &down, e));
     if (nt_program_needs_grad(p, n->in[SLOPE])) {
-        NT_TRY(nt_binary_step(p, n, NT_BIN_MUL, (nt_tid[]){x, down}, 0, &g, e));
+        NT_TRY(nt_binary_step(p, n, (nt_binary_term){NT_BIN_MUL, x, down, false}, &g, e));
         NT_TRY(nt_binary_give(p, n, n->in[SLOPE], g, e));
     }
     if (nt_program_needs_grad(p, n->in[X])) {
         NT_TRY(nt_binary_beside(p, n, n->in[SLOPE], down, &part, e));
-        NT_TRY(nt_binary_step(p, n, NT_BIN_MUL, (nt_tid[]){down, part}, 0, &part, e));
-        NT_TRY(nt_binary_step(p, n, NT_BIN_ADD, (nt_tid[]){up, part}, 0, &g, e));
+        NT_TRY(nt_binary_step(p, n, (nt_binary_term){NT_BIN_MUL, down, part, false}, &part, e));
+        NT_TRY(nt_binary_step(p, n, (nt_binary_term){NT_BIN_ADD, up, part, false}, &g, e));
         NT_TRY(nt_program_add_grad(p, n->in[X], g, e));
     }
 done:

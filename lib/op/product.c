@@ -81,7 +81,8 @@ static nt_status run_stretch(void *ctx, void *const *arg, nt_err *e)
     const stretch_ctx *c = ctx;
 
     (void)e;
-    nt_copy_strided(arg[1], c->to, arg[0], c->from, c->rank, c->dims, sizeof(float));
+    nt_copy_strided(arg[1], arg[0], &(nt_strided){c->rank, c->dims, c->to, c->from},
+                    sizeof(float));
     return NT_OK;
 }
 
@@ -96,14 +97,30 @@ static nt_desc flat_desc(int rank, const int64_t *batch, int64_t elements)
     return d;
 }
 
-static nt_status stretch(nt_program *p, const nt_product *l, const int64_t *batch,
-                         int64_t elements, nt_tid *t, nt_err *e)
+/* A or B: a matrix of so many elements for each of its own batch. */
+typedef struct operand {
+    const nt_value *v;
+    const int64_t *batch;
+    int64_t elements;
+} operand;
+
+static operand operand_a(const nt_product *l)
 {
-    nt_desc d = flat_desc(l->rank, l->batch, elements);
+    return (operand){l->a, l->batch_a, l->m * l->k};
+}
+
+static operand operand_b(const nt_product *l)
+{
+    return (operand){l->b, l->batch_b, l->k * l->n};
+}
+
+static nt_status stretch(nt_program *p, const nt_product *l, operand x, nt_tid *t, nt_err *e)
+{
+    nt_desc d = flat_desc(l->rank, l->batch, x.elements);
     stretch_ctx *c = nt_program_alloc(p, 1, sizeof *c);
     nt_step_desc step = {
         .node = l->node, .what = "broadcast", .fn = run_stretch, .ctx = c, .n_args = 2};
-    int64_t own = elements;
+    int64_t own = x.elements;
     nt_status s = NT_OK;
 
     if (!c)
@@ -113,8 +130,8 @@ static nt_status stretch(nt_program *p, const nt_product *l, const int64_t *batc
     nt_strides(c->to, d.rank, d.dims);
     c->from[l->rank] = 1;
     for (int i = l->rank - 1; i >= 0; i--) {
-        c->from[i] = batch[i] == 1 ? 0 : own;
-        own *= batch[i];
+        c->from[i] = x.batch[i] == 1 ? 0 : own;
+        own *= x.batch[i];
     }
     step.arg[0] = *t;
     step.writes[1] = true;
@@ -127,17 +144,16 @@ done:
 
 /* An operand in plain fp32; *stride is 0, or its matrix when it has one for each of the batch.
  */
-static nt_status operand(nt_program *p, const nt_product *l, const nt_value *v,
-                         const int64_t *batch, int64_t elements, nt_tid *out, int64_t *stride,
-                         nt_err *e)
+static nt_status fetch(nt_program *p, const nt_product *l, operand x, nt_tid *out,
+                       int64_t *stride, nt_err *e)
 {
-    int64_t own = count(l->rank, batch);
+    int64_t own = count(l->rank, x.batch);
     nt_status s = NT_OK;
 
-    NT_TRY(nt_program_value_as(p, v, NT_FMT_PLAIN, NT_F32, out, e));
-    *stride = own == 1 ? 0 : elements;
+    NT_TRY(nt_program_value_as(p, x.v, NT_FMT_PLAIN, NT_F32, out, e));
+    *stride = own == 1 ? 0 : x.elements;
     if (own != 1 && own != count(l->rank, l->batch))
-        NT_TRY(stretch(p, l, batch, elements, out, e));
+        NT_TRY(stretch(p, l, x, out, e));
 done:
     return s;
 }
@@ -153,24 +169,12 @@ static void merge_rows(nt_product *l)
     l->rank = 0;
 }
 
-static nt_status call(nt_program *p, const nt_product *l, const char *what,
-                      const nt_matmul_desc *d, nt_tid a, nt_tid b, nt_tid c, nt_err *e)
-{
-    const nt_tid in[2] = {a, b};
-    nt_prim *prim = NULL;
-    nt_status s = NT_OK;
-
-    NT_TRY(nt_matmul_new(&prim, nt_program_device(p), d, e));
-    NT_TRY(nt_program_call(p, l->node, what, prim, in, 2, &c, 1, e));
-done:
-    return s;
-}
-
 nt_status nt_product_lower(nt_program *p, const nt_product *product, nt_tid *y, nt_err *e)
 {
     nt_product l = *product;
     nt_desc dst = nt_program_desc_of(l.node->out[0], NT_FMT_PLAIN, NT_F32);
-    nt_tid a = -1, b = -1, c = -1;
+    nt_tid in[2] = {-1, -1}, c = -1;
+    nt_prim *prim = NULL;
     nt_matmul_desc d;
     nt_status s = NT_OK;
 
@@ -182,10 +186,11 @@ nt_status nt_product_lower(nt_program *p, const nt_product *product, nt_tid *y, 
                          .trans_a = l.trans_a,
                          .trans_b = l.trans_b,
                          .alpha = l.alpha};
-    NT_TRY(operand(p, &l, l.a, l.batch_a, l.m * l.k, &a, &d.stride_a, e));
-    NT_TRY(operand(p, &l, l.b, l.batch_b, l.k * l.n, &b, &d.stride_b, e));
+    NT_TRY(fetch(p, &l, operand_a(&l), &in[0], &d.stride_a, e));
+    NT_TRY(fetch(p, &l, operand_b(&l), &in[1], &d.stride_b, e));
     NT_TRY(nt_program_temp(p, &dst, &c, e));
-    NT_TRY(call(p, &l, "matmul", &d, a, b, c, e));
+    NT_TRY(nt_matmul_new(&prim, nt_program_device(p), &d, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l.node, "matmul", prim, in, 2, &c, 1}, e));
     *y = c;
 done:
     return s;
@@ -193,42 +198,41 @@ done:
 
 /* ---- gradients */
 
-/* Sums t [batch...][elements] over the axes along which `batch` is stretched, into v's
- * gradient. */
-static nt_status reduce(nt_program *p, const nt_product *l, const nt_value *v,
-                        const int64_t *batch, int64_t elements, nt_tid t, nt_tid to, nt_err *e)
+/* Sums t [batch...][elements] over the axes along which x is stretched. */
+static nt_status reduce(nt_program *p, const nt_product *l, operand x, nt_tid t, nt_tid to,
+                        nt_err *e)
 {
-    nt_desc from = flat_desc(l->rank, l->batch, elements);
-    nt_desc into = flat_desc(l->rank, batch, elements);
+    nt_desc from = flat_desc(l->rank, l->batch, x.elements);
+    nt_desc into = flat_desc(l->rank, x.batch, x.elements);
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_reduce_to_new(&prim, nt_program_device(p), &from, &into, e));
-    NT_TRY(nt_program_call(p, l->node, "reduce", prim, &t, 1, &to, 1, e));
-    NT_TRY(nt_program_add_grad(p, v, to, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, "reduce", prim, &t, 1, &to, 1}, e));
 done:
     return s;
 }
 
-/* The gradient of one operand, `d` of a and b, straight into its place or by way of a sum. */
-static nt_status grad_operand(nt_program *p, const nt_product *l, const nt_value *v,
-                              const int64_t *batch, int64_t elements, const nt_matmul_desc *d,
-                              nt_tid a, nt_tid b, nt_err *e)
+/* The gradient of one operand, the product `d` of two tensors, straight into its place or by
+ * way of a sum. */
+static nt_status grad_operand(nt_program *p, const nt_product *l, operand x,
+                              const nt_matmul_desc *d, const nt_tid of[2], nt_err *e)
 {
-    bool stretched = count(l->rank, batch) != d->batch;
-    nt_desc full = flat_desc(l->rank, l->batch, elements);
-    nt_tid to = -1, t = -1;
+    bool stretched = count(l->rank, x.batch) != d->batch;
+    nt_desc full = flat_desc(l->rank, l->batch, x.elements);
+    nt_tid to = -1, made = -1;
+    nt_prim *prim = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_steps_grad_target(p, v, &to, e));
-    if (!stretched) {
-        NT_TRY(call(p, l, "matmul grad", d, a, b, to, e));
-        NT_TRY(nt_program_add_grad(p, v, to, e));
-    } else {
-        NT_TRY(nt_program_temp(p, &full, &t, e));
-        NT_TRY(call(p, l, "matmul grad", d, a, b, t, e));
-        NT_TRY(reduce(p, l, v, batch, elements, t, to, e));
-    }
+    NT_TRY(nt_steps_grad_target(p, x.v, &to, e));
+    made = to;
+    if (stretched)
+        NT_TRY(nt_program_temp(p, &full, &made, e));
+    NT_TRY(nt_matmul_new(&prim, nt_program_device(p), d, e));
+    NT_TRY(nt_program_call(p, &(nt_call){l->node, "matmul grad", prim, of, 2, &made, 1}, e));
+    if (stretched)
+        NT_TRY(reduce(p, l, x, made, to, e));
+    NT_TRY(nt_program_add_grad(p, x.v, to, e));
 done:
     return s;
 }
@@ -241,17 +245,17 @@ static nt_status grad_a(nt_program *p, const nt_product *l, nt_tid dc, nt_err *e
     nt_tid b = -1;
     nt_status s = NT_OK;
 
-    NT_TRY(operand(p, l, l->b, l->batch_b, l->k * l->n, &b, &sb, e));
+    NT_TRY(fetch(p, l, operand_b(l), &b, &sb, e));
     if (l->trans_a) {
         d.m = l->k, d.k = l->n, d.n = l->m;
         d.trans_a = l->trans_b, d.trans_b = true;
         d.stride_a = sb, d.stride_b = mn;
-        NT_TRY(grad_operand(p, l, l->a, l->batch_a, l->m * l->k, &d, b, dc, e));
+        NT_TRY(grad_operand(p, l, operand_a(l), &d, (const nt_tid[]){b, dc}, e));
     } else {
         d.m = l->m, d.k = l->n, d.n = l->k;
         d.trans_b = !l->trans_b;
         d.stride_a = mn, d.stride_b = sb;
-        NT_TRY(grad_operand(p, l, l->a, l->batch_a, l->m * l->k, &d, dc, b, e));
+        NT_TRY(grad_operand(p, l, operand_a(l), &d, (const nt_tid[]){dc, b}, e));
     }
 done:
     return s;
@@ -265,17 +269,17 @@ static nt_status grad_b(nt_program *p, const nt_product *l, nt_tid dc, nt_err *e
     nt_tid a = -1;
     nt_status s = NT_OK;
 
-    NT_TRY(operand(p, l, l->a, l->batch_a, l->m * l->k, &a, &sa, e));
+    NT_TRY(fetch(p, l, operand_a(l), &a, &sa, e));
     if (l->trans_b) {
         d.m = l->n, d.k = l->m, d.n = l->k;
         d.trans_a = true, d.trans_b = l->trans_a;
         d.stride_a = mn, d.stride_b = sa;
-        NT_TRY(grad_operand(p, l, l->b, l->batch_b, l->k * l->n, &d, dc, a, e));
+        NT_TRY(grad_operand(p, l, operand_b(l), &d, (const nt_tid[]){dc, a}, e));
     } else {
         d.m = l->k, d.k = l->m, d.n = l->n;
         d.trans_a = !l->trans_a;
         d.stride_a = sa, d.stride_b = mn;
-        NT_TRY(grad_operand(p, l, l->b, l->batch_b, l->k * l->n, &d, a, dc, e));
+        NT_TRY(grad_operand(p, l, operand_b(l), &d, (const nt_tid[]){a, dc}, e));
     }
 done:
     return s;

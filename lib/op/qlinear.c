@@ -44,7 +44,7 @@ static nt_status centre_rows(int32_t *out, const nt_tensor *t, const nt_tensor *
     int64_t at = 0;
     nt_qparam q;
 
-    NT_TRY(nt_qparam_init(&q, t, zero, zero, axis, 0, e));
+    NT_TRY(nt_qparam_init(&q, t, (nt_quantization){zero, zero, axis, 0}, e));
     for (int64_t o = 0; o < q.view.outer; o++)
         for (int64_t k = 0; k < q.view.n; k++) {
             int32_t z = (int32_t)nt_qparam_zero(&q, nt_qparam_at(&q, o, k, 0));
@@ -84,14 +84,17 @@ static float scale_at(const nt_tensor *t, int64_t i)
     return (float)nt_tensor_get(t, nt_tensor_count(t) > 1 ? i : 0);
 }
 
-static nt_status requant_init(requant *r, const nt_node *n, const nt_tensor *const *in,
-                              const operands *a, nt_dtype t, int64_t rows, int64_t channels,
-                              nt_err *e)
+static requant requant_of(const nt_node *n, const nt_tensor *const *in, const operands *a)
 {
-    *r = (requant){.x_scale = pick(n, in, a->x_scale),
-                   .w_scale = pick(n, in, a->w_scale),
-                   .y_scale = pick(n, in, a->y_scale),
-                   .y_zero = pick(n, in, a->y_zero)};
+    return (requant){.x_scale = pick(n, in, a->x_scale),
+                     .w_scale = pick(n, in, a->w_scale),
+                     .y_scale = pick(n, in, a->y_scale),
+                     .y_zero = pick(n, in, a->y_zero)};
+}
+
+/* From sums of so many rows and channels to codes of type t. */
+static nt_status requant_to(requant *r, nt_dtype t, int64_t rows, int64_t channels, nt_err *e)
+{
     if (nt_tensor_count(r->x_scale) != 1 && nt_tensor_count(r->x_scale) != rows)
         return nt_fail(e, NT_EFORMAT, "%" PRId64 " scales for %" PRId64 " rows",
                        nt_tensor_count(r->x_scale), rows);
@@ -238,9 +241,9 @@ static nt_status qlinear_conv_eval(const nt_node *n, const nt_tensor *const *in,
     nt_status s = NT_OK;
     int_conv c = {0};
     int64_t at = 0;
-    requant r;
+    requant r = requant_of(n, in, &qlinear_conv);
 
-    NT_TRY(requant_init(&r, n, in, &qlinear_conv, out[0]->dtype, 1, out[0]->dims[1], e));
+    NT_TRY(requant_to(&r, out[0]->dtype, 1, out[0]->dims[1], e));
     NT_TRY(int_conv_init(&c, n, in, &qlinear_conv, e));
     for (int64_t i = 0; i < c.images * c.filters; i++) {
         uint32_t b = bias ? (uint32_t)((int32_t *)bias->data)[i % c.filters] : 0;
@@ -378,10 +381,10 @@ static nt_status qlinear_matmul_eval(const nt_node *n, const nt_tensor *const *i
     nt_status s = NT_OK;
     int_matmul p = {0};
     int64_t at = 0;
-    requant r;
+    requant r = requant_of(n, in, &qlinear_matmul);
 
     NT_TRY(int_matmul_init(&p, n, in, &qlinear_matmul, out[0], e));
-    NT_TRY(requant_init(&r, n, in, &qlinear_matmul, out[0]->dtype, p.m, p.n, e));
+    NT_TRY(requant_to(&r, out[0]->dtype, p.m, p.n, e));
     sum = nt_alloc((size_t)(p.m * p.n) + 1, sizeof *sum);
     if (!sum) {
         s = nt_fail_nomem(e);

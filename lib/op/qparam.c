@@ -37,17 +37,16 @@ done:
     return s;
 }
 
-nt_status nt_qparam_init(nt_qparam *q, const nt_tensor *x, const nt_tensor *scale,
-                         const nt_tensor *zero, int64_t axis, int64_t block, nt_err *e)
+nt_status nt_qparam_init(nt_qparam *q, const nt_tensor *x, nt_quantization by, nt_err *e)
 {
-    *q = (nt_qparam){.scale = scale, .zero = zero};
-    if (zero && nt_tensor_count(zero) != nt_tensor_count(scale))
+    *q = (nt_qparam){.scale = by.scale, .zero = by.zero};
+    if (by.zero && nt_tensor_count(by.zero) != nt_tensor_count(by.scale))
         return nt_fail(e, NT_EFORMAT, "there are not as many zero points as scales");
-    if (block <= 0 && nt_tensor_count(scale) == 1) {
+    if (by.block <= 0 && nt_tensor_count(by.scale) == 1) {
         q->view = (nt_axis_view){1, 1, nt_tensor_count(x)};
         return NT_OK;
     }
-    return init_axis(q, x, axis, block, e);
+    return init_axis(q, x, by.axis, by.block, e);
 }
 
 int64_t nt_qparam_at(const nt_qparam *q, int64_t o, int64_t k, int64_t i)

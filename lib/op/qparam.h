@@ -18,13 +18,16 @@ typedef struct nt_qparam {
     const nt_tensor *scale, *zero; /* zero: NULL is 0 */
 } nt_qparam;
 
-/*
- * The parameters of x quantized along axis: scale has one element, one for each index of the
- * axis, or (block > 0) x's shape with ceil(extent/block) along it; zero has scale's shape or is
- * NULL. NT_EFORMAT where the shapes do not fit.
+/* How a node says it: scale has one element, one for each index of the axis, or (block > 0) the
+ * quantized tensor's shape with ceil(extent/block) along it; zero has scale's shape or is NULL.
  */
-nt_status nt_qparam_init(nt_qparam *q, const nt_tensor *x, const nt_tensor *scale,
-                         const nt_tensor *zero, int64_t axis, int64_t block,
+typedef struct nt_quantization {
+    const nt_tensor *scale, *zero;
+    int64_t axis, block;
+} nt_quantization;
+
+/* The parameters of x quantized so; NT_EFORMAT where the shapes do not fit. */
+nt_status nt_qparam_init(nt_qparam *q, const nt_tensor *x, nt_quantization by,
                          nt_err *e) NT_MUST_CHECK;
 /* Where the pair of element (o, k, i) of the view stands. */
 int64_t nt_qparam_at(const nt_qparam *q, int64_t o, int64_t k, int64_t i);

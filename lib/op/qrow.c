@@ -136,21 +136,28 @@ CLONES static float pull_dequantize(float *restrict dx, const void *restrict fro
 typedef float pull_block(float *restrict dx, const void *restrict x, const float *restrict dy,
                          int n, nt_qrow r);
 
-/* x: elements of so many bytes. */
-static double pull(pull_block *block, float *dx, const void *x, size_t bytes, const float *dy,
-                   int64_t n, const nt_qrow *r)
+/* A row on the way back. */
+typedef struct backward {
+    float *dx;
+    const void *x; /* elements of so many bytes */
+    size_t bytes;
+    const float *dy;
+    int64_t n;
+} backward;
+
+static double pull(pull_block *block, backward b, const nt_qrow *r)
 {
     double sum[PARTS] = {0}, total = 0;
 
-#pragma omp parallel for if (n > PARALLEL)
+#pragma omp parallel for if (b.n > PARALLEL)
     for (int i = 0; i < PARTS; i++) {
         float unused[BLOCK];
 
-        for (int64_t at = part(n, i), end = part(n, i + 1); at < end; at += BLOCK) {
+        for (int64_t at = part(b.n, i), end = part(b.n, i + 1); at < end; at += BLOCK) {
             int m = end - at < BLOCK ? (int)(end - at) : BLOCK;
 
-            sum[i] += block(dx ? dx + at : unused, (const char *)x + (size_t)at * bytes,
-                            dy + at, m, *r);
+            sum[i] += block(b.dx ? b.dx + at : unused, (const char *)b.x + (size_t)at * b.bytes,
+                            b.dy + at, m, *r);
         }
     }
     for (int i = 0; i < PARTS; i++)
@@ -161,13 +168,13 @@ static double pull(pull_block *block, float *dx, const void *x, size_t bytes, co
 double nt_qrow_pull_quantize(float *dx, const float *x, const float *dy, int64_t n,
                              const nt_qrow *r)
 {
-    return pull(pull_quantize, dx, x, sizeof *x, dy, n, r);
+    return pull(pull_quantize, (backward){dx, x, sizeof *x, dy, n}, r);
 }
 
 double nt_qrow_pull_dequantize(float *dx, const void *q, const float *dy, int64_t n,
                                const nt_qrow *r)
 {
-    return pull(pull_dequantize, dx, q, 1, dy, n, r);
+    return pull(pull_dequantize, (backward){dx, q, 1, dy, n}, r);
 }
 
 CLONES static void pull_clip(float *restrict dx, const uint8_t *restrict q,

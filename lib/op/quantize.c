@@ -28,9 +28,9 @@ static int64_t block_of(const nt_node *n)
     return nt_node_int(n, "block_size", 0);
 }
 
-static const nt_tensor *zero_of(const nt_tensor *const *in, const nt_node *n)
+static nt_quantization quantization_of(const nt_node *n, const nt_tensor *const *in)
 {
-    return n->n_in > 2 ? in[2] : NULL;
+    return (nt_quantization){in[1], n->n_in > 2 ? in[2] : NULL, axis_of(n), block_of(n)};
 }
 
 /* The row of elements that starts at element (o, k, 0), with one pair unless blocked. */
@@ -156,7 +156,7 @@ static nt_status quantize_eval(const nt_node *n, const nt_tensor *const *in,
     nt_qparam q;
 
     NT_TRY(nt_qparam_range(&r.lo, &r.hi, out[0]->dtype, e));
-    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    NT_TRY(nt_qparam_init(&q, in[0], quantization_of(n, in), e));
     for (int64_t o = 0; o < q.view.outer; o++)
         for (int64_t k = 0; k < q.view.n; k++)
             quantize_row(out[0], in[0], &q, o, k, r);
@@ -164,41 +164,47 @@ done:
     return s;
 }
 
-/* dx = dy / scale and dscale = -x/scale^2 dy, both where nothing saturates. */
-static void quantize_pull(const nt_qparam *q, int64_t at, int64_t p, float x, float dy,
-                          code_range r, nt_tensor *const *din)
-{
-    float scale = nt_qparam_scale(q, p), v = rintf(x / scale);
-    float zero = (float)nt_qparam_zero(q, p);
+/* What a gradient flows back through. */
+typedef struct quantized {
+    nt_qparam q;
+    code_range r;
+    const nt_tensor *x, *codes;
+    const float *dy;
+    float *dx, *dscale; /* NULL where they are not wanted */
+} quantized;
 
-    if (!(v + zero >= (float)r.lo && v + zero <= (float)r.hi))
+/* dx = dy / scale and dscale = -x/scale^2 dy, both where nothing saturates. p: the place of the
+ * pair. */
+static void quantize_pull(const quantized *z, int64_t at, int64_t p)
+{
+    float scale = nt_qparam_scale(&z->q, p), zero = (float)nt_qparam_zero(&z->q, p);
+    float x = (float)nt_tensor_get(z->x, at), v = rintf(x / scale);
+
+    if (!(v + zero >= (float)z->r.lo && v + zero <= (float)z->r.hi))
         return;
-    if (din[0])
-        ((float *)din[0]->data)[at] = dy / scale;
-    if (din[1])
-        ((float *)din[1]->data)[p] -= x / (scale * scale) * dy;
+    if (z->dx)
+        z->dx[at] = z->dy[at] / scale;
+    if (z->dscale)
+        z->dscale[p] -= x / (scale * scale) * z->dy[at];
 }
 
-static void quantize_pull_row(const nt_qparam *q, int64_t o, int64_t k,
-                              const nt_tensor *const in[2], const nt_tensor *dout, code_range r,
-                              nt_tensor *const *din)
+static void quantize_pull_row(const quantized *z, int64_t o, int64_t k)
 {
-    const float *dy = dout->data;
+    const nt_qparam *q = &z->q;
     int64_t at = row_start(q, o, k);
 
-    if (is_byte_row(in[0], in[1], q)) {
-        nt_qrow row = byte_row(q, o, k, in[1]->dtype);
-        double sum = nt_qrow_pull_quantize(din[0] ? (float *)din[0]->data + at : NULL,
-                                           (const float *)in[0]->data + at, dy + at,
-                                           q->view.inner, &row);
+    if (is_byte_row(z->x, z->codes, q)) {
+        nt_qrow row = byte_row(q, o, k, z->codes->dtype);
+        double sum =
+            nt_qrow_pull_quantize(z->dx ? z->dx + at : NULL, (const float *)z->x->data + at,
+                                  z->dy + at, q->view.inner, &row);
 
-        if (din[1])
-            ((float *)din[1]->data)[nt_qparam_at(q, o, k, 0)] += (float)sum;
+        if (z->dscale)
+            z->dscale[nt_qparam_at(q, o, k, 0)] += (float)sum;
         return;
     }
     for (int64_t i = 0; i < q->view.inner; i++, at++)
-        quantize_pull(q, at, nt_qparam_at(q, o, k, i), (float)nt_tensor_get(in[0], at), dy[at],
-                      r, din);
+        quantize_pull(z, at, nt_qparam_at(q, o, k, i));
 }
 
 static void clear(nt_tensor *t)
@@ -211,20 +217,22 @@ static nt_status quantize_grad(const nt_node *n, const nt_tensor *const *in,
                                const nt_tensor *const *out, const nt_tensor *const *dout,
                                nt_tensor *const *din, nt_err *e)
 {
+    quantized z = {.x = in[0],
+                   .codes = out[0],
+                   .dx = din[0] ? din[0]->data : NULL,
+                   .dscale = din[1] ? din[1]->data : NULL};
     nt_status s = NT_OK;
-    code_range r;
-    nt_qparam q;
 
     clear(din[0]);
     clear(din[1]);
     if (!dout[0])
         return NT_OK;
-    NT_TRY(nt_qparam_range(&r.lo, &r.hi, out[0]->dtype, e));
-    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
-    for (int64_t o = 0; o < q.view.outer; o++)
-        for (int64_t k = 0; k < q.view.n; k++)
-            quantize_pull_row(&q, o, k, (const nt_tensor *const[2]){in[0], out[0]}, dout[0], r,
-                              din);
+    z.dy = dout[0]->data;
+    NT_TRY(nt_qparam_range(&z.r.lo, &z.r.hi, out[0]->dtype, e));
+    NT_TRY(nt_qparam_init(&z.q, in[0], quantization_of(n, in), e));
+    for (int64_t o = 0; o < z.q.view.outer; o++)
+        for (int64_t k = 0; k < z.q.view.n; k++)
+            quantize_pull_row(&z, o, k);
 done:
     return s;
 }
@@ -284,7 +292,7 @@ static nt_status dequantize_eval(const nt_node *n, const nt_tensor *const *in,
     nt_qparam q;
 
     NT_TRY(check_codes(in[0]->dtype, e));
-    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    NT_TRY(nt_qparam_init(&q, in[0], quantization_of(n, in), e));
     for (int64_t o = 0; o < q.view.outer; o++)
         for (int64_t k = 0; k < q.view.n; k++)
             dequantize_row(out[0], in[0], &q, o, k);
@@ -331,7 +339,7 @@ static nt_status dequantize_grad(const nt_node *n, const nt_tensor *const *in,
     clear(din[1]);
     if (!dout[0])
         return NT_OK;
-    NT_TRY(nt_qparam_init(&q, in[0], in[1], zero_of(in, n), axis_of(n), block_of(n), e));
+    NT_TRY(nt_qparam_init(&q, in[0], quantization_of(n, in), e));
     for (int64_t o = 0; o < q.view.outer; o++)
         for (int64_t k = 0; k < q.view.n; k++)
             dequantize_pull_row(&q, o, k, in[0], dout[0], din);
@@ -392,8 +400,8 @@ static nt_status lower_whole(nt_program *p, const nt_node *n, nt_dtype codes, nt
     NT_TRY(nt_steps_unpadded(p, x, &x, e));
     d = *nt_program_desc(p, x);
     c->n = (int64_t)(nt_desc_bytes(&d) / nt_dtype_size(d.dtype));
-    NT_TRY(nt_qparam_init(&q, &whole, n->in[1]->data, nt_has_in(n, 2) ? n->in[2]->data : NULL,
-                          0, 0, e));
+    NT_TRY(nt_qparam_init(&q, &whole,
+                          (nt_quantization){nt_const_in(n, 1), nt_const_in(n, 2), 0, 0}, e));
     c->row = byte_row(&q, 0, 0, codes);
     d.dtype = n->out[0]->dtype;
     NT_TRY(nt_program_temp(p, &d, &y, e));

@@ -105,45 +105,44 @@ static nt_status run_join(void *ctx, void *const *arg, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_range_cut(nt_program *p, const nt_node *n, nt_tid whole, nt_tid part, int axis,
-                       int64_t start, nt_err *e)
+nt_status nt_range_cut(nt_program *p, const nt_node *n, nt_tid whole, nt_range part, nt_err *e)
 {
-    const nt_desc *w = nt_program_desc(p, whole), *d = nt_program_desc(p, part);
-    int64_t unit = axis == 1 ? block(w->fmt) : 1;
-    range_ctx *c = new_ctx(p, w, axis);
+    const nt_desc *w = nt_program_desc(p, whole), *d = nt_program_desc(p, part.t);
+    int64_t unit = part.axis == 1 ? block(w->fmt) : 1;
+    range_ctx *c = new_ctx(p, w, part.axis);
     nt_step_desc step = {.node = n, .what = "cut", .fn = run_cut, .ctx = c, .n_args = 2};
 
-    assert(w->fmt == d->fmt && w->dtype == d->dtype && start % unit == 0 &&
-           d->dims[axis] % unit == 0);
+    assert(w->fmt == d->fmt && w->dtype == d->dtype && part.start % unit == 0 &&
+           d->dims[part.axis] % unit == 0);
     if (!c)
         return nt_fail_nomem(e);
     c->n = 1;
-    c->start[0] = start / unit;
-    c->count[0] = d->dims[axis] / unit;
+    c->start[0] = part.start / unit;
+    c->count[0] = d->dims[part.axis] / unit;
     step.arg[0] = whole;
-    step.arg[1] = part;
+    step.arg[1] = part.t;
     step.writes[1] = true;
     return nt_program_step(p, &step, e);
 }
 
-nt_status nt_range_join(nt_program *p, const nt_node *n, const nt_tid *part,
-                        const int64_t *extent, int count, nt_tid whole, int axis, nt_err *e)
+nt_status nt_range_join(nt_program *p, const nt_node *n, const nt_range_parts *parts,
+                        nt_tid whole, nt_err *e)
 {
     const nt_desc *w = nt_program_desc(p, whole);
-    int64_t unit = axis == 1 ? block(w->fmt) : 1, at = 0;
-    range_ctx *c = new_ctx(p, w, axis);
+    int64_t unit = parts->axis == 1 ? block(w->fmt) : 1, at = 0;
+    range_ctx *c = new_ctx(p, w, parts->axis);
     nt_step_desc step = {.node = n, .what = "join", .fn = run_join, .ctx = c};
 
     if (!c)
         return nt_fail_nomem(e);
-    assert(count <= MAX_PARTS);
-    c->n = count;
-    for (int i = 0; i < count; i++) {
-        assert(extent[i] % unit == 0);
+    assert(parts->n <= MAX_PARTS);
+    c->n = parts->n;
+    for (int i = 0; i < parts->n; i++) {
+        assert(parts->extent[i] % unit == 0);
         c->start[i] = at;
-        c->count[i] = extent[i] / unit;
+        c->count[i] = parts->extent[i] / unit;
         at += c->count[i];
-        step.arg[step.n_args++] = part[i];
+        step.arg[step.n_args++] = parts->t[i];
     }
     step.writes[step.n_args] = true;
     step.arg[step.n_args++] = whole;

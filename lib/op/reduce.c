@@ -36,7 +36,7 @@ static nt_status read_axes(bool *flags, const nt_node *n, const nt_tensor *t, in
     nt_status s = NT_OK;
     bool given, any = false;
 
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", t, rank, e));
+    NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", t}, rank, e));
     for (int i = 0; i < rank; i++)
         any = any || flags[i];
     for (int i = 0; i < rank && !any && !nt_node_int(n, "noop_with_empty_axes", 0); i++)
@@ -184,7 +184,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     yd = pooled(nt_program_desc(p, x));
     NT_TRY(nt_program_temp(p, &yd, &y, e));
     NT_TRY(nt_pool_fwd_new(&prim, NULL, nt_program_device(p), &pool, e));
-    NT_TRY(nt_program_call(p, n, "pool", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "pool", prim, &x, 1, &y, 1}, e));
     if (factor(n) != 1) {
         NT_TRY(nt_program_as(p, y, NT_FMT_PLAIN, NT_F32, &y, e));
         NT_TRY(nt_steps_scale(p, n, factor(n), y, &y, e));
@@ -225,7 +225,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     NT_TRY(nt_pool_bwd_new(&prim, nt_program_device(p), &pool, e));
     args[0] = dy;
     args[1] = -1; /* averages leave no workspace */
-    NT_TRY(nt_program_call(p, n, "pool", prim, args, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "pool", prim, args, 2, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;

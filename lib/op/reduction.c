@@ -100,35 +100,38 @@ static void fold(nt_reduction r, double *acc, const double *x, int64_t rows, int
     }
 }
 
-/* Rows of a few neighbours as doubles. */
-static void load(double *v, const nt_tensor *x, int64_t at, int64_t rows, int64_t step,
-                 int64_t lanes)
+/* A few neighbours at n positions `step` apart, the first at `at`: one row of the inner box. */
+typedef struct row {
+    int64_t at, n, step, lanes;
+} row;
+
+/* v[n][lanes] */
+static void load(double *v, const nt_tensor *x, row w)
 {
     const float *f = x->data;
 
-    for (int64_t i = 0; i < rows; i++, v += lanes, at += step)
-        for (int64_t l = 0; l < lanes; l++)
-            v[l] = x->dtype == NT_F32 ? f[at + l] : nt_tensor_get(x, at + l);
+    for (int64_t i = 0; i < w.n; i++, v += w.lanes, w.at += w.step)
+        for (int64_t l = 0; l < w.lanes; l++)
+            v[l] = x->dtype == NT_F32 ? f[w.at + l] : nt_tensor_get(x, w.at + l);
 }
 
-/* One row of the inner box, n positions `step` apart, of s.lanes outputs each. A single output
- * whose inputs lie side by side is made as LANES partial ones. */
-static void fold_row(const job *j, nt_reduction r, double *acc, int64_t at, int64_t n,
-                     int64_t step, int64_t lanes, const double *top)
+/* acc[l] takes up lane l. A single output whose inputs lie side by side is made as LANES
+ * partial ones. */
+static void fold_row(const nt_tensor *x, nt_reduction r, double *acc, row w, const double *top)
 {
     double v[BLOCK * LANES];
 
-    if (lanes == 1 && step == 1) {
-        fold_row(j, r, acc, at, n / LANES, LANES, LANES, top);
-        at += n / LANES * LANES;
-        lanes = n % LANES;
-        n = lanes > 0;
-    }
-    for (int64_t i = 0; i < n; i += BLOCK) {
-        int64_t rows = n - i < BLOCK ? n - i : BLOCK;
+    if (w.lanes == 1 && w.step == 1) {
+        int64_t rest = w.n % LANES;
 
-        load(v, j->x, at + i * step, rows, step, lanes);
-        fold(r, acc, v, rows, lanes, top);
+        fold_row(x, r, acc, (row){w.at, w.n / LANES, LANES, LANES}, top);
+        w = (row){w.at + w.n - rest, rest > 0, 1, rest};
+    }
+    for (int64_t i = 0; i < w.n; i += BLOCK) {
+        row part = {w.at + i * w.step, w.n - i < BLOCK ? w.n - i : BLOCK, w.step, w.lanes};
+
+        load(v, x, part);
+        fold(r, acc, v, part.n, part.lanes, top);
     }
 }
 
@@ -145,7 +148,7 @@ static void fold_all(const job *j, nt_reduction r, double *acc, strip s, const d
         acc[l] = start_of(r);
     for (nt_walk_init(&w, j->b.n_in, j->b.in, 1, j->b.in_stride); nt_walk_more(&w);
          nt_walk_next(&w))
-        fold_row(j, r, acc, s.x + w.at[0], w.len, w.step[0], s.lanes, top);
+        fold_row(j->x, r, acc, (row){s.x + w.at[0], w.len, w.step[0], s.lanes}, top);
     if (s.lanes > 1)
         return;
     fold(picks(r) ? r : NT_REDUCE_SUM, acc, acc + 1, LANES - 1, 1, NULL);

@@ -68,7 +68,8 @@ static nt_status read_sizes(nt_resize *r, const nt_node *n, const nt_tensor *con
     if (!scales == !sizes)
         NT_TRY(nt_fail(e, NT_EFORMAT, "want either scales or sizes"));
     NT_TRY(nt_resize_read(r, n, n->op->since, e));
-    NT_TRY(nt_resize_axes(r, n, rank, dims, scales, sizes, e));
+    nt_resize_set_input(r, rank, dims);
+    NT_TRY(nt_resize_axes(r, n, scales, sizes, e));
 done:
     return s;
 }
@@ -471,9 +472,9 @@ static void count_planes(plane_ctx *c, const nt_desc *d)
     c->outer = d->dims[0] * (d->fmt == NT_FMT_NHWC ? 1 : (channels + block - 1) / block);
 }
 
-/* The step x -> y (or dy -> dx) in x's format. */
+/* The step from t[0] to t[1], x to y or dy to dx, in t[0]'s format. */
 static nt_status add_plane(nt_program *p, const nt_node *n, const nt_resize *r, bool back,
-                           nt_tid x, nt_tid y, nt_err *e)
+                           const nt_tid t[2], nt_err *e)
 {
     plane_ctx *c = nt_calloc(1, sizeof *c);
     nt_step_desc step = {.node = n,
@@ -481,14 +482,14 @@ static nt_status add_plane(nt_program *p, const nt_node *n, const nt_resize *r, 
                          .fn = back ? run_plane_grad : run_plane,
                          .ctx = c,
                          .free_ctx = free_plane,
-                         .arg = {x, y},
+                         .arg = {t[0], t[1]},
                          .writes = {false, true, true},
                          .n_args = 3};
     nt_status s = NT_OK;
 
     if (!c)
         return nt_fail_nomem(e);
-    count_planes(c, nt_program_desc(p, x));
+    count_planes(c, nt_program_desc(p, t[0]));
     NT_TRY(nt_resize_taps(&c->h, NULL, r, 2, e));
     NT_TRY(nt_resize_taps(&c->w, NULL, r, 3, e));
     NT_TRY(nt_program_blob(p, (size_t)(c->outer * c->w.in * c->inner) * sizeof(float),
@@ -510,7 +511,7 @@ static nt_status lower_plane(nt_program *p, const nt_node *n, const nt_resize *r
     NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_ANY, NT_F32, &x, e));
     d = nt_program_desc_of(n->out[0], nt_program_desc(p, x)->fmt, NT_F32);
     NT_TRY(nt_program_temp(p, &d, &y, e));
-    NT_TRY(add_plane(p, n, r, false, x, y, e));
+    NT_TRY(add_plane(p, n, r, false, (const nt_tid[]){x, y}, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
     return s;
@@ -528,7 +529,7 @@ static nt_status lower_plane_grad(nt_program *p, const nt_node *n, const nt_resi
         goto done;
     d = nt_program_desc_of(n->in[0], nt_program_desc(p, dy)->fmt, NT_F32);
     NT_TRY(nt_program_temp(p, &d, &dx, e));
-    NT_TRY(add_plane(p, n, r, true, dy, dx, e));
+    NT_TRY(add_plane(p, n, r, true, (const nt_tid[]){dy, dx}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;

@@ -131,16 +131,20 @@ static void keep_ratio(nt_resize *r, const int *axis, int n)
     }
 }
 
-nt_status nt_resize_axes(nt_resize *r, const nt_node *n, int rank, const int64_t *dims,
-                         const nt_tensor *scales, const nt_tensor *sizes, nt_err *e)
+void nt_resize_set_input(nt_resize *r, int rank, const int64_t *dims)
+{
+    r->rank = rank;
+    for (int i = 0; i < rank; i++)
+        r->axis[i] = (nt_resize_axis){dims[i], dims[i], 1, (double)dims[i], 0, 1};
+}
+
+nt_status nt_resize_axes(nt_resize *r, const nt_node *n, const nt_tensor *scales,
+                         const nt_tensor *sizes, nt_err *e)
 {
     int axis[NT_MAX_RANK], count = 0;
     nt_status s = NT_OK;
 
-    r->rank = rank;
-    for (int i = 0; i < rank; i++)
-        r->axis[i] = (nt_resize_axis){dims[i], dims[i], 1, (double)dims[i], 0, 1};
-    NT_TRY(nt_arg_named(axis, &count, n, rank, e));
+    NT_TRY(nt_arg_named(axis, &count, n, r->rank, e));
     NT_TRY(check_list(scales ? scales : sizes, count, scales ? "scales" : "sizes", e));
     for (int i = 0; i < count; i++) {
         if (scales)
@@ -285,23 +289,29 @@ static double filter_scale(const nt_resize *r, const nt_resize_axis *a)
     return r->antialias && a->scale < 1 ? a->scale : 1;
 }
 
-/* The weights of n points from `first` on for coordinate x; their sum is 1 where the filter was
- * stretched or points outside are left out. */
+/* A filter around coordinate x: n points from `first` on. */
+typedef struct support {
+    double x;
+    int64_t first;
+    int n;
+} support;
+
+/* Its weights; their sum is 1 where the filter was stretched or points outside are left out. */
 static void fill_weights(double *w, int64_t *at, const nt_resize *r, const nt_resize_axis *a,
-                         double x, int64_t first, int n)
+                         support f)
 {
     double shrink = filter_scale(r, a), sum = 0;
 
-    for (int t = 0; t < n; t++) {
-        int64_t i = first + t;
+    for (int t = 0; t < f.n; t++) {
+        int64_t i = f.first + t;
 
-        w[t] = weight_at(r, ((double)i - x) * shrink);
+        w[t] = weight_at(r, ((double)i - f.x) * shrink);
         if (r->exclude_outside && (i < 0 || i >= a->in))
             w[t] = 0;
         at[t] = clamp((double)i, a->in);
         sum += w[t];
     }
-    for (int t = 0; t < n && sum != 0 && (r->exclude_outside || shrink < 1); t++)
+    for (int t = 0; t < f.n && sum != 0 && (r->exclude_outside || shrink < 1); t++)
         w[t] /= sum;
 }
 
@@ -323,7 +333,8 @@ nt_status nt_resize_taps(nt_interp_axis *taps, bool *outside, const nt_resize *r
 
         if (outside)
             outside[o] = is_outside(r, a, x);
-        fill_weights(w + o * n, at + o * n, r, a, x, (int64_t)floor(x) + before, (int)n);
+        fill_weights(w + o * n, at + o * n, r, a,
+                     (support){x, (int64_t)floor(x) + before, (int)n});
     }
     *taps = (nt_interp_axis){a->in, a->out, (int)n, at, w};
     return NT_OK;

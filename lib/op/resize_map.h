@@ -61,11 +61,11 @@ typedef struct nt_resize {
 
 /* The attributes; NT_EUNSUPPORTED for words unknown at this opset. */
 nt_status nt_resize_read(nt_resize *r, const nt_node *n, int opset, nt_err *e) NT_MUST_CHECK;
-/* The axes of an input of these extents (below 0: unknown, which makes out -1 where it counts).
- * Either scales or sizes is NULL. */
-nt_status nt_resize_axes(nt_resize *r, const nt_node *n, int rank, const int64_t *dims,
-                         const nt_tensor *scales, const nt_tensor *sizes,
-                         nt_err *e) NT_MUST_CHECK;
+/* The input's extents; below 0: unknown, which makes out -1 where it counts. */
+void nt_resize_set_input(nt_resize *r, int rank, const int64_t *dims);
+/* What becomes of its axes; after nt_resize_set_input. Either scales or sizes is NULL. */
+nt_status nt_resize_axes(nt_resize *r, const nt_node *n, const nt_tensor *scales,
+                         const nt_tensor *sizes, nt_err *e) NT_MUST_CHECK;
 /* The region of interest, where the coordinates want one; after nt_resize_axes. roi may be NULL
  * where they do not. */
 nt_status nt_resize_region(nt_resize *r, const nt_node *n, const nt_tensor *roi,

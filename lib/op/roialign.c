@@ -138,6 +138,11 @@ static extent extent_of(const regions *r, double from, double to, int64_t bins, 
     return x;
 }
 
+typedef struct region {
+    extent h, w;
+    int64_t image;
+} region;
+
 /* The two points around sample i of a bin with their weights; false outside the picture. */
 static bool neighbours(const extent *x, int64_t bin, int64_t i, int64_t at[2], double w[2])
 {
@@ -176,44 +181,62 @@ static void take(bin *b, double v, int64_t at, double w)
     b->samples++;
 }
 
-/* dx NULL: gathers from the plane x; else adds g times the weights to dx. */
-static bin walk(const float *x, float *dx, double g, const extent *eh, const extent *ew,
-                int64_t p, int64_t q)
+/* The four points around a sample of a bin, and their weights. */
+typedef struct sample {
+    int64_t at[4];
+    double w[4];
+} sample;
+
+/* Sample number i of r's bin (p, q); false outside the picture. */
+static bool sample_of(sample *s, const region *r, int64_t p, int64_t q, int64_t i)
 {
-    bin b = {.max_at = -1};
     int64_t ah[2], aw[2];
     double wh[2], ww[2];
 
-    for (int64_t i = 0; i < eh->samples; i++)
-        for (int64_t j = 0; j < ew->samples; j++) {
-            if (!neighbours(eh, p, i, ah, wh) || !neighbours(ew, q, j, aw, ww)) {
-                take(&b, 0, -1, 0);
-                continue;
-            }
-            for (int k = 0; k < 4; k++) {
-                int64_t at = ah[k / 2] * ew->size + aw[k % 2];
-                double w = wh[k / 2] * ww[k % 2];
+    if (!neighbours(&r->h, p, i / r->w.samples, ah, wh) ||
+        !neighbours(&r->w, q, i % r->w.samples, aw, ww))
+        return false;
+    for (int k = 0; k < 4; k++) {
+        s->at[k] = ah[k / 2] * r->w.size + aw[k % 2];
+        s->w[k] = wh[k / 2] * ww[k % 2];
+    }
+    return true;
+}
 
-                if (dx)
-                    dx[at] += (float)(g * w);
-                else
-                    take(&b, w * x[at], at, w);
-            }
+/* From a plane. */
+static bin gather(const float *x, const region *r, int64_t p, int64_t q)
+{
+    bin b = {.max_at = -1};
+    sample s;
+
+    for (int64_t i = 0; i < r->h.samples * r->w.samples; i++) {
+        if (!sample_of(&s, r, p, q, i)) {
+            take(&b, 0, -1, 0);
+            continue;
         }
+        for (int k = 0; k < 4; k++)
+            take(&b, s.w[k] * x[s.at[k]], s.at[k], s.w[k]);
+    }
     return b;
 }
 
-static double divisor(const extent *eh, const extent *ew)
+/* g times the weights, to a plane. */
+static void spread(float *dx, double g, const region *r, int64_t p, int64_t q)
 {
-    int64_t n = eh->samples * ew->samples;
+    sample s;
+
+    for (int64_t i = 0; i < r->h.samples * r->w.samples; i++)
+        if (sample_of(&s, r, p, q, i))
+            for (int k = 0; k < 4; k++)
+                dx[s.at[k]] += (float)(g * s.w[k]);
+}
+
+static double divisor(const region *r)
+{
+    int64_t n = r->h.samples * r->w.samples;
 
     return n > 1 ? (double)n : 1;
 }
-
-typedef struct region {
-    extent h, w;
-    int64_t image;
-} region;
 
 static region region_of(const regions *r, const nt_tensor *const *in, int64_t k)
 {
@@ -241,9 +264,9 @@ static nt_status eval_f32(const nt_node *n, const nt_tensor *const *in, nt_tenso
         float *y = (float *)out[0]->data + i * bins;
 
         for (int64_t k = 0; k < bins; k++) {
-            bin b = walk(plane, NULL, 0, &at.h, &at.w, k / r.bins_w, k % r.bins_w);
+            bin b = gather(plane, &at, k / r.bins_w, k % r.bins_w);
 
-            y[k] = (float)(r.max ? b.max : b.sum / divisor(&at.h, &at.w));
+            y[k] = (float)(r.max ? b.max : b.sum / divisor(&at));
         }
     }
 done:
@@ -277,11 +300,10 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
             bin b;
 
             if (!r.max) {
-                walk(NULL, dx, g / divisor(&at.h, &at.w), &at.h, &at.w, k / r.bins_w,
-                     k % r.bins_w);
+                spread(dx, g / divisor(&at), &at, k / r.bins_w, k % r.bins_w);
                 continue;
             }
-            b = walk(x + plane, NULL, 0, &at.h, &at.w, k / r.bins_w, k % r.bins_w);
+            b = gather(x + plane, &at, k / r.bins_w, k % r.bins_w);
             if (b.max_at >= 0)
                 dx[b.max_at] += (float)(g * b.max_w);
         }

@@ -242,31 +242,36 @@ done:
     return s;
 }
 
-/* ---- gradients. dx begins as a copy of dy, du as zeros; place by place. */
+/* ---- gradients, place by place */
+
+typedef struct flow {
+    float *dx, *du; /* dx begins as a copy of dy, du as zeros */
+    const float *x, *u, *y;
+    int64_t count; /* of x */
+} flow;
 
 /* dx[at] += 0, du = dy of those whose value stands there: walked backwards, the last takes it.
  */
-static void grad_put(const nt_places *p, float *dx, float *du)
+static void grad_put(const nt_places *p, const flow *f)
 {
     for (int64_t i = p->n - 1; i >= 0; i--)
         for (int64_t k = 0; k < p->inner; k++) {
-            du[i * p->inner + k] = dx[p->at[i] + k];
-            dx[p->at[i] + k] = 0;
+            f->du[i * p->inner + k] = f->dx[p->at[i] + k];
+            f->dx[p->at[i] + k] = 0;
         }
 }
 
 /* What is left in dx goes to the first that has the value y. */
-static void grad_extreme(const nt_places *p, float *dx, float *du, const float *x,
-                         const float *u, const float *y)
+static void grad_extreme(const nt_places *p, const flow *f)
 {
     for (int64_t i = 0; i < p->n; i++)
         for (int64_t k = 0; k < p->inner; k++) {
             int64_t at = p->at[i] + k, q = i * p->inner + k;
 
-            if (x[at] == y[at] || u[q] != y[at])
+            if (f->x[at] == f->y[at] || f->u[q] != f->y[at])
                 continue;
-            du[q] = dx[at];
-            dx[at] = 0;
+            f->du[q] = f->dx[at];
+            f->dx[at] = 0;
         }
 }
 
@@ -278,16 +283,16 @@ static float without(float product, int32_t zeros, float factor)
     return zeros ? 0 : product / factor;
 }
 
-static nt_status grad_mul(const nt_places *p, float *dx, float *du, const float *x,
-                          const float *u, int64_t count, nt_err *e)
+static nt_status grad_mul(const nt_places *p, const flow *f, nt_err *e)
 {
-    float *product = nt_alloc((size_t)count + 1, sizeof *product);
-    int32_t *zeros = nt_calloc((size_t)count + 1, sizeof *zeros);
+    float *product = nt_alloc((size_t)f->count + 1, sizeof *product);
+    int32_t *zeros = nt_calloc((size_t)f->count + 1, sizeof *zeros);
+    const float *x = f->x, *u = f->u;
     nt_status s = NT_OK;
 
     if (!product || !zeros)
         NT_TRY(nt_fail_nomem(e));
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < f->count; i++) {
         product[i] = x[i] == 0 ? 1 : x[i];
         zeros[i] = x[i] == 0;
     }
@@ -300,33 +305,29 @@ static nt_status grad_mul(const nt_places *p, float *dx, float *du, const float 
     for (int64_t i = 0; i < p->n * p->inner; i++) {
         int64_t at = p->at[i / p->inner] + i % p->inner;
 
-        du[i] = dx[at] * without(product[at], zeros[at], u[i]);
+        f->du[i] = f->dx[at] * without(product[at], zeros[at], u[i]);
     }
-    for (int64_t i = 0; i < count; i++)
-        dx[i] *= without(product[i], zeros[i], x[i]);
+    for (int64_t i = 0; i < f->count; i++)
+        f->dx[i] *= without(product[i], zeros[i], x[i]);
 done:
     nt_free(product);
     nt_free(zeros);
     return s;
 }
 
-/* dx holds dy. */
-static nt_status grad_into(reduction r, const nt_places *p, nt_tensor *dx, nt_tensor *du,
-                           const nt_tensor *x, const nt_tensor *u, const nt_tensor *y,
-                           nt_err *e)
+static nt_status grad_by(reduction r, const nt_places *p, const flow *f, nt_err *e)
 {
-    memset(du->data, 0, nt_tensor_bytes(du));
     switch (r) {
     case NONE:
-        grad_put(p, dx->data, du->data);
+        grad_put(p, f);
         break;
     case ADD:
-        nt_places_gather(p, du->data, dx->data, sizeof(float));
+        nt_places_gather(p, f->du, f->dx, sizeof(float));
         break;
     case MUL:
-        return grad_mul(p, dx->data, du->data, x->data, u->data, nt_tensor_count(x), e);
+        return grad_mul(p, f, e);
     default:
-        grad_extreme(p, dx->data, du->data, x->data, u->data, y->data);
+        grad_extreme(p, f);
     }
     return NT_OK;
 }
@@ -339,6 +340,7 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     nt_places p = {NULL, 0, 0};
     nt_status s = NT_OK;
     reduction r;
+    flow f;
 
     NT_TRY(read_reduction(&r, n, INT16_MAX, e));
     NT_TRY(places(&p, n, in, e));
@@ -352,7 +354,10 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     }
     if (nt_tensor_count(dx))
         memcpy(dx->data, dout[0]->data, nt_tensor_bytes(dx));
-    NT_TRY(grad_into(r, &p, dx, du, in[0], in[ui], out[0], e));
+    memset(du->data, 0, nt_tensor_bytes(du));
+    f = (flow){dx->data,     du->data,     in[0]->data,
+               in[ui]->data, out[0]->data, nt_tensor_count(in[0])};
+    NT_TRY(grad_by(r, &p, &f, e));
 done:
     nt_tensor_free(own_x);
     nt_tensor_free(own_u);

@@ -24,16 +24,15 @@ typedef struct slice_args {
 } slice_args;
 
 /* One of the lists; when there is none it counts up from 0, or is all ones. */
-static nt_status read_list(int64_t *out, size_t n, const nt_node *node, const char *attr,
-                           const nt_tensor *t, bool count_up, nt_err *e)
+static nt_status read_list(int64_t *out, size_t n, nt_arg list, bool count_up, nt_err *e)
 {
     nt_status s = NT_OK;
     bool given;
     size_t have;
 
-    NT_TRY(nt_arg_ints(out, &have, &given, node, attr, t, e));
+    NT_TRY(nt_arg_ints(out, &have, &given, list, e));
     if (given && have != n)
-        NT_TRY(nt_fail(e, NT_EFORMAT, "%zu %s, want %zu", have, attr, n));
+        NT_TRY(nt_fail(e, NT_EFORMAT, "%zu %s, want %zu", have, list.attr, n));
     for (size_t i = 0; i < n && !given; i++)
         out[i] = count_up ? (int64_t)i : 1;
 done:
@@ -46,10 +45,10 @@ static nt_status read_args(slice_args *a, const nt_node *n, const nt_tensor *con
     nt_status s = NT_OK;
     bool given;
 
-    NT_TRY(nt_arg_ints(a->start, &a->n, &given, n, "starts", t[1], e));
-    NT_TRY(read_list(a->end, a->n, n, "ends", t[2], false, e));
-    NT_TRY(read_list(a->axis, a->n, n, "axes", t[3], true, e));
-    NT_TRY(read_list(a->step, a->n, n, "steps", t[4], false, e));
+    NT_TRY(nt_arg_ints(a->start, &a->n, &given, (nt_arg){n, "starts", t[1]}, e));
+    NT_TRY(read_list(a->end, a->n, (nt_arg){n, "ends", t[2]}, false, e));
+    NT_TRY(read_list(a->axis, a->n, (nt_arg){n, "axes", t[3]}, true, e));
+    NT_TRY(read_list(a->step, a->n, (nt_arg){n, "steps", t[4]}, false, e));
 done:
     return s;
 }
@@ -183,8 +182,8 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     NT_TRY(nt_eval_wants_bytes(in[0], e));
     NT_TRY(place(&offset, xs, n, in, e));
     nt_strides(ys, y->rank, y->dims);
-    nt_copy_strided(y->data, ys, (const char *)in[0]->data + offset * (int64_t)size, xs,
-                    y->rank, y->dims, size);
+    nt_copy_strided(y->data, (const char *)in[0]->data + offset * (int64_t)size,
+                    &(nt_strided){y->rank, y->dims, ys, xs}, size);
 done:
     return s;
 }
@@ -202,8 +201,8 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     memset(din[0]->data, 0, nt_tensor_bytes(din[0]));
     NT_TRY(place(&offset, xs, n, in, e));
     nt_strides(ys, dy->rank, dy->dims);
-    nt_copy_strided((float *)din[0]->data + offset, xs, dy->data, ys, dy->rank, dy->dims,
-                    sizeof(float));
+    nt_copy_strided((float *)din[0]->data + offset, dy->data,
+                    &(nt_strided){dy->rank, dy->dims, xs, ys}, sizeof(float));
 done:
     return s;
 }
@@ -249,7 +248,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     d = *nt_program_desc(p, x);
     d.dims[axis] = n->out[0]->dims[axis].value;
     NT_TRY(nt_program_temp(p, &d, &y, e));
-    NT_TRY(nt_range_cut(p, n, x, y, axis, start, e));
+    NT_TRY(nt_range_cut(p, n, x, (nt_range){y, axis, start}, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
     return s;
@@ -279,7 +278,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
     d = *nt_program_desc(p, part[1]);
     d.dims[axis] = total;
     NT_TRY(nt_program_temp(p, &d, &dx, e));
-    NT_TRY(nt_range_join(p, n, part, extent, 3, dx, axis, e));
+    NT_TRY(nt_range_join(p, n, &(nt_range_parts){axis, 3, part, extent}, dx, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;
@@ -300,8 +299,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 
         /* with steps no numbers would name what is left */
         if (sl.step[i] == 1)
-            NT_TRY(nt_couple_tie(c, (nt_span){x, i, 1}, sl.start[i], 1, (nt_span){y, i, 1}, 0,
-                                 1, count, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){{x, i, 1}, sl.start[i], 1},
+                                 (nt_indices){{y, i, 1}, 0, 1}, count, e));
     }
 done:
     return s;

@@ -172,7 +172,7 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
     NT_TRY(nt_program_value_as(p, n->in[0], NT_FMT_PLAIN, NT_F32, &x, e));
     NT_TRY(nt_program_temp(p, &full, &y, e));
     NT_TRY(nt_softmax_new(&prim, nt_program_device(p), &d, 1, is_log(n), e));
-    NT_TRY(nt_program_call(p, n, "softmax", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "softmax", prim, &x, 1, &y, 1}, e));
     NT_TRY(nt_program_inplace(p, y, x, false, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
@@ -196,7 +196,7 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         return NT_OK;
     NT_TRY(nt_program_temp(p, &full, &dx, e));
     NT_TRY(nt_softmax_bwd_new(&prim, nt_program_device(p), &d, 1, is_log(n), e));
-    NT_TRY(nt_program_call(p, n, "softmax grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "softmax grad", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;

@@ -153,72 +153,77 @@ done:
     return s;
 }
 
-static nt_status known_sizes(int64_t *size, int *axis, const nt_node *n, nt_err *e)
+/* Where the input is cut: along the axis into parts of these extents. */
+typedef struct cuts {
+    int axis, n;
+    int64_t size[MAX_PARTS];
+} cuts;
+
+static nt_status known_cuts(cuts *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_axis(axis, nt_node_int(n, "axis", 0), n->in[0]->rank, e));
-    NT_TRY(sizes(size, n, nt_const_in(n, 1), n->in[0]->dims[*axis].value, e));
+    c->n = n->n_out;
+    NT_TRY(nt_axis(&c->axis, nt_node_int(n, "axis", 0), n->in[0]->rank, e));
+    NT_TRY(sizes(c->size, n, nt_const_in(n, 1), n->in[0]->dims[c->axis].value, e));
 done:
     return s;
 }
 
-static bool all_fit(const int64_t *size, int n, nt_format fmt, int axis)
+static bool all_fit(const cuts *c, nt_format fmt)
 {
-    for (int i = 0; i < n; i++)
-        if (!nt_range_fits(fmt, axis, size[i]))
+    for (int i = 0; i < c->n; i++)
+        if (!nt_range_fits(fmt, c->axis, c->size[i]))
             return false;
     return true;
 }
 
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
-    int64_t size[MAX_PARTS], at = 0;
     nt_status s = NT_OK;
+    int64_t at = 0;
     nt_tid x, y;
     nt_desc d;
-    int axis;
+    cuts c;
 
     if (n->in[0]->dtype != NT_F32 || (nt_has_in(n, 1) && !nt_const_in(n, 1)))
         return nt_lower_default(p, n, e);
-    NT_TRY(known_sizes(size, &axis, n, e));
+    NT_TRY(known_cuts(&c, n, e));
     NT_TRY(nt_program_value(p, n->in[0], &x, e));
-    if (!all_fit(size, n->n_out, nt_program_desc(p, x)->fmt, axis))
+    if (!all_fit(&c, nt_program_desc(p, x)->fmt))
         NT_TRY(nt_program_as(p, x, NT_FMT_PLAIN, NT_UNDEFINED, &x, e));
     for (int i = 0; i < n->n_out; i++) {
         if (n->out[i]) {
             d = *nt_program_desc(p, x);
-            d.dims[axis] = size[i];
+            d.dims[c.axis] = c.size[i];
             NT_TRY(nt_program_temp(p, &d, &y, e));
-            NT_TRY(nt_range_cut(p, n, x, y, axis, at, e));
+            NT_TRY(nt_range_cut(p, n, x, (nt_range){y, c.axis, at}, e));
             NT_TRY(nt_program_bind(p, n->out[i], y, e));
         }
-        at += size[i];
+        at += c.size[i];
     }
 done:
     return s;
 }
 
-/* The gradients that came, in the format and type of the first of them. */
-static nt_status gather_grads(nt_program *p, const nt_node *n, const int64_t *size, int axis,
-                              nt_tid *dy, nt_desc *d, bool *any, nt_err *e)
+/* The gradients that came, in the format and type of the first of them; *d is of no type where
+ * there is none. */
+static nt_status gather_grads(nt_program *p, const nt_node *n, const cuts *c, nt_tid *dy,
+                              nt_desc *d, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    *any = false;
+    *d = (nt_desc){.fmt = NT_FMT_ANY, .dtype = NT_UNDEFINED};
     for (int i = 0; i < n->n_out; i++) {
-        nt_format fmt = *any ? d->fmt : NT_FMT_ANY;
-
         dy[i] = -1;
         if (!n->out[i])
             continue;
-        NT_TRY(nt_program_grad(p, n->out[i], fmt, *any ? d->dtype : NT_UNDEFINED, &dy[i], e));
-        if (dy[i] < 0 || *any)
+        NT_TRY(nt_program_grad(p, n->out[i], d->fmt, d->dtype, &dy[i], e));
+        if (dy[i] < 0 || d->dtype != NT_UNDEFINED)
             continue;
-        if (!all_fit(size, n->n_out, nt_program_desc(p, dy[i])->fmt, axis))
+        if (!all_fit(c, nt_program_desc(p, dy[i])->fmt))
             NT_TRY(nt_program_as(p, dy[i], NT_FMT_PLAIN, NT_UNDEFINED, &dy[i], e));
         *d = *nt_program_desc(p, dy[i]);
-        *any = true;
     }
 done:
     return s;
@@ -226,22 +231,20 @@ done:
 
 static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
-    int64_t size[MAX_PARTS];
     nt_status s = NT_OK;
     nt_tid dy[MAX_PARTS], dx;
     nt_desc d;
-    bool any;
-    int axis;
+    cuts c;
 
     if (!nt_program_needs_grad(p, n->in[0]))
         return NT_OK;
-    NT_TRY(known_sizes(size, &axis, n, e));
-    NT_TRY(gather_grads(p, n, size, axis, dy, &d, &any, e));
-    if (!any)
+    NT_TRY(known_cuts(&c, n, e));
+    NT_TRY(gather_grads(p, n, &c, dy, &d, e));
+    if (d.dtype == NT_UNDEFINED)
         goto done;
-    d.dims[axis] = n->in[0]->dims[axis].value;
+    d.dims[c.axis] = n->in[0]->dims[c.axis].value;
     NT_TRY(nt_program_temp(p, &d, &dx, e));
-    NT_TRY(nt_range_join(p, n, dy, size, n->n_out, dx, axis, e));
+    NT_TRY(nt_range_join(p, n, &(nt_range_parts){c.axis, c.n, dy, c.size}, dx, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:
     return s;
@@ -249,19 +252,19 @@ done:
 
 static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
 {
-    int64_t size[MAX_PARTS], at = 0;
     const nt_value *x = n->in[0];
     nt_status s = NT_OK;
-    int axis;
+    int64_t at = 0;
+    cuts k;
 
-    NT_TRY(known_sizes(size, &axis, n, e));
+    NT_TRY(known_cuts(&k, n, e));
     for (int i = 0; i < n->n_out; i++) {
         const nt_value *y = n->out[i];
 
         for (int a = 0; y && a < x->rank; a++)
-            NT_TRY(nt_couple_tie(c, (nt_span){x, a, 1}, a == axis ? at : 0, 1,
-                                 (nt_span){y, a, 1}, 0, 1, y->dims[a].value, e));
-        at += size[i];
+            NT_TRY(nt_couple_tie(c, (nt_indices){{x, a, 1}, a == k.axis ? at : 0, 1},
+                                 (nt_indices){{y, a, 1}, 0, 1}, y->dims[a].value, e));
+        at += k.size[i];
     }
 done:
     return s;

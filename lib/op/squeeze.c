@@ -28,7 +28,7 @@ static nt_status squeeze_infer(nt_graph *g, nt_node *n, nt_err *e)
     nt_infer_type(n->out[0], x->dtype);
     if (x->rank < 0 || (nt_has_in(n, 1) && !nt_const_in(n, 1)))
         goto done;
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", nt_const_in(n, 1), x->rank, e));
+    NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, x->rank, e));
     if (!given && !implicit_axes(flags, x))
         goto done;
     for (int i = 0; i < x->rank; i++) {
@@ -54,7 +54,7 @@ static nt_status unsqueezed_rank(int *rank, const nt_node *n, nt_err *e)
     *rank = -1;
     if (n->in[0]->rank < 0 || (nt_has_in(n, 1) && !nt_const_in(n, 1)))
         goto done;
-    NT_TRY(nt_arg_ints(axes, &count, &given, n, "axes", nt_const_in(n, 1), e));
+    NT_TRY(nt_arg_ints(axes, &count, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, e));
     *rank = n->in[0]->rank + (int)count;
     if (*rank > NT_MAX_RANK)
         NT_TRY(
@@ -76,7 +76,7 @@ static nt_status unsqueeze_infer(nt_graph *g, nt_node *n, nt_err *e)
     NT_TRY(unsqueezed_rank(&rank, n, e));
     if (rank < 0)
         goto done;
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", nt_const_in(n, 1), rank, e));
+    NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, rank, e));
     for (int i = 0; i < rank; i++)
         dims[i] = flags[i] ? nt_dim_of(1) : x->dims[from++];
     nt_infer_set(n->out[0], x->dtype, rank, dims);
@@ -91,7 +91,7 @@ static nt_status missing_axes(bool *flags, const nt_node *n, const nt_value *mor
     nt_status s = NT_OK;
     bool given;
 
-    NT_TRY(nt_arg_axes(flags, &given, n, "axes", nt_const_in(n, 1), more->rank, e));
+    NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, more->rank, e));
     if (!given)
         implicit_axes(flags, more);
 done:

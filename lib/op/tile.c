@@ -80,7 +80,8 @@ static nt_status couple(nt_coupling *c, const nt_node *n, nt_err *e)
         else if (extent == 1)
             NT_TRY(nt_couple_free(c, to, e));
         for (int64_t k = 0; k < r[a] && r[a] > 1 && extent > 1; k++)
-            NT_TRY(nt_couple_tie(c, from, 0, 1, to, k * extent, 1, extent, e));
+            NT_TRY(nt_couple_tie(c, (nt_indices){from, 0, 1}, (nt_indices){to, k * extent, 1},
+                                 extent, e));
     }
 done:
     return s;

@@ -78,7 +78,8 @@ static nt_status eval(const nt_node *n, const nt_tensor *const *in, nt_tensor *c
     if (nt_dtype_is_packed(x->dtype))
         eval_packed(y, x, xs);
     else
-        nt_copy_strided(y->data, ys, x->data, xs, y->rank, y->dims, nt_dtype_size(x->dtype));
+        nt_copy_strided(y->data, x->data, &(nt_strided){y->rank, y->dims, ys, xs},
+                        nt_dtype_size(x->dtype));
 done:
     return s;
 }
@@ -100,7 +101,8 @@ static nt_status grad(const nt_node *n, const nt_tensor *const *in, const nt_ten
     nt_strides(own, dx->rank, dx->dims);
     for (int i = 0; i < dy->rank; i++)
         xs[i] = own[perm[i]];
-    nt_copy_strided(dx->data, xs, dy->data, ys, dy->rank, dy->dims, nt_dtype_size(dy->dtype));
+    nt_copy_strided(dx->data, dy->data, &(nt_strided){dy->rank, dy->dims, xs, ys},
+                    nt_dtype_size(dy->dtype));
 done:
     return s;
 }
@@ -151,15 +153,18 @@ static nt_status run_permute(void *ctx, void *const *arg, nt_err *e)
             x += rest % c->dims[i] * c->xs[i];
             rest /= c->dims[i];
         }
-        nt_copy_strided((char *)arg[1] + y * (int64_t)c->size, c->ys + c->split,
-                        (const char *)arg[0] + x * (int64_t)c->size, c->xs + c->split,
-                        c->rank - c->split, c->dims + c->split, c->size);
+        nt_copy_strided((char *)arg[1] + y * (int64_t)c->size,
+                        (const char *)arg[0] + x * (int64_t)c->size,
+                        &(nt_strided){c->rank - c->split, c->dims + c->split, c->ys + c->split,
+                                      c->xs + c->split},
+                        c->size);
     }
     return NT_OK;
 }
 
-static nt_status add_permute(nt_program *p, const nt_node *n, nt_tid x, const int *perm,
-                             const nt_desc *d, nt_tid *y, nt_err *e)
+/* *t becomes a tensor as d says with its axes permuted. */
+static nt_status add_permute(nt_program *p, const nt_node *n, const int *perm, const nt_desc *d,
+                             nt_tid *t, nt_err *e)
 {
     permute_ctx *c = nt_program_alloc(p, 1, sizeof *c);
     nt_step_desc step = {.node = n,
@@ -177,17 +182,17 @@ static nt_status add_permute(nt_program *p, const nt_node *n, nt_tid x, const in
     c->split = d->rank > 3 ? 2 : d->rank > 2;
     c->size = nt_dtype_size(d->dtype);
     nt_strides(c->ys, d->rank, d->dims);
-    nt_strides(own, d->rank, nt_program_desc(p, x)->dims);
+    nt_strides(own, d->rank, nt_program_desc(p, *t)->dims);
     for (int i = 0; i < d->rank; i++) {
         c->dims[i] = d->dims[i];
         c->xs[i] = own[perm[i]];
         total *= d->dims[i];
     }
     c->large = (size_t)total * c->size > PARALLEL_BYTES;
-    NT_TRY(nt_program_temp(p, d, y, e));
-    step.arg[0] = x;
-    step.arg[1] = *y;
+    step.arg[0] = *t;
+    NT_TRY(nt_program_temp(p, d, &step.arg[1], e));
     NT_TRY(nt_program_step(p, &step, e));
+    *t = step.arg[1];
 done:
     return s;
 }
@@ -204,24 +209,24 @@ static bool moves_channels(const int *perm, int rank, bool last)
     return rank >= 3 && rank <= 5 && perm[0] == 0;
 }
 
-/* t, whose axes are permuted to those of v. Images with their channels last are a format of
- * their own, so that one reorder, or none at all, does it. */
-static nt_status permute(nt_program *p, const nt_node *n, nt_tid t, const int *perm,
-                         const nt_value *v, nt_tid *out, nt_err *e)
+/* *t's axes are permuted to those of v. Images with their channels last are a format of their
+ * own, so that one reorder, or none at all, does it. */
+static nt_status permute(nt_program *p, const nt_node *n, const int *perm, const nt_value *v,
+                         nt_tid *t, nt_err *e)
 {
-    nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, nt_program_desc(p, t)->dtype);
+    nt_desc d = nt_program_desc_of(v, NT_FMT_PLAIN, nt_program_desc(p, *t)->dtype);
     bool last = moves_channels(perm, v->rank, true);
     bool image = v->dtype == NT_F32 && (last || moves_channels(perm, v->rank, false));
     nt_status s = NT_OK;
 
     NT_TRY(
-        nt_program_as(p, t, image && last ? NT_FMT_NHWC : NT_FMT_PLAIN, NT_UNDEFINED, &t, e));
+        nt_program_as(p, *t, image && last ? NT_FMT_NHWC : NT_FMT_PLAIN, NT_UNDEFINED, t, e));
     if (image && !last)
         d.fmt = NT_FMT_NHWC;
     if (image)
-        NT_TRY(nt_program_relabel(p, t, &d, out, e));
+        NT_TRY(nt_program_relabel(p, *t, &d, t, e));
     else
-        NT_TRY(add_permute(p, n, t, perm, &d, out, e));
+        NT_TRY(add_permute(p, n, perm, &d, t, e));
 done:
     return s;
 }
@@ -230,16 +235,16 @@ static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
     int perm[NT_MAX_RANK];
     nt_status s = NT_OK;
-    nt_tid x, y;
+    nt_tid t;
 
     if (is_view(n))
         return nt_view_lower(p, n, e);
     if (nt_dtype_size(n->in[0]->dtype) == 0)
         return nt_lower_default(p, n, e);
     NT_TRY(permutation(perm, n, n->in[0]->rank, e));
-    NT_TRY(nt_program_value(p, n->in[0], &x, e));
-    NT_TRY(permute(p, n, x, perm, n->out[0], &y, e));
-    NT_TRY(nt_program_bind(p, n->out[0], y, e));
+    NT_TRY(nt_program_value(p, n->in[0], &t, e));
+    NT_TRY(permute(p, n, perm, n->out[0], &t, e));
+    NT_TRY(nt_program_bind(p, n->out[0], t, e));
 done:
     return s;
 }
@@ -248,18 +253,18 @@ static nt_status lower_grad(nt_program *p, const nt_node *n, nt_err *e)
 {
     int perm[NT_MAX_RANK], back[NT_MAX_RANK];
     nt_status s = NT_OK;
-    nt_tid dy, dx;
+    nt_tid t;
 
     if (is_view(n))
         return nt_view_lower_grad(p, n, e);
     NT_TRY(permutation(perm, n, n->in[0]->rank, e));
     for (int i = 0; i < n->in[0]->rank; i++)
         back[perm[i]] = i;
-    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &dy, e));
-    if (dy < 0 || !nt_program_needs_grad(p, n->in[0]))
+    NT_TRY(nt_program_grad(p, n->out[0], NT_FMT_ANY, NT_UNDEFINED, &t, e));
+    if (t < 0 || !nt_program_needs_grad(p, n->in[0]))
         goto done;
-    NT_TRY(permute(p, n, dy, back, n->in[0], &dx, e));
-    NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
+    NT_TRY(permute(p, n, back, n->in[0], &t, e));
+    NT_TRY(nt_program_add_grad(p, n->in[0], t, e));
 done:
     return s;
 }

@@ -27,12 +27,12 @@ void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, dou
 }
 
 void nt_unary_pull(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y, const nt_tensor *dy,
-                   nt_unary_slope slope, double a, double b)
+                   nt_unary_derivative d)
 {
     int64_t n = nt_tensor_count(x);
 
     for (int64_t i = 0; dx && i < n; i++) {
-        double k = dy ? slope(nt_tensor_get(x, i), nt_tensor_get(y, i), a, b) : 0;
+        double k = dy ? d.slope(nt_tensor_get(x, i), nt_tensor_get(y, i), d.a, d.b) : 0;
 
         ((float *)dx->data)[i] = dy ? (float)(((const float *)dy->data)[i] * k) : 0;
     }
@@ -73,7 +73,8 @@ nt_status nt_unary_grad(const nt_node *n, const nt_tensor *const *in,
     const nt_unary *u = n->op->data;
 
     (void)e;
-    nt_unary_pull(din[0], in[0], out[0], dout[0], u->slope, number(n, &u->a), number(n, &u->b));
+    nt_unary_pull(din[0], in[0], out[0], dout[0],
+                  (nt_unary_derivative){u->slope, number(n, &u->a), number(n, &u->b)});
     return NT_OK;
 }
 
@@ -105,7 +106,7 @@ nt_status nt_unary_lower(nt_program *p, const nt_node *n, nt_err *e)
     d = *nt_program_desc(p, x);
     NT_TRY(nt_program_temp(p, &d, &y, e));
     NT_TRY(nt_eltwise_new(&prim, nt_program_device(p), &post, &d, e));
-    NT_TRY(nt_program_call(p, n, "activation", prim, &x, 1, &y, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "activation", prim, &x, 1, &y, 1}, e));
     NT_TRY(nt_program_inplace(p, y, x, false, e));
     NT_TRY(nt_program_bind(p, n->out[0], y, e));
 done:
@@ -131,7 +132,7 @@ nt_status nt_unary_lower_grad(nt_program *p, const nt_node *n, nt_err *e)
         return NT_OK;
     NT_TRY(nt_program_temp(p, &d, &dx, e));
     NT_TRY(nt_eltwise_bwd_new(&prim, nt_program_device(p), &post, &d, e));
-    NT_TRY(nt_program_call(p, n, "activation grad", prim, in, 2, &dx, 1, e));
+    NT_TRY(nt_program_call(p, &(nt_call){n, "activation grad", prim, in, 2, &dx, 1}, e));
     NT_TRY(nt_program_inplace(p, dx, in[1], false, e));
     NT_TRY(nt_program_add_grad(p, n->in[0], dx, e));
 done:

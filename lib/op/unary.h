@@ -72,8 +72,15 @@ nt_status nt_unary_lower_grad(nt_program *p, const nt_node *n, nt_err *e) NT_MUS
 
 /* y[i] = f(x[i]), any type, through double. */
 void nt_unary_map(nt_tensor *y, const nt_tensor *x, nt_unary_fn f, double a, double b);
-/* dx[i] = dy[i] slope(x[i], y[i]); nothing when dx is NULL, zeros when dy is. dx, dy fp32. */
+
+/* A slope and the numbers it is to be called with. */
+typedef struct nt_unary_derivative {
+    nt_unary_slope slope;
+    double a, b;
+} nt_unary_derivative;
+
+/* dx[i] = dy[i] d(x[i], y[i]); nothing when dx is NULL, zeros when dy is. dx, dy fp32. */
 void nt_unary_pull(nt_tensor *dx, const nt_tensor *x, const nt_tensor *y, const nt_tensor *dy,
-                   nt_unary_slope slope, double a, double b);
+                   nt_unary_derivative d);
 
 #endif

@@ -22,8 +22,10 @@ static bool params_of(nt_qparam *q, const nt_value *v)
     nt_err e;
 
     return n && nt_const_in(n, 1) && (!nt_has_in(n, 2) || nt_const_in(n, 2)) &&
-           nt_qparam_init(q, v->data, nt_const_in(n, 1), nt_const_in(n, 2),
-                          nt_node_int(n, "axis", 1), nt_node_int(n, "block_size", 0),
+           nt_qparam_init(q, v->data,
+                          (nt_quantization){nt_const_in(n, 1), nt_const_in(n, 2),
+                                            nt_node_int(n, "axis", 1),
+                                            nt_node_int(n, "block_size", 0)},
                           &e) == NT_OK;
 }
 

@@ -32,7 +32,8 @@ static nt_status add_twin(nt_node **out, nt_graph *g, const nt_node *n, nt_err *
     nt_status s = NT_OK;
 
     NT_TRY(nt_graph_add_value(&y, g, NULL, e));
-    NT_TRY(nt_graph_add_node(out, g, n->op_type, NULL, n->in, n->n_in, &y, 1, e));
+    NT_TRY(
+        nt_graph_add_node(out, g, &(nt_node_spec){n->op_type, NULL, n->in, n->n_in, &y, 1}, e));
     NT_TRY(nt_node_copy_attrs(g, *out, n, e));
 done:
     return s;

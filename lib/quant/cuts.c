@@ -175,7 +175,7 @@ nt_status nt_cuts_part(nt_graph **part, const nt_graph *g, nt_value *in, nt_valu
     if (other)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "value '%s' hangs on '%s' besides '%s'", out->name,
                        other->name, in->name));
-    NT_TRY(nt_graph_part(part, g, take, &in, 1, &out, 1, e));
+    NT_TRY(nt_graph_part(part, g, &(nt_part_spec){take, &in, 1, &out, 1}, e));
 done:
     nt_free(take);
     nt_free(want);

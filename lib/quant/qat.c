@@ -163,8 +163,9 @@ static nt_status add_node(nt_graph *g, nt_qsite *at, const pair_nodes *p, int in
     y->dtype = NT_F32;
     y->rank = in[0]->rank;
     memcpy(y->dims, in[0]->dims, sizeof y->dims);
-    NT_TRY(nt_graph_insert_node(&at->node, g, p->d, op->name, NULL, in, at->z->n_theta ? 3 : 2,
-                                &y, 1, e));
+    NT_TRY(nt_graph_insert_node(
+        &at->node, g, p->d, &(nt_node_spec){op->name, NULL, in, at->z->n_theta ? 3 : 2, &y, 1},
+        e));
     at->node->own = op;
     NT_TRY(set_codes(g, at, at->codes, at->bits, at->start == 0, e));
     if (groups > 1)

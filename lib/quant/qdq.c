@@ -89,7 +89,7 @@ static nt_status add_node(nt_value **out, nt_graph *g, const nt_node *before, co
     if (!value)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_graph_add_value(out, g, nt_graph_find_value(g, value) ? NULL : value, e));
-    NT_TRY(nt_graph_insert_node(&n, g, before, kind, name, in, 3, out, 1, e));
+    NT_TRY(nt_graph_insert_node(&n, g, before, &(nt_node_spec){kind, name, in, 3, out, 1}, e));
     if (axis >= 0)
         NT_TRY(nt_node_set_int(g, n, "axis", axis, e));
     (*out)->dtype = t;
@@ -175,7 +175,8 @@ static nt_status add_clip(nt_value **out, nt_graph *g, const nt_node *before, nt
         NT_TRY(add_const(&in[i + 1], g, base, suffix[i], t, e));
     }
     NT_TRY(nt_graph_add_value(out, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(&n, g, before, "Clip", NULL, in, 3, out, 1, e));
+    NT_TRY(
+        nt_graph_insert_node(&n, g, before, &(nt_node_spec){"Clip", NULL, in, 3, out, 1}, e));
     (*out)->dtype = v->dtype;
     (*out)->rank = v->rank;
     memcpy((*out)->dims, v->dims, sizeof v->dims);

@@ -60,7 +60,8 @@ static nt_status add_op(nt_value **out, nt_graph *g, const nt_node *before, cons
     nt_node *n;
 
     NT_TRY(nt_graph_add_value(out, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(&n, g, before, op, NULL, in, b ? 2 : 1, out, 1, e));
+    NT_TRY(nt_graph_insert_node(&n, g, before, &(nt_node_spec){op, NULL, in, b ? 2 : 1, out, 1},
+                                e));
 done:
     return s;
 }

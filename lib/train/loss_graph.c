@@ -68,7 +68,7 @@ static nt_status add_term(nt_value **out, nt_node **node, nt_graph *g, const ter
     nt_status s = NT_OK;
 
     NT_TRY(nt_graph_add_value(out, g, t->name, e));
-    NT_TRY(nt_graph_add_node(node, g, t->op->name, "", in, 2, out, 1, e));
+    NT_TRY(nt_graph_add_node(node, g, &(nt_node_spec){t->op->name, "", in, 2, out, 1}, e));
     (*node)->domain = t->op->domain;
     (*node)->own = t->op;
     NT_TRY(nt_node_set_double(g, *node, "scale", t->scale, e));
@@ -85,11 +85,13 @@ static nt_status add_loss(nt_value **out, nt_graph *g, const nt_loss_opts *o, do
     nt_dim dims[NT_MAX_RANK] = {{-1, "N"}};
     term t = {.op = loss_of(o)->op, .x = g->outputs[0], .scale = scale, .name = name};
     nt_node *n = NULL;
+    nt_value_type type;
     nt_status s = NT_OK;
 
     for (int i = 1; i < want->rank; i++)
         dims[i] = (nt_dim){want->dims[i], NULL};
-    NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, want->dtype, want->rank, dims, e));
+    type = (nt_value_type){want->dtype, want->rank, dims};
+    NT_TRY(nt_graph_add_input(&t.target, g, NT_TARGET, type, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
     if (want->ignores && loss_of(o)->smooths)
         NT_TRY(nt_node_set_int(g, n, "ignore_index", want->ignored, e));
@@ -108,7 +110,7 @@ static nt_status add_distill(nt_value **out, nt_graph *g, const nt_loss_opts *o,
     nt_status s = NT_OK;
 
     t.x = loss_of(o)->on_logits ? g->outputs[0] : nt_logits_value(g);
-    NT_TRY(nt_graph_add_input(&t.target, g, NT_TEACHER, NT_F32, 2, dims, e));
+    NT_TRY(nt_graph_add_input(&t.target, g, NT_TEACHER, (nt_value_type){NT_F32, 2, dims}, e));
     NT_TRY(add_term(out, &n, g, &t, o, e));
     NT_TRY(nt_node_set_double(g, n, "temperature", o->temperature, e));
 done:
@@ -130,7 +132,7 @@ static nt_status append(nt_graph *g, const nt_loss_opts *o, int64_t classes, nt_
     loss = part[0] != NULL ? part[0] : part[1];
     if (both) {
         NT_TRY(nt_graph_add_value(&loss, g, NT_LOSS, e));
-        NT_TRY(nt_graph_add_node(NULL, g, "Add", "", part, 2, &loss, 1, e));
+        NT_TRY(nt_graph_add_node(NULL, g, &(nt_node_spec){"Add", "", part, 2, &loss, 1}, e));
     }
     NT_TRY(nt_graph_add_output(g, loss, e));
 done:

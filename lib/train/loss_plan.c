@@ -24,7 +24,7 @@ static nt_status outputs_alone(nt_graph **out, const nt_tensor *y, nt_err *e)
     for (int i = 0; i < y->rank; i++)
         dims[i] = i > 0 ? (nt_dim){y->dims[i], NULL} : (nt_dim){-1, "N"};
     NT_TRY(nt_graph_new(&g, e));
-    NT_TRY(nt_graph_add_input(&x, g, "y", NT_F32, y->rank, dims, e));
+    NT_TRY(nt_graph_add_input(&x, g, "y", (nt_value_type){NT_F32, y->rank, dims}, e));
     NT_TRY(nt_graph_add_output(g, x, e));
     *out = g;
     g = NULL;

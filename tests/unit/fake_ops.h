@@ -238,7 +238,7 @@ static inline nt_value *add_in(nt_graph *g, const char *name, int rank, const in
 
     for (int i = 0; i < rank; i++)
         d[i] = dims[i] < 0 ? (nt_dim){-1, "N"} : (nt_dim){dims[i], NULL};
-    assert_ok(nt_graph_add_input(&v, g, name, NT_F32, rank, d, e));
+    assert_ok(nt_graph_add_input(&v, g, name, (nt_value_type){NT_F32, rank, d}, e));
     return v;
 }
 
@@ -273,7 +273,7 @@ static inline nt_value *add_op(nt_graph *g, const char *op, const char *out, nt_
     nt_value *in[] = {a, b}, *v = NULL;
 
     assert_ok(nt_graph_add_value(&v, g, out, e));
-    assert_ok(nt_graph_add_node(NULL, g, op, out, in, b ? 2 : 1, &v, 1, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){op, out, in, b ? 2 : 1, &v, 1}, e));
     return v;
 }
 

@@ -106,7 +106,7 @@ static inline nt_node *grid_node(grid_net *m, const char *op, nt_value *const *i
 
     snprintf(name, sizeof name, "n%d", m->n++);
     assert_ok(nt_graph_add_value(&out, m->g, name, e));
-    assert_ok(nt_graph_add_node(&n, m->g, op, name, in, n_in, &out, 1, e));
+    assert_ok(nt_graph_add_node(&n, m->g, &(nt_node_spec){op, name, in, n_in, &out, 1}, e));
     return n;
 }
 
@@ -125,7 +125,7 @@ static inline nt_value *grid_input(grid_net *m, const char *name, int rank, cons
         return grid_const(m, grid_is_positive(m->c), rank, d);
     for (int i = 0; i < rank; i++)
         dims[i].value = d[i];
-    assert_ok(nt_graph_add_input(&v, m->g, name, NT_F32, rank, dims, e));
+    assert_ok(nt_graph_add_input(&v, m->g, name, (nt_value_type){NT_F32, rank, dims}, e));
     return v;
 }
 

@@ -37,7 +37,7 @@ static inline nt_value *input(net *t, const char *name, int rank, const int64_t 
 
     for (int i = 0; i < rank; i++)
         dims[i] = (nt_dim){d[i], d[i] < 0 ? sym[i] : NULL};
-    assert_ok(nt_graph_add_input(&v, t->g, name, NT_F32, rank, dims, e));
+    assert_ok(nt_graph_add_input(&v, t->g, name, (nt_value_type){NT_F32, rank, dims}, e));
     return v;
 }
 
@@ -77,7 +77,7 @@ static inline nt_node *node(net *t, const char *op, const char *name, int n_in,
     nt_node *n = NULL;
 
     assert_ok(nt_graph_add_value(&out, t->g, name, e));
-    assert_ok(nt_graph_add_node(&n, t->g, op, name, in, n_in, &out, 1, e));
+    assert_ok(nt_graph_add_node(&n, t->g, &(nt_node_spec){op, name, in, n_in, &out, 1}, e));
     return n;
 }
 

@@ -207,14 +207,16 @@ static inline nt_graph *op_graph(const op_case *c, bool all_const)
         if (a->kind == OC_CONST || (a->kind == OC_IN && all_const))
             assert_ok(nt_graph_add_const(&in[i], g, name, op_random(c, i), e));
         else if (a->kind == OC_IN)
-            assert_ok(nt_graph_add_input(&in[i], g, name, a->dtype, a->rank, dims, e));
+            assert_ok(nt_graph_add_input(&in[i], g, name,
+                                         (nt_value_type){a->dtype, a->rank, dims}, e));
     }
     for (int i = 0; i < (c->n_out ? c->n_out : 1); i++) {
         snprintf(name, sizeof name, "out%d", i);
         assert_ok(nt_graph_add_value(&out[i], g, name, e));
     }
-    assert_ok(nt_graph_add_node(&n, g, c->op, "node", in, op_case_n_in(c), out,
-                                c->n_out ? c->n_out : 1, e));
+    assert_ok(nt_graph_add_node(
+        &n, g,
+        &(nt_node_spec){c->op, "node", in, op_case_n_in(c), out, c->n_out ? c->n_out : 1}, e));
     for (int i = 0; i < OC_MAX && c->attr[i].name; i++)
         op_set_attr(g, n, &c->attr[i]);
     for (int i = 0; i < n->n_out; i++)

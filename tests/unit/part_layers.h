@@ -60,7 +60,7 @@ static inline void halve(net *t, nt_value *x, nt_value **p, nt_value **q)
 
     assert_ok(nt_graph_add_value(&out[0], t->g, NULL, e));
     assert_ok(nt_graph_add_value(&out[1], t->g, NULL, e));
-    assert_ok(nt_graph_add_node(&n, t->g, "Split", "halve", in, 2, out, 2, e));
+    assert_ok(nt_graph_add_node(&n, t->g, &(nt_node_spec){"Split", "halve", in, 2, out, 2}, e));
     (void)along(t, n);
     *p = out[0];
     *q = out[1];

@@ -158,7 +158,7 @@ static inline nt_value *thirds(net *t, nt_value *x)
 
     for (int i = 0; i < 3; i++)
         assert_ok(nt_graph_add_value(&out[i], t->g, NULL, e));
-    assert_ok(nt_graph_add_node(&n, t->g, "Split", "third", in, 2, out, 3, e));
+    assert_ok(nt_graph_add_node(&n, t->g, &(nt_node_spec){"Split", "third", in, 2, out, 3}, e));
     (void)along(t, n);
     return head(t, CAT(t, "cat", cv(t, "p", out[0], 3, 3, 1), out[2]));
 }

@@ -142,7 +142,7 @@ static bool max_pool_splits(bool indices)
 
     assert_ok(nt_graph_add_value(&y[0], t.g, "y", e));
     assert_ok(nt_graph_add_value(&y[1], t.g, "indices", e));
-    assert_ok(nt_graph_add_node(&n, t.g, "MaxPool", "y", &x, 1, y, 2, e));
+    assert_ok(nt_graph_add_node(&n, t.g, &(nt_node_spec){"MaxPool", "y", &x, 1, y, 2}, e));
     assert_ok(nt_node_set_ints(t.g, n, "kernel_shape", (const int64_t[]){2}, 1, e));
     if (indices)
         assert_ok(nt_graph_add_output(t.g, y[1], e));

@@ -65,7 +65,7 @@ static nt_graph *loaded(nt_str *graph)
     nt_str m = pb_model(8, 13, graph);
     nt_graph *g = NULL;
 
-    assert_ok(nt_onnx_read(&g, m.p, m.n, NULL, NULL, 0, e));
+    assert_ok(nt_onnx_read(&g, m.p, m.n, NULL, e));
     assert_ok(nt_graph_bind(g, nt_ops_table(), e));
     nt_str_release(&m);
     return g;

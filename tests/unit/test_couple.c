@@ -283,7 +283,7 @@ NT_TEST(split_sizes_and_slice_ranges_follow)
 
     assert_ok(nt_graph_add_value(&out[0], t.g, "lo", e));
     assert_ok(nt_graph_add_value(&out[1], t.g, "hi", e));
-    assert_ok(nt_graph_add_node(&sp, t.g, "Split", "sp", &a, 1, out, 2, e));
+    assert_ok(nt_graph_add_node(&sp, t.g, &(nt_node_spec){"Split", "sp", &a, 1, out, 2}, e));
     assert_ok(nt_node_set_int(t.g, sp, "axis", 1, e));
     cat = NODE(&t, "Concat", "cat", out[1], out[0], sl);
     assert_ok(nt_node_set_int(t.g, cat, "axis", 1, e));

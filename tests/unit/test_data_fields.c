@@ -225,7 +225,7 @@ static void refuse(const char *name, nt_dtype type, int rank, const int64_t *d, 
         dims[i] = (nt_dim){d[i], d[i] < 0 ? "N" : NULL};
     v = input(&t, "x", DIMS(-1, 1, H, W));
     assert_ok(nt_graph_add_output(t.g, node(&t, "Relu", "y", 1, &v)->out[0], e));
-    assert_ok(nt_graph_add_input(&v, t.g, name, type, rank, dims, e));
+    assert_ok(nt_graph_add_input(&v, t.g, name, (nt_value_type){type, rank, dims}, e));
     assert_ok(nt_graph_add_output(t.g, node(&t, "Identity", "z", 1, &v)->out[0], e));
     assert_ok(nt_graph_bind(t.g, nt_ops_table(), e));
     assert_ok(nt_pass_infer(t.g, e));

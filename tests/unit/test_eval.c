@@ -16,12 +16,12 @@ static nt_graph *pixels_net(int64_t k, const char *last)
     nt_value *x, *y, *z;
 
     assert_ok(nt_graph_new(&g, e));
-    assert_ok(nt_graph_add_input(&x, g, "x", NT_F32, 4, dims, e));
+    assert_ok(nt_graph_add_input(&x, g, "x", (nt_value_type){NT_F32, 4, dims}, e));
     assert_ok(nt_graph_add_value(&y, g, last ? "flat" : "y", e));
-    assert_ok(nt_graph_add_node(NULL, g, "Flatten", "", &x, 1, &y, 1, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Flatten", "", &x, 1, &y, 1}, e));
     if (last) {
         assert_ok(nt_graph_add_value(&z, g, "y", e));
-        assert_ok(nt_graph_add_node(NULL, g, last, "", &y, 1, &z, 1, e));
+        assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){last, "", &y, 1, &z, 1}, e));
         y = z;
     }
     assert_ok(nt_graph_add_output(g, y, e));

@@ -263,8 +263,8 @@ NT_TEST(finding_channels_leaves_every_batch_its_name)
     nt_channels *c = NULL;
     char text[64];
 
-    assert_ok(nt_graph_add_input(&x, t.g, "x", NT_F32, 4, a, e));
-    assert_ok(nt_graph_add_input(&z, t.g, "z", NT_F32, 4, b, e));
+    assert_ok(nt_graph_add_input(&x, t.g, "x", (nt_value_type){NT_F32, 4, a}, e));
+    assert_ok(nt_graph_add_input(&z, t.g, "z", (nt_value_type){NT_F32, 4, b}, e));
     y = conv(&t, "cx", x, 2, 4, 1);
     w = conv(&t, "cz", z, 2, 4, 1);
     y->declared = true;

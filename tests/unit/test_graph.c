@@ -51,9 +51,9 @@ NT_TEST(a_value_has_one_producer)
     nt_value *x = nt_graph_find_value(g, "x"), *c = nt_graph_find_value(g, "c");
 
     assert_fails(NT_EFORMAT, "output 'c' is produced twice",
-                 nt_graph_add_node(NULL, g, "Relu", "", &x, 1, &c, 1, e));
+                 nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "", &x, 1, &c, 1}, e));
     assert_fails(NT_EFORMAT, "output 'x' is a graph input already",
-                 nt_graph_add_node(NULL, g, "Relu", "", &c, 1, &x, 1, e));
+                 nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "", &c, 1, &x, 1}, e));
     assert_fails(NT_EFORMAT, "output 'y' is listed twice",
                  nt_graph_add_output(g, nt_graph_find_value(g, "y"), e));
     check_consistent(g);
@@ -140,7 +140,8 @@ NT_TEST(a_node_can_be_put_before_another)
     nt_node *n = NULL, *relu = g->nodes[1];
 
     assert_ok(nt_graph_add_value(&d, g, NULL, e));
-    assert_ok(nt_graph_insert_node(&n, g, relu, "Identity", "id", &c, 1, &d, 1, e));
+    assert_ok(
+        nt_graph_insert_node(&n, g, relu, &(nt_node_spec){"Identity", "id", &c, 1, &d, 1}, e));
     assert_ok(nt_graph_set_input(g, relu, 0, d, e));
     assert_ptr_equal(g->nodes[1], n);
     assert_ptr_equal(g->nodes[2], relu);
@@ -172,7 +173,7 @@ NT_TEST(sorting_mends_an_order_and_leaves_a_right_one)
     assert_ok(nt_graph_add_value(&a, g, "a", e));
     b = add_op(g, "Relu", "b", a, NULL);
     c = add_op(g, "Relu", "c", x, NULL);
-    assert_ok(nt_graph_add_node(NULL, g, "Relu", "a", &x, 1, &a, 1, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "a", &x, 1, &a, 1}, e));
     assert_ok(nt_graph_sort(g, e));
     assert_ptr_equal(g->nodes[0], a->producer);
     assert_ptr_equal(g->nodes[1], b->producer);
@@ -190,7 +191,7 @@ NT_TEST(a_cycle_is_found_and_named)
 
     assert_ok(nt_graph_add_value(&a, g, "a", e));
     b = add_op(g, "Relu", "b", a, NULL);
-    assert_ok(nt_graph_add_node(NULL, g, "Relu", "back", &b, 1, &a, 1, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "back", &b, 1, &a, 1}, e));
     assert_fails(NT_EFORMAT, "node 'b' depends on its own output", nt_graph_sort(g, e));
     nt_graph_free(g);
 }
@@ -204,7 +205,7 @@ NT_TEST(a_long_chain_in_reverse_is_sorted_without_deep_recursion)
     assert_ok(nt_graph_add_value(&next, g, "end", e));
     for (int i = 0; i < N; i++) {
         assert_ok(nt_graph_add_value(&v, g, NULL, e));
-        assert_ok(nt_graph_add_node(NULL, g, "Relu", "", &v, 1, &next, 1, e));
+        assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "", &v, 1, &next, 1}, e));
         next = v;
     }
     assert_ok(nt_graph_sort(g, e));
@@ -292,7 +293,7 @@ static void check_layer_name(const char *op, const char *weight, const char *nod
     char buf[64];
 
     assert_ok(nt_graph_add_value(&y, g, "y", e));
-    assert_ok(nt_graph_add_node(NULL, g, op, node, in, 2, &y, 1, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){op, node, in, 2, &y, 1}, e));
     assert_string_equal(nt_layer_name(buf, sizeof buf, g, g->nodes[0]), want);
     nt_graph_free(g);
 }
@@ -317,7 +318,7 @@ NT_TEST(the_bias_names_a_layer_whose_weight_has_no_name)
     char buf[64];
 
     assert_ok(nt_graph_add_value(&y, g, "y", e));
-    assert_ok(nt_graph_add_node(NULL, g, "Gemm", "/fc/Gemm", in, 3, &y, 1, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Gemm", "/fc/Gemm", in, 3, &y, 1}, e));
     assert_string_equal(nt_layer_name(buf, sizeof buf, g, g->nodes[0]), "fc");
     nt_graph_free(g);
 }

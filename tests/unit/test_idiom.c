@@ -19,7 +19,7 @@ static net net_new(void)
 
     assert_ok(nt_graph_new(&m.g, e));
     m.g->opset = 13;
-    assert_ok(nt_graph_add_input(&m.x, m.g, "x", NT_F32, 4, dims, e));
+    assert_ok(nt_graph_add_input(&m.x, m.g, "x", (nt_value_type){NT_F32, 4, dims}, e));
     return m;
 }
 
@@ -45,7 +45,7 @@ static nt_node *node(net *m, const char *op, nt_value *const *in, int n_in)
 
     snprintf(name, sizeof name, "n%d", m->n++);
     assert_ok(nt_graph_add_value(&out, m->g, name, e));
-    assert_ok(nt_graph_add_node(&n, m->g, op, name, in, n_in, &out, 1, e));
+    assert_ok(nt_graph_add_node(&n, m->g, &(nt_node_spec){op, name, in, n_in, &out, 1}, e));
     return n;
 }
 

@@ -556,7 +556,8 @@ static void check_dynamic(bool conv, bool padded, nt_dtype w_type, int coded)
     nt_rng_init(&rng, 16);
     for (int i = 0; i < 3; i++)
         assert_ok(nt_graph_add_value(&q[i], t.g, NULL, e));
-    assert_ok(nt_graph_add_node(&n, t.g, "DynamicQuantizeLinear", NULL, &x, 1, q, 3, e));
+    assert_ok(nt_graph_add_node(
+        &n, t.g, &(nt_node_spec){"DynamicQuantizeLinear", NULL, &x, 1, q, 3}, e));
     in[0] = q[0];
     in[1] = constant(&t, w_type, conv ? 4 : 2, conv ? conv_dims : dense_dims, &rng,
                      w_type == NT_I8 ? -127 : 1, w_type == NT_I8 ? 128 : 256);

@@ -43,7 +43,8 @@ static lone node_of(const nt_op *op, int n_in)
     for (int i = 0; i < n_in; i++)
         assert_ok(nt_graph_add_value(&in[i], l.g, NULL, e));
     assert_ok(nt_graph_add_value(&out, l.g, NULL, e));
-    assert_ok(nt_graph_add_node(&l.n, l.g, op->name, "", in, n_in, &out, 1, e));
+    assert_ok(
+        nt_graph_add_node(&l.n, l.g, &(nt_node_spec){op->name, "", in, n_in, &out, 1}, e));
     l.n->domain = op->domain;
     l.n->op = op;
     return l;
@@ -244,13 +245,14 @@ static nt_graph *network(int softmaxes)
     nt_value *x = input(&t, "x", 2, (int64_t[]){-1, 3}), *y = NULL;
 
     assert_ok(nt_graph_add_value(&y, t.g, "y", e));
-    assert_ok(nt_graph_add_node(NULL, t.g, "Relu", "", &x, 1, &y, 1, e));
+    assert_ok(nt_graph_add_node(NULL, t.g, &(nt_node_spec){"Relu", "", &x, 1, &y, 1}, e));
     for (int i = 0; i < softmaxes; i++) {
         nt_value *p = NULL;
         const char name[] = {'p', (char)('0' + i), 0};
 
         assert_ok(nt_graph_add_value(&p, t.g, name, e));
-        assert_ok(nt_graph_add_node(NULL, t.g, "Softmax", "", &y, 1, &p, 1, e));
+        assert_ok(
+            nt_graph_add_node(NULL, t.g, &(nt_node_spec){"Softmax", "", &y, 1, &p, 1}, e));
         y = p;
     }
     assert_ok(nt_graph_add_output(t.g, y, e));

@@ -62,12 +62,11 @@ static void put_file(const char *path, const void *bytes, size_t n)
 
 static void put_onnx(const char *path, const nt_graph *g)
 {
-    void *bytes = NULL, *ext = NULL;
-    size_t n, ext_n;
+    nt_onnx_written b = {0};
 
-    assert_ok(nt_onnx_write(&bytes, &n, &ext, &ext_n, g, e));
-    put_file(path, bytes, n);
-    nt_free(bytes);
+    assert_ok(nt_onnx_write(&b, g, e));
+    put_file(path, b.model, b.model_n);
+    nt_free(b.model);
 }
 
 static void assert_same_files(scratch *t, const char *a, const char *b)
@@ -136,22 +135,21 @@ NT_TEST(a_bare_onnx_file_finds_its_external_data_beside_it)
     scratch t;
     nt_graph *g = small();
     nt_model *m;
-    void *bytes = NULL, *ext = NULL;
-    size_t n, ext_n;
+    nt_onnx_written b = {0};
     nt_value *big = add_weight(g, "big.weight", 2, DIMS(4, 500));
     nt_value *z = add_op(g, "MatMul", "z", nt_graph_find_value(g, "y"), big);
 
     assert_ok(nt_graph_add_output(g, z, e));
-    assert_ok(nt_onnx_write_split(&bytes, &n, &ext, &ext_n, g, 1000, e));
+    assert_ok(nt_onnx_write_split(&b, g, 1000, e));
     scratch_open(&t);
-    put_file(scratch_path(&t, "a.onnx"), bytes, n);
-    put_file(scratch_path(&t, "weights.bin"), ext, ext_n);
+    put_file(scratch_path(&t, "a.onnx"), b.model, b.model_n);
+    put_file(scratch_path(&t, "weights.bin"), b.ext, b.ext_n);
     m = load(scratch_path(&t, "a.onnx"));
     big = nt_graph_find_value(nt_model_graph(m), "big.weight");
     assert_float_equal(nt_tensor_get(big->data, 1999), 1999, 0);
     nt_model_free(m);
-    nt_free(bytes);
-    nt_free(ext);
+    nt_free(b.model);
+    nt_free(b.ext);
     nt_graph_free(g);
     scratch_close(&t);
 }

@@ -81,7 +81,7 @@ static nt_graph *loaded(nt_str *m)
     nt_graph *g = NULL;
     int n = 0;
 
-    assert_ok(nt_onnx_read(&g, m->p, m->n, NULL, NULL, 0, e));
+    assert_ok(nt_onnx_read(&g, m->p, m->n, NULL, e));
     nt_str_release(m);
     assert_ok(nt_graph_bind(g, nt_ops_table(), e));
     do {
@@ -183,7 +183,7 @@ NT_TEST(an_operator_of_another_opset_in_a_function_is_refused_by_name)
         calling(18, one_node(15, "ReduceMean"), call("a", "x", "h"), call("b", "h", "y"));
     nt_graph *g = NULL;
 
-    assert_ok(nt_onnx_read(&g, m.p, m.n, NULL, NULL, 0, e));
+    assert_ok(nt_onnx_read(&g, m.p, m.n, NULL, e));
     assert_fails(NT_EUNSUPPORTED,
                  "node 'a/only': ReduceMean: is written for opset 15 in a function, and is "
                  "another operator in the model's: convert both to one opset",

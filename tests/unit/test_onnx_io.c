@@ -20,7 +20,7 @@ enum { INITIALIZER = 5, INPUT = 11, OUTPUT = 12, VALUE_INFO = 13, FUNCTION = 25 
 
 static nt_status read_bytes(nt_graph **out, const nt_str *m, nt_err *e)
 {
-    return nt_onnx_read(out, m->p, m->n, NULL, NULL, 0, e);
+    return nt_onnx_read(out, m->p, m->n, NULL, e);
 }
 
 /* m is released. */
@@ -45,14 +45,13 @@ static void check_refused(nt_str *m, nt_status status, const char *text)
 
 static nt_graph *reread(const nt_graph *g)
 {
-    void *bytes = NULL, *ext = NULL;
-    size_t n, ext_n;
+    nt_onnx_written b = {0};
     nt_graph *h = NULL;
 
-    assert_ok(nt_onnx_write(&bytes, &n, &ext, &ext_n, g, e));
-    assert_null(ext);
-    assert_ok(nt_onnx_read(&h, bytes, n, NULL, NULL, 0, e));
-    nt_free(bytes);
+    assert_ok(nt_onnx_write(&b, g, e));
+    assert_null(b.ext);
+    assert_ok(nt_onnx_read(&h, b.model, b.model_n, NULL, e));
+    nt_free(b.model);
     return h;
 }
 
@@ -135,7 +134,7 @@ NT_TEST(what_is_no_model_is_refused)
     nt_graph *g = NULL;
 
     assert_fails(NT_EFORMAT, "not an ONNX model: it has no graph",
-                 nt_onnx_read(&g, "", 0, NULL, NULL, 0, e));
+                 nt_onnx_read(&g, "", 0, NULL, e));
     nt_str_add(&m, "#!/bin/sh\necho hello\n");
     check_refused(&m, NT_EFORMAT, "not an ONNX file, or damaged");
 }
@@ -229,7 +228,7 @@ static void check_thin(nt_str *m)
     nt_graph *g = NULL;
     const nt_value *v;
 
-    assert_ok(nt_onnx_read(&g, m->p, m->n, NULL, NULL, 0, e));
+    assert_ok(nt_onnx_read(&g, m->p, m->n, NULL, e));
     v = nt_graph_find_value(g, "thin");
     assert_int_equal(v->rank, 2);
     for (int i = 0; i < 8; i++)
@@ -738,16 +737,15 @@ NT_TEST(the_same_graph_gives_the_same_bytes)
 {
     nt_str m = rich_model();
     nt_graph *g = read_model(&m), *h = NULL;
-    void *a = NULL, *b = NULL, *ext = NULL;
-    size_t a_n, b_n, ext_n;
+    nt_onnx_written a = {0}, b = {0};
 
     assert_ok(nt_graph_dup(&h, g, false, e));
-    assert_ok(nt_onnx_write(&a, &a_n, &ext, &ext_n, g, e));
-    assert_ok(nt_onnx_write(&b, &b_n, &ext, &ext_n, h, e));
-    assert_int_equal(a_n, b_n);
-    assert_memory_equal(a, b, a_n);
-    nt_free(a);
-    nt_free(b);
+    assert_ok(nt_onnx_write(&a, g, e));
+    assert_ok(nt_onnx_write(&b, h, e));
+    assert_int_equal(a.model_n, b.model_n);
+    assert_memory_equal(a.model, b.model, a.model_n);
+    nt_free(a.model);
+    nt_free(b.model);
     nt_graph_free(g);
     nt_graph_free(h);
 }
@@ -772,25 +770,26 @@ static nt_graph *heavy(void)
 NT_TEST(past_the_limit_large_tensors_go_outside)
 {
     nt_graph *g = heavy(), *h = NULL;
-    void *bytes = NULL, *ext = NULL;
-    size_t n, ext_n;
+    nt_onnx_written b = {0};
 
-    assert_ok(nt_onnx_write_split(&bytes, &n, &ext, &ext_n, g, 4000, e));
-    assert_non_null(ext);
-    assert_int_equal(ext_n, 2 * 2048); /* 2000 each, at multiples of 64 */
-    assert_true(n < 1000);
-    assert_float_equal(((const float *)ext)[512 + 499], 499, 0);
-    assert_ok(nt_onnx_read(&h, bytes, n, NULL, ext, ext_n, e));
+    assert_ok(nt_onnx_write_split(&b, g, 4000, e));
+    assert_non_null(b.ext);
+    assert_int_equal(b.ext_n, 2 * 2048); /* 2000 each, at multiples of 64 */
+    assert_true(b.model_n < 1000);
+    assert_float_equal(((const float *)b.ext)[512 + 499], 499, 0);
+    assert_ok(nt_onnx_read(&h, b.model, b.model_n,
+                           &(nt_onnx_outside){.ext = b.ext, .ext_n = b.ext_n}, e));
     assert_true(same_graph(g, h));
     nt_graph_free(h);
     h = NULL;
     assert_fails(NT_EFORMAT,
                  "initialiser 'v': 'weights.bin' has 4000 bytes, want 2000 from 2048 on",
-                 nt_onnx_read(&h, bytes, n, NULL, ext, 4000, e));
+                 nt_onnx_read(&h, b.model, b.model_n,
+                              &(nt_onnx_outside){.ext = b.ext, .ext_n = 4000}, e));
     assert_fails(NT_EUNSUPPORTED, "initialiser 'w': its data is in another file, 'weights.bin'",
-                 nt_onnx_read(&h, bytes, n, NULL, NULL, 0, e));
-    nt_free(bytes);
-    nt_free(ext);
+                 nt_onnx_read(&h, b.model, b.model_n, NULL, e));
+    nt_free(b.model);
+    nt_free(b.ext);
     nt_graph_free(g);
 }
 
@@ -801,8 +800,7 @@ NT_TEST(a_model_that_is_consumed_reads_the_same)
     nt_str s = small_graph(), m;
     float *w = nt_alloc(N, sizeof *w);
     nt_graph *g, *h = NULL;
-    void *bytes = NULL, *ext = NULL;
-    size_t n, ext_n;
+    nt_onnx_written b = {0};
 
     for (int i = 0; i < N; i++)
         w[i] = (float)i;
@@ -810,11 +808,11 @@ NT_TEST(a_model_that_is_consumed_reads_the_same)
     add(&s, 1, pb_node("Relu", "r", "large", "z"));
     m = pb_model(8, 17, &s);
     g = read_model(&m);
-    assert_ok(nt_onnx_write(&bytes, &n, &ext, &ext_n, g, e));
-    assert_true(n > N * sizeof *w);
-    assert_ok(nt_onnx_consume(&h, bytes, n, NULL, NULL, 0, e));
+    assert_ok(nt_onnx_write(&b, g, e));
+    assert_true(b.model_n > N * sizeof *w);
+    assert_ok(nt_onnx_consume(&h, b.model, b.model_n, NULL, e));
     assert_true(same_graph(g, h));
-    nt_free(bytes);
+    nt_free(b.model);
     nt_free(w);
     nt_graph_free(g);
     nt_graph_free(h);
@@ -937,7 +935,7 @@ NT_TEST(external_data_is_read_from_the_models_folder_only)
     f = fopen(scratch_path(&t, "data.bin"), "wb");
     assert_int_equal(fwrite(data, 1, sizeof data, f), sizeof data);
     fclose(f);
-    assert_ok(nt_onnx_read(&g, m.p, m.n, t.dir, NULL, 0, e));
+    assert_ok(nt_onnx_read(&g, m.p, m.n, &(nt_onnx_outside){.dir = t.dir}, e));
     assert_float_equal(nt_tensor_get(nt_graph_find_value(g, "w")->data, 0), 1, 0);
     nt_graph_free(g);
     g = NULL;
@@ -946,20 +944,22 @@ NT_TEST(external_data_is_read_from_the_models_folder_only)
     strcpy(target, scratch_path(&t, "data.bin"));
     assert_int_equal(symlink(target, scratch_path(&t, "link.bin")), 0);
     m = model_outside("link.bin");
-    assert_int_equal(nt_onnx_read(&g, m.p, m.n, t.dir, NULL, 0, NULL), NT_EIO);
+    assert_int_equal(nt_onnx_read(&g, m.p, m.n, &(nt_onnx_outside){.dir = t.dir}, NULL),
+                     NT_EIO);
     nt_str_release(&m);
     m = model_outside("../etc/passwd");
     assert_fails(NT_EFORMAT,
                  "initialiser 'w': external data '../etc/passwd' is outside the model's folder",
-                 nt_onnx_read(&g, m.p, m.n, t.dir, NULL, 0, e));
+                 nt_onnx_read(&g, m.p, m.n, &(nt_onnx_outside){.dir = t.dir}, e));
     nt_str_release(&m);
     m = model_outside("/etc/passwd");
-    assert_int_equal(nt_onnx_read(&g, m.p, m.n, t.dir, NULL, 0, NULL), NT_EFORMAT);
+    assert_int_equal(nt_onnx_read(&g, m.p, m.n, &(nt_onnx_outside){.dir = t.dir}, NULL),
+                     NT_EFORMAT);
     nt_str_release(&m);
     assert_int_equal(truncate(scratch_path(&t, "data.bin"), 15), 0);
     m = model_outside("data.bin");
     assert_fails(NT_EFORMAT, "initialiser 'w': 'data.bin' has 15 bytes, want 12 from 4 on",
-                 nt_onnx_read(&g, m.p, m.n, t.dir, NULL, 0, e));
+                 nt_onnx_read(&g, m.p, m.n, &(nt_onnx_outside){.dir = t.dir}, e));
     nt_str_release(&m);
     scratch_close(&t);
 }
@@ -970,16 +970,15 @@ static void check_survives(const void *bytes, size_t n)
 {
     nt_graph *g = NULL;
     nt_err e = {{0}};
-    void *out = NULL, *ext = NULL;
-    size_t out_n, ext_n;
+    nt_onnx_written out = {0};
 
-    if (nt_onnx_read(&g, bytes, n, NULL, NULL, 0, &e) != NT_OK) {
+    if (nt_onnx_read(&g, bytes, n, NULL, &e) != NT_OK) {
         assert_true(*e.msg);
         return;
     }
-    if (nt_onnx_write(&out, &out_n, &ext, &ext_n, g, &e) == NT_OK) {
-        nt_free(out);
-        nt_free(ext);
+    if (nt_onnx_write(&out, g, &e) == NT_OK) {
+        nt_free(out.model);
+        nt_free(out.ext);
     }
     nt_graph_free(g);
 }
@@ -1014,16 +1013,15 @@ static nt_status read_and_write(const nt_str *m, long n)
 {
     nt_status s = NT_OK;
     nt_graph *g = NULL;
-    void *bytes = NULL, *ext = NULL;
-    size_t bytes_n, ext_n;
+    nt_onnx_written b = {0};
 
     nt_alloc_fail_at(n);
-    NT_TRY(nt_onnx_read(&g, m->p, m->n, NULL, NULL, 0, NULL));
-    NT_TRY(nt_onnx_write_split(&bytes, &bytes_n, &ext, &ext_n, g, 10, NULL));
+    NT_TRY(nt_onnx_read(&g, m->p, m->n, NULL, NULL));
+    NT_TRY(nt_onnx_write_split(&b, g, 10, NULL));
 done:
     nt_alloc_fail_at(0);
-    nt_free(bytes);
-    nt_free(ext);
+    nt_free(b.model);
+    nt_free(b.ext);
     nt_graph_free(g);
     return s;
 }
@@ -1082,7 +1080,7 @@ static void check_file(tally *t, const char *path)
     nt_status s;
 
     assert_int_equal(nt_file_read(&bytes, &n, path, SIZE_MAX, &e), NT_OK);
-    s = nt_onnx_read(&g, bytes, n, NULL, NULL, 0, &e);
+    s = nt_onnx_read(&g, bytes, n, NULL, &e);
     nt_free(bytes);
     if (s == NT_EUNSUPPORTED) {
         t->unsupported++;

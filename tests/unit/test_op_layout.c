@@ -33,7 +33,7 @@ static void split(net *t, nt_value *x, nt_value **lo, nt_value **hi)
 
     assert_ok(nt_graph_add_value(&out[0], t->g, "lo", e));
     assert_ok(nt_graph_add_value(&out[1], t->g, "hi", e));
-    assert_ok(nt_graph_add_node(&n, t->g, "Split", "split", &x, 1, out, 2, e));
+    assert_ok(nt_graph_add_node(&n, t->g, &(nt_node_spec){"Split", "split", &x, 1, out, 2}, e));
     set_axis(t, n, 1);
     *lo = out[0];
     *hi = out[1];

@@ -292,7 +292,7 @@ NT_TEST(a_dropout_whose_mask_is_wanted_stays)
 
     assert_ok(nt_graph_add_value(&out[0], g, "y", e));
     assert_ok(nt_graph_add_value(&out[1], g, "mask", e));
-    assert_ok(nt_graph_add_node(NULL, g, "Dropout", "", &x, 1, out, 2, e));
+    assert_ok(nt_graph_add_node(NULL, g, &(nt_node_spec){"Dropout", "", &x, 1, out, 2}, e));
     finish(g, add_op(g, "Relu", "r", out[0], NULL));
     assert_ok(nt_graph_add_output(g, out[1], e));
     assert_ok(nt_pass_identity(g, &n, e));
@@ -359,7 +359,7 @@ NT_TEST(two_batch_sizes_are_not_taken_for_one)
     nt_value *x = add_in(g, "x", 1, DIMS(-1)), *b = NULL, *shape;
     int n = 0;
 
-    assert_ok(nt_graph_add_input(&b, g, "b", NT_F32, 1, &m, e));
+    assert_ok(nt_graph_add_input(&b, g, "b", (nt_value_type){NT_F32, 1, &m}, e));
     shape = add_op(g, "Shape", "s", b, NULL);
     shape = add_op(g, "Concat", "c", shape, add_ints(g, "one", 1, DIMS(1)));
     finish(g, add_op(g, "Reshape", "y", x, shape));

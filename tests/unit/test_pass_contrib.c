@@ -252,11 +252,12 @@ static nt_graph *network(const contrib_case *c, int opset)
     g->opset = opset;
     for (int i = 0; i < rank_of(c->dims); i++)
         dims[i].value = c->dims[i];
-    assert_ok(nt_graph_add_input(&in[0], g, "x", NT_F32, rank_of(c->dims), dims, e));
+    assert_ok(
+        nt_graph_add_input(&in[0], g, "x", (nt_value_type){NT_F32, rank_of(c->dims), dims}, e));
     for (; n_in < 6 && c->in[n_in - 1]; n_in++)
         in[n_in] = operand(g, c->in[n_in - 1]);
     assert_ok(nt_graph_add_value(&y, g, "y", e));
-    assert_ok(nt_graph_add_node(&n, g, c->op, "node", in, n_in, &y, 1, e));
+    assert_ok(nt_graph_add_node(&n, g, &(nt_node_spec){c->op, "node", in, n_in, &y, 1}, e));
     n->domain = c->domain;
     for (int i = 0; i < 5 && c->attr[i].name; i++)
         set_attr(g, n, &c->attr[i]);

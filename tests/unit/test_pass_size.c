@@ -11,7 +11,7 @@ static net signals(int64_t window)
     nt_dim in[] = {{1, NULL}, {1, NULL}, {-1, "L"}}, out[] = {{1, NULL}, {2, NULL}, {-1, "M"}};
     nt_value *x = NULL, *y;
 
-    assert_ok(nt_graph_add_input(&x, t.g, "x", NT_F32, 3, in, e));
+    assert_ok(nt_graph_add_input(&x, t.g, "x", (nt_value_type){NT_F32, 3, in}, e));
     y = NODE(&t, "Conv", "a", x, weight(&t, "a.weight", DIMS(4, 1, window)))->out[0];
     y = NODE(&t, "Relu", "r", y)->out[0];
     y = NODE(&t, "Conv", "y", y, weight(&t, "y.weight", DIMS(2, 4, 3)))->out[0];
@@ -30,7 +30,7 @@ static net pictures(nt_dim n, nt_dim h, nt_dim w)
     nt_dim in[] = {n, {1, NULL}, h, w};
     nt_value *x = NULL, *y;
 
-    assert_ok(nt_graph_add_input(&x, t.g, "x", NT_F32, 4, in, e));
+    assert_ok(nt_graph_add_input(&x, t.g, "x", (nt_value_type){NT_F32, 4, in}, e));
     y = NODE(&t, "Conv", "a", x, weight(&t, "a.weight", DIMS(4, 1, 3, 3)))->out[0];
     y = NODE(&t, "GlobalAveragePool", "p", y)->out[0];
     y = NODE(&t, "Reshape", "f", y,
@@ -84,7 +84,7 @@ static net samples(int64_t length)
     nt_dim in[] = {{-1, "batch"}, {length, "samples"}};
     nt_value *x = NULL;
 
-    assert_ok(nt_graph_add_input(&x, t.g, "x", NT_F32, 2, in, e));
+    assert_ok(nt_graph_add_input(&x, t.g, "x", (nt_value_type){NT_F32, 2, in}, e));
     complete(&t, NODE(&t, "Abs", "y", x)->out[0]);
     return t;
 }

@@ -329,7 +329,7 @@ NT_TEST(a_shape_that_depends_on_the_data_is_refused_by_name)
     nt_plan *p = NULL;
     nt_plan_opts o = {0};
 
-    assert_ok(nt_graph_add_input(&shape, t.g, "shape", NT_I64, 1, &d, e));
+    assert_ok(nt_graph_add_input(&shape, t.g, "shape", (nt_value_type){NT_I64, 1, &d}, e));
     complete(&t, NODE(&t, "Reshape", "y", x, shape)->out[0]);
     assert_ok(nt_device_new(&dev, 1, e));
     assert_fails(NT_EUNSUPPORTED, "value 'y': its shape depends on the data",

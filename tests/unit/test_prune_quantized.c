@@ -369,7 +369,8 @@ NT_TEST(layers_that_compute_on_integers_are_refused_by_name)
 
     for (int i = 0; i < 3; i++)
         assert_ok(nt_graph_add_value(&out[i], t.g, NULL, e));
-    assert_ok(nt_graph_add_node(&d, t.g, "DynamicQuantizeLinear", "dyn", &x, 1, out, 3, e));
+    assert_ok(nt_graph_add_node(
+        &d, t.g, &(nt_node_spec){"DynamicQuantizeLinear", "dyn", &x, 1, out, 3}, e));
     complete(&t, NODE(&t, "ConvInteger", "ci", out[0], w, out[2])->out[0]);
     assert_ok(nt_channels_new(&c, t.g, e));
     assert_fails(NT_EUNSUPPORTED,

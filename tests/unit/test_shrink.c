@@ -102,7 +102,8 @@ static void transpose_layer(nt_model *m, const char *weight)
     nt_value *y = NULL;
 
     assert_ok(nt_graph_add_value(&y, g, NULL, e));
-    assert_ok(nt_graph_add_node(&n, g, "ConvTranspose", "t", old->in, old->n_in, &y, 1, e));
+    assert_ok(nt_graph_add_node(
+        &n, g, &(nt_node_spec){"ConvTranspose", "t", old->in, old->n_in, &y, 1}, e));
     assert_ok(nt_node_copy_attrs(g, n, old, e));
     assert_ok(nt_graph_replace_value(g, old->out[0], y, e));
     nt_graph_remove_node(g, old);

@@ -231,7 +231,7 @@ NT_TEST(a_computed_target_runs_in_stages)
     nt_staged *r = NULL;
     nt_value *in;
 
-    assert_ok(nt_graph_add_input(&in, t.g, "k", NT_I64, 1, dims, e));
+    assert_ok(nt_graph_add_input(&in, t.g, "k", (nt_value_type){NT_I64, 1, dims}, e));
     shape = NODE(&t, "Concat", "shape", in, ints(&t, DIMS(-1)))->out[0];
     assert_ok(nt_node_set_int(t.g, shape->producer, "axis", 0, e));
     y = NODE(&t, "Reshape", "reshaped", x, shape)->out[0];
@@ -259,7 +259,7 @@ NT_TEST(a_wrong_computed_target_fails_when_run)
     nt_staged *r = NULL;
     nt_err why = {{0}};
 
-    assert_ok(nt_graph_add_input(&in, t.g, "k", NT_I64, 1, dims, e));
+    assert_ok(nt_graph_add_input(&in, t.g, "k", (nt_value_type){NT_I64, 1, dims}, e));
     complete(&t, NODE(&t, "Reshape", "y", x, in)->out[0]);
     assert_ok(nt_staged_new(&r, t.g, dev, &(nt_plan_opts){0}, e));
     nt_tensor_set_i64(nt_staged_input(r, 1), 0, 4);
@@ -314,7 +314,7 @@ NT_TEST(a_part_of_a_graph_is_a_graph)
     a = NODE(&t, "Relu", "a", x)->out[0];
     b = NODE(&t, "MatMul", "b", a, weight(&t, "w", DIMS(3, 4)))->out[0];
     complete(&t, b);
-    assert_ok(nt_graph_part(&part, t.g, take, &a, 1, &b, 1, e));
+    assert_ok(nt_graph_part(&part, t.g, &(nt_part_spec){take, &a, 1, &b, 1}, e));
     assert_int_equal(part->n_nodes, 1);
     assert_int_equal(part->n_inputs, 1);
     assert_string_equal(part->inputs[0]->name, "a");

@@ -45,13 +45,12 @@ static nt_graph *old_graph(const old_case *o)
 /* What was raised can be written, and read once more. */
 static nt_graph *through_a_file(nt_graph *g)
 {
-    void *bytes = NULL, *ext = NULL;
-    size_t n = 0, ext_n = 0;
+    nt_onnx_written b = {0};
     nt_graph *h = NULL;
 
-    assert_ok(nt_onnx_write(&bytes, &n, &ext, &ext_n, g, e));
-    assert_ok(nt_onnx_read(&h, bytes, n, NULL, NULL, 0, e));
-    nt_free(bytes);
+    assert_ok(nt_onnx_write(&b, g, e));
+    assert_ok(nt_onnx_read(&h, b.model, b.model_n, NULL, e));
+    nt_free(b.model);
     nt_graph_free(g);
     assert_int_equal(h->opset, 9);
     assert_ok(nt_graph_bind(h, nt_ops_table(), e));
@@ -507,7 +506,8 @@ NT_TEST(a_constant_that_others_use_too_keeps_its_shape_and_one_of_its_own_its_na
 
         assert_ok(nt_graph_add_value(&y, g, NULL, e));
         if (shared)
-            assert_ok(nt_graph_add_node(NULL, g, "Relu", "", &bias, 1, &y, 1, e));
+            assert_ok(
+                nt_graph_add_node(NULL, g, &(nt_node_spec){"Relu", "", &bias, 1, &y, 1}, e));
         assert_ok(nt_pass_upgrade(g, nt_ops_table(), e));
         assert_int_equal(bias->rank, shared ? 1 : 2);
         assert_int_equal(g->nodes[0]->in[1]->rank, 2);
