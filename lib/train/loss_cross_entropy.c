@@ -35,4 +35,7 @@ static const nt_attr_spec attrs[] = {NT_LOSS_ATTRS,
                                      {"ignore_index", NT_ATTR_INT, false},
                                      {NULL, 0, false}};
 
-const nt_op nt_op_cross_entropy = NT_LOSS_OP("CrossEntropy", 3, attrs, fn);
+static const nt_op op = NT_LOSS_OP("CrossEntropy", 3, attrs, fn);
+
+const nt_loss nt_loss_class = {
+    .name = "cross_entropy", .op = &op, .on_logits = true, .smooths = true};

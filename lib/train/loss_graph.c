@@ -5,14 +5,10 @@
 #include "graph/pass.h"
 #include "op/registry.h"
 #include "train/logits.h"
-#include "train/loss_op.h"
 
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-const nt_loss nt_loss_class = {"cross_entropy", &nt_op_cross_entropy, true, true};
-const nt_loss nt_loss_square = {"mse", &nt_op_mean_squared_error, false, false};
 
 static const nt_loss *const losses[] = {&nt_loss_class, &nt_loss_square};
 

@@ -10,24 +10,13 @@
 #define NT_TRAIN_LOSS_GRAPH_H
 
 #include "data/field.h"
-#include "facet/op.h"
 #include "graph/graph.h"
+#include "train/loss_op.h"
 
 /* What is appended is called so: inputs, and the output. */
 #define NT_TARGET "nt.target"
 #define NT_TEACHER "nt.teacher"
 #define NT_LOSS "nt.loss"
-
-/* A built-in loss. */
-typedef struct nt_loss {
-    const char *name; /* "cross_entropy" */
-    const nt_op *op;
-    bool on_logits; /* taken before a closing Softmax (logits.h); else at the output as it is */
-    bool smooths;   /* takes a label_smoothing, and an ignore_index */
-} nt_loss;
-
-extern const nt_loss nt_loss_class, nt_loss_square; /* cross_entropy, mse */
-#define NT_LOSSES "cross_entropy|mse" /* their names, for option tables */
 
 /* By name; NT_EINVAL lists the known ones. */
 nt_status nt_loss_find(const nt_loss **out, const char *name, nt_err *e) NT_MUST_CHECK;

@@ -31,4 +31,6 @@ static double run(float *dx, const nt_node *n, const nt_tensor *const *in, int64
 static const nt_loss_fn fn = {run, check};
 static const nt_attr_spec attrs[] = {NT_LOSS_ATTRS, {NULL, 0, false}};
 
-const nt_op nt_op_mean_squared_error = NT_LOSS_OP("MeanSquaredError", 2, attrs, fn);
+static const nt_op op = NT_LOSS_OP("MeanSquaredError", 2, attrs, fn);
+
+const nt_loss nt_loss_square = {.name = "mse", .op = &op};

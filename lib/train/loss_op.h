@@ -12,7 +12,7 @@
  * sample. Common attributes: reduction ("mean" or "sample"), scale (what the loss is multiplied
  * by). x is float32. The formulas, and the arithmetic, are those of loss.h.
  *
- * A loss is one file: loss_NAME.c ends in a table of its own, which loss_graph.c lists.
+ * A loss is one file: loss_NAME.c ends in its row, which loss_graph.c lists.
  */
 #ifndef NT_TRAIN_LOSS_OP_H
 #define NT_TRAIN_LOSS_OP_H
@@ -64,6 +64,16 @@ int64_t nt_loss_sample(const nt_tensor *t);
         .grad = nt_loss_op_grad, .data = &(fn)                                                 \
     }
 
-extern const nt_op nt_op_cross_entropy, nt_op_mean_squared_error, nt_op_distill;
+/* A built-in loss. */
+typedef struct nt_loss {
+    const char *name; /* "cross_entropy" */
+    const nt_op *op;
+    bool on_logits; /* taken before a closing Softmax (logits.h); else at the output as it is */
+    bool smooths;   /* takes a label_smoothing, and an ignore_index */
+} nt_loss;
+
+extern const nt_loss nt_loss_class, nt_loss_square; /* cross_entropy, mse */
+#define NT_LOSSES "cross_entropy|mse" /* their names, for option tables */
+extern const nt_op nt_op_distill; /* a term beside a loss */
 
 #endif

@@ -89,7 +89,7 @@ NT_TEST(cross_entropy_with_weights_and_ignored_labels_is_pytorchs)
     nt_tensor t[3] = {floats_of(2, dims, x), labels_of(1, dims, label),
                       floats_of(1, dims + 1, class_weight)};
     const nt_tensor *in[3] = {&t[0], &t[1], &t[2]};
-    lone l = node_of(&nt_op_cross_entropy, 3);
+    lone l = node_of(nt_loss_class.op, 3);
     float grad[12];
 
     assert_ok(nt_node_set_int(l.g, l.n, "ignore_index", -100, e));
@@ -112,7 +112,7 @@ NT_TEST(cross_entropy_of_pixels_is_pytorchs)
     nt_tensor t[3] = {floats_of(3, d, x), labels_of(2, plane, label),
                       floats_of(1, d + 1, class_weight)};
     const nt_tensor *in[3] = {&t[0], &t[1], &t[2]};
-    lone l = node_of(&nt_op_cross_entropy, 3);
+    lone l = node_of(nt_loss_class.op, 3);
     float grad[12];
 
     assert_ok(nt_node_set_int(l.g, l.n, "ignore_index", 255, e));
@@ -131,7 +131,7 @@ NT_TEST(the_gradient_of_pixels_agrees_with_central_differences)
     float x[SIZE], grad[SIZE];
     nt_tensor t[2] = {floats_of(4, d, x), labels_of(3, plane, label)};
     const nt_tensor *in[2] = {&t[0], &t[1]};
-    lone l = node_of(&nt_op_cross_entropy, 2);
+    lone l = node_of(nt_loss_class.op, 2);
     nt_rng r;
 
     nt_rng_init(&r, 3);
@@ -161,7 +161,7 @@ NT_TEST(where_every_label_is_ignored_there_is_no_loss)
     const int32_t label[4] = {7, 7, 7, 7};
     nt_tensor t[2] = {floats_of(2, dims, x), labels_of(1, dims, label)};
     const nt_tensor *in[2] = {&t[0], &t[1]};
-    lone l = node_of(&nt_op_cross_entropy, 2);
+    lone l = node_of(nt_loss_class.op, 2);
     float grad[12];
 
     assert_ok(nt_node_set_int(l.g, l.n, "ignore_index", 7, e));
@@ -180,8 +180,8 @@ NT_TEST(samples_have_losses_of_their_own_whose_mean_is_the_loss)
     const nt_tensor *in[2] = {&t[0], &t[1]};
 
     for (int i = 0; i < 4; i++) {
-        const nt_op *op[4] = {&nt_op_cross_entropy, &nt_op_mean_squared_error,
-                              &nt_op_mean_squared_error, &nt_op_distill};
+        const nt_op *op[4] = {nt_loss_class.op, nt_loss_square.op,
+                              nt_loss_square.op, &nt_op_distill};
         lone l = node_of(op[i], 2);
         double each[4], sum = 0, mean;
         nt_tensor out = {NT_F64, 1, {4}, each};
@@ -204,7 +204,7 @@ NT_TEST(scale_is_of_the_value_and_of_the_gradient)
     const int32_t label[4] = {1, 0, 2, 1};
     nt_tensor t[2] = {floats_of(2, dims, x), labels_of(1, dims, label)};
     const nt_tensor *in[2] = {&t[0], &t[1]};
-    lone l = node_of(&nt_op_cross_entropy, 2);
+    lone l = node_of(nt_loss_class.op, 2);
     float one[12], third[12];
     double loss = value_of(&l, in, one);
 
@@ -224,7 +224,7 @@ NT_TEST(targets_that_do_not_fit_are_refused)
     nt_tensor t[2] = {floats_of(2, dims, x), labels_of(1, dims, label)};
     nt_tensor out = {.dtype = NT_F64, .data = &loss}, *out_p = &out;
     const nt_tensor *in[2] = {&t[0], &t[1]};
-    lone ce = node_of(&nt_op_cross_entropy, 2), kd = node_of(&nt_op_distill, 2);
+    lone ce = node_of(nt_loss_class.op, 2), kd = node_of(&nt_op_distill, 2);
     nt_err err;
 
     assert_int_equal(ce.n->op->eval(ce.n, in, &out_p, &err), NT_EFORMAT);
