@@ -6,12 +6,12 @@
 
 #include <string.h>
 
-enum { N_FORMATS = 2 };
+static const nt_export_format *const all[] = {&nt_format_onnx, &nt_format_dlrt};
+
+enum { N_FORMATS = sizeof all / sizeof *all };
 
 const nt_export_format *nt_format_at(size_t i)
 {
-    static const nt_export_format *const all[N_FORMATS] = {&nt_format_onnx, &nt_format_dlrt};
-
     return i < N_FORMATS ? all[i] : NULL;
 }
 
