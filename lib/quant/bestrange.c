@@ -42,13 +42,15 @@ static nt_status add_pair(twins *t, const nt_qlayer *l, int point, nt_range r, n
 {
     const nt_qpoint *p = &t->q->p[point];
     const nt_node *layer = t->g->nodes[l->node->id];
+    nt_qactivation a;
     nt_node *twin = NULL;
     nt_value *y = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(add_twin(&twin, t->g, layer, e));
-    NT_TRY(nt_qdq_activation(&y, t->g, nt_graph_find_value(t->g, p->v->name), &p->t,
-                             nt_range_pair(r, nt_qtarget_codes(&p->t)), is_reader, twin, e));
+    a = (nt_qactivation){nt_graph_find_value(t->g, p->v->name), &p->t,
+                         nt_range_pair(r, nt_qtarget_codes(&p->t))};
+    NT_TRY(nt_qdq_activation(&y, t->g, &a, &(nt_consumers){is_reader, twin}, e));
     t->names[2 * t->n] = layer->out[0]->name;
     t->names[2 * t->n + 1] = twin->out[0]->name;
     t->point[t->n++] = point;

@@ -454,7 +454,7 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
             mean_errors(w.err, l, v->data, &w.q, p->mean);
         NT_TRY(correct_bias(g, l, w.err, w.n, e));
     }
-    NT_TRY(nt_qdq_weight(g, l->node, &t, &w.q, w.codes, o->train != NULL, e));
+    NT_TRY(nt_qdq_weight(g, l->node, &(nt_qweight){&t, &w.q, w.codes, o->train != NULL}, e));
 done:
     weight_release(&w);
     return s;
