@@ -123,7 +123,7 @@ static nt_status round_it(nt_eqtrial *t, const nt_equalize_opts *o, nt_err *e)
     NT_TRY(nt_graph_bind(t->rounded, t->plain->ops, e));
     NT_TRY(nt_pass_infer(t->rounded, e));
     NT_TRY(nt_qspec_dup(&spec, t->spec, t->rounded, e));
-    NT_TRY(nt_ptq(&record, t->rounded, spec, o->calib->dev, NULL, &how, e));
+    NT_TRY(nt_ptq(&record, t->rounded, spec, &(nt_calib){.dev = o->calib->dev}, &how, e));
 done:
     nt_json_free(record);
     nt_qspec_free(spec);
