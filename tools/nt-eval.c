@@ -42,27 +42,35 @@ done:
 
 /* ---- our own metrics */
 
-static nt_status evaluate(nt_eval_result *r, const char *path, nt_device *dev, nt_split *split,
-                          nt_eval_opts o, const nt_cli *c, nt_err *e)
+/* What models are measured with. */
+typedef struct bench {
+    const nt_cli *c;
+    nt_device *dev;
+    nt_split *split;
+    nt_eval_opts how;
+} bench;
+
+static nt_status evaluate(nt_eval_result *r, const bench *b, const char *path, nt_err *e)
 {
+    nt_eval_opts o = b->how;
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_evaluator *v = NULL;
     bool widened;
     char bad[256];
 
-    NT_TRY(nt_cli_model(&m, c, path, NT_CLI_TO_RUN, e));
+    NT_TRY(nt_cli_model(&m, b->c, path, NT_CLI_TO_RUN, e));
     s = nt_pass_to_f32(nt_model_graph(m), &widened, e); /* which data are of */
     if (s == NT_OK)
-        s = nt_choose_bf16(&o.compute, nt_model_graph(m), dev, c->tolerance, e);
+        s = nt_choose_bf16(&o.compute, nt_model_graph(m), b->dev, b->c->tolerance, e);
     if (s == NT_OK)
-        s = nt_evaluator_new(&v, nt_model_graph(m), NULL, dev, split, &o, e);
+        s = nt_evaluator_new(&v, nt_model_graph(m), NULL, b->dev, b->split, &o, e);
     if (s == NT_OK)
         s = nt_evaluator_run(v, r, e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
     else
-        nt_cli_warn_lines(c, path, nt_nonfinite_text(bad, sizeof bad, &r->bad));
+        nt_cli_warn_lines(b->c, path, nt_nonfinite_text(bad, sizeof bad, &r->bad));
 done:
     nt_evaluator_free(v);
     nt_model_free(m);
@@ -121,40 +129,39 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
     char tuning[512];
     nt_status s = NT_OK;
     const nt_metric *metrics[NT_MAX_METRICS + 1];
-    nt_eval_opts eo = {.batch_size = c->batch_size,
+    bench b = {.c = c,
+               .how = {.batch_size = c->batch_size,
                        .workers = c->threads > 1 ? (int)c->threads - 1 : 1,
                        .compute = nt_cli_compute(c),
                        .limit = (size_t)o->limit,
-                       .metrics = metrics};
+                       .metrics = metrics}};
     nt_eval_result r = {0}, ref = {0};
     char *names = nt_strdup(o->metrics);
-    nt_device *dev = NULL;
     nt_dataset *data = NULL;
-    nt_split *split = NULL;
 
     if (names == NULL)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(find_metrics(metrics, names, e));
     NT_TRY(nt_dataset_open(&data, c->data, e));
-    NT_TRY(nt_split_open(&split, data, c->split != NULL ? c->split : "test", e));
-    if (eo.batch_size == 0)
-        eo.batch_size = nt_dataset_batch_size(data);
-    NT_TRY(nt_device_new(&dev, (int)c->threads, e));
-    NT_TRY(evaluate(&r, c->input, dev, split, eo, c, e));
+    NT_TRY(nt_split_open(&b.split, data, c->split != NULL ? c->split : "test", e));
+    if (b.how.batch_size == 0)
+        b.how.batch_size = nt_dataset_batch_size(data);
+    NT_TRY(nt_device_new(&b.dev, (int)c->threads, e));
+    NT_TRY(evaluate(&r, &b, c->input, e));
     if (o->compare != NULL)
-        NT_TRY(evaluate(&ref, o->compare, dev, split, eo, c, e));
+        NT_TRY(evaluate(&ref, &b, o->compare, e));
     if (!add_metrics(j, &r) || (o->compare != NULL && !add_comparison(j, &r, &ref)) ||
-        !nt_split_report_left_out(j, split))
+        !nt_split_report_left_out(j, b.split))
         NT_TRY(nt_fail_nomem(e));
-    nt_cli_warn_take(c, nt_split_skipped_text(split));
+    nt_cli_warn_take(c, nt_split_skipped_text(b.split));
 done:
     nt_eval_result_release(&r);
     nt_eval_result_release(&ref);
-    nt_split_free(split);
+    nt_split_free(b.split);
     nt_dataset_free(data);
-    if (nt_device_tuning(dev, tuning, sizeof tuning))
+    if (nt_device_tuning(b.dev, tuning, sizeof tuning))
         nt_cli_note(c, "%s", tuning);
-    nt_device_free(dev);
+    nt_device_free(b.dev);
     nt_free(names);
     return s;
 }

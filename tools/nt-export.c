@@ -47,30 +47,37 @@ static void set_size(nt_onnx_export *x, const int64_t size[2])
     x->w = size[1];
 }
 
-static nt_status save(const nt_cli *c, const options *o, const nt_export_format *f, nt_model *m,
-                      const char *path, const nt_onnx_export *x, nt_err *e)
+/* What all files are made with. */
+typedef struct job {
+    const nt_cli *c;
+    const options *o;
+    nt_model *m;
+} job;
+
+static nt_status save(const job *w, const nt_export_format *f, const char *path,
+                      const nt_onnx_export *x, nt_err *e)
 {
-    const nt_graph *g = nt_model_graph(m);
+    const nt_graph *g = nt_model_graph(w->m);
     nt_status s = NT_OK;
 
     NT_TRY(f->save(path, g, x, e));
-    if (o->verify)
+    if (w->o->verify)
         NT_TRY(f->verify(nt_outfile_place(path), g, nt_ops_table(), x, e));
-    nt_cli_note(c, "%s: %s", path, f->says(x));
+    nt_cli_note(w->c, "%s: %s", path, f->says(x));
 done:
     return s;
 }
 
-static nt_status save_into(const nt_cli *c, const options *o, const nt_export_format *f,
-                           nt_model *m, const nt_onnx_export *x, nt_err *e)
+static nt_status save_into(const job *w, const nt_export_format *f, const nt_onnx_export *x,
+                           nt_err *e)
 {
     nt_status s = NT_OK;
-    char *name = f->file_name(o->name, nt_model_graph(m), x);
-    char *path = name ? nt_path_join(o->dir, name) : NULL;
+    char *name = f->file_name(w->o->name, nt_model_graph(w->m), x);
+    char *path = name ? nt_path_join(w->o->dir, name) : NULL;
 
     if (!path)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(save(c, o, f, m, path, x, e));
+    NT_TRY(save(w, f, path, x, e));
 done:
     nt_free(name);
     nt_free(path);
@@ -78,26 +85,26 @@ done:
 }
 
 /* The files of one resolution. */
-static nt_status export_size(const nt_cli *c, const options *o, nt_model *m,
-                             const nt_onnx_export *x, nt_err *e)
+static nt_status export_size(const job *w, const nt_onnx_export *x, nt_err *e)
 {
+    const options *o = w->o;
     nt_status s = NT_OK;
 
     for (int i = 0; o->formats[i]; i++)
-        NT_TRY(save_into(c, o, o->formats[i], m, x, e));
+        NT_TRY(save_into(w, o->formats[i], x, e));
 done:
     return s;
 }
 
 /* The files that leave open what may be. */
-static nt_status export_open(const nt_cli *c, const options *o, nt_model *m,
-                             const nt_onnx_export *x, nt_err *e)
+static nt_status export_open(const job *w, const nt_onnx_export *x, nt_err *e)
 {
+    const options *o = w->o;
     nt_status s = NT_OK;
 
     for (int i = 0; o->formats[i]; i++) {
         if (o->formats[i]->open)
-            NT_TRY(save_into(c, o, o->formats[i], m, x, e));
+            NT_TRY(save_into(w, o->formats[i], x, e));
     }
 done:
     return s;
@@ -123,11 +130,12 @@ static nt_onnx_export asked(const options *o)
 
 /* The dynamic file (not with --fixed), the one at the model's own resolution if it has one, and
  * those that were asked for. */
-static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
+static nt_status export_all(const job *w, nt_err *e)
 {
+    const options *o = w->o;
     nt_status s = NT_OK;
     nt_onnx_export x = asked(o);
-    bool own = nt_graph_has_size(nt_model_graph(m)) || (!all_open(o) && !o->resolutions.n);
+    bool own = nt_graph_has_size(nt_model_graph(w->m)) || (!all_open(o) && !o->resolutions.n);
 
     NT_TRY(nt_outfile_make_dirs(o->dir, e));
     if (o->resolutions.n)
@@ -135,28 +143,29 @@ static nt_status export_all(const nt_cli *c, const options *o, nt_model *m, nt_e
     x.dynamic = true;
     x.fixed = false;
     if (!o->fixed)
-        NT_TRY(export_open(c, o, m, &x, e));
+        NT_TRY(export_open(w, &x, e));
     x.dynamic = false;
     x.fixed = true;
     x.h = x.w = 0;
     if (own)
-        NT_TRY(export_size(c, o, m, &x, e));
+        NT_TRY(export_size(w, &x, e));
     for (size_t i = 0; i < o->resolutions.n; i++) {
         set_size(&x, o->sizes[i]);
-        NT_TRY(export_size(c, o, m, &x, e));
+        NT_TRY(export_size(w, &x, e));
     }
 done:
     return s;
 }
 
-static nt_status export_one(const nt_cli *c, const options *o, nt_model *m, nt_err *e)
+static nt_status export_one(const job *w, nt_err *e)
 {
+    const options *o = w->o;
     nt_onnx_export x = asked(o);
 
     x.fixed = x.fixed || !all_open(o);
     if (o->resolutions.n)
         set_size(&x, o->sizes[0]);
-    return save(c, o, o->formats[0], m, c->output, &x, e);
+    return save(w, o->formats[0], w->c->output, &x, e);
 }
 
 static nt_status check_one(const options *o, nt_err *e)
@@ -196,13 +205,15 @@ done:
 
 static nt_status run(const nt_cli *c, options *o, nt_err *e)
 {
+    job w = {.c = c, .o = o};
     nt_status s = NT_OK;
     nt_model *m = NULL;
 
     NT_TRY(check_options(c, o, e));
     NT_TRY(nt_cli_model(&m, c, c->input, NT_CLI_TO_KEEP, e));
     NT_TRY(nt_qdq_freeze(nt_model_graph(m), NULL, e));
-    NT_TRY(o->dir ? export_all(c, o, m, e) : export_one(c, o, m, e));
+    w.m = m;
+    NT_TRY(o->dir ? export_all(&w, e) : export_one(&w, e));
 done:
     nt_free(o->sizes);
     nt_free(o->formats);

@@ -283,16 +283,19 @@ static nt_status blame_model(const job *j, nt_status s, nt_err *e)
 static nt_status prepare(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
+    const nt_calib c = {.dev = j->dev,
+                        .split = j->train,
+                        .batch_size = j->c->batch_size,
+                        .samples = NT_CALIB_SAMPLES,
+                        .seed = (uint64_t)j->c->seed};
     nt_ptq_opts p;
     bool found = false;
 
     nt_ptq_defaults(&p);
-    p.batch_size = j->c->batch_size;
-    p.seed = (uint64_t)j->c->seed;
     if (j->s.o.resume)
         NT_TRY(nt_prepare_again(&found, j->m, j->s.o.checkpoint, j->identity, e));
     if (!found)
-        NT_TRY(blame_model(j, nt_prepare(j->m, &j->qat, j->dev, j->train, &p, e), e));
+        NT_TRY(blame_model(j, nt_prepare(j->m, &j->qat, &c, &p, e), e));
 done:
     return s;
 }

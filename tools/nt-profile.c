@@ -29,12 +29,20 @@ static const char *title(const char *path)
     return strcmp(path, "-") == 0 ? "model" : slash ? slash + 1 : path;
 }
 
+/* What models are measured with. split NULL: without data. */
+typedef struct bench {
+    const nt_cli *c;
+    const options *o;
+    nt_device *dev;
+    nt_split *split;
+} bench;
+
 /* With --data: the metric and its interval. */
-static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *split,
-                          nt_dtype compute, const nt_metric *metric, nt_err *e)
+static nt_status evaluate(nt_profile *p, const bench *b, nt_model *m, nt_dtype compute,
+                          nt_err *e)
 {
     nt_status s = NT_OK;
-    const nt_metric *const asked[] = {metric, NULL};
+    const nt_metric *metric = b->o->judge, *const asked[] = {metric, NULL};
     nt_eval_opts o = {.workers = 1, .compute = compute, .metrics = asked};
     nt_interval doubt;
     nt_evaluator *v = NULL;
@@ -45,7 +53,7 @@ static nt_status evaluate(nt_profile *p, nt_model *m, nt_device *dev, nt_split *
     NT_TRY(nt_graph_dup(&g, nt_model_graph(m), true, e));
     NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
     NT_TRY(nt_pass_to_f32(g, &widened, e));
-    NT_TRY(nt_evaluator_new(&v, g, NULL, dev, split, &o, e));
+    NT_TRY(nt_evaluator_new(&v, g, NULL, b->dev, b->split, &o, e));
     NT_TRY(nt_evaluator_run(v, &r, e));
     p->eval_metric = nt_eval_value(&r, metric);
     strncpy(p->eval_key, metric->name, sizeof p->eval_key - 1);
@@ -78,20 +86,19 @@ static nt_status fix_size(nt_graph *g, const nt_cli *c, nt_split *split, nt_err 
     return nt_pass_fix_size(g, sample.h, sample.w, e);
 }
 
-static nt_status profile(nt_profile **out, const char *path, const nt_cli *c, nt_device *dev,
-                         nt_split *split, const options *o, nt_err *e)
+static nt_status profile(nt_profile **out, const bench *b, const char *path, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
     nt_profile *p = NULL;
-    nt_profile_opts po = o->o;
+    nt_profile_opts po = b->o->o;
 
-    NT_TRY(nt_cli_model(&m, c, path, NT_CLI_TO_RUN, e));
-    NT_TRY(fix_size(nt_model_graph(m), c, split, e));
-    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), dev, c->tolerance, e));
-    NT_TRY(nt_profile_new(&p, m, dev, &po, e));
-    if (split)
-        NT_TRY(evaluate(p, m, dev, split, po.compute, o->judge, e));
+    NT_TRY(nt_cli_model(&m, b->c, path, NT_CLI_TO_RUN, e));
+    NT_TRY(fix_size(nt_model_graph(m), b->c, b->split, e));
+    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), b->dev, b->c->tolerance, e));
+    NT_TRY(nt_profile_new(&p, m, b->dev, &po, e));
+    if (b->split)
+        NT_TRY(evaluate(p, b, m, po.compute, e));
     *out = p;
     p = NULL;
 done:
@@ -153,8 +160,8 @@ done:
 static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
 {
     nt_status s = NT_OK;
+    bench b = {.c = c, .o = o, .dev = dev};
     nt_dataset *data = NULL;
-    nt_split *split = NULL;
     nt_profile *p = NULL, *q = NULL;
     nt_str text = {0};
     cJSON *json;
@@ -162,26 +169,26 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     NT_TRY(nt_metric_find(&o->judge, o->metric, e));
     if (c->data) {
         NT_TRY(nt_dataset_open(&data, c->data, e));
-        NT_TRY(nt_split_open(&split, data, c->split ? c->split : "test", e));
+        NT_TRY(nt_split_open(&b.split, data, c->split ? c->split : "test", e));
     }
-    NT_TRY(profile(&p, c->input, c, dev, split, o, e));
+    NT_TRY(profile(&p, &b, c->input, e));
     if (o->compare)
-        NT_TRY(profile(&q, o->compare, c, dev, split, o, e));
+        NT_TRY(profile(&q, &b, o->compare, e));
     NT_TRY(nt_profile_text(&text, p, title(c->input), q, o->compare ? title(o->compare) : NULL,
                            e));
     json = nt_profile_json(p, q);
-    if (!json || !nt_split_report_left_out(json, split)) {
+    if (!json || !nt_split_report_left_out(json, b.split)) {
         nt_json_free(json);
         NT_TRY(nt_fail_nomem(e));
     }
-    nt_cli_warn_take(c, nt_split_skipped_text(split));
+    nt_cli_warn_take(c, nt_split_skipped_text(b.split));
     NT_TRY(give(c, json, &text, e));
 done:
     nt_str_release(&text);
     note_int8(c, p, dev);
     nt_profile_free(p);
     nt_profile_free(q);
-    nt_split_free(split);
+    nt_split_free(b.split);
     nt_dataset_free(data);
     return s;
 }

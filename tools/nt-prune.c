@@ -74,9 +74,10 @@ static nt_status gradients(float ***out, const nt_cli *c, const options *o, nt_m
     NT_TRY(nt_device_new(&dev, (int)c->threads, e));
     NT_TRY(nt_dataset_open(&d, c->data, e));
     NT_TRY(nt_split_open(&split, d, c->split ? c->split : "train", e));
+    t.split = split;
     t.batch_size = c->batch_size ? c->batch_size : 128;
     t.compute = c->precision == NT_PREC_BF16 ? NT_BF16 : NT_F32;
-    NT_TRY(nt_taylor_new(out, ch, nt_model_graph(m), dev, split, &t, e));
+    NT_TRY(nt_taylor_new(out, ch, nt_model_graph(m), dev, &t, e));
     nt_cli_warn_take(c, nt_split_skipped_text(split));
 done:
     nt_split_free(split);

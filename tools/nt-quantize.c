@@ -32,9 +32,9 @@ typedef struct options {
 typedef struct job {
     nt_cli *c;
     const options *o;
-    nt_device *dev;
     nt_dataset *data;
-    nt_split *split, *eval;
+    nt_split *eval;
+    nt_calib calib;
     nt_ptq_opts p;
     cJSON *record, *plan;
     cJSON *mixed, *log; /* how bits were chosen, and given back; NULL: they were not */
@@ -105,18 +105,18 @@ static nt_status open_job(job *w, nt_cli *c, const options *o, nt_err *e)
     w->p.correct_bias = !o->no_bias && c->data;
     w->p.rounding = rounding_of(o->method);
     w->p.train = nt_qmethod_find(nt_quantize_methods[o->method]);
-    w->p.batch_size = c->batch_size;
-    w->p.samples = (size_t)o->calibrate;
-    w->p.seed = (uint64_t)c->seed;
+    w->calib.batch_size = c->batch_size;
+    w->calib.samples = (size_t)o->calibrate;
+    w->calib.seed = (uint64_t)c->seed;
     w->p.progress = show_blocks;
     w->p.ctx = c;
     if (o->steps)
         w->p.steps = o->steps;
-    NT_TRY(nt_device_new(&w->dev, (int)c->threads, e));
+    NT_TRY(nt_device_new(&w->calib.dev, (int)c->threads, e));
     if (!c->data)
         return NT_OK;
     NT_TRY(nt_dataset_open(&w->data, c->data, e));
-    NT_TRY(nt_split_open(&w->split, w->data, c->split ? c->split : "train", e));
+    NT_TRY(nt_split_open(&w->calib.split, w->data, c->split ? c->split : "train", e));
     if (!isnan(o->delta))
         NT_TRY(nt_split_open(&w->eval, w->data, o->eval_split, e));
 done:
@@ -131,9 +131,9 @@ static void close_job(job *w)
     nt_json_free(w->log);
     nt_json_free(w->equalized);
     nt_split_free(w->eval);
-    nt_split_free(w->split);
+    nt_split_free(w->calib.split);
     nt_dataset_free(w->data);
-    nt_device_free(w->dev);
+    nt_device_free(w->calib.dev);
 }
 
 static void show_equalize(void *ctx, double fraction)
@@ -152,9 +152,10 @@ static nt_status choose_first(nt_qspec *q, const char *mixed, nt_err *e)
 
 static nt_status equalize(job *w, nt_graph *g, const nt_qconfig *config, nt_err *e)
 {
-    nt_calib c = {w->dev, w->split, w->p.batch_size, w->p.samples, w->p.seed, w->p.memory};
-    nt_equalize_opts eo = {
-        .ptq = &w->p, .calib = w->split ? &c : NULL, .progress = show_equalize, .ctx = w->c};
+    nt_equalize_opts eo = {.ptq = &w->p,
+                           .calib = w->calib.split ? &w->calib : NULL,
+                           .progress = show_equalize,
+                           .ctx = w->c};
     nt_qspec *q = NULL;
     nt_status s = NT_OK;
 
@@ -191,7 +192,7 @@ static nt_status choose_mixed(nt_qspec *q, job *w, const nt_graph *g, nt_err *e)
     if (o->costs)
         NT_TRY(nt_json_load(&costs, o->costs, e));
     mo.costs = costs;
-    NT_TRY(nt_mixed_new(&m, g, w->dev, w->split, &mo, &nearest, e));
+    NT_TRY(nt_mixed_new(&m, g, &w->calib, &mo, &nearest, e));
     nt_mixed_apply(q, m);
     w->mixed = nt_mixed_json(m);
     if (!w->mixed)
@@ -210,28 +211,30 @@ static void show_step(void *ctx, const char *layer, double drop)
 
 static nt_status quantize(job *w, nt_model *m, nt_qspec *q, nt_err *e)
 {
-    nt_revert_opts ro = {.delta = w->o->delta,
+    nt_revert_opts ro = {.ptq = &w->p,
+                         .delta = w->o->delta,
                          .metric = &nt_metric_accuracy,
                          .eval = w->eval,
                          .how = {.batch_size = w->c->batch_size, .workers = 1},
                          .progress = show_step,
                          .ctx = w->c};
-    nt_graph *g = NULL;
+    nt_reverted r = {0};
     nt_status s = NT_OK;
 
     if (isnan(w->o->delta)) {
-        NT_TRY(nt_ptq(&w->record, nt_model_graph(m), q, w->dev, w->split, &w->p, e));
+        NT_TRY(nt_ptq(&w->record, nt_model_graph(m), q, &w->calib, &w->p, e));
     } else {
-        NT_TRY(nt_ptq_within(&w->record, &g, &w->log, nt_model_graph(m), q, w->dev, w->split,
-                             &w->p, &ro, e));
+        NT_TRY(nt_ptq_within(&r, nt_model_graph(m), q, &w->calib, &ro, e));
+        w->record = r.record;
+        w->log = r.log;
     }
     w->plan = nt_qspec_to_plan(q); /* while there is the graph it is of */
     if (!w->plan)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_model_set_quant_record(m, w->record, e));
 done:
-    if (g)
-        nt_model_take_graph(m, g);
+    if (r.g)
+        nt_model_take_graph(m, r.g);
     return s;
 }
 
@@ -326,9 +329,9 @@ static nt_status report(job *w, nt_err *e)
         NT_TRY(nt_fail_nomem(e));
     if (w->log && !cJSON_AddItemReferenceToObject(w->record, "revert", w->log))
         NT_TRY(nt_fail_nomem(e));
-    if (text.failed || !nt_split_report_left_out(w->record, w->split))
+    if (text.failed || !nt_split_report_left_out(w->record, w->calib.split))
         NT_TRY(nt_fail_nomem(e));
-    nt_cli_warn_take(w->c, nt_split_skipped_text(w->split));
+    nt_cli_warn_take(w->c, nt_split_skipped_text(w->calib.split));
     NT_TRY(nt_cli_report(w->c, w->record, text.p, e));
 done:
     nt_str_release(&text);
@@ -470,7 +473,7 @@ int main(int argc, char **argv)
     nt_status s;
 
     nt_ptq_defaults(&d);
-    o.calibrate = (int64_t)d.samples;
+    o.calibrate = NT_CALIB_SAMPLES;
     o.percentile = d.percentile;
     o.range = d.method;
     nt_opt_bind(opts, rows, &o);

@@ -45,7 +45,8 @@ static nt_status compare(nt_session *r, const options *o, cJSON *j, nt_str *text
     for (size_t i = 0; i < o->expect.n; i++) {
         nt_mismatch m;
 
-        NT_TRY(nt_session_expect(&m, r, o->expect.v[i], (int)i, o->rtol, o->atol, e));
+        NT_TRY(nt_session_expect(&m, r, o->expect.v[i], (int)i,
+                                 (nt_tolerance){o->rtol, o->atol}, e));
         if (add_mismatch(a, &m) != NT_OK)
             NT_TRY(nt_fail_nomem(e));
         if (m.n_bad == 0)

@@ -117,26 +117,34 @@ static nt_status next_entry(reader *r, struct archive_entry **entry, nt_err *e)
     return nt_archive_check_name(name, e);
 }
 
+/* A part of a member, and where in it that begins. */
+typedef struct block {
+    const void *bytes;
+    size_t n;
+    la_int64_t offset;
+} block;
+
 /* Does this block hold a whole member, in bytes that stay? Small ones are copied all the same:
  * a NUL follows them then. */
-static bool stays(const reader *r, const char *block, size_t n, size_t size)
+static bool stays(const reader *r, const block *b, size_t size)
 {
-    return r->place && size >= IN_PLACE && n == size && block >= r->place &&
-           block + n <= r->place + r->packed;
+    const char *at = b->bytes;
+
+    return r->place && size >= IN_PLACE && b->offset == 0 && b->n == size && at >= r->place &&
+           at + b->n <= r->place + r->packed;
 }
 
 /* What a block brings of a member of `size` bytes, of which `used` are there. */
-static nt_status copy_block(char *to, size_t *used, size_t size, const void *block, size_t n,
-                            la_int64_t offset, nt_err *e)
+static nt_status copy_block(char *to, size_t *used, size_t size, const block *b, nt_err *e)
 {
-    size_t at = offset < 0 ? SIZE_MAX : (size_t)offset;
+    size_t at = b->offset < 0 ? SIZE_MAX : (size_t)b->offset;
 
-    if (at < *used || at > size || n > size - at)
+    if (at < *used || at > size || b->n > size - at)
         return nt_fail(e, NT_EFORMAT, "more than %zu bytes", size);
     memset(to + *used, 0, at - *used); /* a hole */
-    if (n > 0)
-        memcpy(to + at, block, n);
-    *used = at + n;
+    if (b->n > 0)
+        memcpy(to + at, b->bytes, b->n);
+    *used = at + b->n;
     return NT_OK;
 }
 
@@ -145,21 +153,20 @@ static nt_status copy_block(char *to, size_t *used, size_t size, const void *blo
 static nt_status read_bytes(reader *r, char **own, const char **bytes, size_t size, nt_err *e)
 {
     nt_status s = NT_OK;
-    const void *block;
-    size_t n, used = 0;
-    la_int64_t offset;
+    size_t used = 0;
     char *p = NULL;
+    block b;
     int got;
 
     *own = NULL;
-    while ((got = archive_read_data_block(r->tar, &block, &n, &offset)) == ARCHIVE_OK) {
-        if (!p && offset == 0 && stays(r, block, n, size)) {
-            *bytes = block;
+    while ((got = archive_read_data_block(r->tar, &b.bytes, &b.n, &b.offset)) == ARCHIVE_OK) {
+        if (!p && stays(r, &b, size)) {
+            *bytes = b.bytes;
             return NT_OK;
         }
         if (!p && !(p = nt_alloc(size + 1, 1)))
             NT_TRY(nt_fail_nomem(e));
-        NT_TRY(copy_block(p, &used, size, block, n, offset, e));
+        NT_TRY(copy_block(p, &used, size, &b, e));
     }
     if (got != ARCHIVE_EOF)
         NT_TRY(fail_tar(r->tar, e));

@@ -31,6 +31,7 @@ static nt_status add_output(nt_dlrt_lower *l, const nt_value *v, nt_err *e)
 {
     nt_dlrt_step *step;
     nt_status s = NT_OK;
+    nt_dlrt_op op;
     uint32_t x, y;
 
     if (v->dtype != NT_F32)
@@ -44,9 +45,9 @@ static nt_status add_output(nt_dlrt_lower *l, const nt_value *v, nt_err *e)
     l->f.t[y].layout = NT_DLRT_NCHW;
     l->f.t[y].place = NT_DLRT_OUTPUT;
     l->f.t[y].index = l->f.outputs++;
-    NT_TRY(nt_dlrt_step_of(
-        &step, l, l->f.t[x].type == NT_DLRT_CODES ? NT_DLRT_DEQUANTIZE : NT_DLRT_LAYOUT, x, y,
-        NULL, e));
+    op = (nt_dlrt_op){l->f.t[x].type == NT_DLRT_CODES ? NT_DLRT_DEQUANTIZE : NT_DLRT_LAYOUT, x,
+                      y};
+    NT_TRY(nt_dlrt_step_of(&step, l, op, NULL, e));
 done:
     return s;
 }

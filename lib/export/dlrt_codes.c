@@ -74,22 +74,14 @@ static uint8_t code_of(const nt_dlrt_quant *q, float x)
     return (uint8_t)(c < q->lo ? q->lo : c > q->hi ? q->hi : c);
 }
 
-/* Codes of x become those of q by real numbers f[256] of each code. */
-static nt_status add_table(uint32_t *id, nt_dlrt_lower *l, uint32_t x, const nt_value *v,
-                           const nt_dlrt_quant *q, const float *f, const nt_node *n, nt_err *e)
+/* The codes of q for real numbers f[256], in the data. */
+static uint32_t add_table(nt_dlrt_lower *l, const nt_dlrt_quant *q, const float *f)
 {
     uint8_t table[256];
-    nt_dlrt_step *step;
-    nt_status s = NT_OK;
 
     for (int i = 0; i < 256; i++)
         table[i] = code_of(q, f[i]);
-    NT_TRY(nt_dlrt_as_shape(&x, l, v, e));
-    NT_TRY(nt_dlrt_new_codes(id, l, v, q, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_LUT, x, *id, n, e));
-    step->table = nt_dlrt_add_data(&l->f, table, sizeof table);
-done:
-    return s;
+    return nt_dlrt_add_data(&l->f, table, sizeof table);
 }
 
 static void reals_of(float *f, const nt_dlrt_tensor *t)
@@ -102,13 +94,20 @@ static void reals_of(float *f, const nt_dlrt_tensor *t)
 static nt_status requantize(uint32_t *id, nt_dlrt_lower *l, uint32_t x, const nt_value *v,
                             const nt_dlrt_quant *q, nt_err *e)
 {
+    nt_dlrt_step *step;
+    nt_status s = NT_OK;
     float f[256];
 
     *id = x;
     if (same_quant(&l->f.t[x], q) && !cuts(q))
         return NT_OK;
     reals_of(f, &l->f.t[x]);
-    return add_table(id, l, x, v, q, f, NULL, e);
+    NT_TRY(nt_dlrt_as_shape(&x, l, v, e));
+    NT_TRY(nt_dlrt_new_codes(id, l, v, q, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_LUT, x, *id}, NULL, e));
+    step->table = add_table(l, q, f);
+done:
+    return s;
 }
 
 /* Functions of one number, whatever the others that are constants of one element. */
@@ -194,10 +193,10 @@ static bool is_shared(const nt_value *v)
 static origin trace(const nt_value *v, const nt_dlrt_quant *q)
 {
     origin o = {v, *q, is_shared(v)};
-    float lo, hi;
+    nt_dlrt_range r;
 
-    while (nt_dlrt_bounds(&lo, &hi, o.v->producer)) {
-        int32_t from = nt_dlrt_code(q, lo), to = nt_dlrt_code(q, hi);
+    while (nt_dlrt_bounds(&r, o.v->producer)) {
+        int32_t from = nt_dlrt_code(q, r.lo), to = nt_dlrt_code(q, r.hi);
 
         o.q.lo = from > o.q.lo ? from : o.q.lo;
         o.q.hi = to < o.q.hi ? to : o.q.hi;
@@ -215,6 +214,11 @@ static nt_status finish(uint32_t *id, nt_dlrt_lower *l, const origin *o, nt_err 
     return cuts(&o->q) ? requantize(id, l, *id, o->v, &o->q, e) : NT_OK;
 }
 
+static nt_dlrt_range codes_of(const origin *o)
+{
+    return (nt_dlrt_range){(float)o->q.lo, (float)o->q.hi};
+}
+
 static nt_status try_layer(uint32_t *id, nt_dlrt_lower *l, const origin *o, nt_err *e)
 {
     const nt_node *n = o->v->producer;
@@ -225,7 +229,7 @@ static nt_status try_layer(uint32_t *id, nt_dlrt_lower *l, const origin *o, nt_e
     if (x == NT_DLRT_NONE || o->shared) /* shared: once in fp32 is cheaper than twice */
         return NT_OK;
     NT_TRY(nt_dlrt_new_codes(&y, l, o->v, &o->q, e));
-    NT_TRY(nt_dlrt_layer(l, n, x, y, (float)o->q.lo, (float)o->q.hi, e));
+    NT_TRY(nt_dlrt_layer(l, n, x, y, codes_of(o), e));
     *id = y;
 done:
     return s;
@@ -235,18 +239,18 @@ static nt_status try_pair(uint32_t *id, nt_dlrt_lower *l, const origin *o, nt_er
 {
     const nt_node *n = o->v->producer;
     nt_status s = NT_OK;
-    uint32_t a = NT_DLRT_NONE, b = NT_DLRT_NONE, y;
+    uint32_t in[2] = {NT_DLRT_NONE, NT_DLRT_NONE}, y;
 
     if (!n->in[0]->data && !n->in[1]->data) {
-        NT_TRY(nt_dlrt_own_codes(&a, l, n->in[0], e));
-        NT_TRY(nt_dlrt_own_codes(&b, l, n->in[1], e));
+        NT_TRY(nt_dlrt_own_codes(&in[0], l, n->in[0], e));
+        NT_TRY(nt_dlrt_own_codes(&in[1], l, n->in[1], e));
     }
-    if (a == NT_DLRT_NONE || b == NT_DLRT_NONE)
+    if (in[0] == NT_DLRT_NONE || in[1] == NT_DLRT_NONE)
         return NT_OK;
-    NT_TRY(nt_dlrt_as_shape(&a, l, n->in[0], e));
-    NT_TRY(nt_dlrt_as_shape(&b, l, n->in[1], e));
+    NT_TRY(nt_dlrt_as_shape(&in[0], l, n->in[0], e));
+    NT_TRY(nt_dlrt_as_shape(&in[1], l, n->in[1], e));
     NT_TRY(nt_dlrt_new_codes(&y, l, o->v, &o->q, e));
-    NT_TRY(nt_dlrt_pair(l, n, a, b, y, (float)o->q.lo, (float)o->q.hi, e));
+    NT_TRY(nt_dlrt_pair(l, n, in, y, codes_of(o), e));
     *id = y;
 done:
     return s;
@@ -272,6 +276,7 @@ done:
 static nt_status try_function(uint32_t *id, nt_dlrt_lower *l, const origin *o, nt_err *e)
 {
     const nt_node *n = o->v->producer;
+    nt_dlrt_step *step;
     nt_status s = NT_OK;
     float f[256];
     uint32_t x;
@@ -282,7 +287,10 @@ static nt_status try_function(uint32_t *id, nt_dlrt_lower *l, const origin *o, n
     reals_of(f, &l->f.t[x]);
     NT_TRY(apply(f, n, e));
     NT_TRY(nt_dlrt_as_shape(&x, l, n->in[0], e));
-    NT_TRY(add_table(id, l, x, o->v, &o->q, f, n, e));
+    NT_TRY(nt_dlrt_as_shape(&x, l, o->v, e));
+    NT_TRY(nt_dlrt_new_codes(id, l, o->v, &o->q, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_LUT, x, *id}, n, e));
+    step->table = add_table(l, &o->q, f);
 done:
     return s;
 }
@@ -302,11 +310,14 @@ done:
     return s;
 }
 
-static nt_status copy_part(nt_dlrt_lower *l, const nt_node *n, const nt_value *v, uint32_t y,
-                           uint32_t *at, const nt_dlrt_quant *q, nt_err *e)
+/* Input i of a Concat into y, from channel *at on. */
+static nt_status copy_part(nt_dlrt_lower *l, const origin *o, int i, uint32_t y, uint32_t *at,
+                           nt_err *e)
 {
+    const nt_node *n = o->v->producer;
+    const nt_value *v = n->in[i];
+    const nt_dlrt_quant *q = &o->q;
     nt_dlrt_step *step;
-    uint8_t table[256];
     float f[256];
     nt_status s = NT_OK;
     uint32_t x;
@@ -315,16 +326,14 @@ static nt_status copy_part(nt_dlrt_lower *l, const nt_node *n, const nt_value *v
     if (x == NT_DLRT_NONE)
         NT_TRY(nt_dlrt_codes(&x, l, v, q, e));
     NT_TRY(nt_dlrt_as_shape(&x, l, v, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_COPY, x, y, n, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_COPY, x, y}, n, e));
     step->count = l->f.t[x].c;
     step->dst_c = *at;
     *at += step->count;
     if (same_quant(&l->f.t[x], q) && !cuts(q))
         return NT_OK;
     reals_of(f, &l->f.t[x]);
-    for (int i = 0; i < 256; i++)
-        table[i] = code_of(q, f[i]);
-    step->table = nt_dlrt_add_data(&l->f, table, sizeof table);
+    step->table = add_table(l, q, f);
 done:
     return s;
 }
@@ -342,7 +351,7 @@ static nt_status try_concat(uint32_t *id, nt_dlrt_lower *l, const origin *o, nt_
         return NT_OK;
     NT_TRY(nt_dlrt_new_codes(&y, l, o->v, &o->q, e));
     for (int i = 0; i < n->n_in; i++)
-        NT_TRY(copy_part(l, n, n->in[i], y, &at, &o->q, e));
+        NT_TRY(copy_part(l, o, i, y, &at, e));
     *id = y;
 done:
     return s;
@@ -388,7 +397,7 @@ static nt_status quantize(uint32_t *id, nt_dlrt_lower *l, const nt_value *v,
     NT_TRY(v->is_input ? nt_dlrt_input(&x, l, v, e) : nt_dlrt_real(&x, l, v, e));
     NT_TRY(nt_dlrt_as_shape(&x, l, v, e));
     NT_TRY(nt_dlrt_new_codes(id, l, v, q, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_QUANTIZE, x, *id, v->producer, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_QUANTIZE, x, *id}, v->producer, e));
     if (cuts(q))
         NT_TRY(requantize(id, l, *id, v, q, e));
 done:

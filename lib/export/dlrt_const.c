@@ -67,20 +67,19 @@ static bool scalar(float *out, const nt_value *v)
     return true;
 }
 
-bool nt_dlrt_bounds(float *lo, float *hi, const nt_node *n)
+bool nt_dlrt_bounds(nt_dlrt_range *r, const nt_node *n)
 {
-    *lo = -INFINITY;
-    *hi = INFINITY;
+    *r = (nt_dlrt_range){-INFINITY, INFINITY};
     if (nt_dlrt_is(n, "Relu")) {
-        *lo = 0;
+        r->lo = 0;
         return true;
     }
     if (!nt_dlrt_is(n, "Clip"))
         return false;
-    *lo = nt_node_float(n, "min", *lo);
-    *hi = nt_node_float(n, "max", *hi);
-    return (n->n_in < 2 || !n->in[1] || scalar(lo, n->in[1])) &&
-           (n->n_in < 3 || !n->in[2] || scalar(hi, n->in[2])) && *lo <= *hi;
+    r->lo = nt_node_float(n, "min", r->lo);
+    r->hi = nt_node_float(n, "max", r->hi);
+    return (n->n_in < 2 || !n->in[1] || scalar(&r->lo, n->in[1])) &&
+           (n->n_in < 3 || !n->in[2] || scalar(&r->hi, n->in[2])) && r->lo <= r->hi;
 }
 
 /* ---- quantizers of activations */
@@ -116,8 +115,9 @@ bool nt_dlrt_quantized(nt_value **x, nt_dlrt_quant *q, const nt_value *v)
 {
     const nt_node *d = v->producer,
                   *n = nt_dlrt_is(d, "DequantizeLinear") ? d->in[0]->producer : NULL;
-    float scale, zero = 0, lo, hi;
+    float scale, zero = 0;
     int64_t from, to;
+    nt_dlrt_range r;
 
     if (!nt_dlrt_is(n, "QuantizeLinear") || is_const(n->in[0]) || !same_pair(n, d) ||
         !scalar(&scale, n->in[1]) ||
@@ -126,11 +126,11 @@ bool nt_dlrt_quantized(nt_value **x, nt_dlrt_quant *q, const nt_value *v)
     if (n->n_in > 2 && n->in[2])
         scalar(&zero, n->in[2]);
     *x = n->in[0];
-    if (nt_dlrt_is((*x)->producer, "Clip") && nt_dlrt_bounds(&lo, &hi, (*x)->producer)) {
+    if (nt_dlrt_is((*x)->producer, "Clip") && nt_dlrt_bounds(&r, (*x)->producer)) {
         int64_t all[2] = {from, to};
 
-        from = nt_quantize_one(lo / scale, (int64_t)zero, all[0], all[1]);
-        to = nt_quantize_one(hi / scale, (int64_t)zero, all[0], all[1]);
+        from = nt_quantize_one(r.lo / scale, (int64_t)zero, all[0], all[1]);
+        to = nt_quantize_one(r.hi / scale, (int64_t)zero, all[0], all[1]);
         *x = (*x)->producer->in[0];
     }
     return rebase(q, scale, (int64_t)zero, from, to);

@@ -61,16 +61,16 @@ done:
     return s;
 }
 
-nt_status nt_dlrt_add_step(nt_dlrt_step **out, nt_dlrt_file *f, uint32_t op, uint32_t in,
-                           uint32_t to, const char *name, nt_err *e)
+nt_status nt_dlrt_add_step(nt_dlrt_step **out, nt_dlrt_file *f, nt_dlrt_op op, const char *name,
+                           nt_err *e)
 {
     nt_status s = NT_OK;
 
     NT_TRY(grow(&f->s, f->n_s, sizeof *f->s, e));
     *out = &f->s[f->n_s++];
-    **out = (nt_dlrt_step){.op = op,
-                           .in = {in, NT_DLRT_NONE},
-                           .out = to,
+    **out = (nt_dlrt_step){.op = op.op,
+                           .in = {op.in, NT_DLRT_NONE},
+                           .out = op.out,
                            .weights = NT_DLRT_NONE,
                            .wscale = NT_DLRT_NONE,
                            .bias = NT_DLRT_NONE,
@@ -124,23 +124,27 @@ static packing packing_of(const nt_dlrt_file *f, const nt_dlrt_step *s)
     return p;
 }
 
-/* Weight q of tap (r, x) and input channel c, in the line of output channel k of a block. */
-static void put(uint8_t *block, const nt_dlrt_step *s, const packing *p, uint32_t k, uint32_t r,
-                uint32_t x, uint32_t c, int q)
+/* Of tap (r, x) and input channel c, in the line of output channel k of a block. */
+typedef struct weight_at {
+    uint32_t k, c, r, x;
+} weight_at;
+
+/* Weight q in its place. */
+static void put(uint8_t *block, const nt_dlrt_step *s, const packing *p, weight_at at, int q)
 {
     bool rows = s->dil_w == 1;
-    uint8_t *words = block + 64 * (size_t)(rows ? r : r * s->s + x) * p->words;
-    uint32_t first = rows ? x * p->tap : 0, per = 8 / s->wbits;
+    uint8_t *words = block + 64 * (size_t)(rows ? at.r : at.r * s->s + at.x) * p->words;
+    uint32_t first = rows ? at.x * p->tap : 0, per = 8 / s->wbits;
     uint32_t v = s->wbits == 1 ? q > 0 : (uint32_t)q & ((1u << s->wbits) - 1);
 
     if (s->wform == NT_DLRT_PLANES) {
         for (uint32_t b = 0; b < s->wbits; b++)
-            words[64 * ((first + c / 32) * s->wbits + b) + 4 * k + c % 32 / 8] |=
-                (uint8_t)((v >> b & 1) << c % 8);
+            words[64 * ((first + at.c / 32) * s->wbits + b) + 4 * at.k + at.c % 32 / 8] |=
+                (uint8_t)((v >> b & 1) << at.c % 8);
     } else {
-        uint32_t g = first + c / 4;
+        uint32_t g = first + at.c / 4;
 
-        words[64 * (g / per) + 4 * k + c % 4] |= (uint8_t)(v << s->wbits * (g % per));
+        words[64 * (g / per) + 4 * at.k + at.c % 4] |= (uint8_t)(v << s->wbits * (g % per));
     }
 }
 
@@ -153,8 +157,8 @@ static void pack_blocks(uint8_t *w, const nt_dlrt_step *s, const packing *p, con
             for (uint32_t c = 0; c < p->cg; c++)
                 for (uint32_t r = 0; r < s->r; r++)
                     for (uint32_t x = 0; x < s->s; x++)
-                        put(w + ((size_t)g * p->blocks + k / 16) * block, s, p, k % 16, r, x, c,
-                            *q++);
+                        put(w + ((size_t)g * p->blocks + k / 16) * block, s, p,
+                            (weight_at){k % 16, c, r, x}, *q++);
 }
 
 static void pack_depthwise(uint8_t *w, const nt_dlrt_step *s, uint32_t c, const int8_t *q)

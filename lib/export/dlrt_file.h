@@ -22,9 +22,14 @@ void nt_dlrt_release(nt_dlrt_file *f);
 /* *id is the tensor's number. Its name is copied; where it lies is decided at the end. */
 nt_status nt_dlrt_add_tensor(uint32_t *id, nt_dlrt_file *f, const nt_dlrt_tensor *t,
                              const char *name, nt_err *e) NT_MUST_CHECK;
-/* A step of these tensors with no arrays, to be filled in before the next is added. */
-nt_status nt_dlrt_add_step(nt_dlrt_step **out, nt_dlrt_file *f, uint32_t op, uint32_t in,
-                           uint32_t to, const char *name, nt_err *e) NT_MUST_CHECK;
+/* What a step does, from which tensor to which. */
+typedef struct nt_dlrt_op {
+    uint32_t op, in, out;
+} nt_dlrt_op;
+
+/* A step with no arrays, to be filled in before the next is added. */
+nt_status nt_dlrt_add_step(nt_dlrt_step **out, nt_dlrt_file *f, nt_dlrt_op op, const char *name,
+                           nt_err *e) NT_MUST_CHECK;
 /* Where n bytes lie in the data section, in units of NT_DLRT_ALIGN; lack of memory is found at
  * the end. */
 uint32_t nt_dlrt_add_data(nt_dlrt_file *f, const void *bytes, size_t n);

@@ -41,8 +41,12 @@ bool nt_dlrt_is(const nt_node *n, const char *op_type); /* NULL is nothing */
 /* A constant, also behind QuantizeLinear and DequantizeLinear, as floats; *out NULL where v is
  * none. nt_tensor_free. */
 nt_status nt_dlrt_const(nt_tensor **out, const nt_value *v, nt_err *e) NT_MUST_CHECK;
+/* What a step cuts its results to, both ends included. */
+typedef struct nt_dlrt_range {
+    float lo, hi;
+} nt_dlrt_range;
 /* The bounds of a Relu or a Clip with constant ones. */
-bool nt_dlrt_bounds(float *lo, float *hi, const nt_node *n);
+bool nt_dlrt_bounds(nt_dlrt_range *r, const nt_node *n);
 /* If v is what DequantizeLinear makes of a quantized activation: the activation, without a Clip
  * that belongs to the quantizer, and the quantizer. */
 bool nt_dlrt_quantized(nt_value **x, nt_dlrt_quant *q, const nt_value *v);
@@ -79,8 +83,8 @@ nt_status nt_dlrt_new_like(uint32_t *id, nt_dlrt_lower *l, uint32_t x, const nt_
 nt_status nt_dlrt_as_shape(uint32_t *id, nt_dlrt_lower *l, const nt_value *v,
                            nt_err *e) NT_MUST_CHECK;
 /* Named after the node. */
-nt_status nt_dlrt_step_of(nt_dlrt_step **out, nt_dlrt_lower *l, uint32_t op, uint32_t x,
-                          uint32_t y, const nt_node *n, nt_err *e) NT_MUST_CHECK;
+nt_status nt_dlrt_step_of(nt_dlrt_step **out, nt_dlrt_lower *l, nt_dlrt_op op, const nt_node *n,
+                          nt_err *e) NT_MUST_CHECK;
 /* MaxPool, reshapes, nearest Resize, Pad, Identity: elements are moved or compared, not
  * changed. */
 bool nt_dlrt_moves(const nt_node *n);
@@ -91,11 +95,11 @@ bool nt_dlrt_averages(const nt_node *n);
 nt_status nt_dlrt_average(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32_t y,
                           nt_err *e) NT_MUST_CHECK;
 /* The layer n from x (which may have any shape with its elements if n is dense) to y. */
-nt_status nt_dlrt_layer(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32_t y, float lo,
-                        float hi, nt_err *e) NT_MUST_CHECK;
-/* Add or Mul of a and b, either of which may be a row of channels. */
-nt_status nt_dlrt_pair(nt_dlrt_lower *l, const nt_node *n, uint32_t a, uint32_t b, uint32_t y,
-                       float lo, float hi, nt_err *e) NT_MUST_CHECK;
+nt_status nt_dlrt_layer(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32_t y,
+                        nt_dlrt_range within, nt_err *e) NT_MUST_CHECK;
+/* Add or Mul of two, either of which may be a row of channels. */
+nt_status nt_dlrt_pair(nt_dlrt_lower *l, const nt_node *n, const uint32_t in[2], uint32_t y,
+                       nt_dlrt_range within, nt_err *e) NT_MUST_CHECK;
 
 /* ---- dlrt_codes.c, dlrt_real.c */
 

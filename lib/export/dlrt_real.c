@@ -25,7 +25,7 @@ static nt_status from_input(uint32_t *id, nt_dlrt_lower *l, const nt_value *v, n
 
     NT_TRY(nt_dlrt_input(&x, l, v, e));
     NT_TRY(nt_dlrt_new_real(id, l, v, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_LAYOUT, x, *id, NULL, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_LAYOUT, x, *id}, NULL, e));
 done:
     return s;
 }
@@ -38,7 +38,7 @@ static nt_status from_codes(uint32_t *id, nt_dlrt_lower *l, uint32_t x, const nt
 
     NT_TRY(nt_dlrt_as_shape(&x, l, v, e));
     NT_TRY(nt_dlrt_new_real(id, l, v, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_DEQUANTIZE, x, *id, v->producer, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_DEQUANTIZE, x, *id}, v->producer, e));
 done:
     return s;
 }
@@ -55,7 +55,7 @@ done:
 }
 
 static nt_status layer(uint32_t *id, nt_dlrt_lower *l, const nt_node *n, const nt_value *v,
-                       float lo, float hi, nt_err *e)
+                       nt_dlrt_range within, nt_err *e)
 {
     nt_status s = NT_OK;
     uint32_t x;
@@ -64,21 +64,21 @@ static nt_status layer(uint32_t *id, nt_dlrt_lower *l, const nt_node *n, const n
     if (x == NT_DLRT_NONE)
         NT_TRY(nt_dlrt_real(&x, l, n->in[0], e));
     NT_TRY(nt_dlrt_new_real(id, l, v, e));
-    NT_TRY(nt_dlrt_layer(l, n, x, *id, lo, hi, e));
+    NT_TRY(nt_dlrt_layer(l, n, x, *id, within, e));
 done:
     return s;
 }
 
 static nt_status pair(uint32_t *id, nt_dlrt_lower *l, const nt_node *n, const nt_value *v,
-                      float lo, float hi, nt_err *e)
+                      nt_dlrt_range within, nt_err *e)
 {
     nt_status s = NT_OK;
-    uint32_t a, b;
+    uint32_t in[2];
 
-    NT_TRY(operand(&a, l, n->in[0], e));
-    NT_TRY(operand(&b, l, n->in[1], e));
+    NT_TRY(operand(&in[0], l, n->in[0], e));
+    NT_TRY(operand(&in[1], l, n->in[1], e));
     NT_TRY(nt_dlrt_new_real(id, l, v, e));
-    NT_TRY(nt_dlrt_pair(l, n, a, b, *id, lo, hi, e));
+    NT_TRY(nt_dlrt_pair(l, n, in, *id, within, e));
 done:
     return s;
 }
@@ -95,7 +95,7 @@ static nt_status concat(uint32_t *id, nt_dlrt_lower *l, const nt_node *n, nt_err
     NT_TRY(nt_dlrt_new_real(id, l, n->out[0], e));
     for (int i = 0; i < n->n_in; i++) {
         NT_TRY(operand(&x, l, n->in[i], e));
-        NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_COPY, x, *id, n, e));
+        NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_COPY, x, *id}, n, e));
         step->count = l->f.t[x].c;
         step->dst_c = at;
         at += step->count;
@@ -128,16 +128,21 @@ static nt_status softmax(uint32_t *id, nt_dlrt_lower *l, const nt_node *n, nt_er
         return nt_fail(e, NT_EUNSUPPORTED, "Softmax along axis %lld", (long long)axis);
     NT_TRY(operand(&x, l, n->in[0], e));
     NT_TRY(nt_dlrt_new_real(id, l, n->out[0], e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_SOFTMAX, x, *id, n, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_SOFTMAX, x, *id}, n, e));
 done:
     return s;
 }
 
-/* *kind of ACT with its two numbers; false: no such function. */
-static bool function(const nt_node *n, uint32_t *kind, float *lo, float *hi)
+/* Between the ends of all floats. */
+static nt_dlrt_range finite(nt_dlrt_range r)
 {
-    *lo = nt_node_float(n, "alpha", 0.2f);
-    *hi = nt_node_float(n, "beta", 0.5f);
+    return (nt_dlrt_range){r.lo > -FLT_MAX ? r.lo : -FLT_MAX, r.hi < FLT_MAX ? r.hi : FLT_MAX};
+}
+
+/* *kind of ACT with its two numbers; false: no such function. */
+static bool function(const nt_node *n, uint32_t *kind, nt_dlrt_range *r)
+{
+    *r = (nt_dlrt_range){nt_node_float(n, "alpha", 0.2f), nt_node_float(n, "beta", 0.5f)};
     if (nt_dlrt_is(n, "Sigmoid"))
         *kind = NT_DLRT_SIGMOID;
     else if (nt_dlrt_is(n, "HardSigmoid"))
@@ -146,12 +151,11 @@ static bool function(const nt_node *n, uint32_t *kind, float *lo, float *hi)
         *kind = NT_DLRT_HARDSWISH;
     else if (nt_dlrt_is(n, "Swish") && nt_node_float(n, "alpha", 1) == 1)
         *kind = NT_DLRT_SILU;
-    else if (nt_dlrt_bounds(lo, hi, n))
+    else if (nt_dlrt_bounds(r, n))
         *kind = NT_DLRT_CLIP;
     else
         return false;
-    *lo = *lo > -FLT_MAX ? *lo : -FLT_MAX;
-    *hi = *hi < FLT_MAX ? *hi : FLT_MAX;
+    *r = finite(*r);
     return true;
 }
 
@@ -160,17 +164,17 @@ static nt_status act(uint32_t *id, nt_dlrt_lower *l, const nt_node *n, nt_err *e
     uint32_t kind = 0, x;
     nt_dlrt_step *step;
     nt_status s = NT_OK;
-    float lo, hi;
+    nt_dlrt_range r;
 
-    if (!function(n, &kind, &lo, &hi))
+    if (!function(n, &kind, &r))
         return nt_fail(e, NT_EUNSUPPORTED, "%s has no step of .dlrt in fp32%s", n->op_type,
                        nt_dlrt_is(n, "BatchNormalization") ? ": fold it (nt-fuse-bn)" : "");
     NT_TRY(operand(&x, l, n->in[0], e));
     NT_TRY(nt_dlrt_new_real(id, l, n->out[0], e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_ACT, x, *id, n, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_ACT, x, *id}, n, e));
     step->kind = kind;
-    step->lo = lo;
-    step->hi = hi;
+    step->lo = r.lo;
+    step->hi = r.hi;
 done:
     return s;
 }
@@ -182,34 +186,32 @@ static bool is_pair(const nt_node *n)
 
 /* v is what n gives within bounds, and nobody wants it before them: a step of its own with
  * them. */
-static const nt_node *bounded(const nt_value *v, float *lo, float *hi)
+static const nt_node *bounded(const nt_value *v, nt_dlrt_range *r)
 {
     const nt_node *n = v->producer, *in;
 
-    *lo = -FLT_MAX;
-    *hi = FLT_MAX;
-    if (!nt_dlrt_bounds(lo, hi, n))
+    *r = (nt_dlrt_range){-FLT_MAX, FLT_MAX};
+    if (!nt_dlrt_bounds(r, n))
         return n;
     in = n->in[0]->producer;
     if (n->in[0]->n_uses > 1 || n->in[0]->is_output || !in ||
         (!nt_dlrt_is_layer(in) && !is_pair(in)))
         return n;
-    *lo = *lo > -FLT_MAX ? *lo : -FLT_MAX;
-    *hi = *hi < FLT_MAX ? *hi : FLT_MAX;
+    *r = finite(*r);
     return in;
 }
 
 static nt_status make(uint32_t *id, nt_dlrt_lower *l, const nt_value *v, nt_err *e)
 {
-    float lo, hi;
-    const nt_node *n = bounded(v, &lo, &hi);
+    nt_dlrt_range within;
+    const nt_node *n = bounded(v, &within);
     nt_status s = NT_OK;
     uint32_t x;
 
     if (nt_dlrt_is_layer(n))
-        return layer(id, l, n, v, lo, hi, e);
+        return layer(id, l, n, v, within, e);
     if (is_pair(n))
-        return pair(id, l, n, v, lo, hi, e);
+        return pair(id, l, n, v, within, e);
     if (nt_dlrt_moves(n)) {
         NT_TRY(nt_dlrt_real(&x, l, n->in[0], e));
         return nt_dlrt_move(id, l, n, x, e);

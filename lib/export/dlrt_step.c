@@ -71,13 +71,13 @@ nt_status nt_dlrt_new_like(uint32_t *id, nt_dlrt_lower *l, uint32_t x, const nt_
     return new_tensor(id, l, t, v, e);
 }
 
-nt_status nt_dlrt_step_of(nt_dlrt_step **out, nt_dlrt_lower *l, uint32_t op, uint32_t x,
-                          uint32_t y, const nt_node *n, nt_err *e)
+nt_status nt_dlrt_step_of(nt_dlrt_step **out, nt_dlrt_lower *l, nt_dlrt_op op, const nt_node *n,
+                          nt_err *e)
 {
     char name[256];
 
-    return nt_dlrt_add_step(out, &l->f, op, x, y,
-                            n ? nt_layer_name(name, sizeof name, l->g, n) : "", e);
+    return nt_dlrt_add_step(out, &l->f, op, n ? nt_layer_name(name, sizeof name, l->g, n) : "",
+                            e);
 }
 
 nt_status nt_dlrt_as_shape(uint32_t *id, nt_dlrt_lower *l, const nt_value *v, nt_err *e)
@@ -90,7 +90,7 @@ nt_status nt_dlrt_as_shape(uint32_t *id, nt_dlrt_lower *l, const nt_value *v, nt
     if (l->f.t[*id].c == chw[0] && l->f.t[*id].h == chw[1] && l->f.t[*id].w == chw[2])
         return NT_OK;
     NT_TRY(nt_dlrt_new_like(&y, l, *id, v, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_RESHAPE, *id, y, v->producer, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_RESHAPE, *id, y}, v->producer, e));
     *id = y;
 done:
     return s;
@@ -285,6 +285,7 @@ nt_status nt_dlrt_move(uint32_t *y, nt_dlrt_lower *l, const nt_node *n, uint32_t
 {
     nt_dlrt_step *step;
     nt_status s = NT_OK;
+    nt_dlrt_op op;
     nt_window w;
 
     *y = x;
@@ -292,11 +293,11 @@ nt_status nt_dlrt_move(uint32_t *y, nt_dlrt_lower *l, const nt_node *n, uint32_t
         return NT_OK;
     NT_TRY(nt_dlrt_as_shape(&x, l, n->in[0], e));
     NT_TRY(nt_dlrt_new_like(y, l, x, n->out[0], e));
-    NT_TRY(nt_dlrt_step_of(&step, l,
-                           nearest(n)         ? NT_DLRT_RESIZE
-                           : pads_constant(n) ? NT_DLRT_PAD
-                                              : NT_DLRT_MAXPOOL,
-                           x, *y, n, e));
+    op = (nt_dlrt_op){nearest(n)         ? NT_DLRT_RESIZE
+                      : pads_constant(n) ? NT_DLRT_PAD
+                                         : NT_DLRT_MAXPOOL,
+                      x, *y};
+    NT_TRY(nt_dlrt_step_of(&step, l, op, n, e));
     if (nearest(n))
         NT_TRY(resize(l, step, n, e));
     else if (pads_constant(n))
@@ -339,7 +340,7 @@ nt_status nt_dlrt_average(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32
     nt_window w;
 
     NT_TRY(nt_dlrt_as_shape(&x, l, n->in[0], e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_AVGPOOL, x, y, n, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_AVGPOOL, x, y}, n, e));
     if (!nt_dlrt_is(n, "AveragePool"))
         return set_whole(step, &l->f.t[x], e);
     NT_TRY(pool_window(step, &w, l, n, e));
@@ -412,8 +413,8 @@ done:
     return s;
 }
 
-nt_status nt_dlrt_layer(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32_t y, float lo,
-                        float hi, nt_err *e)
+nt_status nt_dlrt_layer(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32_t y,
+                        nt_dlrt_range within, nt_err *e)
 {
     nt_dlrt_weights w = {0};
     nt_dlrt_step *step;
@@ -422,12 +423,12 @@ nt_status nt_dlrt_layer(nt_dlrt_lower *l, const nt_node *n, uint32_t x, uint32_t
     if (nt_dlrt_is(n, "Conv"))
         NT_TRY(nt_dlrt_as_shape(&x, l, n->in[0], e));
     NT_TRY(nt_dlrt_weights_read(&w, n, l->f.t[x].type == NT_DLRT_CODES, e));
-    NT_TRY(nt_dlrt_step_of(&step, l, NT_DLRT_CONV, x, y, n, e));
+    NT_TRY(nt_dlrt_step_of(&step, l, (nt_dlrt_op){NT_DLRT_CONV, x, y}, n, e));
     NT_TRY(set_layer_window(step, l, n, e));
     if (!nt_dlrt_is(n, "Conv") && (uint64_t)l->f.t[x].c * step->r * step->s != (uint64_t)w.c)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "a dense layer over a part of its input"));
-    step->lo = lo;
-    step->hi = hi;
+    step->lo = within.lo;
+    step->hi = within.hi;
     NT_TRY(pack(l, step, &w, e));
 done:
     nt_dlrt_weights_release(&w);
@@ -440,26 +441,26 @@ static bool is_aligned(const nt_node *n)
     return n->in[0]->rank == n->out[0]->rank && n->in[1]->rank == n->out[0]->rank;
 }
 
-nt_status nt_dlrt_pair(nt_dlrt_lower *l, const nt_node *n, uint32_t a, uint32_t b, uint32_t y,
-                       float lo, float hi, nt_err *e)
+nt_status nt_dlrt_pair(nt_dlrt_lower *l, const nt_node *n, const uint32_t in[2], uint32_t y,
+                       nt_dlrt_range within, nt_err *e)
 {
     const nt_dlrt_tensor *t = l->f.t;
     nt_dlrt_step *step;
     nt_status s = NT_OK;
-    uint32_t big = a, small = b;
+    bool first = t[in[0]].h * t[in[0]].w >= t[in[1]].h * t[in[1]].w;
+    uint32_t big = in[!first], small = in[first];
 
-    if (t[a].h * t[a].w < t[b].h * t[b].w)
-        big = b, small = a;
     if (!is_aligned(n) || t[big].c != t[y].c || t[big].h != t[y].h || t[big].w != t[y].w ||
         t[small].c != t[y].c ||
         ((t[small].h != 1 || t[small].w != 1) &&
          (t[small].h != t[y].h || t[small].w != t[y].w)))
         return nt_fail(e, NT_EUNSUPPORTED, "operands of these shapes");
-    NT_TRY(nt_dlrt_step_of(&step, l, nt_dlrt_is(n, "Add") ? NT_DLRT_ADD : NT_DLRT_MUL, big, y,
-                           n, e));
+    NT_TRY(nt_dlrt_step_of(
+        &step, l, (nt_dlrt_op){nt_dlrt_is(n, "Add") ? NT_DLRT_ADD : NT_DLRT_MUL, big, y}, n,
+        e));
     step->in[1] = small;
-    step->lo = lo;
-    step->hi = hi;
+    step->lo = within.lo;
+    step->hi = within.hi;
 done:
     return s;
 }

@@ -293,8 +293,7 @@ nt_status nt_session_describe(const nt_session *r, nt_str *out, nt_err *e)
 
 /* ---- comparing */
 
-static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want, double rtol,
-                    double atol)
+static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want, nt_tolerance t)
 {
     double worst = -INFINITY;
 
@@ -306,7 +305,7 @@ static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want,
         if ((isnan(a) && isnan(b)) || a == b)
             continue;
         /* past an infinity no tolerance reaches */
-        over = isfinite(d) ? d - (atol + rtol * fabs(b)) : INFINITY;
+        over = isfinite(d) ? d - (t.abs + t.rel * fabs(b)) : INFINITY;
         m->n_bad += over > 0;
         m->max_abs = d > m->max_abs || isnan(d) ? d : m->max_abs;
         if (b != 0 && !isnan(d) && d / fabs(b) > m->max_rel)
@@ -321,7 +320,7 @@ static void compare(nt_mismatch *m, const nt_tensor *got, const nt_tensor *want,
 }
 
 nt_status nt_session_expect(nt_mismatch *out, const nt_session *r, const char *spec, int index,
-                            double rtol, double atol, nt_err *e)
+                            nt_tolerance t, nt_err *e)
 {
     nt_status s = NT_OK;
     char name[256], a[128], b[128];
@@ -347,7 +346,7 @@ nt_status nt_session_expect(nt_mismatch *out, const nt_session *r, const char *s
                        nt_dtype_name(v[0].t->dtype),
                        nt_shape_text(b, sizeof b, v[0].t->rank, v[0].t->dims)));
     *out = (nt_mismatch){.name = r->g->outputs[k]->name};
-    compare(out, got, v[0].t, rtol, atol);
+    compare(out, got, v[0].t, t);
 done:
     nt_named_tensors_free(v, n);
     return s;

@@ -36,10 +36,14 @@ typedef struct nt_mismatch {
     double max_abs, max_rel, got, want;
 } nt_mismatch;
 
-/* |got - want| <= atol + rtol |want| for every element; NaN equals NaN. spec: "[NAME=]FILE",
+typedef struct nt_tolerance {
+    double rel, abs;
+} nt_tolerance;
+
+/* |got - want| <= abs + rel |want| for every element; NaN equals NaN. spec: "[NAME=]FILE",
  * without NAME the index-th output. */
 nt_status nt_session_expect(nt_mismatch *out, const nt_session *r, const char *spec, int index,
-                            double rtol, double atol, nt_err *e) NT_MUST_CHECK;
+                            nt_tolerance t, nt_err *e) NT_MUST_CHECK;
 
 /* Of n runs after three more. */
 nt_status nt_session_time(nt_timing *out, nt_session *r, int n, nt_err *e) NT_MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "prune/channels.h"
 
 typedef struct nt_taylor_opts {
+    nt_split *split;
     int64_t batch_size, batches;
     uint64_t seed;
     nt_dtype compute;
@@ -17,7 +18,7 @@ typedef struct nt_taylor_opts {
  * the weight has no gradient; L is the cross-entropy, with batch statistics as in training.
  * nt_taylor_free frees it. */
 nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, nt_device *dev,
-                        nt_split *split, const nt_taylor_opts *o, nt_err *e) NT_MUST_CHECK;
+                        const nt_taylor_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_taylor_free(float **t, const nt_channels *c);
 
 #endif

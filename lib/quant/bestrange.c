@@ -11,6 +11,8 @@
 /* One method's run: each layer beside a twin that reads its input rounded. */
 typedef struct twins {
     const nt_qpoints *q;
+    nt_range_method method;
+    double percentile;
     nt_graph *g;        /* a copy */
     const char **names; /* of outputs: layer, twin, layer, twin ..; NULL */
     int *point;         /* of each pair */
@@ -43,13 +45,15 @@ static nt_status add_pair(twins *t, const nt_qlayer *l, int point, nt_range r, n
 {
     const nt_qpoint *p = &t->q->p[point];
     const nt_node *layer = t->g->nodes[l->node->id];
+    nt_qactivation a;
     nt_node *twin = NULL;
     nt_value *y = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(add_twin(&twin, t->g, layer, e));
-    NT_TRY(nt_qdq_activation(&y, t->g, nt_graph_find_value(t->g, p->v->name), &p->t,
-                             nt_range_pair(r, nt_qtarget_codes(&p->t)), is_reader, twin, e));
+    a = (nt_qactivation){nt_graph_find_value(t->g, p->v->name), &p->t,
+                         nt_range_pair(r, nt_qtarget_codes(&p->t))};
+    NT_TRY(nt_qdq_activation(&y, t->g, &a, &(nt_consumers){is_reader, twin}, e));
     t->names[2 * t->n] = layer->out[0]->name;
     t->names[2 * t->n + 1] = twin->out[0]->name;
     t->point[t->n++] = point;
@@ -57,7 +61,7 @@ done:
     return s;
 }
 
-static nt_status add_pairs(twins *t, nt_range_method m, double percentile, nt_err *e)
+static nt_status add_pairs(twins *t, nt_err *e)
 {
     const nt_qspec *spec = t->q->spec;
     nt_status s = NT_OK;
@@ -65,11 +69,12 @@ static nt_status add_pairs(twins *t, nt_range_method m, double percentile, nt_er
     for (int i = 0; i < spec->n; i++) {
         int at = t->q->input_of[i];
         const nt_qpoint *p = at < 0 ? NULL : &t->q->p[at];
+        nt_range r;
 
         if (!p || !nt_qpoint_is_found(p))
             continue;
-        NT_TRY(add_pair(t, &spec->layers[i], at,
-                        nt_observer_range(p->seen, m, nt_qtarget_codes(&p->t), percentile), e));
+        r = nt_observer_range(p->seen, t->method, nt_qtarget_codes(&p->t), t->percentile);
+        NT_TRY(add_pair(t, &spec->layers[i], at, r, e));
     }
     NT_TRY(nt_graph_bind(t->g, t->g->ops, e));
     NT_TRY(nt_pass_infer(t->g, e));
@@ -99,25 +104,25 @@ done:
     return s;
 }
 
-static nt_status try_method(double *err, const nt_qpoints *q, const nt_graph *g,
-                            const nt_calib *c, nt_range_method m, double percentile, nt_err *e)
+/* t: points, method, percentile and where errors go. */
+static nt_status try_method(twins *t, const nt_graph *g, const nt_calib *c, nt_err *e)
 {
-    twins t = {.q = q, .err = err};
+    size_t n = (size_t)t->q->spec->n;
     nt_status s = NT_OK;
 
-    t.names = nt_calloc(2 * (size_t)q->spec->n + 1, sizeof *t.names);
-    t.point = nt_calloc((size_t)q->spec->n + 1, sizeof *t.point);
-    if (!t.names || !t.point)
+    t->names = nt_calloc(2 * n + 1, sizeof *t->names);
+    t->point = nt_calloc(n + 1, sizeof *t->point);
+    if (!t->names || !t->point)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_graph_dup(&t.g, g, true, e));
-    NT_TRY(nt_graph_bind(t.g, g->ops, e));
-    NT_TRY(add_pairs(&t, m, percentile, e));
-    if (t.n)
-        NT_TRY(nt_calib_run(c, t.g, t.names, add_errors, &t, e));
+    NT_TRY(nt_graph_dup(&t->g, g, true, e));
+    NT_TRY(nt_graph_bind(t->g, g->ops, e));
+    NT_TRY(add_pairs(t, e));
+    if (t->n)
+        NT_TRY(nt_calib_run(c, t->g, t->names, add_errors, t, e));
 done:
-    nt_graph_free(t.g);
-    nt_free(t.names);
-    nt_free(t.point);
+    nt_graph_free(t->g);
+    nt_free(t->names);
+    nt_free(t->point);
     return s;
 }
 
@@ -137,8 +142,14 @@ nt_status nt_best_ranges(nt_qpoints *q, const nt_graph *g, const nt_calib *c, do
 
     if (!err)
         return nt_fail_nomem(e);
-    for (int m = 0; m < NT_RANGE_BEST; m++)
-        NT_TRY(try_method(err + m * q->n, q, g, c, (nt_range_method)m, percentile, e));
+    for (int m = 0; m < NT_RANGE_BEST; m++) {
+        twins t = {.q = q,
+                   .method = (nt_range_method)m,
+                   .percentile = percentile,
+                   .err = err + m * q->n};
+
+        NT_TRY(try_method(&t, g, c, e));
+    }
     for (int i = 0; i < q->n; i++) {
         nt_range_method best = NT_RANGE_MSE;
 

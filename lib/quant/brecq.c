@@ -109,16 +109,25 @@ static void release(run *r)
 
 /* ---- samples */
 
-/* What `in` becomes between two values (named as in f) of f or q. */
-static nt_status run_part(nt_samples **out, const nt_samples *in, const nt_graph *g,
-                          const nt_value *from, const nt_value *to, const nt_calib *c,
-                          nt_err *e)
+/* Between two values, named as in f. */
+typedef struct span {
+    const nt_value *in, *out;
+} span;
+
+static nt_status cut(nt_graph **part, const nt_graph *g, span b, nt_err *e)
+{
+    return nt_cuts_part(part, g, nt_graph_find_value(g, b.in->name),
+                        nt_graph_find_value(g, b.out->name), e);
+}
+
+/* What `in` becomes there in f or q. */
+static nt_status run_part(nt_samples **out, const nt_samples *in, const nt_graph *g, span b,
+                          const nt_calib *c, nt_err *e)
 {
     nt_graph *part = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_cuts_part(&part, g, nt_graph_find_value(g, from->name),
-                        nt_graph_find_value(g, to->name), e));
+    NT_TRY(cut(&part, g, b, e));
     NT_TRY(nt_samples_run(out, in, part, c, e));
 done:
     nt_graph_free(part);
@@ -141,39 +150,38 @@ static const nt_qlayer *layer_of(const run *r, const nt_node *n)
 }
 
 typedef struct unit {
-    nt_graph *block;
-    nt_rounded *layers;
-    int *of; /* which of the spec they are */
-    int n;
+    nt_rounded_block b;
+    int *of; /* which of the spec its layers are */
 } unit;
 
 static void unit_release(unit *u)
 {
-    for (int i = 0; u->layers && i < u->n; i++) {
-        nt_qpairs_release(&u->layers[i].pairs);
-        nt_free(u->layers[i].codes);
-        nt_free(u->layers[i].real);
+    nt_rounded_block *b = &u->b;
+
+    for (int i = 0; b->layers && i < b->n; i++) {
+        nt_qpairs_release(&b->layers[i].pairs);
+        nt_free(b->layers[i].codes);
+        nt_free(b->layers[i].real);
     }
-    nt_free(u->layers);
+    nt_free(b->layers);
     nt_free(u->of);
-    nt_graph_free(u->block);
+    nt_graph_free(b->g);
 }
 
-static nt_status unit_init(unit *u, const run *r, const nt_value *in, const nt_value *out,
-                           nt_err *e)
+static nt_status unit_init(unit *u, const run *r, span at, nt_err *e)
 {
+    nt_rounded_block *b = &u->b;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_cuts_part(&u->block, r->q, nt_graph_find_value(r->q, in->name),
-                        nt_graph_find_value(r->q, out->name), e));
-    u->layers = nt_calloc((size_t)u->block->n_nodes + 1, sizeof *u->layers);
-    u->of = nt_calloc((size_t)u->block->n_nodes + 1, sizeof *u->of);
-    if (!u->layers || !u->of)
+    NT_TRY(cut(&b->g, r->q, at, e));
+    b->layers = nt_calloc((size_t)b->g->n_nodes + 1, sizeof *b->layers);
+    u->of = nt_calloc((size_t)b->g->n_nodes + 1, sizeof *u->of);
+    if (!b->layers || !u->of)
         NT_TRY(nt_fail_nomem(e));
-    for (int i = 0; i < u->block->n_nodes; i++) {
-        const nt_node *n = u->block->nodes[i];
+    for (int i = 0; i < b->g->n_nodes; i++) {
+        const nt_node *n = b->g->nodes[i];
         const nt_qlayer *l = nt_layer_weight(n) ? layer_of(r, n) : NULL;
-        nt_rounded *to = &u->layers[u->n];
+        nt_rounded *to = &b->layers[b->n];
 
         if (!l)
             continue;
@@ -181,15 +189,13 @@ static nt_status unit_init(unit *u, const run *r, const nt_value *in, const nt_v
         to->t = l->weight;
         NT_TRY(nt_qscale_weight(&to->pairs, to->w->data, nt_layer_axis(n), &l->weight,
                                 !r->o->weights_minmax, e));
-        u->of[u->n++] = (int)(l - r->spec->layers);
+        u->of[b->n++] = (int)(l - r->spec->layers);
     }
 done:
     return s;
 }
 
-static nt_status learn_unit(run *r, const nt_value *in, const nt_value *out,
-                            const nt_samples *real, const nt_samples *ideal,
-                            const nt_samples *want, nt_err *e)
+static nt_status learn_unit(run *r, span at, const nt_block_samples *x, nt_err *e)
 {
     nt_reconstruct_opts o = {.steps = r->o->steps,
                              .biases = r->o->biases,
@@ -198,13 +204,13 @@ static nt_status learn_unit(run *r, const nt_value *in, const nt_value *out,
     nt_status s = NT_OK;
     unit u = {0};
 
-    NT_TRY(unit_init(&u, r, in, out, e));
-    if (!u.n)
+    NT_TRY(unit_init(&u, r, at, e));
+    if (!u.b.n)
         goto done;
-    NT_TRY(nt_reconstruct(u.block, u.layers, u.n, real, ideal, want, r->c, &o, e));
-    for (int i = 0; i < u.n; i++) {
-        r->codes[u.of[i]] = u.layers[i].codes;
-        u.layers[i].codes = NULL;
+    NT_TRY(nt_reconstruct(&u.b, x, r->c, &o, e));
+    for (int i = 0; i < u.b.n; i++) {
+        r->codes[u.of[i]] = u.b.layers[i].codes;
+        u.b.layers[i].codes = NULL;
     }
 done:
     unit_release(&u);
@@ -236,16 +242,16 @@ static nt_value *end_of(const nt_graph *g, const nt_node *layer)
 
 static nt_status learn_layer(run *r, const nt_block *b, const nt_node *layer, nt_err *e)
 {
-    nt_value *in = input_of(layer), *out = end_of(r->f, layer);
+    const span at = {input_of(layer), end_of(r->f, layer)}, before = {b->in, at.in};
     nt_samples *real = NULL, *ideal = NULL, *want = NULL;
     nt_status s = NT_OK;
 
-    if (!nt_cuts_usable(r->f, in) || !nt_cuts_usable(r->f, out))
+    if (!nt_cuts_usable(r->f, at.in) || !nt_cuts_usable(r->f, at.out))
         return NT_OK;
-    NT_TRY(run_part(&ideal, r->ideal, r->f, b->in, in, r->c, e));
-    NT_TRY(run_part(&real, r->real, r->q, b->in, in, r->c, e));
-    NT_TRY(run_part(&want, ideal, r->f, in, out, r->c, e));
-    NT_TRY(learn_unit(r, in, out, real, ideal, want, e));
+    NT_TRY(run_part(&ideal, r->ideal, r->f, before, r->c, e));
+    NT_TRY(run_part(&real, r->real, r->q, before, r->c, e));
+    NT_TRY(run_part(&want, ideal, r->f, at, r->c, e));
+    NT_TRY(learn_unit(r, at, &(nt_block_samples){real, ideal, want}, e));
 done:
     nt_samples_free(real);
     nt_samples_free(ideal);
@@ -257,7 +263,7 @@ done:
 static nt_status hand_on(run *r, const nt_block *b, nt_samples *want, nt_err *e)
 {
     nt_samples *next = NULL;
-    nt_status s = run_part(&next, r->real, r->q, b->in, b->out, r->c, e);
+    nt_status s = run_part(&next, r->real, r->q, (span){b->in, b->out}, r->c, e);
 
     if (r->real != r->ideal)
         nt_samples_free(r->real);
@@ -283,13 +289,14 @@ done:
 
 static nt_status learn_block(run *r, const nt_block *b, nt_err *e)
 {
+    const span at = {b->in, b->out};
     nt_samples *want = NULL;
     nt_status s = NT_OK;
 
     if (b->out)
-        NT_TRY(run_part(&want, r->ideal, r->f, b->in, b->out, r->c, e));
+        NT_TRY(run_part(&want, r->ideal, r->f, at, r->c, e));
     if (b->out && b->layers <= MOST_LAYERS)
-        NT_TRY(learn_unit(r, b->in, b->out, r->real, r->ideal, want, e));
+        NT_TRY(learn_unit(r, at, &(nt_block_samples){r->real, r->ideal, want}, e));
     else
         NT_TRY(learn_layers(r, b, e));
     if (b->out) {

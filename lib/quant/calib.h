@@ -6,9 +6,11 @@
 #include "data/data.h"
 #include "exec/plan.h"
 
+enum { NT_CALIB_SAMPLES = 512 }; /* of nt-quantize, unless it is told otherwise */
+
 typedef struct nt_calib {
     nt_device *dev;
-    nt_split *split;
+    nt_split *split;    /* NULL: there are no samples */
     int64_t batch_size; /* 0: 32 */
     size_t samples;     /* 0: all of the split */
     uint64_t seed;      /* which samples */

@@ -123,7 +123,7 @@ static nt_status round_it(nt_eqtrial *t, const nt_equalize_opts *o, nt_err *e)
     NT_TRY(nt_graph_bind(t->rounded, t->plain->ops, e));
     NT_TRY(nt_pass_infer(t->rounded, e));
     NT_TRY(nt_qspec_dup(&spec, t->spec, t->rounded, e));
-    NT_TRY(nt_ptq(&record, t->rounded, spec, o->calib->dev, NULL, &how, e));
+    NT_TRY(nt_ptq(&record, t->rounded, spec, &(nt_calib){.dev = o->calib->dev}, &how, e));
 done:
     nt_json_free(record);
     nt_qspec_free(spec);
@@ -254,8 +254,7 @@ done:
 /* ---- ranges */
 
 typedef struct maxima {
-    float *const *most;
-    const nt_eqpair *const *pairs;
+    const nt_eqrange *r;
     int n;
 } maxima;
 
@@ -269,7 +268,7 @@ static nt_status see(void *ctx, const nt_plan *plan, nt_err *e)
     const maxima *m = ctx;
 
     for (int i = 0; i < m->n; i++) {
-        const nt_eqpair *p = m->pairs[i];
+        const nt_eqpair *p = m->r[i].pair;
         const nt_tensor *t;
         nt_status s = nt_calib_value(&t, plan, read_by_second(p)->name, e);
         nt_axis_view v;
@@ -278,7 +277,7 @@ static nt_status see(void *ctx, const nt_plan *plan, nt_err *e)
             return s;
         v = nt_tensor_axis(t, p->axis[p->n_way]);
         for (int64_t k = 0; k < v.outer * v.n * v.inner; k++) {
-            float *to = &m->most[i][k / v.inner % v.n / p->after[p->n_way]];
+            float *to = &m->r[i].most[k / v.inner % v.n / p->after[p->n_way]];
 
             *to = fmaxf(*to, fabsf(((const float *)t->data)[k]));
         }
@@ -286,20 +285,19 @@ static nt_status see(void *ctx, const nt_plan *plan, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_eqnoise_ranges(float *const *most, const nt_eqpair *const *pairs, int n,
-                            const nt_graph *g, const nt_equalize_opts *o, size_t samples,
-                            nt_err *e)
+nt_status nt_eqnoise_ranges(const nt_eqrange *r, int n, const nt_graph *g,
+                            const nt_equalize_opts *o, size_t samples, nt_err *e)
 {
     nt_calib c = at_most(o->calib, samples);
-    maxima m = {most, pairs, n};
+    maxima m = {r, n};
     const char **names = nt_calloc((size_t)n + 1, sizeof *names);
     nt_status s = NT_OK;
 
     if (!names)
         return nt_fail_nomem(e);
     for (int i = 0; i < n; i++) {
-        names[i] = read_by_second(pairs[i])->name;
-        memset(most[i], 0, (size_t)pairs[i]->channels * sizeof **most);
+        names[i] = read_by_second(r[i].pair)->name;
+        memset(r[i].most, 0, (size_t)r[i].pair->channels * sizeof *r[i].most);
     }
     if (n)
         s = nt_calib_run(&c, g, names, see, &m, e);

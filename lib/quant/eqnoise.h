@@ -23,10 +23,14 @@ void nt_eqtrial_release(nt_eqtrial *t);
 /* Runs g on at most `samples` (0: all of o->calib's) and every trial on what its pair gets. */
 nt_status nt_eqnoise(nt_eqtrial *t, int n, const nt_graph *g, const nt_equalize_opts *o,
                      size_t samples, nt_err *e) NT_MUST_CHECK;
-/* The largest magnitude of each channel that the pairs' second layers read, on as many samples:
- * most[i] [pairs[i]->channels]. */
-nt_status nt_eqnoise_ranges(float *const *most, const nt_eqpair *const *pairs, int n,
-                            const nt_graph *g, const nt_equalize_opts *o, size_t samples,
-                            nt_err *e) NT_MUST_CHECK;
+/* The largest magnitude of each channel that a pair's second layer reads. */
+typedef struct nt_eqrange {
+    const nt_eqpair *pair;
+    float *most; /* [pair->channels] */
+} nt_eqrange;
+
+/* Fills `most` of each, on as many samples. */
+nt_status nt_eqnoise_ranges(const nt_eqrange *r, int n, const nt_graph *g,
+                            const nt_equalize_opts *o, size_t samples, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -94,6 +94,52 @@ done:
 
 /* ---- choosing */
 
+/* The pairs of one colour: they share no layers, and so one run serves them all. */
+typedef struct batch {
+    int *pair; /* [n] which */
+    nt_eqrange *range;
+    int n;
+    nt_eqtrial *t;      /* [n_trials] */
+    int *which, *first; /* of each trial, of each pair and one more */
+    int n_trials;
+} batch;
+
+static void batch_release(batch *b)
+{
+    for (int i = 0; b->range && i < b->n; i++)
+        nt_free(b->range[i].most);
+    for (int i = 0; b->t && i < b->n_trials; i++)
+        nt_eqtrial_release(&b->t[i]);
+    nt_free(b->pair);
+    nt_free(b->range);
+    nt_free(b->t);
+    nt_free(b->which);
+    nt_free(b->first);
+}
+
+static nt_status batch_init(batch *b, const run *r, int colour, nt_err *e)
+{
+    size_t n = (size_t)r->n + 1;
+
+    b->pair = nt_calloc(n, sizeof *b->pair);
+    b->range = nt_calloc(n, sizeof *b->range);
+    b->t = nt_calloc(n * N_CHOICES, sizeof *b->t);
+    b->which = nt_calloc(n * N_CHOICES, sizeof *b->which);
+    b->first = nt_calloc(n, sizeof *b->first);
+    if (!b->pair || !b->range || !b->t || !b->which || !b->first)
+        return nt_fail_nomem(e);
+    for (int i = 0; i < r->n; i++) {
+        if (!r->p[i].second || r->colour[i] != colour)
+            continue;
+        b->pair[b->n] = i;
+        b->range[b->n].pair = &r->p[i];
+        b->range[b->n].most = nt_calloc((size_t)r->p[i].channels, sizeof(float));
+        if (!b->range[b->n++].most)
+            return nt_fail_nomem(e);
+    }
+    return NT_OK;
+}
+
 /* What one of the second layer's outputs is worth in the units that it had. */
 static const float *unit_of(const run *r, int i)
 {
@@ -103,27 +149,27 @@ static const float *unit_of(const run *r, int i)
     return NULL;
 }
 
-/* The pair as it is, and the choices that would move it; which[k] is trial k's. */
-static nt_status add_trials(nt_eqtrial *t, int *which, int *n, const run *r, int i,
-                            const float *range, nt_err *e)
+/* Pair k of the batch as it is, and the choices that would move it. */
+static nt_status add_trials(batch *b, const run *r, int k, nt_err *e)
 {
-    int64_t c = r->p[i].channels;
+    const nt_eqpair *p = b->range[k].pair;
+    int64_t c = p->channels;
     float *makes = nt_calloc((size_t)c, 2 * sizeof *makes);
     nt_status status = makes ? NT_OK : nt_fail_nomem(e);
 
     if (makes)
-        nt_eqpair_ranges(makes, makes + c, &r->p[i]);
-    for (int k = 0; status == NT_OK && k < N_CHOICES; k++) {
-        float *s = k ? nt_calloc((size_t)c, sizeof *s) : NULL;
+        nt_eqpair_ranges(makes, makes + c, p);
+    for (int by = 0; status == NT_OK && by < N_CHOICES; by++) {
+        float *s = by ? nt_calloc((size_t)c, sizeof *s) : NULL;
 
-        if (k && !s)
+        if (by && !s)
             status = nt_fail_nomem(e);
-        if (k && s && !find_factors(s, k == 1 ? makes : range, makes + c, c)) {
+        if (by && s && !find_factors(s, by == 1 ? makes : b->range[k].most, makes + c, c)) {
             nt_free(s);
             continue;
         }
-        which[*n] = k;
-        t[(*n)++] = (nt_eqtrial){.pair = &r->p[i], .s = s, .unit = unit_of(r, i)};
+        b->which[b->n_trials] = by;
+        b->t[b->n_trials++] = (nt_eqtrial){.pair = p, .s = s, .unit = unit_of(r, b->pair[k])};
     }
     nt_free(makes);
     return status;
@@ -142,68 +188,18 @@ static nt_status take(run *r, int i, int choice, const float *s, nt_err *e)
     return NT_OK;
 }
 
-/* Trials [first, end) are of pair i, the first one as it is. */
-static nt_status choose(bool *moved, run *r, int i, const nt_eqtrial *t, const int *which,
-                        int count, nt_err *e)
+/* Of pair k of the batch, whose first trial is as it is. */
+static nt_status choose(bool *moved, run *r, const batch *b, int k, nt_err *e)
 {
-    int best = 0;
+    int first = b->first[k], best = first;
 
-    for (int k = 1; k < count; k++)
-        if (t[k].noise < t[best].noise)
-            best = k;
-    if (best == 0 || !(t[best].noise < worth * t[0].noise))
+    for (int i = first + 1; i < b->first[k + 1]; i++)
+        if (b->t[i].noise < b->t[best].noise)
+            best = i;
+    if (best == first || !(b->t[best].noise < worth * b->t[first].noise))
         return NT_OK;
     *moved = true;
-    return take(r, i, which[best], t[best].s, e);
-}
-
-/* The pairs of one colour: they share no layers, and so one run serves them all. */
-typedef struct batch {
-    int *pair; /* [n] which */
-    const nt_eqpair **p;
-    float **range;
-    int n;
-    nt_eqtrial *t;      /* [n_trials] */
-    int *which, *first; /* of each trial, of each pair and one more */
-    int n_trials;
-} batch;
-
-static void batch_release(batch *b)
-{
-    for (int i = 0; b->range && i < b->n; i++)
-        nt_free(b->range[i]);
-    for (int i = 0; b->t && i < b->n_trials; i++)
-        nt_eqtrial_release(&b->t[i]);
-    nt_free(b->pair);
-    nt_free(b->p);
-    nt_free(b->range);
-    nt_free(b->t);
-    nt_free(b->which);
-    nt_free(b->first);
-}
-
-static nt_status batch_init(batch *b, const run *r, int colour, nt_err *e)
-{
-    size_t n = (size_t)r->n + 1;
-
-    b->pair = nt_calloc(n, sizeof *b->pair);
-    b->p = nt_calloc(n, sizeof *b->p);
-    b->range = nt_calloc(n, sizeof *b->range);
-    b->t = nt_calloc(n * N_CHOICES, sizeof *b->t);
-    b->which = nt_calloc(n * N_CHOICES, sizeof *b->which);
-    b->first = nt_calloc(n, sizeof *b->first);
-    if (!b->pair || !b->p || !b->range || !b->t || !b->which || !b->first)
-        return nt_fail_nomem(e);
-    for (int i = 0; i < r->n; i++) {
-        if (!r->p[i].second || r->colour[i] != colour)
-            continue;
-        b->pair[b->n] = i;
-        b->p[b->n] = &r->p[i];
-        b->range[b->n] = nt_calloc((size_t)r->p[i].channels, sizeof **b->range);
-        if (!b->range[b->n++])
-            return nt_fail_nomem(e);
-    }
-    return NT_OK;
+    return take(r, b->pair[k], b->which[best], b->t[best].s, e);
 }
 
 static nt_status sweep(bool *moved, run *r, int colour, nt_err *e)
@@ -212,16 +208,15 @@ static nt_status sweep(bool *moved, run *r, int colour, nt_err *e)
     nt_status s = NT_OK;
 
     NT_TRY(batch_init(&b, r, colour, e));
-    NT_TRY(nt_eqnoise_ranges(b.range, b.p, b.n, r->g, r->o, SOME, e));
+    NT_TRY(nt_eqnoise_ranges(b.range, b.n, r->g, r->o, SOME, e));
     for (int i = 0; i < b.n; i++) {
         b.first[i] = b.n_trials;
-        NT_TRY(add_trials(b.t, b.which, &b.n_trials, r, b.pair[i], b.range[i], e));
+        NT_TRY(add_trials(&b, r, i, e));
     }
     b.first[b.n] = b.n_trials;
     NT_TRY(nt_eqnoise(b.t, b.n_trials, r->g, r->o, SOME, e));
     for (int i = 0; i < b.n; i++)
-        NT_TRY(choose(moved, r, b.pair[i], b.t + b.first[i], b.which + b.first[i],
-                      b.first[i + 1] - b.first[i], e));
+        NT_TRY(choose(moved, r, &b, i, e));
 done:
     batch_release(&b);
     return s;

@@ -215,7 +215,7 @@ done:
     return s;
 }
 
-nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, nt_device *dev, nt_split *split,
+nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, const nt_calib *c,
                        const nt_mixed_opts *o, const nt_ptq_opts *p, nt_err *e)
 {
     nt_mixed *m = nt_calloc(1, sizeof *m);
@@ -229,7 +229,7 @@ nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, nt_device *dev, nt_spl
     m->ends = o->ends;
     NT_TRY(nt_qspec_new(&m->q, g, e));
     NT_TRY(set_costs(m, g, o, p, e));
-    NT_TRY(nt_sensitivity_new(&sens, g, dev, split, p, e));
+    NT_TRY(nt_sensitivity_new(&sens, g, c, p, e));
     NT_TRY(find_losses(m, sens, o, e));
     NT_TRY(choose(m, e));
     *out = m;

@@ -32,7 +32,7 @@ typedef struct nt_mixed nt_mixed;
 
 /* NT_EINVAL where an option is wrong, or no widths are within the budget. p: how layers are
  * quantized while they are judged. */
-nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, nt_device *dev, nt_split *split,
+nt_status nt_mixed_new(nt_mixed **out, const nt_graph *g, const nt_calib *c,
                        const nt_mixed_opts *o, const nt_ptq_opts *p, nt_err *e) NT_MUST_CHECK;
 void nt_mixed_free(nt_mixed *m);
 /* What was chosen, to a spec of the same graph that says nothing yet. Additions and the like

@@ -28,7 +28,7 @@ static nt_status check_plain(const nt_graph *g, nt_err *e)
     return NT_OK;
 }
 
-nt_status nt_prepare(nt_model *m, const nt_qconfig *c, nt_device *dev, nt_split *split,
+nt_status nt_prepare(nt_model *m, const nt_qconfig *config, const nt_calib *c,
                      const nt_ptq_opts *o, nt_err *e)
 {
     nt_graph *g = nt_model_graph(m);
@@ -37,13 +37,13 @@ nt_status nt_prepare(nt_model *m, const nt_qconfig *c, nt_device *dev, nt_split 
     cJSON *record = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_prepare_method(&po.train, c, e));
+    NT_TRY(nt_prepare_method(&po.train, config, e));
     NT_TRY(check_plain(g, e));
-    if (!c->keep_bn)
+    if (!config->keep_bn)
         NT_TRY(nt_pass_fuse_bn(g, NULL, NULL, e));
     NT_TRY(nt_qspec_new(&q, g, e));
-    NT_TRY(nt_qconfig_apply(q, c, e));
-    NT_TRY(nt_ptq(&record, g, q, dev, split, &po, e));
+    NT_TRY(nt_qconfig_apply(q, config, e));
+    NT_TRY(nt_ptq(&record, g, q, c, &po, e));
     NT_TRY(nt_model_set_quant_record(m, record, e));
 done:
     nt_json_free(record);

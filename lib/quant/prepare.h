@@ -13,11 +13,11 @@ nt_status nt_prepare_method(const nt_qmethod **out, const nt_qconfig *c,
                             nt_err *e) NT_MUST_CHECK;
 /*
  * What nt-quantize --config does with that method: batch normalisations folded unless the file
- * keeps them, ranges of activations found on the split, quant.json. o: which samples, and how
- * ranges are found; its train is not looked at. NT_EUNSUPPORTED: the model is quantized
+ * keeps them, ranges of activations found on the samples, quant.json. o: how ranges are
+ * found; its train is not looked at. NT_EUNSUPPORTED: the model is quantized
  * already.
  */
-nt_status nt_prepare(nt_model *m, const nt_qconfig *c, nt_device *dev, nt_split *split,
+nt_status nt_prepare(nt_model *m, const nt_qconfig *config, const nt_calib *c,
                      const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 /* Where there is a checkpoint of that identity at path, m becomes what was prepared for that
  * run, with its weights, and *found true. */

@@ -8,7 +8,6 @@
 #include "quant/adaround.h"
 #include "quant/bestrange.h"
 #include "quant/brecq.h"
-#include "quant/calib.h"
 #include "quant/gptq.h"
 #include "quant/qpoint.h"
 #include "quant/qscale.h"
@@ -289,11 +288,19 @@ static bool add_numbers(cJSON *entry, const char *key, const nt_qpair *p, int64_
     return a != NULL;
 }
 
-static nt_status record_tensor(cJSON *tensors, const char *tensor, const char *kind,
-                               const char *layer, const nt_qtarget *t, const nt_qpairs *q,
-                               const nt_range *r, nt_err *e)
+/* What is said of a tensor. */
+typedef struct rounded {
+    const char *tensor, *kind;
+    const char *layer; /* whose weight it is; NULL: an activation */
+    const nt_qtarget *t;
+    const nt_qpairs *q;
+    const nt_range *r; /* NULL: nobody asks */
+} rounded;
+
+static nt_status record_tensor(cJSON *tensors, const rounded *x, nt_err *e)
 {
     cJSON *entry = cJSON_CreateObject();
+    const nt_qpairs *q = x->q;
     char scheme[40];
     bool ok;
 
@@ -302,15 +309,17 @@ static nt_status record_tensor(cJSON *tensors, const char *tensor, const char *k
         return nt_fail_nomem(e);
     }
     snprintf(scheme, sizeof scheme, "per_%s_%s", q->n > 1 ? "channel" : "tensor",
-             t->symmetric ? "symmetric" : "affine");
-    ok = nt_json_add_str(entry, "tensor", tensor) && nt_json_add_str(entry, "kind", kind) &&
-         (!layer || nt_json_add_str(entry, "layer", layer)) &&
-         nt_json_add_i64(entry, "bits", t->bits) && nt_json_add_str(entry, "scheme", scheme) &&
+             x->t->symmetric ? "symmetric" : "affine");
+    ok = nt_json_add_str(entry, "tensor", x->tensor) &&
+         nt_json_add_str(entry, "kind", x->kind) &&
+         (!x->layer || nt_json_add_str(entry, "layer", x->layer)) &&
+         nt_json_add_i64(entry, "bits", x->t->bits) &&
+         nt_json_add_str(entry, "scheme", scheme) &&
          (q->n == 1 || nt_json_add_i64(entry, "axis", q->axis)) &&
          add_numbers(entry, "scale", q->pair, q->n, true) &&
          add_numbers(entry, "zero_point", q->pair, q->n, false) &&
-         (!r ||
-          (nt_json_add_double(entry, "min", r->lo) && nt_json_add_double(entry, "max", r->hi)));
+         (!x->r || (nt_json_add_double(entry, "min", x->r->lo) &&
+                    nt_json_add_double(entry, "max", x->r->hi)));
     return ok ? NT_OK : nt_fail_nomem(e);
 }
 
@@ -342,16 +351,17 @@ static nt_status record_points(cJSON *tensors, const nt_qpoints *q, bool learned
     nt_status s = NT_OK;
 
     for (int i = 0; i < q->n; i++) {
-        nt_qpairs one = {&q->p[i].pair, 1, 0};
-        nt_range r = q->p[i].range;
+        nt_qpoint *p = &q->p[i];
+        nt_qpairs one = {&p->pair, 1, 0};
+        nt_range r = p->range;
+        const rounded x = {p->v->name, "activation", NULL, &p->t, &one, &r};
 
         if (r.lo >= r.hi)
             r = (nt_range){NAN, NAN}; /* not known */
-        NT_TRY(record_tensor(tensors, q->p[i].v->name, "activation", NULL, &q->p[i].t, &one, &r,
-                             e));
+        NT_TRY(record_tensor(tensors, &x, e));
         if (!learned)
-            NT_TRY(record_method(tensors, &q->p[i], e));
-        NT_TRY(record_start(tensors, q->p[i].start_step, e));
+            NT_TRY(record_method(tensors, p, e));
+        NT_TRY(record_start(tensors, p->start_step, e));
     }
 done:
     return s;
@@ -443,7 +453,7 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
     if (!w.err)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qscale_weight(&w.q, v->data, nt_layer_axis(l->node), &t, !o->weights_minmax, e));
-    NT_TRY(record_tensor(tensors, v->name, "weight", l->name, &t, &w.q, NULL, e));
+    NT_TRY(record_tensor(tensors, &(rounded){v->name, "weight", l->name, &t, &w.q, NULL}, e));
     NT_TRY(record_start(tensors, l->start_step, e));
     if (learned)
         NT_TRY(learn_rounding(&w, m, o->rounding, e));
@@ -454,7 +464,7 @@ static nt_status quantize_weight(cJSON *tensors, nt_graph *g, const nt_qlayer *l
             mean_errors(w.err, l, v->data, &w.q, p->mean);
         NT_TRY(correct_bias(g, l, w.err, w.n, e));
     }
-    NT_TRY(nt_qdq_weight(g, l->node, &t, &w.q, w.codes, o->train != NULL, e));
+    NT_TRY(nt_qdq_weight(g, l->node, &(nt_qweight){&t, &w.q, w.codes, o->train != NULL}, e));
 done:
     weight_release(&w);
     return s;
@@ -474,8 +484,7 @@ done:
 
 void nt_ptq_defaults(nt_ptq_opts *o)
 {
-    *o = (nt_ptq_opts){
-        .method = NT_RANGE_MSE, .percentile = 99.99, .samples = 512, .steps = 1000};
+    *o = (nt_ptq_opts){.method = NT_RANGE_MSE, .percentile = 99.99, .steps = 1000};
 }
 
 static const char *method_name(const nt_ptq_opts *o)
@@ -487,11 +496,10 @@ static const char *method_name(const nt_ptq_opts *o)
     return rounding[o->rounding];
 }
 
-nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
-                 nt_split *split, const nt_ptq_opts *o, nt_err *e)
+nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, const nt_calib *c,
+                 const nt_ptq_opts *o, nt_err *e)
 {
     cJSON *j = cJSON_CreateObject(), *tensors = j ? nt_json_add_array(j, "tensors") : NULL;
-    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed, o->memory};
     nt_qpoints *points = NULL;
     moments all = {.spec = spec};
     nt_status s = NT_OK;
@@ -502,20 +510,20 @@ nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *d
     if (!nt_json_add_str(j, "method", method_name(o)))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_qpoints_new(&points, spec, e));
-    if (!split && !o->seen && !o->train && !all_given(points))
+    if (!c->split && !o->seen && !o->train && !all_given(points))
         NT_TRY(nt_fail(e, NT_EINVAL, "activations are quantized by data, and there are none"));
     all.points = points;
     if (o->seen)
         NT_TRY(nt_qpoints_take_seen(points, o->seen, e));
-    else if (points->n && split)
-        NT_TRY(calibrate(points, g, &c, e));
-    NT_TRY(choose_methods(points, g, &c, o, e));
+    else if (points->n && c->split)
+        NT_TRY(calibrate(points, g, c, e));
+    NT_TRY(choose_methods(points, g, c, o, e));
     choose_ranges(points, o);
     if (o->rounding != NT_ROUND_NEAREST && !o->train) {
-        if (!split)
+        if (!c->split)
             NT_TRY(nt_fail(e, NT_EINVAL, "rounding is learned from data, and there are none"));
-        NT_TRY(o->rounding == NT_ROUND_BRECQ ? learn_blocks(&all, points, g, &c, o, e)
-                                             : find_moments(&all, g, &c, o, e));
+        NT_TRY(o->rounding == NT_ROUND_BRECQ ? learn_blocks(&all, points, g, c, o, e)
+                                             : find_moments(&all, g, c, o, e));
     }
     NT_TRY(record_points(tensors, points, all.codes != NULL, e));
     NT_TRY(nt_qpoints_insert(points, g, e));
@@ -536,15 +544,14 @@ done:
 }
 
 nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec,
-                         nt_device *dev, nt_split *split, const nt_ptq_opts *o, nt_err *e)
+                         const nt_calib *c, nt_err *e)
 {
-    nt_calib c = {dev, split, o->batch_size, o->samples, o->seed, o->memory};
     nt_qpoints *q = NULL;
     nt_status s = NT_OK;
 
     NT_TRY(nt_qpoints_new(&q, spec, e));
     if (q->n)
-        NT_TRY(calibrate(q, g, &c, e));
+        NT_TRY(calibrate(q, g, c, e));
     *out = q;
     q = NULL;
 done:

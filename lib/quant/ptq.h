@@ -7,8 +7,7 @@
 #ifndef NT_QUANT_PTQ_H
 #define NT_QUANT_PTQ_H
 
-#include "data/data.h"
-#include "kernel/prim.h"
+#include "quant/calib.h"
 #include "quant/observer.h"
 #include "quant/qpoint.h"
 #include "quant/qspec.h"
@@ -30,35 +29,29 @@ typedef struct nt_ptq_opts {
         rounding; /* of weights of 2 bits and more that moment.h suits; without train */
     const nt_qmethod *train; /* weights stay floats, behind QuantizeLinear and
                                 DequantizeLinear, for this method; NULL: no training follows */
-    int64_t batch_size;      /* 0: 32 */
-    size_t samples;          /* 0: all of the split */
-    uint64_t seed;           /* which samples */
     int64_t steps;           /* of NT_ROUND_BRECQ, each block */
-    size_t memory;           /* as in nt_calib */
     void (*progress)(void *ctx, double fraction); /* of NT_ROUND_BRECQ; may be NULL */
     void *ctx;
     const nt_qpoints *seen; /* what nt_ptq_observe saw, instead of looking again; or NULL */
 } nt_ptq_opts;
 
-/* What nt-quantize does unless told otherwise: ranges of least squared error from 512 samples.
- */
+/* What nt-quantize does unless told otherwise: ranges of least squared error. */
 void nt_ptq_defaults(nt_ptq_opts *o);
 
 /*
  * Quantizes g, in which batch normalisations should have been folded, as the spec (made of g)
- * says. split: may be NULL where only weights are quantized and biases are not corrected.
+ * says. c: without a split where only weights are quantized and biases are not corrected.
  * *record becomes what quant.json says: {"method": "ptq", "adaround", "gptq", "brecq" or one of
  * train/quantizer.h, "tensors": [{"tensor", "kind", "layer", "bits", "scheme", "axis", "scale",
- * "zero_point", "range", "min", "max", "start_step"}]}. Where training follows and there are no data,
- * ranges of activations are null: it finds them.
+ * "zero_point", "range", "min", "max", "start_step"}]}. Where training follows and there are no
+ * data, ranges of activations are null: it finds them.
  */
-nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, nt_device *dev,
-                 nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
+nt_status nt_ptq(cJSON **record, nt_graph *g, const nt_qspec *spec, const nt_calib *c,
+                 const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 
 /* What the activations that the spec (made of g) quantizes look like on the samples. The spec,
  * and g, must outlive it; the bits do not matter. */
 nt_status nt_ptq_observe(nt_qpoints **out, const nt_graph *g, const nt_qspec *spec,
-                         nt_device *dev, nt_split *split, const nt_ptq_opts *o,
-                         nt_err *e) NT_MUST_CHECK;
+                         const nt_calib *c, nt_err *e) NT_MUST_CHECK;
 
 #endif

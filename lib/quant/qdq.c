@@ -32,41 +32,57 @@ int64_t nt_qtarget_code(const nt_qtarget *t, nt_qpair pair, float x)
     return nt_quantize_one(x / pair.scale, pair.zero, c.lo, c.hi);
 }
 
-/* ---- constants */
+/* ---- what is put into a graph */
 
-static nt_status add_const(nt_value **out, nt_graph *g, const char *base, const char *suffix,
-                           nt_tensor *t, nt_err *e)
+/* Where it goes, and what it is called after. */
+typedef struct place {
+    nt_graph *g;
+    const nt_node *before;
+    const char *base;
+} place;
+
+/* What Quantize- and DequantizeLinear share: scale, zero point, the codes' type and, of pairs
+ * by channel, the axis; < 0: whole tensors. */
+typedef struct quantizer {
+    nt_value *scale, *zero;
+    nt_dtype type;
+    int axis;
+} quantizer;
+
+static nt_status add_const(nt_value **out, const place *at, const char *suffix, nt_tensor *t,
+                           nt_err *e)
 {
-    char *name = nt_strfmt("%s_%s", base, suffix);
+    char *name = nt_strfmt("%s_%s", at->base, suffix);
     nt_status s;
 
     if (!name) {
         nt_tensor_free(t);
         return nt_fail_nomem(e);
     }
-    s = nt_graph_add_const(out, g, nt_graph_find_value(g, name) ? NULL : name, t, e);
+    s = nt_graph_add_const(out, at->g, nt_graph_find_value(at->g, name) ? NULL : name, t, e);
     nt_free(name);
     return s;
 }
 
 /* Scales and zero points: scalars for one pair, else rows. */
-static nt_status add_pairs(nt_value *out[2], nt_graph *g, const char *base, nt_dtype t,
-                           const nt_qpair *pair, int64_t n, nt_err *e)
+static nt_status add_quantizer(quantizer *q, const place *at, nt_dtype type, const nt_qpairs *p,
+                               nt_err *e)
 {
     nt_tensor *scale = NULL, *zero = NULL;
     nt_status s = NT_OK;
-    int rank = n > 1;
+    int rank = p->n > 1;
 
-    NT_TRY(nt_tensor_new(&scale, NT_F32, rank, &n, e));
-    NT_TRY(nt_tensor_new(&zero, t, rank, &n, e));
-    for (int64_t i = 0; i < n; i++) {
-        nt_tensor_set(scale, i, pair[i].scale);
-        nt_tensor_set_i64(zero, i, pair[i].zero);
+    *q = (quantizer){.type = type, .axis = p->n > 1 ? p->axis : -1};
+    NT_TRY(nt_tensor_new(&scale, NT_F32, rank, &p->n, e));
+    NT_TRY(nt_tensor_new(&zero, type, rank, &p->n, e));
+    for (int64_t i = 0; i < p->n; i++) {
+        nt_tensor_set(scale, i, p->pair[i].scale);
+        nt_tensor_set_i64(zero, i, p->pair[i].zero);
     }
-    s = add_const(&out[0], g, base, "scale", scale, e);
+    s = add_const(&q->scale, at, "scale", scale, e);
     scale = NULL;
     if (s == NT_OK) {
-        s = add_const(&out[1], g, base, "zero_point", zero, e);
+        s = add_const(&q->zero, at, "zero_point", zero, e);
         zero = NULL;
     }
 done:
@@ -75,24 +91,23 @@ done:
     return s;
 }
 
-/* A node of this kind over (x, scale, zero point), before `before`; axis < 0: whole tensors. */
-static nt_status add_node(nt_value **out, nt_graph *g, const nt_node *before, const char *kind,
-                          nt_value *x, nt_value *const pairs[2], nt_dtype t, int axis,
-                          const char *base, nt_err *e)
+/* A node of this kind over (x, scale, zero point). */
+static nt_status add_node(nt_value **out, const place *at, const char *kind, nt_value *x,
+                          const quantizer *q, nt_err *e)
 {
-    nt_value *in[3] = {x, pairs[0], pairs[1]};
-    char *name = nt_strfmt("%s_%s", base, kind), *value = NULL;
+    nt_value *in[3] = {x, q->scale, q->zero};
+    char *name = nt_strfmt("%s_%s", at->base, kind), *value = NULL;
     nt_status s = NT_OK;
     nt_node *n = NULL;
 
     value = name ? nt_strfmt("%s_Output", name) : NULL;
     if (!value)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_graph_add_value(out, g, nt_graph_find_value(g, value) ? NULL : value, e));
-    NT_TRY(nt_graph_insert_node(&n, g, before, &(nt_node_spec){kind, name, in, 3, out, 1}, e));
-    if (axis >= 0)
-        NT_TRY(nt_node_set_int(g, n, "axis", axis, e));
-    (*out)->dtype = t;
+    NT_TRY(nt_graph_add_value(out, at->g, nt_graph_find_value(at->g, value) ? NULL : value, e));
+    NT_TRY(nt_graph_insert_node(&n, at->g, at->before,
+                                &(nt_node_spec){kind, name, in, 3, out, 1}, e));
+    if (q->axis >= 0)
+        NT_TRY(nt_node_set_int(at->g, n, "axis", q->axis, e));
     (*out)->rank = x->rank;
     memcpy((*out)->dims, x->dims, sizeof x->dims);
 done:
@@ -101,15 +116,62 @@ done:
     return s;
 }
 
+static nt_status quantize(nt_value **out, const place *at, nt_value *x, const quantizer *q,
+                          nt_err *e)
+{
+    nt_status s = add_node(out, at, "QuantizeLinear", x, q, e);
+
+    if (s == NT_OK)
+        (*out)->dtype = q->type;
+    return s;
+}
+
+static nt_status dequantize(nt_value **out, const place *at, nt_value *codes,
+                            const quantizer *q, nt_err *e)
+{
+    nt_status s = add_node(out, at, "DequantizeLinear", codes, q, e);
+
+    if (s == NT_OK)
+        (*out)->dtype = NT_F32;
+    return s;
+}
+
+/* Clip of v to [lo, hi], of v's own type. */
+static nt_status add_clip(nt_value **out, const place *at, nt_value *v, double lo, double hi,
+                          nt_err *e)
+{
+    static const char *const suffix[2] = {"clip_min", "clip_max"};
+    const double ends[2] = {lo, hi};
+    nt_value *in[3] = {v, NULL, NULL};
+    nt_status s = NT_OK;
+    nt_node *n = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        nt_tensor *t = NULL;
+
+        NT_TRY(nt_tensor_new(&t, v->dtype, 0, NULL, e));
+        nt_tensor_set(t, 0, ends[i]);
+        NT_TRY(add_const(&in[i + 1], at, suffix[i], t, e));
+    }
+    NT_TRY(nt_graph_add_value(out, at->g, NULL, e));
+    NT_TRY(nt_graph_insert_node(&n, at->g, at->before,
+                                &(nt_node_spec){"Clip", NULL, in, 3, out, 1}, e));
+    (*out)->dtype = v->dtype;
+    (*out)->rank = v->rank;
+    memcpy((*out)->dims, v->dims, sizeof v->dims);
+done:
+    return s;
+}
+
 /* ---- weights */
 
-static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qtarget *t,
-                           const nt_qpairs *pairs, const int64_t *codes, nt_err *e)
+static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qweight *how, nt_err *e)
 {
+    const nt_qpairs *pairs = how->pairs;
     nt_axis_view v = nt_tensor_axis(w->data, pairs->axis);
     int64_t at = 0;
 
-    if (nt_tensor_new(out, nt_qtarget_type(t), w->data->rank, w->data->dims, e) != NT_OK)
+    if (nt_tensor_new(out, nt_qtarget_type(how->t), w->data->rank, w->data->dims, e) != NT_OK)
         return NT_ENOMEM;
     for (int64_t o = 0; o < v.outer; o++)
         for (int64_t k = 0; k < v.n; k++)
@@ -117,7 +179,8 @@ static nt_status new_codes(nt_tensor **out, const nt_value *w, const nt_qtarget 
                 nt_qpair p = pairs->pair[pairs->n > 1 ? k : 0];
                 float x = (float)nt_tensor_get(w->data, at);
 
-                nt_tensor_set_i64(*out, at, codes ? codes[at] : nt_qtarget_code(t, p, x));
+                nt_tensor_set_i64(*out, at,
+                                  how->codes ? how->codes[at] : nt_qtarget_code(how->t, p, x));
             }
     return NT_OK;
 }
@@ -140,14 +203,14 @@ static nt_status check_opset(const nt_graph *g, const nt_qtarget *t, bool by_cha
                                    : "");
 }
 
-static nt_status to_integers(nt_value **out, nt_graph *g, nt_value *w, const nt_qtarget *t,
-                             const nt_qpairs *p, const int64_t *codes, nt_err *e)
+static nt_status to_integers(nt_value **out, const place *at, const nt_value *w,
+                             const nt_qweight *how, nt_err *e)
 {
     nt_tensor *q = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(new_codes(&q, w, t, p, codes, e));
-    NT_TRY(add_const(out, g, w->name, "quantized", q, e));
+    NT_TRY(new_codes(&q, w, how, e));
+    NT_TRY(add_const(out, at, "quantized", q, e));
 done:
     return s;
 }
@@ -157,64 +220,37 @@ static bool fills_type(const nt_qtarget *t)
     return t->bits == 8 || t->bits == 16;
 }
 
-/* Clip of v to [lo, hi], of v's own type, before `before`. */
-static nt_status add_clip(nt_value **out, nt_graph *g, const nt_node *before, nt_value *v,
-                          const char *base, double lo, double hi, nt_err *e)
-{
-    static const char *const suffix[2] = {"clip_min", "clip_max"};
-    const double ends[2] = {lo, hi};
-    nt_value *in[3] = {v, NULL, NULL};
-    nt_status s = NT_OK;
-    nt_node *n = NULL;
-
-    for (int i = 0; i < 2; i++) {
-        nt_tensor *t = NULL;
-
-        NT_TRY(nt_tensor_new(&t, v->dtype, 0, NULL, e));
-        nt_tensor_set(t, 0, ends[i]);
-        NT_TRY(add_const(&in[i + 1], g, base, suffix[i], t, e));
-    }
-    NT_TRY(nt_graph_add_value(out, g, NULL, e));
-    NT_TRY(
-        nt_graph_insert_node(&n, g, before, &(nt_node_spec){"Clip", NULL, in, 3, out, 1}, e));
-    (*out)->dtype = v->dtype;
-    (*out)->rank = v->rank;
-    memcpy((*out)->dims, v->dims, sizeof v->dims);
-done:
-    return s;
-}
-
 /* The weight's floats through QuantizeLinear, and its codes kept in their range. */
-static nt_status to_codes(nt_value **out, nt_graph *g, nt_node *layer, nt_value *w,
-                          const nt_qtarget *t, nt_value *const two[2], int axis, nt_err *e)
+static nt_status to_codes(nt_value **out, const place *at, nt_value *w, const nt_qtarget *t,
+                          const quantizer *q, nt_err *e)
 {
     nt_codes c = nt_qtarget_codes(t);
     nt_status s = NT_OK;
-    nt_value *q = NULL;
+    nt_value *codes = NULL;
 
-    NT_TRY(
-        add_node(&q, g, layer, "QuantizeLinear", w, two, nt_qtarget_type(t), axis, w->name, e));
-    *out = q;
+    NT_TRY(quantize(&codes, at, w, q, e));
+    *out = codes;
     if (!fills_type(t))
-        NT_TRY(add_clip(out, g, layer, q, w->name, (double)c.lo, (double)c.hi, e));
+        NT_TRY(add_clip(out, at, codes, (double)c.lo, (double)c.hi, e));
 done:
     return s;
 }
 
-nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t,
-                        const nt_qpairs *pairs, const int64_t *codes, bool train, nt_err *e)
+nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qweight *how, nt_err *e)
 {
-    nt_value *w = nt_layer_weight(layer), *two[2] = {NULL, NULL}, *q = NULL, *y = NULL;
-    int index = w == layer->in[0] ? 0 : 1, axis = pairs->n > 1 ? pairs->axis : -1;
+    nt_value *w = nt_layer_weight(layer), *codes = NULL, *y = NULL;
+    const place at = {g, layer, w->name};
+    int index = w == layer->in[0] ? 0 : 1;
     nt_status s = NT_OK;
+    quantizer q;
 
-    NT_TRY(check_opset(g, t, pairs->n > 1, e));
-    NT_TRY(add_pairs(two, g, w->name, nt_qtarget_type(t), pairs->pair, pairs->n, e));
-    if (train)
-        NT_TRY(to_codes(&q, g, layer, w, t, two, axis, e));
+    NT_TRY(check_opset(g, how->t, how->pairs->n > 1, e));
+    NT_TRY(add_quantizer(&q, &at, nt_qtarget_type(how->t), how->pairs, e));
+    if (how->train)
+        NT_TRY(to_codes(&codes, &at, w, how->t, &q, e));
     else
-        NT_TRY(to_integers(&q, g, w, t, pairs, codes, e));
-    NT_TRY(add_node(&y, g, layer, "DequantizeLinear", q, two, NT_F32, axis, w->name, e));
+        NT_TRY(to_integers(&codes, &at, w, how, e));
+    NT_TRY(dequantize(&y, &at, codes, &q, e));
     NT_TRY(nt_graph_set_input(g, layer, index, y, e));
 done:
     return s;
@@ -222,57 +258,58 @@ done:
 
 /* ---- activations */
 
-static const nt_node *first_use(const nt_value *v, bool (*takes)(const nt_use *, const void *),
-                                const void *ctx)
+static const nt_node *first_use(const nt_value *v, const nt_consumers *by)
 {
     const nt_node *first = NULL;
 
     for (int i = 0; i < v->n_uses; i++)
-        if (takes(&v->uses[i], ctx) && (!first || v->uses[i].node->id < first->id))
+        if (by->takes(&v->uses[i], by->ctx) && (!first || v->uses[i].node->id < first->id))
             first = v->uses[i].node;
     return first;
 }
 
 /* first: the node of the pair that reads v. */
 static nt_status rewire(nt_graph *g, nt_value *v, nt_value *y, const nt_node *first,
-                        bool (*takes)(const nt_use *, const void *), const void *ctx, nt_err *e)
+                        const nt_consumers *by, nt_err *e)
 {
     nt_status s = NT_OK;
 
     for (int i = v->n_uses - 1; i >= 0; i--) {
         nt_use u = v->uses[i];
 
-        if (u.node != first && takes(&u, ctx))
+        if (u.node != first && by->takes(&u, by->ctx))
             NT_TRY(nt_graph_set_input(g, u.node, u.index, y, e));
     }
 done:
     return s;
 }
 
-nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qtarget *t,
-                            nt_qpair pair, bool (*takes)(const nt_use *, const void *),
-                            const void *ctx, nt_err *e)
+nt_status nt_qdq_activation(nt_value **y, nt_graph *g, const nt_qactivation *a,
+                            const nt_consumers *by, nt_err *e)
 {
-    const nt_node *before = first_use(v, takes, ctx), *first = NULL;
-    nt_value *two[2] = {NULL, NULL}, *x = v, *q = NULL;
-    nt_dtype type = nt_qtarget_type(t);
-    nt_codes c = nt_qtarget_codes(t);
+    nt_value *x = a->v, *codes = NULL;
+    const place at = {g, first_use(a->v, by), a->v->name};
+    bool clips = !fills_type(a->t); /* what the type could still hold but the codes do not */
+    nt_codes c = nt_qtarget_codes(a->t);
+    nt_qpair pair = a->pair;
+    const nt_node *first;
     nt_status s = NT_OK;
+    quantizer q;
 
     *y = NULL;
-    if (!before)
+    if (!at.before)
         return NT_OK;
-    NT_TRY(check_opset(g, t, false, e));
-    NT_TRY(add_pairs(two, g, v->name, type, &pair, 1, e));
-    if (!fills_type(t) && !t->learned) /* what the type could still hold but the codes do not */
-        NT_TRY(add_clip(&x, g, before, v, v->name, (double)(c.lo - pair.zero) * pair.scale,
+    NT_TRY(check_opset(g, a->t, false, e));
+    NT_TRY(add_quantizer(&q, &at, nt_qtarget_type(a->t), &(nt_qpairs){&pair, 1, 0}, e));
+    if (clips && !a->t->learned)
+        NT_TRY(add_clip(&x, &at, a->v, (double)(c.lo - pair.zero) * pair.scale,
                         (double)(c.hi - pair.zero) * pair.scale, e));
-    NT_TRY(add_node(&q, g, before, "QuantizeLinear", x, two, type, -1, v->name, e));
-    first = (x == v ? q : x)->producer;
-    if (!fills_type(t) && t->learned)
-        NT_TRY(add_clip(&q, g, before, q, v->name, (double)c.lo, (double)c.hi, e));
-    NT_TRY(add_node(y, g, before, "DequantizeLinear", q, two, NT_F32, -1, v->name, e));
-    NT_TRY(rewire(g, v, *y, first, takes, ctx, e));
+    NT_TRY(quantize(&codes, &at, x, &q, e));
+    first = (x == a->v ? codes : x)->producer;
+    if (clips && a->t->learned)
+        NT_TRY(add_clip(&codes, &at, codes, (double)c.lo, (double)c.hi, e));
+    NT_TRY(dequantize(y, &at, codes, &q, e));
+    NT_TRY(rewire(g, a->v, *y, first, by, e));
 done:
     return s;
 }
@@ -280,7 +317,7 @@ done:
 /* ---- after training */
 
 /* The node that leads from the floats of a weight to its codes, when v is such codes. */
-static nt_node *coder(const nt_value *v)
+static nt_node *coder_of(const nt_value *v)
 {
     nt_node *n = v->producer;
 
@@ -304,24 +341,25 @@ done:
     return s;
 }
 
-static nt_status freeze(nt_graph *g, nt_node *dequantize, nt_node *quantize, nt_err *e)
+static nt_status freeze(nt_graph *g, nt_node *dequantizer, const nt_node *coder, nt_err *e)
 {
-    const nt_node *clip = dequantize->in[0]->producer;
-    nt_value *w = quantize->in[0], *q = NULL;
+    const nt_node *clip = dequantizer->in[0]->producer;
+    nt_value *w = coder->in[0], *q = NULL;
+    const place at = {g, dequantizer, w->name};
     nt_tensor *codes = NULL, *clipped = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(apply(&codes, g, quantize, w->data, e));
-    if (clip != quantize) {
+    NT_TRY(apply(&codes, g, coder, w->data, e));
+    if (clip != coder) {
         NT_TRY(apply(&clipped, g, clip, codes, e));
         nt_tensor_free(codes);
         codes = clipped;
         clipped = NULL;
     }
-    s = add_const(&q, g, w->name, "quantized", codes, e);
+    s = add_const(&q, &at, "quantized", codes, e);
     codes = NULL;
     if (s == NT_OK)
-        s = nt_graph_set_input(g, dequantize, 0, q, e);
+        s = nt_graph_set_input(g, dequantizer, 0, q, e);
 done:
     nt_tensor_free(codes);
     nt_tensor_free(clipped);
@@ -344,13 +382,14 @@ static nt_node *clipped_activation(const nt_node *clip)
 static nt_status clip_before(nt_graph *g, nt_node *clip, nt_node *q, nt_err *e)
 {
     double scale = nt_tensor_get(q->in[1]->data, 0), end[2];
+    const place at = {g, q, q->in[0]->name};
     nt_value *x = NULL;
     nt_status s = NT_OK;
 
     for (int i = 0; i < 2; i++)
         end[i] = scale * (double)(nt_tensor_get_i64(clip->in[i + 1]->data, 0) -
                                   nt_tensor_get_i64(q->in[2]->data, 0));
-    NT_TRY(add_clip(&x, g, q, q->in[0], q->in[0]->name, end[0], end[1], e));
+    NT_TRY(add_clip(&x, &at, q->in[0], end[0], end[1], e));
     NT_TRY(nt_graph_set_input(g, q, 0, x, e));
     NT_TRY(nt_graph_replace_value(g, clip->out[0], q->out[0], e));
     nt_graph_remove_node(g, clip);
@@ -381,12 +420,12 @@ nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e)
 
     NT_TRY(clip_activations(g, &moved, e));
     for (int i = 0; i < g->n_nodes; i++) {
-        nt_node *quantize =
-            nt_node_is(g->nodes[i], "DequantizeLinear") ? coder(g->nodes[i]->in[0]) : NULL;
+        const nt_node *coder =
+            nt_node_is(g->nodes[i], "DequantizeLinear") ? coder_of(g->nodes[i]->in[0]) : NULL;
 
-        if (!quantize)
+        if (!coder)
             continue;
-        NT_TRY(freeze(g, g->nodes[i], quantize, e));
+        NT_TRY(freeze(g, g->nodes[i], coder, e));
         n++;
     }
     if (moved)

@@ -29,14 +29,17 @@ typedef struct nt_qpairs {
     int axis;
 } nt_qpairs;
 
-/*
- * The layer's weight becomes integers with these pairs; other nodes that share it keep it as it
- * is. codes: the weight's codes in its order, or NULL to round to nearest. With `train` the
- * floats stay, and pass through QuantizeLinear and DequantizeLinear. NT_EUNSUPPORTED below
- * opset 13.
- */
-nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t,
-                        const nt_qpairs *pairs, const int64_t *codes, bool train,
+/* What becomes of a weight. */
+typedef struct nt_qweight {
+    const nt_qtarget *t;
+    const nt_qpairs *pairs;
+    const int64_t *codes; /* in the weight's order; NULL: round to nearest */
+    bool train; /* the floats stay, and pass through QuantizeLinear and DequantizeLinear */
+} nt_qweight;
+
+/* The layer's weight becomes integers, or with `train` passes through them; other nodes that
+ * share it keep it as it is. NT_EUNSUPPORTED below opset 13. */
+nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qweight *how,
                         nt_err *e) NT_MUST_CHECK;
 
 /* What training left as floats behind QuantizeLinear becomes integers, and activations are
@@ -44,10 +47,22 @@ nt_status nt_qdq_weight(nt_graph *g, nt_node *layer, const nt_qtarget *t,
  * into their scales; *n_frozen: the weights, may be NULL. */
 nt_status nt_qdq_freeze(nt_graph *g, int *n_frozen, nt_err *e) NT_MUST_CHECK;
 
-/* v, as those consumers see it that `takes` says yes to, is quantized; *y is what they see now
- * (NULL where there are none). */
-nt_status nt_qdq_activation(nt_value **y, nt_graph *g, nt_value *v, const nt_qtarget *t,
-                            nt_qpair pair, bool (*takes)(const nt_use *u, const void *ctx),
-                            const void *ctx, nt_err *e) NT_MUST_CHECK;
+/* An activation, and how it is rounded. */
+typedef struct nt_qactivation {
+    nt_value *v;
+    const nt_qtarget *t;
+    nt_qpair pair;
+} nt_qactivation;
+
+/* Some of the consumers of a value: those that `takes` says yes to. */
+typedef struct nt_consumers {
+    bool (*takes)(const nt_use *u, const void *ctx);
+    const void *ctx;
+} nt_consumers;
+
+/* The activation, as these consumers see it, is quantized; *y is what they see now (NULL where
+ * there are none). */
+nt_status nt_qdq_activation(nt_value **y, nt_graph *g, const nt_qactivation *a,
+                            const nt_consumers *by, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -236,7 +236,8 @@ nt_status nt_qpoints_insert(nt_qpoints *q, nt_graph *g, nt_err *e)
 
             if (p->output != (outputs == 1))
                 continue;
-            NT_TRY(nt_qdq_activation(&y, g, p->v, &p->t, p->pair, takes, &ask, e));
+            NT_TRY(nt_qdq_activation(&y, g, &(nt_qactivation){p->v, &p->t, p->pair},
+                                     &(nt_consumers){takes, &ask}, e));
             p->y = y;
             if (p->output && y)
                 follow(q, p->v, y);

@@ -99,8 +99,9 @@ void nt_fakeq_forward(float *y, const nt_fakeq *q, const nt_quantizer *z, const 
     }
 }
 
-static void backward_group(float *dx, float *dtheta, const nt_fakeq *q, const nt_quantizer *z,
-                           const float *x, const float *dy, int64_t k)
+/* Of group k. */
+static nt_qfake_sums backward_group(float *dx, const nt_fakeq *q, const nt_quantizer *z,
+                                    const float *x, const float *dy, int64_t k)
 {
     nt_qfake row = row_of(q, z->pair(q, k));
     nt_qfake_sums t = {0, 0, 0};
@@ -114,8 +115,7 @@ static void backward_group(float *dx, float *dtheta, const nt_fakeq *q, const nt
         t.below += s.below;
         t.above += s.above;
     }
-    if (dtheta && z->pull)
-        z->pull(dtheta, q, k, &t);
+    return t;
 }
 
 void nt_fakeq_backward(float *dx, float *dtheta, const nt_fakeq *q, const nt_quantizer *z,
@@ -128,6 +128,10 @@ void nt_fakeq_backward(float *dx, float *dtheta, const nt_fakeq *q, const nt_qua
             z->backward(dx, q, x, dy);
         return;
     }
-    for (int64_t k = 0; k < q->view.n; k++)
-        backward_group(dx, dtheta, q, z, x, dy, k);
+    for (int64_t k = 0; k < q->view.n; k++) {
+        nt_qfake_sums t = backward_group(dx, q, z, x, dy, k);
+
+        if (dtheta && z->pull)
+            z->pull(dtheta, q, k, &t);
+    }
 }

@@ -31,7 +31,7 @@ typedef struct soft_weight {
 } soft_weight;
 
 typedef struct learner {
-    const nt_samples *in, *ideal, *out;
+    const nt_block_samples *x;
     nt_graph *g; /* with quantizers that drop out, and normalisations that stay */
     nt_params *p;
     nt_plan *plan;
@@ -51,17 +51,23 @@ typedef struct learner {
 
 /* ---- the block as it is trained: with quantizers that drop out */
 
-/* a op b before `before`. */
-static nt_status add_op(nt_value **out, nt_graph *g, const nt_node *before, const char *op,
-                        nt_value *a, nt_value *b, nt_err *e)
+/* Where nodes are put. */
+typedef struct place {
+    nt_graph *g;
+    const nt_node *before;
+} place;
+
+/* a op b. */
+static nt_status add_op(nt_value **out, const place *at, const char *op, nt_value *a,
+                        nt_value *b, nt_err *e)
 {
     nt_value *in[2] = {a, b};
     nt_status s = NT_OK;
     nt_node *n;
 
-    NT_TRY(nt_graph_add_value(out, g, NULL, e));
-    NT_TRY(nt_graph_insert_node(&n, g, before, &(nt_node_spec){op, NULL, in, b ? 2 : 1, out, 1},
-                                e));
+    NT_TRY(nt_graph_add_value(out, at->g, NULL, e));
+    NT_TRY(nt_graph_insert_node(&n, at->g, at->before,
+                                &(nt_node_spec){op, NULL, in, b ? 2 : 1, out, 1}, e));
 done:
     return s;
 }
@@ -81,19 +87,19 @@ done:
 /* What reads y, which is x rounded, reads x + dropout(y - x) / 2 from now on. */
 static nt_status drop(nt_graph *g, nt_value *x, nt_value *y, nt_err *e)
 {
-    const nt_node *before =
-        y->producer->id + 1 < g->n_nodes ? g->nodes[y->producer->id + 1] : NULL;
+    int behind = y->producer->id + 1;
+    const place at = {g, behind < g->n_nodes ? g->nodes[behind] : NULL};
     nt_value *d = NULL, *r = NULL, *m = NULL, *z = NULL, *half = NULL;
     nt_status s = NT_OK;
     int n = y->n_uses;
 
-    if (!before || !n || y->is_output)
+    if (!at.before || !n || y->is_output)
         return NT_OK;
     NT_TRY(add_half(&half, g, e));
-    NT_TRY(add_op(&d, g, before, "Sub", y, x, e));
-    NT_TRY(add_op(&r, g, before, "Dropout", d, NULL, e)); /* half of them, by default */
-    NT_TRY(add_op(&m, g, before, "Mul", r, half, e));
-    NT_TRY(add_op(&z, g, before, "Add", x, m, e));
+    NT_TRY(add_op(&d, &at, "Sub", y, x, e));
+    NT_TRY(add_op(&r, &at, "Dropout", d, NULL, e)); /* half of them, by default */
+    NT_TRY(add_op(&m, &at, "Mul", r, half, e));
+    NT_TRY(add_op(&z, &at, "Add", x, m, e));
     for (int i = y->n_uses - 1; i >= 0; i--) {
         nt_use u = y->uses[i];
 
@@ -134,11 +140,12 @@ done:
 
 /* ---- errors */
 
-/* Mean squared difference of what g gives for `in` and what is in `out`, and mean square of the
- * latter. */
-static nt_status error_of(double *mean, double *power, const nt_graph *g, const nt_samples *in,
-                          const nt_samples *out, const nt_calib *c, nt_err *e)
+/* Mean squared difference of what g gives for the block's input and what is to come out, and
+ * mean square of the latter. */
+static nt_status error_of(double *mean, double *power, const nt_graph *g,
+                          const nt_block_samples *x, const nt_calib *c, nt_err *e)
 {
+    const nt_samples *out = x->out;
     size_t each = nt_samples_each(out);
     float *two = nt_alloc(2 * each + 1, sizeof *two);
     nt_samples *got = NULL;
@@ -147,7 +154,7 @@ static nt_status error_of(double *mean, double *power, const nt_graph *g, const 
 
     if (!two)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_samples_run(&got, in, g, c, e));
+    NT_TRY(nt_samples_run(&got, x->in, g, c, e));
     for (uint32_t i = 0; i < nt_samples_count(out); i++) {
         NT_TRY(nt_samples_get(two, got, &i, 1, e));
         NT_TRY(nt_samples_get(two + each, out, &i, 1, e));
@@ -328,7 +335,7 @@ static void learner_release(learner *l)
 
 static nt_status find_room(learner *l, nt_err *e)
 {
-    size_t each = nt_samples_each(l->in) + nt_samples_each(l->out);
+    size_t each = nt_samples_each(l->x->in) + nt_samples_each(l->x->out);
 
     l->soft = nt_calloc((size_t)l->n + 1, sizeof *l->soft);
     l->index = nt_alloc((size_t)l->batch, sizeof *l->index);
@@ -336,8 +343,8 @@ static nt_status find_room(learner *l, nt_err *e)
     return l->soft && l->index && l->drawn ? NT_OK : nt_fail_nomem(e);
 }
 
-static nt_status learner_init(learner *l, const nt_graph *block, nt_rounded *r,
-                              const nt_calib *c, const nt_reconstruct_opts *o, nt_err *e)
+static nt_status learner_init(learner *l, nt_rounded_block *b, const nt_calib *c,
+                              const nt_reconstruct_opts *o, nt_err *e)
 {
     int64_t dims[1][NT_MAX_RANK];
     nt_plan_opts po = {
@@ -348,16 +355,16 @@ static nt_status learner_init(learner *l, const nt_graph *block, nt_rounded *r,
     nt_rng_init(&root, o->seed);
     root = nt_rng_fork(&root, "reconstruct");
     l->rng = nt_rng_fork_index(&root, o->number);
-    l->batch = nt_samples_batch(l->in, c);
+    l->batch = nt_samples_batch(l->x->in, c);
     NT_TRY(find_room(l, e));
-    NT_TRY(nt_graph_dup(&l->g, block, true, e));
+    NT_TRY(nt_graph_dup(&l->g, b->g, true, e));
     NT_TRY(drop_all(l->g, e));
     nt_lsq_mark(l->g);
     NT_TRY(nt_params_new(&l->p, l->g, e));
-    NT_TRY(find_weights(l, r, e));
+    NT_TRY(find_weights(l, b->layers, e));
     NT_TRY(find_v(l, e));
     NT_TRY(find_optims(l, o->steps, e));
-    NT_TRY(nt_samples_dims(dims[0], l->g, l->in, l->batch, e));
+    NT_TRY(nt_samples_dims(dims[0], l->g, l->x->in, l->batch, e));
     po.params = l->p;
     NT_TRY(nt_plan_new(&l->plan, l->g, c->dev, &po, e));
 done:
@@ -380,18 +387,18 @@ static void mix(float *x, const float *other, size_t n, nt_rng *rng)
 /* A batch into the plan; *want is what is to come out. */
 static nt_status draw(const float **want, learner *l, nt_err *e)
 {
-    size_t n = (size_t)l->batch * nt_samples_each(l->in);
+    size_t n = (size_t)l->batch * nt_samples_each(l->x->in);
     float *x = nt_plan_input(l->plan, 0)->data, *y = l->drawn + n;
     nt_status s = NT_OK;
 
     for (int64_t i = 0; i < l->batch; i++)
-        l->index[i] = (uint32_t)nt_rng_below(&l->rng, (uint64_t)nt_samples_count(l->in));
-    NT_TRY(nt_samples_get(x, l->in, l->index, l->batch, e));
-    if (l->ideal != l->in) {
-        NT_TRY(nt_samples_get(l->drawn, l->ideal, l->index, l->batch, e));
+        l->index[i] = (uint32_t)nt_rng_below(&l->rng, (uint64_t)nt_samples_count(l->x->in));
+    NT_TRY(nt_samples_get(x, l->x->in, l->index, l->batch, e));
+    if (l->x->ideal != l->x->in) {
+        NT_TRY(nt_samples_get(l->drawn, l->x->ideal, l->index, l->batch, e));
         mix(x, l->drawn, n, &l->rng);
     }
-    NT_TRY(nt_samples_get(y, l->out, l->index, l->batch, e));
+    NT_TRY(nt_samples_get(y, l->x->out, l->index, l->batch, e));
     *want = y;
 done:
     return s;
@@ -470,54 +477,58 @@ static void swap_others(const learner *l, nt_graph *block)
 
 /* ---- the whole */
 
-static nt_status keep_floats(nt_rounded *r, int n, nt_err *e)
+static nt_status keep_floats(nt_rounded_block *b, nt_err *e)
 {
-    for (int i = 0; i < n; i++) {
-        size_t count = (size_t)nt_tensor_count(r[i].w->data);
+    for (int i = 0; i < b->n; i++) {
+        nt_rounded *r = &b->layers[i];
+        size_t count = (size_t)nt_tensor_count(r->w->data);
 
-        r[i].real = nt_alloc(count, sizeof *r[i].real);
-        r[i].codes = nt_alloc(count, sizeof *r[i].codes);
-        if (!r[i].real || !r[i].codes)
+        r->real = nt_alloc(count, sizeof *r->real);
+        r->codes = nt_alloc(count, sizeof *r->codes);
+        if (!r->real || !r->codes)
             return nt_fail_nomem(e);
-        memcpy(r[i].real, r[i].w->data->data, count * sizeof *r[i].real);
-        to_nearest(&r[i]);
+        memcpy(r->real, r->w->data->data, count * sizeof *r->real);
+        to_nearest(r);
     }
     return NT_OK;
 }
 
-/* The error with the weights that the codes stand for. */
-static nt_status error_of_codes(double *mean, const nt_graph *block, const nt_rounded *r, int n,
-                                learner *l, const nt_calib *c, nt_err *e)
+static void write_all(const nt_rounded_block *b)
 {
-    for (int i = 0; i < n; i++)
-        write_codes(r[i].w->data->data, &r[i]);
-    return error_of(mean, &l->power, block, l->in, l->out, c, e);
+    for (int i = 0; i < b->n; i++)
+        write_codes(b->layers[i].w->data->data, &b->layers[i]);
 }
 
-nt_status nt_reconstruct(nt_graph *block, nt_rounded *r, int n, const nt_samples *in,
-                         const nt_samples *ideal, const nt_samples *out, const nt_calib *c,
+/* The error with the weights that the codes stand for. */
+static nt_status error_of_codes(double *mean, const nt_rounded_block *b, learner *l,
+                                const nt_calib *c, nt_err *e)
+{
+    write_all(b);
+    return error_of(mean, &l->power, b->g, l->x, c, e);
+}
+
+nt_status nt_reconstruct(nt_rounded_block *b, const nt_block_samples *x, const nt_calib *c,
                          const nt_reconstruct_opts *o, nt_err *e)
 {
-    learner l = {.in = in, .ideal = ideal, .out = out, .n = n, .biases = o->biases};
+    learner l = {.x = x, .n = b->n, .biases = o->biases};
     double exact, nearest, learned;
     nt_status s = NT_OK;
 
-    NT_TRY(error_of(&exact, &l.power, block, in, out, c, e));
-    NT_TRY(keep_floats(r, n, e));
-    NT_TRY(error_of_codes(&nearest, block, r, n, &l, c, e));
-    NT_TRY(learner_init(&l, block, r, c, o, e));
+    NT_TRY(error_of(&exact, &l.power, b->g, x, c, e));
+    NT_TRY(keep_floats(b, e));
+    NT_TRY(error_of_codes(&nearest, b, &l, c, e));
+    NT_TRY(learner_init(&l, b, c, o, e));
     l.unit = (double)l.n_v / 12 / fmax(nearest - exact, 0.01 * nearest + 1e-30);
     NT_TRY(learn(&l, o->steps, e));
-    for (int i = 0; i < n; i++)
-        harden(&l.soft[i], r[i].codes);
-    swap_others(&l, block);
-    NT_TRY(error_of_codes(&learned, block, r, n, &l, c, e));
+    for (int i = 0; i < b->n; i++)
+        harden(&l.soft[i], b->layers[i].codes);
+    swap_others(&l, b->g);
+    NT_TRY(error_of_codes(&learned, b, &l, c, e));
     if (learned >= nearest) {
-        swap_others(&l, block);
-        for (int i = 0; i < n; i++) {
-            to_nearest(&r[i]);
-            write_codes(r[i].w->data->data, &r[i]);
-        }
+        swap_others(&l, b->g);
+        for (int i = 0; i < b->n; i++)
+            to_nearest(&b->layers[i]);
+        write_all(b);
     }
 done:
     learner_release(&l);

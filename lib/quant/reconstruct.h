@@ -34,20 +34,29 @@ typedef struct nt_rounded {
     float *real;    /* the weight as it was */
 } nt_rounded;
 
+typedef struct nt_rounded_block {
+    nt_graph *g; /* of the network with quantized activations, its weights the floats */
+    nt_rounded *layers;
+    int n;
+} nt_rounded_block;
+
+/* The same samples before and after a block. */
+typedef struct nt_block_samples {
+    const nt_samples *in;    /* what it gets in the quantized network */
+    const nt_samples *ideal; /* what the floating-point network gets; may be `in` */
+    const nt_samples *out;   /* what that makes of it */
+} nt_block_samples;
+
 typedef struct nt_reconstruct_opts {
     int64_t steps;
     bool biases;           /* learn, too */
     uint64_t seed, number; /* the block's, for what is drawn */
 } nt_reconstruct_opts;
 
-/*
- * block: of the network with quantized activations, its weights the floats, which become what
- * the codes stand for. in: what it gets there, ideal: what the floating-point network gets;
- * out: what that makes of it. Scales of activations and biases in the block's graph change,
- * too. Where all of it comes to nothing, weights are rounded to nearest and the rest stays.
- */
-nt_status nt_reconstruct(nt_graph *block, nt_rounded *layers, int n, const nt_samples *in,
-                         const nt_samples *ideal, const nt_samples *out, const nt_calib *c,
+/* The block's weights become what the codes stand for. Scales of activations and biases in its
+ * graph change, too. Where all of it comes to nothing, weights are rounded to nearest and the
+ * rest stays. */
+nt_status nt_reconstruct(nt_rounded_block *b, const nt_block_samples *x, const nt_calib *c,
                          const nt_reconstruct_opts *o, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -11,15 +11,13 @@
 typedef struct run {
     const nt_graph *g;
     nt_qspec *spec;
-    nt_device *dev;
-    nt_split *split;
-    const nt_ptq_opts *p;
+    const nt_calib *c;
     const nt_revert_opts *o;
     nt_eval_result ref, now;
     nt_sensitivity *sens; /* made when it is first needed */
     double *loss;         /* [n_weighted], at the present widths; NAN: to be found */
-    nt_graph *made;       /* the last one, and what quant.json says of it */
-    cJSON *record, *steps;
+    nt_reverted made;     /* the last one, without a log */
+    cJSON *steps;
     bool cleared; /* activations between layers are given back, too */
 } run;
 
@@ -30,11 +28,19 @@ static nt_status measure(nt_eval_result *r, const run *t, const nt_graph *g, nt_
     nt_evaluator *v = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_evaluator_new(&v, g, NULL, t->dev, t->o->eval, &t->o->how, e));
+    NT_TRY(nt_evaluator_new(&v, g, NULL, t->c->dev, t->o->eval, &t->o->how, e));
     NT_TRY(nt_evaluator_run(v, r, e));
 done:
     nt_evaluator_free(v);
     return s;
+}
+
+static void forget(nt_reverted *r)
+{
+    nt_json_free(r->record);
+    nt_json_free(r->log);
+    nt_graph_free(r->g);
+    *r = (nt_reverted){0};
 }
 
 static nt_status quantize(run *t, nt_err *e)
@@ -42,15 +48,12 @@ static nt_status quantize(run *t, nt_err *e)
     nt_qspec *q = NULL;
     nt_status s = NT_OK;
 
-    nt_json_free(t->record);
-    nt_graph_free(t->made);
-    t->record = NULL;
-    t->made = NULL;
-    NT_TRY(nt_graph_dup(&t->made, t->g, false, e));
-    NT_TRY(nt_graph_bind(t->made, t->g->ops, e));
-    NT_TRY(nt_qspec_dup(&q, t->spec, t->made, e));
-    NT_TRY(nt_ptq(&t->record, t->made, q, t->dev, t->split, t->p, e));
-    NT_TRY(measure(&t->now, t, t->made, e));
+    forget(&t->made);
+    NT_TRY(nt_graph_dup(&t->made.g, t->g, false, e));
+    NT_TRY(nt_graph_bind(t->made.g, t->g->ops, e));
+    NT_TRY(nt_qspec_dup(&q, t->spec, t->made.g, e));
+    NT_TRY(nt_ptq(&t->made.record, t->made.g, q, t->c, t->o->ptq, e));
+    NT_TRY(measure(&t->now, t, t->made.g, e));
 done:
     nt_qspec_free(q);
     return s;
@@ -120,7 +123,7 @@ static nt_status find_losses(run *t, nt_err *e)
     nt_status s = NT_OK;
 
     if (!t->sens)
-        NT_TRY(nt_sensitivity_new(&t->sens, t->g, t->dev, t->split, t->p, e));
+        NT_TRY(nt_sensitivity_new(&t->sens, t->g, t->c, t->o->ptq, e));
     for (int i = 0; i < t->spec->n; i++) {
         const nt_qlayer *l = &t->spec->layers[i];
 
@@ -225,36 +228,30 @@ done:
     return s;
 }
 
-nt_status nt_ptq_within(cJSON **record, nt_graph **out, cJSON **log, const nt_graph *g,
-                        nt_qspec *spec, nt_device *dev, nt_split *split, const nt_ptq_opts *p,
+nt_status nt_ptq_within(nt_reverted *out, const nt_graph *g, nt_qspec *spec, const nt_calib *c,
                         const nt_revert_opts *o, nt_err *e)
 {
-    run t = {.g = g, .spec = spec, .dev = dev, .split = split, .p = p, .o = o};
-    cJSON *j = cJSON_CreateObject();
+    run t = {.g = g, .spec = spec, .c = c, .o = o};
     nt_status s = NT_OK;
 
     t.steps = cJSON_CreateArray();
     t.loss = nt_alloc((size_t)spec->n_weighted + 1, sizeof *t.loss);
-    if (!j || !t.steps || !t.loss)
+    if (!t.steps || !t.loss)
         NT_TRY(nt_fail_nomem(e));
     for (int i = 0; i < spec->n_weighted; i++)
         t.loss[i] = NAN;
     NT_TRY(search(&t, e));
-    if (!write_log(j, &t))
+    t.made.log = cJSON_CreateObject();
+    if (!t.made.log || !write_log(t.made.log, &t))
         NT_TRY(nt_fail_nomem(e));
-    *record = t.record;
     *out = t.made;
-    *log = j;
-    t.record = j = NULL;
-    t.made = NULL;
+    t.made = (nt_reverted){0};
 done:
     nt_sensitivity_free(t.sens);
     nt_eval_result_release(&t.ref);
     nt_eval_result_release(&t.now);
-    nt_json_free(t.record);
     nt_json_free(t.steps);
-    nt_graph_free(t.made);
-    nt_json_free(j);
+    forget(&t.made);
     nt_free(t.loss);
     return s;
 }

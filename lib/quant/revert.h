@@ -16,6 +16,7 @@
 #include "train/eval.h"
 
 typedef struct nt_revert_opts {
+    const nt_ptq_opts *ptq;
     double delta; /* in the metric's unit */
     const nt_metric *metric;
     nt_split *eval;
@@ -24,13 +25,18 @@ typedef struct nt_revert_opts {
     void *ctx;
 } nt_revert_opts;
 
+/* What came of it: the graph, what quant.json says of it, and the log. The caller's. */
+typedef struct nt_reverted {
+    nt_graph *g;
+    cJSON *record, *log;
+} nt_reverted;
+
 /*
- * As nt_ptq, on a copy of g that becomes *out; spec, of g, becomes what was done. *log becomes
+ * As nt_ptq, on a copy of g; spec, of g, becomes what was done. The log is
  * {"steps": [{"layer", "from": "4/8", "to": "8/8", "drop": before}], "metric", "reference",
  * "value", "drop", "drop_confidence": [low, high], "delta"}.
  */
-nt_status nt_ptq_within(cJSON **record, nt_graph **out, cJSON **log, const nt_graph *g,
-                        nt_qspec *spec, nt_device *dev, nt_split *split, const nt_ptq_opts *p,
+nt_status nt_ptq_within(nt_reverted *out, const nt_graph *g, nt_qspec *spec, const nt_calib *c,
                         const nt_revert_opts *o, nt_err *e) NT_MUST_CHECK;
 
 #endif

@@ -205,10 +205,8 @@ nt_status nt_samples_dims(int64_t dims[NT_MAX_RANK], const nt_graph *g, const nt
 }
 
 /* Samples [at, at + n) through the plan, whose batch may be larger. */
-static nt_status run_batch(nt_plan *p, nt_samples **out, const nt_samples *in,
-                           const nt_calib *c, int64_t at, int64_t n, nt_err *e)
+static nt_status run_batch(nt_plan *p, const nt_samples *in, int64_t at, int64_t n, nt_err *e)
 {
-    const nt_tensor *y;
     nt_status s = NT_OK;
     uint32_t index;
 
@@ -218,14 +216,20 @@ static nt_status run_batch(nt_plan *p, nt_samples **out, const nt_samples *in,
                               &index, 1, e));
     }
     NT_TRY(nt_plan_forward(p, e));
-    y = nt_plan_output(p, 0);
-    if (!*out) {
-        NT_TRY(samples_new(out, in->n,
-                           (size_t)(nt_tensor_count(y) / (y->rank ? y->dims[0] : 1)), c, e));
-        (*out)->rank = y->rank;
-        memcpy((*out)->dims, y->dims, sizeof(*out)->dims);
-    }
-    NT_TRY(put(*out, at, y->data, n, e));
+done:
+    return s;
+}
+
+/* Room for n samples as those of a batch y. */
+static nt_status samples_like(nt_samples **out, int64_t n, const nt_tensor *y,
+                              const nt_calib *c, nt_err *e)
+{
+    int64_t each = nt_tensor_count(y) / (y->rank ? y->dims[0] : 1);
+    nt_status s = NT_OK;
+
+    NT_TRY(samples_new(out, n, (size_t)each, c, e));
+    (*out)->rank = y->rank;
+    memcpy((*out)->dims, y->dims, sizeof(*out)->dims);
 done:
     return s;
 }
@@ -241,8 +245,14 @@ nt_status nt_samples_run(nt_samples **out, const nt_samples *in, const nt_graph 
 
     NT_TRY(nt_samples_dims(dims[0], g, in, batch, e));
     NT_TRY(nt_plan_new(&p, g, c->dev, &po, e));
-    for (int64_t at = 0; at < in->n; at += batch)
-        NT_TRY(run_batch(p, &t, in, c, at, in->n - at < batch ? in->n - at : batch, e));
+    for (int64_t at = 0; at < in->n; at += batch) {
+        int64_t n = in->n - at < batch ? in->n - at : batch;
+
+        NT_TRY(run_batch(p, in, at, n, e));
+        if (!t)
+            NT_TRY(samples_like(&t, in->n, nt_plan_output(p, 0), c, e));
+        NT_TRY(put(t, at, nt_plan_output(p, 0)->data, n, e));
+    }
     *out = t;
     t = NULL;
 done:

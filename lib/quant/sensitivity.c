@@ -26,8 +26,7 @@ typedef struct answers {
 
 struct nt_sensitivity {
     nt_graph *g; /* gives logits; its constants are the caller's */
-    nt_device *dev;
-    nt_split *split;
+    nt_calib c;
     nt_ptq_opts o;
     nt_qspec *all;    /* of g: what was looked at */
     nt_qpoints *seen; /* of all */
@@ -74,12 +73,12 @@ static nt_status read_samples(nt_sensitivity *m, nt_err *e)
     nt_loader_opts lo = {.batch_size = m->batch,
                          .shuffle = 1,
                          .workers = 1,
-                         .seed = m->o.seed,
-                         .limit = m->o.samples};
+                         .seed = m->c.seed,
+                         .limit = m->c.samples};
     nt_loader *l = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_loader_new(&l, m->split, &lo, e));
+    NT_TRY(nt_loader_new(&l, m->c.split, &lo, e));
     m->sample = nt_loader_sample(l);
     NT_TRY(read_batches(m, l, e));
 done:
@@ -139,7 +138,7 @@ static nt_status ask(answers *out, nt_sensitivity *m, const nt_graph *g, nt_err 
     answers a = {0};
     nt_status s = NT_OK;
 
-    NT_TRY(nt_batch_plan_new(&bp, g, m->dev, &(nt_plan_opts){0}, &like, e));
+    NT_TRY(nt_batch_plan_new(&bp, g, m->c.dev, &(nt_plan_opts){0}, &like, e));
     NT_TRY(answers_room(&a, bp, g->n_outputs, m, e));
     a.classes = nt_batch_plan_classes(bp);
     for (int64_t at = 0, n; at < m->n; at += n) {
@@ -171,13 +170,13 @@ static nt_status look(nt_sensitivity *m, nt_err *e)
     for (int i = 0; i < m->all->n; i++)
         if (m->all->layers[i].index >= 0)
             m->all->layers[i].input = nt_qtarget_input(8);
-    NT_TRY(nt_ptq_observe(&m->seen, m->g, m->all, m->dev, m->split, &m->o, e));
+    NT_TRY(nt_ptq_observe(&m->seen, m->g, m->all, &m->c, e));
 done:
     return s;
 }
 
-nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device *dev,
-                             nt_split *split, const nt_ptq_opts *o, nt_err *e)
+nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, const nt_calib *c,
+                             const nt_ptq_opts *o, nt_err *e)
 {
     nt_sensitivity *m = nt_calloc(1, sizeof *m);
     nt_status s = NT_OK;
@@ -185,12 +184,11 @@ nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device 
     *out = NULL;
     if (!m)
         return nt_fail_nomem(e);
-    m->dev = dev;
-    m->split = split;
+    m->c = *c;
     m->o = *o;
     m->o.train = NULL;
     m->o.rounding = NT_ROUND_NEAREST; /* a learned one takes too long */
-    m->batch = o->batch_size ? o->batch_size : BATCH;
+    m->batch = c->batch_size ? c->batch_size : BATCH;
     NT_TRY(nt_logits_graph(&m->g, g, e));
     NT_TRY(nt_graph_bind(m->g, g->ops, e));
     NT_TRY(read_samples(m, e));
@@ -244,7 +242,7 @@ static nt_status quantize_one(nt_graph **out, nt_sensitivity *m, const nt_qlayer
     own->weight = l->weight;
     own->input = l->input;
     o.seen = m->seen;
-    NT_TRY(nt_ptq(&record, *out, q, m->dev, m->split, &o, e));
+    NT_TRY(nt_ptq(&record, *out, q, &m->c, &o, e));
 done:
     nt_json_free(record);
     nt_qspec_free(q);
@@ -354,7 +352,7 @@ static nt_status find_fisher(nt_sensitivity *m, nt_err *e)
 {
     fisher_sums f = {.m = m};
     nt_gradients_opts go = {.batch_size = m->n < m->batch ? m->n : m->batch,
-                            .seed = m->o.seed,
+                            .seed = m->c.seed,
                             .who = "the Fisher information"};
     nt_status s = NT_OK;
 
@@ -369,7 +367,7 @@ static nt_status find_fisher(nt_sensitivity *m, nt_err *e)
             return nt_fail_nomem(e);
     }
     go.batches = m->n / go.batch_size;
-    NT_TRY(nt_gradients_each(m->g, m->dev, m->split, &go, add_squares, &f, e));
+    NT_TRY(nt_gradients_each(m->g, m->c.dev, m->c.split, &go, add_squares, &f, e));
     for (int i = 0; i < m->all->n_weighted; i++) {
         int64_t n = nt_tensor_count(nt_layer_weight(layer_of(m->all, i)->node)->data);
 

@@ -24,10 +24,10 @@
 
 typedef struct nt_sensitivity nt_sensitivity;
 
-/* Reads o->samples of the split (all where that is 0), and looks at activations once. g is
+/* Reads c's samples, and looks at activations once. g is
  * borrowed and stays as it is. Weights are rounded to nearest, whatever o says. */
-nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, nt_device *dev,
-                             nt_split *split, const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
+nt_status nt_sensitivity_new(nt_sensitivity **out, const nt_graph *g, const nt_calib *c,
+                             const nt_ptq_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_sensitivity_free(nt_sensitivity *s);
 /* The layer l of any spec of g with a weight, with the targets of its weight and input. */
 nt_status nt_sensitivity_kl(double *out, nt_sensitivity *s, const nt_qlayer *l,

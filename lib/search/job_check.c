@@ -113,22 +113,30 @@ done:
     return s;
 }
 
-static nt_status read_trainer(const cJSON **settings, cJSON *out, const char *key,
-                              const cJSON *given, const cJSON *top, const char *const *shared,
-                              nt_err *e)
+/* What a job says of a trainer, and the path of that. */
+typedef struct trainer {
+    const cJSON *given; /* NULL: nothing */
+    const char *where;
+} trainer;
+
+/* With the keys `shared` of the top. *out: nt_json_free. */
+static nt_status read_trainer(cJSON **out, trainer t, const cJSON *top,
+                              const char *const *shared, nt_err *e)
 {
     nt_status s = NT_OK;
-    cJSON *made;
+    cJSON *made = NULL;
 
-    if (given)
-        NT_TRY(check_settings(
-            given, strcmp(key, "full_trainer") == 0 ? key : "fine_tuner.loop_params", e));
-    made = given ? cJSON_Duplicate(given, true) : cJSON_CreateObject();
-    NT_TRY(nt_json_put(out, key, made, e));
+    if (t.given)
+        NT_TRY(check_settings(t.given, t.where, e));
+    made = t.given ? cJSON_Duplicate(t.given, true) : cJSON_CreateObject();
+    if (!made)
+        NT_TRY(nt_fail_nomem(e));
     NT_TRY(merge(made, top, shared, e));
     NT_TRY(check_settings(made, "", e)); /* what came from the top has no other path */
-    *settings = made;
+    *out = made;
+    made = NULL;
 done:
+    nt_json_free(made);
     return s;
 }
 
@@ -138,19 +146,21 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
     static const char *const full[] = {"epochs",    "optimizer", "scheduler",
                                        "eval_freq", "ema",       NULL};
     bool quantizes = job->strategy == &nt_strategy_quantization; /* weights move little */
+    const trainer whole = {in->full_trainer, "full_trainer"};
+    const trainer loop = {in->loop_params, "fine_tuner.loop_params"};
+    cJSON *made, *tuner;
     nt_status s = NT_OK;
-    cJSON *made;
 
-    NT_TRY(
-        read_trainer(&job->full_trainer, out, "full_trainer", in->full_trainer, top, full, e));
-    if (!(made = nt_json_add_object(out, "fine_tuner")))
+    NT_TRY(read_trainer(&made, whole, top, full, e));
+    NT_TRY(nt_json_put(out, "full_trainer", made, e));
+    job->full_trainer = made;
+    NT_TRY(add_defaults(made, job->level > 1 ? 16 : 6, quantizes ? 0.01 : 0.1, e));
+    if (!(tuner = nt_json_add_object(out, "fine_tuner")))
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(read_trainer(&job->loop_params, made, "loop_params", in->loop_params, top, full + 1,
-                        e));
-    NT_TRY(add_defaults((cJSON *)job->full_trainer, job->level > 1 ? 16 : 6,
-                        quantizes ? 0.01 : 0.1, e));
-    NT_TRY(add_defaults((cJSON *)job->loop_params, job->level > 1 ? 2 : 1,
-                        quantizes ? 0.01 : 0.05, e));
+    NT_TRY(read_trainer(&made, loop, top, full + 1, e));
+    NT_TRY(nt_json_put(tuner, "loop_params", made, e));
+    job->loop_params = made;
+    NT_TRY(add_defaults(made, job->level > 1 ? 2 : 1, quantizes ? 0.01 : 0.05, e));
     NT_TRY(nt_json_put(out, "loss_function", cJSON_CreateString(in->loss), e));
     job->loss = nt_json_get(out, "loss_function")->valuestring;
 done:
@@ -197,8 +207,9 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
         return nt_fail(e, NT_EINVAL,
                        "custom_compression: goes with the optimization 'quantization'");
     if (job->config_list && job->strategy == &nt_strategy_quantization)
-        return nt_fail(e, NT_EINVAL, "config_list: goes with the optimization 'compression'; "
-                                     "custom_compression says bits");
+        return nt_fail(e, NT_EINVAL,
+                       "config_list: goes with the optimization 'compression'; "
+                       "custom_compression says bits");
     if (nt_json_get(job->json, "external_training_loop"))
         return nt_fail(e, NT_EUNSUPPORTED,
                        "external_training_loop: not supported by this build; "

@@ -36,6 +36,7 @@ static inline double worst_sqnr(const nt_graph *ref, const nt_graph *g, const pi
 static inline nt_graph *quantized(const nt_graph *g, const pictures *u, nt_ptq_rounding how,
                                   nt_range_method range)
 {
+    const nt_calib c = {.dev = u->dev, .split = u->train, .batch_size = 16};
     nt_ptq_opts o;
     nt_graph *q = NULL;
     nt_qspec *spec = NULL;
@@ -46,13 +47,12 @@ static inline nt_graph *quantized(const nt_graph *g, const pictures *u, nt_ptq_r
     o.method = range;
     o.correct_bias = true;
     o.steps = 20;
-    o.batch_size = 16;
     assert_ok(nt_graph_dup(&q, g, false, e));
     assert_ok(nt_graph_bind(q, nt_ops_table(), e));
     assert_ok(nt_pass_infer(q, e));
     assert_ok(nt_qspec_new(&spec, q, e));
     assert_ok(nt_qspec_bits(spec, "8", false, e));
-    assert_ok(nt_ptq(&record, q, spec, u->dev, u->train, &o, e));
+    assert_ok(nt_ptq(&record, q, spec, &c, &o, e));
     nt_json_free(record);
     nt_qspec_free(spec);
     return q;

@@ -115,6 +115,7 @@ NT_TEST(every_method_calibrates_every_kind_of_output_with_labels_and_without)
 static double loss_of(const nt_graph *g, const pictures *u, nt_measure measure, nt_status want,
                       const char *part)
 {
+    const nt_calib c = {u->dev, u->train, .samples = NT_CALIB_SAMPLES};
     nt_ptq_opts o;
     nt_mixed *m = NULL;
     nt_mixed_opts mo = {.widths = "8/8,2/8", .budget = "bits=8", .measure = measure};
@@ -123,7 +124,7 @@ static double loss_of(const nt_graph *g, const pictures *u, nt_measure measure, 
     double loss = 0;
 
     nt_ptq_defaults(&o);
-    s = nt_mixed_new(&m, g, u->dev, u->train, &mo, &o, &err);
+    s = nt_mixed_new(&m, g, &c, &mo, &o, &err);
     if (s != want || (part && !strstr(err.msg, part)))
         fail_msg("status %d '%s', want %d '%s'", s, err.msg, want, part ? part : "");
     if (s == NT_OK) {

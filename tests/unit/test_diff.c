@@ -171,12 +171,13 @@ NT_TEST(what_is_quantized_is_measured_in_its_steps)
 {
     nt_model *a = sum_net(100, 100), *b = sum_net(101, 97);
     nt_graph *g = nt_model_graph(b);
+    nt_qtarget u7 = {.bits = 7, .is_unsigned = true};
     nt_value *v = NULL;
     nt_diff *d;
 
-    assert_ok(nt_qdq_activation(&v, g, nt_graph_find_value(g, "y"),
-                                &(nt_qtarget){.bits = 7, .is_unsigned = true},
-                                (nt_qpair){0.5f, 0}, all, NULL, e));
+    assert_ok(nt_qdq_activation(&v, g,
+                                &(nt_qactivation){nt_graph_find_value(g, "y"), &u7, {0.5f, 0}},
+                                &(nt_consumers){all, NULL}, e));
     assert_ok(nt_graph_bind(g, nt_ops_table(), e));
     assert_ok(nt_pass_infer(g, e));
     d = compare(a, b);

@@ -25,8 +25,10 @@ static void close_fixture(fixture *f)
 
 static nt_status try_mixed(nt_mixed **m, fixture *f, nt_mixed_opts o, nt_err *e)
 {
+    const nt_calib c = {.dev = f->u.dev, .split = f->u.train};
+
     *m = NULL;
-    return nt_mixed_new(m, f->t.g, f->u.dev, f->u.train, &o, &f->o, e);
+    return nt_mixed_new(m, f->t.g, &c, &o, &f->o, e);
 }
 
 static double number(const cJSON *j, const char *key)

@@ -13,6 +13,7 @@ typedef struct setup {
     nt_dataset *data;
     nt_split *train;
     nt_device *dev;
+    size_t memory; /* as in nt_calib */
 } setup;
 
 static setup set_up(void)
@@ -70,12 +71,13 @@ static net branched(void)
 
 static cJSON *quantize(const setup *u, net *t, const char *bits, nt_ptq_opts o)
 {
+    const nt_calib c = {.dev = u->dev, .split = u->train, .seed = 3, .memory = u->memory};
     nt_qspec *spec = NULL;
     cJSON *record = NULL;
 
     assert_ok(nt_qspec_new(&spec, t->g, e));
     assert_ok(nt_qspec_bits(spec, bits, false, e));
-    assert_ok(nt_ptq(&record, t->g, spec, u->dev, u->train, &o, e));
+    assert_ok(nt_ptq(&record, t->g, spec, &c, &o, e));
     nt_qspec_free(spec);
     return record;
 }
@@ -228,13 +230,12 @@ NT_TEST(blocks_are_reconstructed_the_same_each_time_wherever_samples_are_kept)
 {
     setup u = set_up();
     net plain = residual_net(), nearest = residual_net(), t[2];
-    nt_ptq_opts o = {
-        .correct_bias = true, .rounding = NT_ROUND_BRECQ, .steps = 1000, .seed = 3};
+    nt_ptq_opts o = {.correct_bias = true, .rounding = NT_ROUND_BRECQ, .steps = 1000};
 
     cJSON_Delete(quantize(&u, &nearest, "3/4", (nt_ptq_opts){.correct_bias = true}));
     for (int i = 0; i < 2; i++) {
         t[i] = residual_net();
-        o.memory = i; /* 1 byte: all in files */
+        u.memory = (size_t)i; /* 1 byte: all in files */
         cJSON_Delete(quantize(&u, &t[i], "3/4", o));
     }
     assert_true(compare(&u, plain.g, t[0].g).rms < 0.8 * compare(&u, plain.g, nearest.g).rms);
@@ -268,7 +269,7 @@ NT_TEST(blocks_are_reconstructed_with_normalisations_that_stay)
 {
     setup u = set_up();
     net plain = normalised_net(), nearest = normalised_net(), t = normalised_net();
-    nt_ptq_opts o = {.rounding = NT_ROUND_BRECQ, .steps = 1000, .seed = 3};
+    nt_ptq_opts o = {.rounding = NT_ROUND_BRECQ, .steps = 1000};
     static const char *const stay[] = {"n.scale", "n.shift", "n.mean", "n.var"};
 
     cJSON_Delete(quantize(&u, &nearest, "3/8", (nt_ptq_opts){0}));
@@ -380,8 +381,9 @@ NT_TEST(weights_need_no_data_and_activations_do)
     assert_int_equal(count_nodes(t.g, "QuantizeLinear"), 0);
     assert_ok(nt_qspec_new(&spec, refused.g, e));
     assert_ok(nt_qspec_bits(spec, "4/8", false, e));
-    assert_fails(NT_EINVAL, "activations are quantized by data, and there are none",
-                 nt_ptq(&record, refused.g, spec, u.dev, NULL, &(nt_ptq_opts){0}, e));
+    assert_fails(
+        NT_EINVAL, "activations are quantized by data, and there are none",
+        nt_ptq(&record, refused.g, spec, &(nt_calib){.dev = u.dev}, &(nt_ptq_opts){0}, e));
     assert_null(record);
     nt_qspec_free(spec);
     finish(&t);

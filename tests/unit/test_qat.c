@@ -81,6 +81,7 @@ static nt_model *prepared(const pictures *u, const char *method, const char *bit
                           int64_t start_step, bool data)
 {
     nt_ptq_opts o = {.method = NT_RANGE_MINMAX, .train = nt_qmethod_find(method)};
+    const nt_calib c = {.dev = u->dev, .split = data ? u->train : NULL};
     net t = network();
     nt_qspec *spec = NULL;
     cJSON *record = NULL;
@@ -90,7 +91,7 @@ static nt_model *prepared(const pictures *u, const char *method, const char *bit
     assert_ok(nt_qspec_bits(spec, bits, false, e));
     for (int i = 0; i < spec->n; i++)
         spec->layers[i].start_step = start_step;
-    assert_ok(nt_ptq(&record, t.g, spec, u->dev, data ? u->train : NULL, &o, e));
+    assert_ok(nt_ptq(&record, t.g, spec, &c, &o, e));
     nt_qspec_free(spec);
     m = model_of(&t, record);
     nt_json_free(record);

@@ -87,7 +87,7 @@ static nt_status quantize_layer(nt_graph *g, nt_node *n, const nt_qtarget *t, bo
     nt_status s = NT_OK;
 
     NT_TRY(nt_qscale_weight(&p, nt_layer_weight(n)->data, nt_layer_axis(n), t, false, e));
-    NT_TRY(nt_qdq_weight(g, n, t, &p, NULL, train, e));
+    NT_TRY(nt_qdq_weight(g, n, &(nt_qweight){t, &p, NULL, train}, e));
 done:
     nt_qpairs_release(&p);
     return s;
@@ -172,12 +172,12 @@ NT_TEST(given_codes_are_taken_as_they_are)
 {
     net t = layer_net(&cases[2], 17);
     nt_qpair pair = {0.5F, 0};
+    nt_qpairs one = {&pair, 1, 0};
     int64_t codes[30];
 
     for (int i = 0; i < 30; i++)
         codes[i] = i % 15 - 7;
-    assert_ok(
-        nt_qdq_weight(t.g, the_layer(&t), &s4, &(nt_qpairs){&pair, 1, 0}, codes, false, e));
+    assert_ok(nt_qdq_weight(t.g, the_layer(&t), &(nt_qweight){&s4, &one, codes, false}, e));
     for (int i = 0; i < 30; i++)
         assert_int_equal(nt_tensor_get_i64(the_layer(&t)->in[1]->producer->in[0]->data, i),
                          codes[i]);
@@ -304,15 +304,16 @@ NT_TEST(those_that_ask_share_one_pair)
 {
     net t = fan();
     nt_value *x = t.g->inputs[0], *y = NULL;
+    const nt_qactivation a = {x, &u8, {0.01F, 128}};
 
-    assert_ok(nt_qdq_activation(&y, t.g, x, &u8, (nt_qpair){0.01F, 128}, takes_named, "ac", e));
+    assert_ok(nt_qdq_activation(&y, t.g, &a, &(nt_consumers){takes_named, "ac"}, e));
     rebind(&t);
     assert_ptr_equal(reads(&t, "a"), y);
     assert_ptr_equal(reads(&t, "c"), y);
     assert_ptr_equal(reads(&t, "b"), x);
     assert_int_equal(count_nodes(t.g, "QuantizeLinear"), 1);
     assert_int_equal(count_nodes(t.g, "Clip"), 0);
-    assert_ok(nt_qdq_activation(&y, t.g, x, &u8, (nt_qpair){0.01F, 128}, takes_named, "z", e));
+    assert_ok(nt_qdq_activation(&y, t.g, &a, &(nt_consumers){takes_named, "z"}, e));
     assert_null(y);
     finish(&t);
 }
@@ -328,7 +329,8 @@ static void check_range_of(nt_qtarget t, bool freeze, nt_qpair p)
 
     complete(&plain, NODE(&plain, "Identity", "i", input(&plain, "x", DIMS(1, 256)))->out[0]);
     complete(&n, NODE(&n, "Identity", "i", input(&n, "x", DIMS(1, 256)))->out[0]);
-    assert_ok(nt_qdq_activation(&y, n.g, n.g->inputs[0], &t, p, takes_named, "i", e));
+    assert_ok(nt_qdq_activation(&y, n.g, &(nt_qactivation){n.g->inputs[0], &t, p},
+                                &(nt_consumers){takes_named, "i"}, e));
     rebind(&n);
     if (freeze) {
         assert_ok(nt_qdq_freeze(n.g, NULL, e));
@@ -472,7 +474,7 @@ NT_TEST(a_normalisation_goes_into_the_scales_and_signs_of_frozen_weights)
              numbers(&t, mean), numbers(&t, var));
     complete(&t, NODE(&t, "Add", "y", n->out[0], n->out[0])->out[0]);
     assert_ok(nt_qscale_weight(&p, nt_layer_weight(c)->data, 0, &q, true, e));
-    assert_ok(nt_qdq_weight(t.g, c, &q, &p, NULL, true, e));
+    assert_ok(nt_qdq_weight(t.g, c, &(nt_qweight){&q, &p, NULL, true}, e));
     nt_qpairs_release(&p);
     rebind(&t);
     assert_ok(nt_graph_dup(&frozen, t.g, true, e));

@@ -9,14 +9,15 @@ typedef struct fixture {
     pictures u;
     net t;
     nt_qspec *q;
-    nt_graph *out;
-    cJSON *record, *log;
+    nt_calib c;
+    nt_reverted r;
 } fixture;
 
 static fixture open_fixture(const char *bits)
 {
     fixture f = {.u = open_pictures(), .t = dense_net()};
 
+    f.c = (nt_calib){.dev = f.u.dev, .split = f.u.train};
     assert_ok(nt_qspec_new(&f.q, f.t.g, e));
     assert_ok(nt_qspec_bits(f.q, bits, false, e));
     return f;
@@ -24,9 +25,9 @@ static fixture open_fixture(const char *bits)
 
 static void close_fixture(fixture *f)
 {
-    nt_json_free(f->record);
-    nt_json_free(f->log);
-    nt_graph_free(f->out);
+    nt_json_free(f->r.record);
+    nt_json_free(f->r.log);
+    nt_graph_free(f->r.g);
     nt_qspec_free(f->q);
     finish(&f->t);
     close_pictures(&f->u);
@@ -35,13 +36,13 @@ static void close_fixture(fixture *f)
 static void within(fixture *f, double delta)
 {
     nt_ptq_opts p = {.method = NT_RANGE_MINMAX};
-    nt_revert_opts o = {.delta = delta,
+    nt_revert_opts o = {.ptq = &p,
+                        .delta = delta,
                         .metric = &nt_metric_accuracy,
                         .eval = f->u.train,
                         .how = {.batch_size = 16, .workers = 1}};
 
-    assert_ok(nt_ptq_within(&f->record, &f->out, &f->log, f->t.g, f->q, f->u.dev, f->u.train,
-                            &p, &o, e));
+    assert_ok(nt_ptq_within(&f->r, f->t.g, f->q, &f->c, &o, e));
 }
 
 static double number(const cJSON *j, const char *key)
@@ -72,9 +73,9 @@ NT_TEST(nothing_is_given_back_that_need_not_be)
     fixture f = open_fixture("2/4");
 
     within(&f, 100);
-    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(f.log, "steps")), 0);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(f.r.log, "steps")), 0);
     assert_int_equal(layer_called(f.q, "fc1")->weight.bits, 2);
-    assert_int_equal(count_nodes(f.out, "DequantizeLinear"), 6);
+    assert_int_equal(count_nodes(f.r.g, "DequantizeLinear"), 6);
     close_fixture(&f);
 }
 
@@ -87,15 +88,15 @@ NT_TEST(what_is_delivered_is_what_was_measured)
     nt_qspec *q = NULL;
 
     within(&f, 0);
-    assert_true(number(f.log, "drop") <= 0);
-    assert_float_equal(number(f.log, "reference"), accuracy(&f, f.t.g), 1e-9);
-    assert_float_equal(number(f.log, "value"), accuracy(&f, f.out), 1e-9);
+    assert_true(number(f.r.log, "drop") <= 0);
+    assert_float_equal(number(f.r.log, "reference"), accuracy(&f, f.t.g), 1e-9);
+    assert_float_equal(number(f.r.log, "value"), accuracy(&f, f.r.g), 1e-9);
     plan = nt_qspec_to_plan(f.q); /* the spec says what was done */
     assert_ok(nt_qspec_new(&q, again.g, e));
     assert_ok(nt_qspec_plan(q, plan, e));
-    assert_ok(nt_ptq(&record, again.g, q, f.u.dev, f.u.train, &p, e));
-    assert_true(cJSON_Compare(record, f.record, true));
-    assert_float_equal(apart(again.g, f.out), 0, 0);
+    assert_ok(nt_ptq(&record, again.g, q, &f.c, &p, e));
+    assert_true(cJSON_Compare(record, f.r.record, true));
+    assert_float_equal(apart(again.g, f.r.g), 0, 0);
     nt_json_free(plan);
     nt_json_free(record);
     nt_qspec_free(q);
@@ -132,16 +133,16 @@ NT_TEST(bits_rise_step_by_step_to_floating_point)
     fixture f = open_fixture("1/2");
     nt_ptq_opts p = {.method = NT_RANGE_MINMAX};
     steps s = {.n = 0};
-    nt_revert_opts o = {.delta = -1000,
+    nt_revert_opts o = {.ptq = &p,
+                        .delta = -1000,
                         .metric = &nt_metric_accuracy,
                         .eval = f.u.train,
                         .how = {.batch_size = 16, .workers = 1},
                         .progress = note,
                         .ctx = &s};
 
-    assert_fails(
-        NT_EMISSED, "nothing is quantized any more, and the drop is 0",
-        nt_ptq_within(&f.record, &f.out, &f.log, f.t.g, f.q, f.u.dev, f.u.train, &p, &o, e));
+    assert_fails(NT_EMISSED, "nothing is quantized any more, and the drop is 0",
+                 nt_ptq_within(&f.r, f.t.g, f.q, &f.c, &o, e));
     assert_int_equal(s.n, 3 * 4 + 1); /* 1/2, 2/2, 4/4, 8/8, floats; activations elsewhere */
     assert_int_equal(count(&s, "c1"), 4);
     assert_int_equal(count(&s, "fc1"), 4);
@@ -162,7 +163,8 @@ NT_TEST(the_layer_that_hurts_most_comes_first)
     const char *worst = NULL;
     double most = -1;
     steps s = {.n = 0};
-    nt_revert_opts o = {.delta = -1000,
+    nt_revert_opts o = {.ptq = &p,
+                        .delta = -1000,
                         .metric = &nt_metric_accuracy,
                         .eval = f.u.train,
                         .how = {.batch_size = 16, .workers = 1},
@@ -170,7 +172,7 @@ NT_TEST(the_layer_that_hurts_most_comes_first)
                         .ctx = &s};
     nt_err err = {{0}};
 
-    assert_ok(nt_sensitivity_new(&sens, f.t.g, f.u.dev, f.u.train, &p, e));
+    assert_ok(nt_sensitivity_new(&sens, f.t.g, &f.c, &p, e));
     for (int i = 0; i < f.q->n; i++) {
         double kl = -1;
 
@@ -181,9 +183,7 @@ NT_TEST(the_layer_that_hurts_most_comes_first)
             worst = f.q->layers[i].name;
         }
     }
-    assert_int_equal(
-        nt_ptq_within(&f.record, &f.out, &f.log, f.t.g, f.q, f.u.dev, f.u.train, &p, &o, &err),
-        NT_EMISSED);
+    assert_int_equal(nt_ptq_within(&f.r, f.t.g, f.q, &f.c, &o, &err), NT_EMISSED);
     assert_string_equal(s.name[0], worst);
     nt_sensitivity_free(sens);
     close_fixture(&f);

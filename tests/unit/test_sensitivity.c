@@ -12,17 +12,17 @@ typedef struct fixture {
     net t;
     nt_qspec *q;
     nt_sensitivity *sens;
+    nt_calib c;
     nt_ptq_opts o;
 } fixture;
 
 static fixture open_fixture(void)
 {
-    fixture f = {.u = open_pictures(),
-                 .t = dense_net(),
-                 .o = {.method = NT_RANGE_MINMAX, .batch_size = 7}};
+    fixture f = {.u = open_pictures(), .t = dense_net(), .o = {.method = NT_RANGE_MINMAX}};
 
+    f.c = (nt_calib){.dev = f.u.dev, .split = f.u.train, .batch_size = 7};
     assert_ok(nt_qspec_new(&f.q, f.t.g, e));
-    assert_ok(nt_sensitivity_new(&f.sens, f.t.g, f.u.dev, f.u.train, &f.o, e));
+    assert_ok(nt_sensitivity_new(&f.sens, f.t.g, &f.c, &f.o, e));
     return f;
 }
 
@@ -97,7 +97,7 @@ NT_TEST(the_divergence_is_that_of_a_network_with_one_layer_quantized)
     assert_ok(nt_qspec_new(&spec, other.g, e));
     layer_called(spec, "fc1")->weight = nt_qtarget_weight(3);
     layer_called(spec, "fc1")->input = nt_qtarget_input(4);
-    assert_ok(nt_ptq(&record, other.g, spec, f.u.dev, f.u.train, &f.o, e));
+    assert_ok(nt_ptq(&record, other.g, spec, &f.c, &f.o, e));
     probabilities(p, &f.u, f.t.g);
     probabilities(q, &f.u, other.g);
     for (int i = 0; i < N_PICTURES * 10; i++)
@@ -149,7 +149,8 @@ NT_TEST(fisher_information_of_a_dense_layer_by_hand)
     pictures u = open_pictures();
     net t = start(17);
     nt_value *x = NODE(&t, "Flatten", "flat", input(&t, "x", DIMS(-1, 1, 6, 6)))->out[0];
-    nt_ptq_opts o = {.method = NT_RANGE_MINMAX, .batch_size = 1};
+    const nt_calib c = {.dev = u.dev, .split = u.train, .batch_size = 1};
+    nt_ptq_opts o = {.method = NT_RANGE_MINMAX};
     nt_qtarget two = nt_qtarget_weight(2);
     nt_qpairs pairs = {0};
     nt_sensitivity *sens = NULL;
@@ -175,7 +176,7 @@ NT_TEST(fisher_information_of_a_dense_layer_by_hand)
             want += g * g * d * d / 2 / N_PICTURES;
         }
     assert_ok(nt_qspec_new(&q, t.g, e));
-    assert_ok(nt_sensitivity_new(&sens, t.g, u.dev, u.train, &o, e));
+    assert_ok(nt_sensitivity_new(&sens, t.g, &c, &o, e));
     layer_called(q, "fc")->weight = two;
     assert_ok(nt_sensitivity_fisher(&got, sens, layer_called(q, "fc"), e));
     assert_float_equal(got, want, 1e-4 * want);

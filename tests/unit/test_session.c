@@ -91,7 +91,7 @@ static nt_mismatch compare(fixture *f, const char *name, int index, double rtol,
     nt_mismatch m = {0};
 
     assert_ok(nt_session_expect(&m, f->r, spec(want, sizeof want, f, name, "want.npy"), index,
-                                rtol, atol, e));
+                                (nt_tolerance){rtol, atol}, e));
     return m;
 }
 
@@ -207,12 +207,12 @@ NT_TEST(an_expectation_of_another_shape_is_a_miss_and_one_too_many_an_error)
     PUT(&f, "want.npy", 4, -2, 0, 0);
     spec(w, sizeof w, &f, "", "want.npy");
     assert_fails(NT_EMISSED, "output 'sum' is float32 [1,2], expected float32 [2,2]",
-                 nt_session_expect(&m, f.r, w, 0, 0, 0, e));
+                 nt_session_expect(&m, f.r, w, 0, (nt_tolerance){0, 0}, e));
     assert_fails(NT_EINVAL, "more expectations than the model's 2 outputs",
-                 nt_session_expect(&m, f.r, w, 2, 0, 0, e));
-    assert_fails(
-        NT_EINVAL, "the model has no output 'y'",
-        nt_session_expect(&m, f.r, spec(w, sizeof w, &f, "y=", "want.npy"), 0, 0, 0, e));
+                 nt_session_expect(&m, f.r, w, 2, (nt_tolerance){0, 0}, e));
+    assert_fails(NT_EINVAL, "the model has no output 'y'",
+                 nt_session_expect(&m, f.r, spec(w, sizeof w, &f, "y=", "want.npy"), 0,
+                                   (nt_tolerance){0, 0}, e));
     close_fixture(&f);
 }
 

@@ -65,13 +65,14 @@ static nt_status scores(double *score, int n, int64_t batch, int64_t batches, nt
     nt_channels *c = NULL;
     nt_device *dev = NULL;
     float **t = NULL;
-    nt_taylor_opts o = {.batch_size = batch, .batches = batches, .compute = NT_F32};
+    nt_taylor_opts o = {
+        .split = split, .batch_size = batch, .batches = batches, .compute = NT_F32};
     nt_importance_opts io = {.criterion = &nt_criterion_taylor};
 
     NT_TRY(nt_device_new(&dev, 1, e));
     NT_TRY(nt_channels_new(&c, nt_model_graph(m), e));
     assert_int_equal(c->n_channels, 2);
-    NT_TRY(nt_taylor_new(&t, c, nt_model_graph(m), dev, split, &o, e));
+    NT_TRY(nt_taylor_new(&t, c, nt_model_graph(m), dev, &o, e));
     io.evidence.taylor = t;
     NT_TRY(nt_importance(score, c, &io, e));
 done:
