@@ -134,7 +134,7 @@ done:
 }
 
 /* Between the ends of all floats. */
-static nt_dlrt_range finite(nt_dlrt_range r)
+static nt_dlrt_range within_floats(nt_dlrt_range r)
 {
     return (nt_dlrt_range){r.lo > -FLT_MAX ? r.lo : -FLT_MAX, r.hi < FLT_MAX ? r.hi : FLT_MAX};
 }
@@ -155,7 +155,7 @@ static bool function(const nt_node *n, uint32_t *kind, nt_dlrt_range *r)
         *kind = NT_DLRT_CLIP;
     else
         return false;
-    *r = finite(*r);
+    *r = within_floats(*r);
     return true;
 }
 
@@ -197,7 +197,7 @@ static const nt_node *bounded(const nt_value *v, nt_dlrt_range *r)
     if (n->in[0]->n_uses > 1 || n->in[0]->is_output || !in ||
         (!nt_dlrt_is_layer(in) && !is_pair(in)))
         return n;
-    *r = finite(*r);
+    *r = within_floats(*r);
     return in;
 }
 
