@@ -90,12 +90,15 @@ report: opt_model.nt ref_model.nt
 report.html: metrics.json opt_model.nt
 	$(LAUNCHER) $(NT_REPORT) -q . -o $@
 
+# A reference that is quantized itself would be called int8: here each file has one name.
 ref_modelfp32_dynamic_shape.onnx: ref_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name ref_model $(RESOLUTIONS) $<
+	[ -e $@ ] || mv ref_modelint8_dynamic_shape.onnx $@
 
 opt_model$(TYPE)_dynamic_shape.onnx: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name opt_model --precision $(PRECISION) \
 	  $(RESOLUTIONS) $<
+	[ -e $@ ] || mv opt_modelint8_dynamic_shape.onnx $@
 
 opt_model.dlrt: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f dlrt -d . --name opt_model $(RESOLUTIONS) $<

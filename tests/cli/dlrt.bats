@@ -81,7 +81,7 @@ metric()
     nt-export -f dlrt q.nt >again.dlrt
     cmp q.dlrt again.dlrt
     nt-export -f onnx,dlrt -d set --name net q.nt
-    [ "$(ls set | tr '\n' ' ')" = "net.dlrt net8x8fp32.onnx netfp32_dynamic_shape.onnx " ]
+    [ "$(ls set | tr '\n' ' ')" = "net.dlrt net8x8int8.onnx netint8_dynamic_shape.onnx " ]
     cmp q.dlrt set/net.dlrt
 }
 
