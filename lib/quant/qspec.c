@@ -245,7 +245,7 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
 
     NT_TRY(nt_json_check_keys(entry, keys, where, e));
     NT_TRY(nt_rules_check_selection(entry, where, e));
-    NT_TRY(nt_json_get_i64(&start, entry, "quant_start_step", (nt_bounds){0, INT64_MAX}, where,
+    NT_TRY(nt_json_get_i64(&start, entry, "quant_start_step", (nt_bounds){0, 0x1p63}, where,
                            e));
     if (cJSON_IsTrue(item(entry, "exclude")))
         return NT_OK;

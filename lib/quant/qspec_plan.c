@@ -63,7 +63,7 @@ static nt_status read_layer(nt_qlayer *l, const cJSON *entry, const char *where,
         if (b)
             *nt_qlayer_target(l, k) = t;
     }
-    NT_TRY(nt_json_get_i64(&l->start_step, entry, "quant_start_step", (nt_bounds){0, INT64_MAX},
+    NT_TRY(nt_json_get_i64(&l->start_step, entry, "quant_start_step", (nt_bounds){0, 0x1p63},
                            where, e));
 done:
     return s;

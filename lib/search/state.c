@@ -219,7 +219,7 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     NT_TRY(restore_stages(c, nt_json_get(o, "stages"), e));
     NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", (nt_bounds){0, INFINITY},
                               "candidates", e));
-    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", (nt_bounds){1, INT64_MAX}, "candidates",
+    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", (nt_bounds){1, 0x1p63}, "candidates",
                            e));
     c->parent = find(q, parent);
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
