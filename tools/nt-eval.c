@@ -64,7 +64,7 @@ static nt_status evaluate(nt_eval_result *r, const bench *b, const char *path, n
     if (s == NT_OK)
         s = nt_choose_bf16(&o.compute, nt_model_graph(m), b->dev, b->c->tolerance, e);
     if (s == NT_OK)
-        s = nt_evaluator_new(&v, nt_model_graph(m), NULL, b->dev, b->split, &o, e);
+        s = nt_evaluator_new(&v, nt_model_graph(m), b->dev, b->split, &o, e);
     if (s == NT_OK)
         s = nt_evaluator_run(v, r, e);
     if (s != NT_OK)

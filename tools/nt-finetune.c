@@ -312,7 +312,9 @@ static nt_status train(job *j, nt_err *e)
     j->s.o.ctx = j;
     if (j->qat.json != NULL)
         NT_TRY(prepare(j, e));
-    s = nt_trainer_new(&j->trainer, j->m, j->teacher, j->dev, j->train, j->eval, &j->s.o, e);
+    s = nt_trainer_new(&j->trainer,
+                       &(nt_train_with){j->m, j->teacher, j->dev, j->train, j->eval}, &j->s.o,
+                       e);
     NT_TRY(blame_model(j, s, e));
     s = nt_trainer_run(j->trainer, e);
     nt_cli_progress_end(j->c);

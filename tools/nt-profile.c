@@ -53,7 +53,7 @@ static nt_status evaluate(nt_profile *p, const bench *b, nt_model *m, nt_dtype c
     NT_TRY(nt_graph_dup(&g, nt_model_graph(m), true, e));
     NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
     NT_TRY(nt_pass_to_f32(g, &widened, e));
-    NT_TRY(nt_evaluator_new(&v, g, NULL, b->dev, b->split, &o, e));
+    NT_TRY(nt_evaluator_new(&v, g, b->dev, b->split, &o, e));
     NT_TRY(nt_evaluator_run(v, &r, e));
     p->eval_metric = nt_eval_value(&r, metric);
     strncpy(p->eval_key, metric->name, sizeof p->eval_key - 1);

@@ -188,7 +188,7 @@ static nt_status check_format(const cJSON *manifest, nt_err *e)
 
     if (!cJSON_IsObject(manifest))
         return nt_fail(e, NT_EFORMAT, "not a JSON object");
-    if (nt_json_get_i64(&format, manifest, "format", 1, INT64_MAX, "", e) != NT_OK)
+    if (nt_json_get_i64(&format, manifest, "format", (nt_bounds){1, 0x1p63}, "", e) != NT_OK)
         return NT_EFORMAT;
     if (format == 0)
         return nt_fail(e, NT_EFORMAT, "no \"format\"");
@@ -210,7 +210,7 @@ static nt_status read_expected(expected *x, const cJSON *entry, nt_err *e)
     *x = (expected){.name = entry->string, .sha256 = ""};
     if (!cJSON_IsObject(entry))
         return nt_fail(e, NT_EFORMAT, "member '%.100s': want an object", x->name);
-    if (nt_json_get_i64(&size, entry, "size", 0, INT64_MAX, x->name, e) != NT_OK ||
+    if (nt_json_get_i64(&size, entry, "size", (nt_bounds){0, 0x1p63}, x->name, e) != NT_OK ||
         nt_json_get_str(&x->sha256, entry, "sha256", x->name, e) != NT_OK)
         return NT_EFORMAT;
     if (size < 0 || !is_sha256(x->sha256))

@@ -353,24 +353,24 @@ static nt_status fail_key(nt_err *e, const cJSON *j, const char *key, const char
     return NT_EINVAL;
 }
 
-nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, double lo,
-                             double hi, const char *where, nt_err *e)
+nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, nt_bounds b,
+                             const char *where, nt_err *e)
 {
     const cJSON *j = nt_json_get(obj, key);
     char want[96];
 
     if (!j)
         return NT_OK;
-    if (cJSON_IsNumber(j) && j->valuedouble >= lo && j->valuedouble <= hi) {
+    if (cJSON_IsNumber(j) && j->valuedouble >= b.lo && j->valuedouble <= b.hi) {
         *out = j->valuedouble;
         return NT_OK;
     }
-    nt_range_text(want, sizeof want, "a number", lo, hi);
+    nt_range_text(want, sizeof want, "a number", b.lo, b.hi);
     return fail_key(e, j, key, where, want);
 }
 
-nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64_t lo,
-                          int64_t hi, const char *where, nt_err *e)
+nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, nt_bounds b,
+                          const char *where, nt_err *e)
 {
     const cJSON *j = nt_json_get(obj, key);
     double v = j ? j->valuedouble : 0;
@@ -378,12 +378,12 @@ nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64
 
     if (!j)
         return NT_OK;
-    if (cJSON_IsNumber(j) && v == floor(v) && fabs(v) <= EXACT_INTEGERS && (int64_t)v >= lo &&
-        (int64_t)v <= hi) {
+    if (cJSON_IsNumber(j) && v == floor(v) && fabs(v) <= EXACT_INTEGERS && v >= b.lo &&
+        v <= b.hi) {
         *out = (int64_t)v;
         return NT_OK;
     }
-    nt_range_text(want, sizeof want, "an integer", (double)lo, (double)hi);
+    nt_range_text(want, sizeof want, "an integer", b.lo, b.hi);
     return fail_key(e, j, key, where, want);
 }
 

@@ -19,13 +19,18 @@ void nt_json_free(cJSON *j);
  * digits that read back the same, null for NaN and infinities. NULL when memory ran out. */
 char *nt_json_text(const cJSON *j);
 
+/* What a number may be, both included. */
+typedef struct nt_bounds {
+    double lo, hi;
+} nt_bounds;
+
 /* Readers of one key of an object. `where` is the path so far ("fine_tuner.loop_params").
  * A missing key leaves *out alone and is NT_OK; a wrong type or range is NT_EINVAL with the
  * key's path and the allowed values. */
-nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, double lo,
-                             double hi, const char *where, nt_err *e) NT_MUST_CHECK;
-nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, int64_t lo,
-                          int64_t hi, const char *where, nt_err *e) NT_MUST_CHECK;
+nt_status nt_json_get_double(double *out, const cJSON *obj, const char *key, nt_bounds b,
+                             const char *where, nt_err *e) NT_MUST_CHECK;
+nt_status nt_json_get_i64(int64_t *out, const cJSON *obj, const char *key, nt_bounds b,
+                          const char *where, nt_err *e) NT_MUST_CHECK;
 nt_status nt_json_get_bool(bool *out, const cJSON *obj, const char *key, const char *where,
                            nt_err *e) NT_MUST_CHECK;
 /* Borrowed from obj. */

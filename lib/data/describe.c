@@ -101,8 +101,8 @@ static nt_status check_cut(const cJSON *splits, const cJSON *split, const char *
     nt_status s;
 
     NT_TRY(nt_json_get_str(&from, split, "from", where, e));
-    NT_TRY(nt_json_get_i64(&n, split, "first", 1, UINT32_MAX, where, e));
-    NT_TRY(nt_json_get_i64(&n, split, "last", 1, UINT32_MAX, where, e));
+    NT_TRY(nt_json_get_i64(&n, split, "first", (nt_bounds){1, UINT32_MAX}, where, e));
+    NT_TRY(nt_json_get_i64(&n, split, "last", (nt_bounds){1, UINT32_MAX}, where, e));
     if (!from && (first || last))
         NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: goes with \"from\"", where,
                        first ? "first" : "last"));
@@ -262,7 +262,7 @@ static nt_status check(cJSON *j, nt_err *e)
     NT_TRY(nt_json_get_str(&path, j, "path", "", e));
     if (!path)
         NT_TRY(nt_fail(e, NT_EINVAL, "path: missing"));
-    NT_TRY(nt_json_get_i64(&batch, j, "batch_size", 1, MAX_BATCH, "", e));
+    NT_TRY(nt_json_get_i64(&batch, j, "batch_size", (nt_bounds){1, MAX_BATCH}, "", e));
     NT_TRY(nt_json_get_enum(&choice, j, "layout", layouts, "", e));
     NT_TRY(nt_json_get_enum(&choice, j, "on_error", on_error, "", e));
     NT_TRY(check_names(j, "inputs", NULL, e));

@@ -57,32 +57,31 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-nt_status nt_image_crop(nt_image *dst, const nt_image *src, int64_t top, int64_t left,
-                        int64_t h, int64_t w, nt_err *e)
+nt_status nt_image_crop(nt_image *dst, const nt_image *src, nt_box box, nt_err *e)
 {
     size_t px = nt_image_pixel(src);
-    int64_t x0 = clamp(left, 0, src->w), x1 = clamp(left + w, 0, src->w);
+    int64_t x0 = clamp(box.left, 0, src->w), x1 = clamp(box.left + box.w, 0, src->w);
     nt_status s;
 
     assert(dst != src);
-    s = nt_image_resize(dst, h, w, src->c, src->is_float, e);
+    s = nt_image_resize(dst, box.h, box.w, src->c, src->is_float, e);
     if (s != NT_OK)
         return s;
-    for (int64_t y = 0; y < h; y++) {
-        char *to = (char *)dst->px + (size_t)(y * w) * px;
+    for (int64_t y = 0; y < box.h; y++) {
+        char *to = (char *)dst->px + (size_t)(y * box.w) * px;
         const char *from = src->px;
-        bool inside = top + y >= 0 && top + y < src->h && x1 > x0;
+        bool inside = box.top + y >= 0 && box.top + y < src->h && x1 > x0;
         size_t before, middle;
 
         if (!inside) {
-            memset(to, 0, (size_t)w * px);
+            memset(to, 0, (size_t)box.w * px);
             continue;
         }
-        before = (size_t)(x0 - left) * px;
+        before = (size_t)(x0 - box.left) * px;
         middle = (size_t)(x1 - x0) * px;
         memset(to, 0, before);
-        memcpy(to + before, from + (size_t)((top + y) * src->w + x0) * px, middle);
-        memset(to + before + middle, 0, (size_t)w * px - before - middle);
+        memcpy(to + before, from + (size_t)((box.top + y) * src->w + x0) * px, middle);
+        memset(to + before + middle, 0, (size_t)box.w * px - before - middle);
     }
     return NT_OK;
 }

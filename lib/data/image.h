@@ -31,11 +31,14 @@ nt_status nt_image_resize(nt_image *im, int64_t h, int64_t w, int c, bool is_flo
 nt_status nt_image_copy(nt_image *dst, const nt_image *src, nt_err *e) NT_MUST_CHECK;
 /* Bytes of one pixel (all its channels). */
 size_t nt_image_pixel(const nt_image *im);
-/*
- * The box at (top, left) of h x w pixels; what lies outside src becomes 0. dst is not src.
- */
-nt_status nt_image_crop(nt_image *dst, const nt_image *src, int64_t top, int64_t left,
-                        int64_t h, int64_t w, nt_err *e) NT_MUST_CHECK;
+/* A part of a picture, in pixels. */
+typedef struct nt_box {
+    int64_t top, left, h, w;
+} nt_box;
+
+/* What lies outside src becomes 0. dst is not src. */
+nt_status nt_image_crop(nt_image *dst, const nt_image *src, nt_box box,
+                        nt_err *e) NT_MUST_CHECK;
 /* ITU-R 601 luma of an RGB pixel, rounded as Pillow does: (19595 R + 38470 G + 7471 B) / 2^16.
  */
 static inline uint8_t nt_image_luma(const uint8_t rgb[3])

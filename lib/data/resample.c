@@ -125,21 +125,22 @@ static void pass_columns(nt_image *dst, const nt_image *src, const kernel *k)
     }
 }
 
-nt_status nt_resample(nt_image *dst, const nt_image *src, int top, int left, int h, int w,
-                      int64_t out_h, int64_t out_w, nt_err *e)
+nt_status nt_resample(nt_image *dst, const nt_image *src, nt_box box, int64_t out_h,
+                      int64_t out_w, nt_err *e)
 {
     kernel rows = {0}, columns = {0};
     nt_image middle = {0};
     nt_status s;
 
     assert(src->c <= BLOCK);
-    assert(!src->is_float && top >= 0 && left >= 0 && top + h <= src->h && left + w <= src->w);
+    assert(!src->is_float && box.top >= 0 && box.left >= 0);
+    assert(box.top + box.h <= src->h && box.left + box.w <= src->w);
     /* first, so that the extents are known to be sane */
     NT_TRY(nt_image_resize(dst, out_h, out_w, src->c, false, e));
-    NT_TRY(nt_image_resize(&middle, h, out_w, src->c, false, e));
-    NT_TRY(make_kernel(&rows, w, (int)out_w, e));
-    NT_TRY(make_kernel(&columns, h, (int)out_h, e));
-    pass_rows(&middle, src, top, left, &rows);
+    NT_TRY(nt_image_resize(&middle, box.h, out_w, src->c, false, e));
+    NT_TRY(make_kernel(&rows, (int)box.w, (int)out_w, e));
+    NT_TRY(make_kernel(&columns, (int)box.h, (int)out_h, e));
+    pass_rows(&middle, src, (int)box.top, (int)box.left, &rows);
     pass_columns(dst, &middle, &columns);
 done:
     release(&rows);

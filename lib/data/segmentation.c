@@ -270,7 +270,8 @@ static nt_status add_mask(nt_source *src, nt_err *e)
     nt_status s = NT_OK;
 
     if (src->json)
-        NT_TRY(nt_json_get_i64(&ignored, src->json, "ignore_index", 0, UINT8_MAX, "", e));
+        NT_TRY(nt_json_get_i64(&ignored, src->json, "ignore_index", (nt_bounds){0, UINT8_MAX},
+                               "", e));
     mask.field.ignored = (int32_t)ignored;
     NT_TRY(nt_source_add_field(src, mask, e));
 done:

@@ -25,7 +25,8 @@ nt_status nt_source_read_classes(nt_source *src, nt_err *e)
     if (!j)
         return NT_OK;
     if (!cJSON_IsArray(j))
-        return nt_json_get_i64(&src->classes, src->json, "classes", 1, MAX_CLASSES, "", e);
+        return nt_json_get_i64(&src->classes, src->json, "classes", (nt_bounds){1, MAX_CLASSES},
+                               "", e);
     if (n < 1 || n > MAX_CLASSES)
         return nt_fail(e, NT_EINVAL, "classes: want a number, or 1 to %d names", MAX_CLASSES);
     if (!(names = nt_arena_alloc(src->arena, (size_t)n, sizeof *names)))

@@ -10,7 +10,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
 
     (void)rng;
     *did = nt_geometry_box(top, left, hw[0], hw[1], hw[0], hw[1]);
-    return nt_image_crop(dst, src, top, left, hw[0], hw[1], e);
+    return nt_image_crop(dst, src, (nt_box){top, left, hw[0], hw[1]}, e);
 }
 
 const nt_transform_ops nt_tf_center_crop = {

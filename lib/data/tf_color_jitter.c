@@ -26,8 +26,8 @@ static nt_status parse_factor(double v[2], const cJSON *args, const char *key,
 
     v[0] = v[1] = 1;
     if (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(args, key)))
-        return nt_transform_range(v, args, key, 0, MAX_FACTOR, where, e);
-    s = nt_json_get_double(&by, args, key, 0, MAX_FACTOR - 1, where, e);
+        return nt_transform_range(v, args, key, (nt_bounds){0, MAX_FACTOR}, where, e);
+    s = nt_json_get_double(&by, args, key, (nt_bounds){0, MAX_FACTOR - 1}, where, e);
     v[0] = by < 1 ? 1 - by : 0;
     v[1] = 1 + by;
     return s;

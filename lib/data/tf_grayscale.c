@@ -16,7 +16,7 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
     *channels = 1;
     *out = channels;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(nt_json_get_i64(channels, args, "channels", 1, 3, where, e));
+    NT_TRY(nt_json_get_i64(channels, args, "channels", (nt_bounds){1, 3}, where, e));
     if (*channels == 2)
         NT_TRY(nt_fail(e, NT_EINVAL, "%s.channels: got 2, want 1 or 3", where));
 done:

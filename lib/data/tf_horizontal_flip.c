@@ -15,7 +15,7 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
     *p = 0.5;
     *out = p;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(nt_json_get_double(p, args, "p", 0, 1, where, e));
+    NT_TRY(nt_json_get_double(p, args, "p", (nt_bounds){0, 1}, where, e));
 done:
     return s;
 }

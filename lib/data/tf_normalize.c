@@ -7,25 +7,29 @@
 
 #define MAX_CHANNELS 16
 
+typedef struct values {
+    int n;
+    float v[MAX_CHANNELS];
+} values;
+
 typedef struct params {
-    int n_mean, n_std;
-    float mean[MAX_CHANNELS], std[MAX_CHANNELS];
+    values mean, std;
     float table[MAX_CHANNELS][256];
 } params;
 
 /* A number or an array of numbers. */
-static nt_status parse_values(float *v, int *n, const cJSON *args, const char *key,
-                              double least, const char *where, nt_err *e)
+static nt_status parse_values(values *to, const cJSON *args, const char *key, double least,
+                              const char *where, nt_err *e)
 {
     const cJSON *j = cJSON_GetObjectItemCaseSensitive(args, key);
     const cJSON *c = cJSON_IsArray(j) ? j->child : j;
 
-    for (*n = 0; c && *n < MAX_CHANNELS; c = c == j ? NULL : c->next) {
+    for (to->n = 0; c && to->n < MAX_CHANNELS; c = c == j ? NULL : c->next) {
         if (!cJSON_IsNumber(c) || !(c->valuedouble >= least && c->valuedouble <= 1e6))
             break;
-        v[(*n)++] = (float)c->valuedouble;
+        to->v[to->n++] = (float)c->valuedouble;
     }
-    if (c || *n == 0)
+    if (c || to->n == 0)
         return nt_fail(e, NT_EINVAL, "%s.%s: want one number per channel from %g to 1e6", where,
                        key, least);
     return NT_OK;
@@ -41,15 +45,15 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
         return nt_fail_nomem(e);
     *out = p;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(parse_values(p->mean, &p->n_mean, args, "mean", -1e6, where, e));
-    NT_TRY(parse_values(p->std, &p->n_std, args, "std", 1e-6, where, e));
+    NT_TRY(parse_values(&p->mean, args, "mean", -1e6, where, e));
+    NT_TRY(parse_values(&p->std, args, "std", 1e-6, where, e));
     for (int k = 0; k < MAX_CHANNELS; k++) {
-        if (k >= p->n_mean)
-            p->mean[k] = p->mean[0];
-        if (k >= p->n_std)
-            p->std[k] = p->std[0];
+        if (k >= p->mean.n)
+            p->mean.v[k] = p->mean.v[0];
+        if (k >= p->std.n)
+            p->std.v[k] = p->std.v[0];
         for (int v = 0; v < 256; v++)
-            p->table[k][v] = ((float)v / 255.0f - p->mean[k]) / p->std[k];
+            p->table[k][v] = ((float)v / 255.0f - p->mean.v[k]) / p->std.v[k];
     }
 done:
     return s;
@@ -57,11 +61,11 @@ done:
 
 static nt_status check_channels(const params *p, int c, nt_err *e)
 {
-    if (p->n_mean != 1 && p->n_mean != c)
-        return nt_fail(e, NT_EINVAL, "mean has %d values, the picture %d channels", p->n_mean,
+    if (p->mean.n != 1 && p->mean.n != c)
+        return nt_fail(e, NT_EINVAL, "mean has %d values, the picture %d channels", p->mean.n,
                        c);
-    if (p->n_std != 1 && p->n_std != c)
-        return nt_fail(e, NT_EINVAL, "std has %d values, the picture %d channels", p->n_std, c);
+    if (p->std.n != 1 && p->std.n != c)
+        return nt_fail(e, NT_EINVAL, "std has %d values, the picture %d channels", p->std.n, c);
     return NT_OK;
 }
 
@@ -81,7 +85,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
 
         if (src->is_float)
             for (size_t i = k; i < n; i += c)
-                to[i] = (((const float *)src->px)[i] - p->mean[k]) / p->std[k];
+                to[i] = (((const float *)src->px)[i] - p->mean.v[k]) / p->std.v[k];
         else
             for (size_t i = k; i < n; i += c)
                 to[i] = p->table[k][((const uint8_t *)src->px)[i]];

@@ -22,7 +22,8 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
     *out = p;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
     NT_TRY(nt_transform_box(p->hw, args, "size", where, e));
-    NT_TRY(nt_json_get_i64(&p->padding, args, "padding", 0, MAX_PADDING, where, e));
+    NT_TRY(nt_json_get_i64(&p->padding, args, "padding", (nt_bounds){0, MAX_PADDING}, where,
+                           e));
 done:
     return s;
 }
@@ -46,7 +47,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
         left = nt_transform_centre(src->w, w);
     }
     *did = nt_geometry_box(top, left, h, w, h, w);
-    return nt_image_crop(dst, src, top, left, h, w, e);
+    return nt_image_crop(dst, src, (nt_box){top, left, h, w}, e);
 }
 
 const nt_transform_ops nt_tf_random_crop = {.name = "random_crop", .parse = parse, .run = run};

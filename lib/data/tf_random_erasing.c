@@ -26,9 +26,9 @@ static nt_status parse(void **out, nt_arena *a, const cJSON *args, const char *w
     *p = (params){.p = 0.5, .scale = {0.02, 0.33}, .ratio = {0.3, 3.3}};
     *out = p;
     NT_TRY(nt_json_check_keys(args, keys, where, e));
-    NT_TRY(nt_json_get_double(&p->p, args, "p", 0, 1, where, e));
-    NT_TRY(nt_transform_range(p->scale, args, "scale", 1e-4, 1, where, e));
-    NT_TRY(nt_transform_range(p->ratio, args, "ratio", 1e-2, 1e2, where, e));
+    NT_TRY(nt_json_get_double(&p->p, args, "p", (nt_bounds){0, 1}, where, e));
+    NT_TRY(nt_transform_range(p->scale, args, "scale", (nt_bounds){1e-4, 1}, where, e));
+    NT_TRY(nt_transform_range(p->ratio, args, "ratio", (nt_bounds){1e-2, 1e2}, where, e));
 done:
     return s;
 }

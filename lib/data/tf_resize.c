@@ -41,7 +41,7 @@ static nt_status run(const void *v, nt_image *dst, const nt_image *src, nt_rng *
     if (h == src->h && w == src->w)
         return nt_image_copy(dst, src, e);
     *did = nt_geometry_box(0, 0, src->h, src->w, h, w);
-    return nt_resample(dst, src, 0, 0, src->h, src->w, h, w, e);
+    return nt_resample(dst, src, (nt_box){0, 0, src->h, src->w}, h, w, e);
 }
 
 const nt_transform_ops nt_tf_resize = {

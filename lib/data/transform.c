@@ -56,17 +56,17 @@ static bool is_within(const cJSON *j, double lo, double hi)
     return cJSON_IsNumber(j) && j->valuedouble >= lo && j->valuedouble <= hi;
 }
 
-nt_status nt_transform_range(double v[2], const cJSON *args, const char *key, double lo,
-                             double hi, const char *where, nt_err *e)
+nt_status nt_transform_range(double v[2], const cJSON *args, const char *key, nt_bounds b,
+                             const char *where, nt_err *e)
 {
     const cJSON *j = cJSON_GetObjectItemCaseSensitive(args, key);
 
     if (!j)
         return NT_OK;
-    if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != 2 || !is_within(j->child, lo, hi) ||
-        !is_within(j->child->next, j->child->valuedouble, hi))
-        return nt_fail(e, NT_EINVAL, "%s.%s: want [low, high] within [%g, %g]", where, key, lo,
-                       hi);
+    if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != 2 || !is_within(j->child, b.lo, b.hi) ||
+        !is_within(j->child->next, j->child->valuedouble, b.hi))
+        return nt_fail(e, NT_EINVAL, "%s.%s: want [low, high] within [%g, %g]", where, key, b.lo,
+                       b.hi);
     v[0] = j->child->valuedouble;
     v[1] = j->child->next->valuedouble;
     return NT_OK;

@@ -69,9 +69,9 @@ nt_status nt_transform_box(int64_t hw[2], const cJSON *args, const char *key, co
 /* The same, but hw[1] is 0 for a single number. */
 nt_status nt_transform_size(int64_t hw[2], const cJSON *args, const char *key,
                             const char *where, nt_err *e) NT_MUST_CHECK;
-/* An array of `want` numbers in [lo, hi]. A missing key leaves v alone. */
-nt_status nt_transform_range(double v[2], const cJSON *args, const char *key, double lo,
-                             double hi, const char *where, nt_err *e) NT_MUST_CHECK;
+/* An array of two numbers within b, in order. A missing key leaves v alone. */
+nt_status nt_transform_range(double v[2], const cJSON *args, const char *key, nt_bounds b,
+                             const char *where, nt_err *e) NT_MUST_CHECK;
 /* Where a centred box of `want` begins in `have`; negative where it is larger. */
 int64_t nt_transform_centre(int64_t have, int64_t want);
 

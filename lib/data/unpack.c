@@ -81,8 +81,15 @@ static bool clean_name(char *to, size_t size, struct archive_entry *entry)
     return true;
 }
 
-static nt_status visit(struct archive *a, struct archive_entry *entry, buffer *b, size_t max,
-                       const nt_unpack_ops *ops, void *ctx, nt_err *e)
+/* Who looks at the members, and how large they may be. */
+typedef struct visitor {
+    const nt_unpack_ops *ops;
+    void *ctx;
+    size_t max;
+} visitor;
+
+static nt_status visit(struct archive *a, struct archive_entry *entry, buffer *b,
+                       const visitor *by, nt_err *e)
 {
     char name[1024];
     bool is_dir = archive_entry_filetype(entry) == AE_IFDIR;
@@ -90,12 +97,12 @@ static nt_status visit(struct archive *a, struct archive_entry *entry, buffer *b
 
     if (!is_dir && (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)))
         return NT_OK;
-    if (!clean_name(name, sizeof name, entry) || !ops->want(ctx, name, is_dir))
+    if (!clean_name(name, sizeof name, entry) || !by->ops->want(by->ctx, name, is_dir))
         return NT_OK;
     b->n = 0;
     if (!is_dir)
-        NT_TRY(read_member(b, a, max, e));
-    NT_TRY(ops->take(ctx, name, is_dir, b->p, b->n, e));
+        NT_TRY(read_member(b, a, by->max, e));
+    NT_TRY(by->ops->take(by->ctx, name, is_dir, b->p, b->n, e));
 done:
     if (s != NT_OK)
         nt_err_prefix(e, "%s", name);
@@ -122,6 +129,7 @@ nt_status nt_unpack(const char *path, size_t max_bytes, const nt_unpack_ops *ops
                     nt_err *e)
 {
     struct archive *a = archive_read_new();
+    const visitor by = {ops, ctx, max_bytes};
     struct archive_entry *entry;
     buffer b = {0};
     nt_status s = NT_OK;
@@ -131,7 +139,7 @@ nt_status nt_unpack(const char *path, size_t max_bytes, const nt_unpack_ops *ops
         return nt_fail_nomem(e);
     NT_TRY(open_archive(a, path, e));
     while ((code = archive_read_next_header(a, &entry)) == ARCHIVE_OK || code == ARCHIVE_WARN)
-        NT_TRY(visit(a, entry, &b, max_bytes, ops, ctx, e));
+        NT_TRY(visit(a, entry, &b, &by, e));
     if (code != ARCHIVE_EOF)
         NT_TRY(fail_archive(a, e));
 done:

@@ -59,7 +59,7 @@ static nt_status get(int64_t *out, const cJSON *layer, const char *key, int64_t 
                      int64_t lo, nt_err *e)
 {
     *out = dflt;
-    return nt_json_get_i64(out, layer, key, lo, 1 << 20, "layers", e);
+    return nt_json_get_i64(out, layer, key, (nt_bounds){lo, 1 << 20}, "layers", e);
 }
 
 /* ---- parameters */
@@ -264,7 +264,7 @@ static nt_status build_dropout(builder *b, const cJSON *layer, nt_err *e)
     nt_tensor *t = NULL;
     nt_node *n;
 
-    NT_TRY(nt_json_get_double(&ratio, layer, "dropout", 0, 0.999, "layers", e));
+    NT_TRY(nt_json_get_double(&ratio, layer, "dropout", (nt_bounds){0, 0.999}, "layers", e));
     NT_TRY(nt_tensor_new(&t, NT_F32, 0, NULL, e));
     nt_tensor_set(t, 0, ratio);
     NT_TRY(nt_graph_add_const(&in[1], b->g, NULL, t, e));
@@ -450,7 +450,7 @@ static nt_status start(builder *b, const cJSON *d, const nt_zoo_opts *o, nt_err 
 
     NT_TRY(nt_json_check_keys(d, keys, "", e));
     NT_TRY(nt_json_get_str(&name, d, "name", "", e));
-    NT_TRY(nt_json_get_i64(&b->classes, d, "classes", 1, 1 << 20, "", e));
+    NT_TRY(nt_json_get_i64(&b->classes, d, "classes", (nt_bounds){1, 1 << 20}, "", e));
     if (o->classes)
         b->classes = o->classes;
     NT_TRY(read_input(chw, d, o, e));

@@ -235,21 +235,21 @@ static nt_tid known_as(const nt_program *p, nt_tid t, const nt_desc *want, int w
     return c;
 }
 
-/* One step more, which makes `want` of t. prim is taken. */
-static nt_status convert(nt_program *p, nt_tid t, const nt_desc *want, const char *what,
-                         nt_prim *prim, nt_tid *out, nt_err *e)
+/* One step more, which makes `want` of t: what it is called, and its prim, which is taken. */
+static nt_status convert(nt_program *p, nt_tid t, const nt_desc *want, nt_call by, nt_tid *out,
+                         nt_err *e)
 {
     nt_status s = NT_OK;
     nt_tid c = -1;
 
     NT_TRY(nt_program_temp(p, want, &c, e));
-    NT_TRY(nt_program_call(p, &(nt_call){NULL, what, prim, &t, 1, &c, 1}, e));
+    NT_TRY(nt_program_call(p, &(nt_call){NULL, by.what, by.prim, &t, 1, &c, 1}, e));
     p->t[c].next_as = p->t[t].next_as;
     p->t[t].next_as = c;
     *out = c;
 done:
     if (c < 0)
-        nt_prim_free(prim);
+        nt_prim_free(by.prim);
     return s;
 }
 
@@ -268,7 +268,7 @@ nt_status nt_program_as(nt_program *p, nt_tid t, nt_format fmt, nt_dtype dtype, 
     c = known_as(p, t, &want, NT_ANYWHERE);
     if (c < 0) {
         NT_TRY(nt_reorder_new(&prim, p->dev, &p->t[t].d, &want, e));
-        NT_TRY(convert(p, t, &want, "reorder", prim, &c, e));
+        NT_TRY(convert(p, t, &want, (nt_call){.what = "reorder", .prim = prim}, &c, e));
     }
     *out = c;
 done:
@@ -285,7 +285,7 @@ nt_status nt_program_at(nt_program *p, nt_tid t, int where, nt_tid *out, nt_err 
     if (c < 0) {
         want.where = where;
         NT_TRY(nt_program_transfer(p, t, where, &prim, e));
-        NT_TRY(convert(p, t, &want, "transfer", prim, &c, e));
+        NT_TRY(convert(p, t, &want, (nt_call){.what = "transfer", .prim = prim}, &c, e));
     }
     *out = c;
 done:

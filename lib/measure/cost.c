@@ -135,7 +135,7 @@ static nt_status read_count(int64_t *out, const cJSON *o, const char *key, const
     nt_status s;
 
     *out = 0;
-    s = nt_json_get_i64(out, o, key, 1, INT32_MAX, where, e);
+    s = nt_json_get_i64(out, o, key, (nt_bounds){1, INT32_MAX}, where, e);
     return s == NT_OK && !*out ? nt_fail(e, NT_EINVAL, "%s.%s is missing", where, key) : s;
 }
 
@@ -158,7 +158,7 @@ static nt_status read_points(nt_cost_layer *l, const cJSON *points, const char *
         NT_TRY(nt_json_check_keys(o, keys, at, e));
         NT_TRY(read_count(&p.in, o, "in", at, e));
         NT_TRY(read_count(&p.out, o, "out", at, e));
-        NT_TRY(nt_json_get_double(&p.ms, o, "time_ms", 0, 1e12, at, e));
+        NT_TRY(nt_json_get_double(&p.ms, o, "time_ms", (nt_bounds){0, 1e12}, at, e));
         if (isnan(p.ms))
             NT_TRY(nt_fail(e, NT_EINVAL, "%s.time_ms is missing", at));
         NT_TRY(nt_cost_add(l, p, e));

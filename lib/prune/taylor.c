@@ -62,7 +62,9 @@ static void drop_unmet(sums *s)
 nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, nt_device *dev,
                         const nt_taylor_opts *o, nt_err *e)
 {
-    nt_gradients_opts go = {.batch_size = o->batch_size,
+    nt_gradients_opts go = {.dev = dev,
+                            .split = o->split,
+                            .batch_size = o->batch_size,
                             .batches = o->batches,
                             .seed = o->seed,
                             .compute = o->compute,
@@ -75,7 +77,7 @@ nt_status nt_taylor_new(float ***out, const nt_channels *c, const nt_graph *g, n
     sum.met = nt_calloc((size_t)c->n_layers + 1, sizeof *sum.met);
     if (!sum.met)
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_gradients_each(g, dev, o->split, &go, accumulate, &sum, e));
+    NT_TRY(nt_gradients_each(g, &go, accumulate, &sum, e));
     drop_unmet(&sum);
     *out = sum.t;
     sum.t = NULL;

@@ -113,9 +113,9 @@ static nt_status check_row(const nt_bitcost *b, const cJSON *row, const char *wh
     for (int k = 0; bits && kinds[k]; k++) {
         int64_t n = 0;
 
-        NT_TRY(nt_json_get_i64(&n, bits, kinds[k], 1, 32, where, e));
+        NT_TRY(nt_json_get_i64(&n, bits, kinds[k], (nt_bounds){1, 32}, where, e));
     }
-    NT_TRY(nt_json_get_double(&ms, row, "time_ms", 0, 1e12, where, e));
+    NT_TRY(nt_json_get_double(&ms, row, "time_ms", (nt_bounds){0, 1e12}, where, e));
     for (int i = 0; i < b->n; i++)
         known = known || names(layer, &b->layers[i], i);
     if (!known)

@@ -245,7 +245,8 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
 
     NT_TRY(nt_json_check_keys(entry, keys, where, e));
     NT_TRY(nt_rules_check_selection(entry, where, e));
-    NT_TRY(nt_json_get_i64(&start, entry, "quant_start_step", 0, INT64_MAX, where, e));
+    NT_TRY(nt_json_get_i64(&start, entry, "quant_start_step", (nt_bounds){0, 0x1p63}, where,
+                           e));
     if (cJSON_IsTrue(item(entry, "exclude")))
         return NT_OK;
     NT_TRY(check_types(item(entry, "quant_types"), where, e));
@@ -396,7 +397,7 @@ static nt_status by_rules(nt_qspec *q, const cJSON *args, const char *where, nt_
     NT_TRY(nt_json_check_keys(args, keys, where, e));
     NT_TRY(nt_json_get_bool(&conv11, args, "quantize_conv11", where, e));
     NT_TRY(nt_json_get_bool(&group, args, "quantize_group", where, e));
-    NT_TRY(nt_json_get_double(&ratio, args, "skip_layers_ratio", 0, 1, where, e));
+    NT_TRY(nt_json_get_double(&ratio, args, "skip_layers_ratio", (nt_bounds){0, 1}, where, e));
     NT_TRY(check_skip(q, item(args, "skip_layers"), where, e));
     for (int i = 0; i < q->n; i++) {
         nt_qlayer *l = &q->layers[i];
@@ -427,7 +428,7 @@ static nt_status by_name(nt_qspec *q, const cJSON *layers, const char *where, nt
         if (!cJSON_IsObject(v))
             return nt_fail(e, NT_EINVAL, "%s: an object is wanted", path);
         NT_TRY(nt_json_check_keys(v, keys, path, e));
-        NT_TRY(nt_json_get_i64(&bits, v, "precision", 1, 32, path, e));
+        NT_TRY(nt_json_get_i64(&bits, v, "precision", (nt_bounds){1, 32}, path, e));
         if (bits == 0 || (bits > MAX_BITS && bits != 32))
             return nt_fail(e, NT_EINVAL, "%s.precision: 1 to %d or 32 is wanted", path,
                            MAX_BITS);

@@ -53,7 +53,8 @@ static nt_status read_layer(nt_qlayer *l, const cJSON *entry, const char *where,
         nt_qtarget t;
         int64_t b = 0;
 
-        NT_TRY(nt_json_get_i64(&b, bits, nt_qkinds[k], 1, NT_QSPEC_MAX_BITS, path, e));
+        NT_TRY(nt_json_get_i64(&b, bits, nt_qkinds[k], (nt_bounds){1, NT_QSPEC_MAX_BITS}, path,
+                               e));
         if (b && k == 0 && l->index < 0)
             return nt_fail(e, NT_EINVAL, "%s.weight: the layer has no weight", path);
         NT_TRY(nt_qspec_check_words(entry, nt_qkinds[k], where, e));
@@ -62,7 +63,8 @@ static nt_status read_layer(nt_qlayer *l, const cJSON *entry, const char *where,
         if (b)
             *nt_qlayer_target(l, k) = t;
     }
-    NT_TRY(nt_json_get_i64(&l->start_step, entry, "quant_start_step", 0, INT64_MAX, where, e));
+    NT_TRY(nt_json_get_i64(&l->start_step, entry, "quant_start_step", (nt_bounds){0, 0x1p63},
+                           where, e));
 done:
     return s;
 }

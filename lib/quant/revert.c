@@ -28,7 +28,7 @@ static nt_status measure(nt_eval_result *r, const run *t, const nt_graph *g, nt_
     nt_evaluator *v = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_evaluator_new(&v, g, NULL, t->c->dev, t->o->eval, &t->o->how, e));
+    NT_TRY(nt_evaluator_new(&v, g, t->c->dev, t->o->eval, &t->o->how, e));
     NT_TRY(nt_evaluator_run(v, r, e));
 done:
     nt_evaluator_free(v);

@@ -276,7 +276,7 @@ done:
 
 static double divergence(const answers *a, const answers *b, int64_t n)
 {
-    return nt_loss_distill(NULL, a->y[0], b->y[0], n, b->classes, 1, 1);
+    return nt_loss_distill(NULL, a->y[0], &(nt_distill){b->y[0], n, b->classes, 1}, 1);
 }
 
 nt_status nt_sensitivity_kl(double *out, nt_sensitivity *m, const nt_qlayer *l, nt_err *e)
@@ -351,7 +351,9 @@ static void add_squares(void *ctx, const nt_params *p, int64_t n)
 static nt_status find_fisher(nt_sensitivity *m, nt_err *e)
 {
     fisher_sums f = {.m = m};
-    nt_gradients_opts go = {.batch_size = m->n < m->batch ? m->n : m->batch,
+    nt_gradients_opts go = {.dev = m->c.dev,
+                            .split = m->c.split,
+                            .batch_size = m->n < m->batch ? m->n : m->batch,
                             .seed = m->c.seed,
                             .who = "the Fisher information"};
     nt_status s = NT_OK;
@@ -367,7 +369,7 @@ static nt_status find_fisher(nt_sensitivity *m, nt_err *e)
             return nt_fail_nomem(e);
     }
     go.batches = m->n / go.batch_size;
-    NT_TRY(nt_gradients_each(m->g, m->c.dev, m->c.split, &go, add_squares, &f, e));
+    NT_TRY(nt_gradients_each(m->g, &go, add_squares, &f, e));
     for (int i = 0; i < m->all->n_weighted; i++) {
         int64_t n = nt_tensor_count(nt_layer_weight(layer_of(m->all, i)->node)->data);
 

@@ -144,14 +144,14 @@ static nt_status load_state(run *r, nt_err *e)
     if (!nt_path_exists(path))
         goto done;
     NT_TRY(nt_json_load(&j, path, e));
-    NT_TRY(nt_json_get_i64(&version, j, "version", 0, INT32_MAX, "", e));
+    NT_TRY(nt_json_get_i64(&version, j, "version", (nt_bounds){0, INT32_MAX}, "", e));
     if (version != STATE_VERSION)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "version %d, this nt-optimize has %d", (int)version,
                        STATE_VERSION));
     NT_TRY(nt_json_get_str(&id, j, "job", "", e));
     if (strcmp(id, r->id) != 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "this folder holds another job (%s), not %s", id, r->id));
-    NT_TRY(nt_json_get_double(&r->before_s, j, "elapsed_s", 0, INFINITY, "", e));
+    NT_TRY(nt_json_get_double(&r->before_s, j, "elapsed_s", (nt_bounds){0, INFINITY}, "", e));
     NT_TRY(nt_search_restore(&r->search, cJSON_GetObjectItemCaseSensitive(j, "candidates"), e));
 done:
     if (s != NT_OK)

@@ -26,7 +26,7 @@ static bool prune_save(cJSON *o, const nt_search_stage *s)
 
 static nt_status prune_load(nt_search_stage *s, const cJSON *o, nt_err *e)
 {
-    return nt_json_get_double(&s->size, o, "size", 0, 1, "stages", e);
+    return nt_json_get_double(&s->size, o, "size", (nt_bounds){0, 1}, "stages", e);
 }
 
 const nt_stage_kind nt_stage_prune = {.name = "prune",
@@ -64,7 +64,8 @@ static nt_status cut_load(nt_search_stage *s, const cJSON *o, nt_err *e)
     nt_status status = NT_OK;
 
     if ((status = nt_json_get_str(&layer, o, "layer", "stages", e)) == NT_OK)
-        status = nt_json_get_i64(&s->keep, o, "keep", 0, INT64_C(1) << 40, "stages", e);
+        status = nt_json_get_i64(&s->keep, o, "keep", (nt_bounds){0, INT64_C(1) << 40},
+                                 "stages", e);
     snprintf(s->layer, sizeof s->layer, "%s", layer);
     return status;
 }
@@ -149,7 +150,7 @@ static bool quantize_save(cJSON *o, const nt_search_stage *s)
 
 static nt_status quantize_load(nt_search_stage *s, const cJSON *o, nt_err *e)
 {
-    nt_status status = nt_json_get_double(&s->bits, o, "bits", 0, 16, "stages", e);
+    nt_status status = nt_json_get_double(&s->bits, o, "bits", (nt_bounds){0, 16}, "stages", e);
 
     return status == NT_OK ? nt_json_get_bool(&s->trains, o, "trains", "stages", e) : status;
 }

@@ -217,8 +217,10 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     NT_TRY(nt_json_get_str(&id, o, "id", "candidates", e));
     NT_TRY(nt_json_get_str(&parent, o, "parent", "candidates", e));
     NT_TRY(restore_stages(c, nt_json_get(o, "stages"), e));
-    NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", 0, INFINITY, "candidates", e));
-    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", 1, INT64_MAX, "candidates", e));
+    NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", (nt_bounds){0, INFINITY},
+                              "candidates", e));
+    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", (nt_bounds){1, 0x1p63}, "candidates",
+                           e));
     c->parent = find(q, parent);
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
         NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));

@@ -17,8 +17,7 @@ static void member(char *out, size_t n, const char *name, const char *ext)
     snprintf(out, n, PREFIX "%s.%s", name, ext);
 }
 
-static nt_status put_state(nt_archive *a, const cJSON *json, const nt_ckpt_buffer *buf,
-                           size_t n, nt_err *e)
+static nt_status put_state(nt_archive *a, const cJSON *json, const nt_ckpt *c, nt_err *e)
 {
     nt_status s = NT_OK;
     char name[96], *text = nt_json_text(json);
@@ -26,23 +25,23 @@ static nt_status put_state(nt_archive *a, const cJSON *json, const nt_ckpt_buffe
     if (text == NULL)
         return nt_fail_nomem(e);
     NT_TRY(nt_archive_put(a, PREFIX "train.json", text, strlen(text), e));
-    for (size_t i = 0; i < n; i++) {
-        member(name, sizeof name, buf[i].name, "bin");
-        NT_TRY(nt_archive_put(a, name, buf[i].p, buf[i].n * sizeof(float), e));
+    for (size_t i = 0; i < c->n; i++) {
+        member(name, sizeof name, c->buf[i].name, "bin");
+        NT_TRY(nt_archive_put(a, name, c->buf[i].p, c->buf[i].n * sizeof(float), e));
     }
 done:
     nt_free(text);
     return s;
 }
 
-nt_status nt_checkpoint_save(nt_model *m, const char *path, const nt_params *p,
-                             const cJSON *json, const nt_ckpt_buffer *buf, size_t n, nt_err *e)
+nt_status nt_checkpoint_save(nt_model *m, const char *path, const nt_ckpt *c, const cJSON *json,
+                             nt_err *e)
 {
     nt_status s = NT_OK;
     bool held = nt_outfile_hold(false); /* it is for the case that there will be no end */
 
-    NT_TRY(nt_params_store(p, nt_model_graph(m), e));
-    NT_TRY(put_state(nt_model_archive(m), json, buf, n, e));
+    NT_TRY(nt_params_store(c->params, nt_model_graph(m), e));
+    NT_TRY(put_state(nt_model_archive(m), json, c, e));
     NT_TRY(nt_model_save(m, path, e));
 done:
     nt_outfile_hold(held);
@@ -72,24 +71,24 @@ static nt_status check_params(const nt_params *have, const nt_params *want, nt_e
     return n == have->n ? NT_OK : damaged("its parameters differ", e);
 }
 
-static nt_status check_state(const nt_archive *a, const nt_ckpt_buffer *buf, size_t n,
-                             nt_err *e)
+static nt_status check_state(const nt_archive *a, const nt_ckpt *c, nt_err *e)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < c->n; i++) {
         char name[96];
         size_t bytes;
 
-        member(name, sizeof name, buf[i].name, "bin");
-        if (nt_archive_get(a, name, &bytes) == NULL || bytes != buf[i].n * sizeof(float))
+        member(name, sizeof name, c->buf[i].name, "bin");
+        if (nt_archive_get(a, name, &bytes) == NULL || bytes != c->buf[i].n * sizeof(float))
             return damaged(name, e);
     }
     return NT_OK;
 }
 
 /* All was checked: cannot fail. */
-static void copy_all(const nt_archive *a, const nt_params *from, nt_params *p,
-                     const nt_ckpt_buffer *buf, size_t n)
+static void copy_all(const nt_archive *a, const nt_params *from, const nt_ckpt *c)
 {
+    const nt_params *p = c->params;
+
     for (int i = 0; i < p->n; i++) {
         const nt_param *v = nt_params_find(from, p->v[i].name);
 
@@ -97,12 +96,12 @@ static void copy_all(const nt_archive *a, const nt_params *from, nt_params *p,
             memcpy(nt_param_data(p, &p->v[i]), nt_param_data(from, v),
                    v->count * sizeof(float));
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < c->n; i++) {
         char name[96];
         size_t bytes;
 
-        member(name, sizeof name, buf[i].name, "bin");
-        memcpy(buf[i].p, nt_archive_get(a, name, &bytes), buf[i].n * sizeof(float));
+        member(name, sizeof name, c->buf[i].name, "bin");
+        memcpy(c->buf[i].p, nt_archive_get(a, name, &bytes), c->buf[i].n * sizeof(float));
     }
 }
 
@@ -120,8 +119,8 @@ bool nt_checkpoint_is_of(nt_model *m, const char *identity)
     return same;
 }
 
-nt_status nt_checkpoint_load(const char *path, const nt_graph_ops *ops, nt_params *p,
-                             cJSON **json, const nt_ckpt_buffer *buf, size_t n, nt_err *e)
+nt_status nt_checkpoint_load(const nt_ckpt *c, cJSON **json, const char *path,
+                             const nt_graph_ops *ops, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
@@ -137,9 +136,9 @@ nt_status nt_checkpoint_load(const char *path, const nt_graph_ops *ops, nt_param
     }
     NT_TRY(nt_json_parse(&j, text, bytes, e));
     NT_TRY(nt_params_new(&from, nt_model_graph(m), e));
-    NT_TRY(check_params(from, p, e));
-    NT_TRY(check_state(nt_model_archive(m), buf, n, e));
-    copy_all(nt_model_archive(m), from, p, buf, n);
+    NT_TRY(check_params(from, c->params, e));
+    NT_TRY(check_state(nt_model_archive(m), c, e));
+    copy_all(nt_model_archive(m), from, c);
     *json = j;
     j = NULL;
 done:

@@ -106,12 +106,12 @@ static bool wants_loss(const nt_evaluator *v)
     return false;
 }
 
-nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *params,
-                           nt_device *dev, nt_split *split, const nt_eval_opts *o, nt_err *e)
+nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_device *dev,
+                           nt_split *split, const nt_eval_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_evaluator *v = nt_calloc(1, sizeof *v);
-    nt_plan_opts po = {.compute = o->compute, .params = params};
+    nt_plan_opts po = {.compute = o->compute, .params = o->params};
     nt_loader_opts lo = {.batch_size = o->batch_size > 0 ? o->batch_size : 128,
                          .workers = o->workers,
                          .limit = o->limit};
@@ -119,7 +119,7 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *par
 
     if (v == NULL)
         return nt_fail_nomem(e);
-    v->live = params != NULL;
+    v->live = o->params != NULL;
     v->split = split;
     v->samples = nt_split_count(split);
     if (o->limit > 0 && o->limit < v->samples)

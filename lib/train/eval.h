@@ -19,6 +19,7 @@ typedef struct nt_eval_opts {
     size_t limit;                    /* only the first so many samples; 0: all */
     const nt_loss *loss;             /* of the metric loss; NULL: cross_entropy */
     const nt_metric *const *metrics; /* NULL at their end; NULL: every one */
+    nt_params *params; /* as in nt_plan_opts: NULL for the graph's constants; borrowed */
 } nt_eval_opts;
 
 enum { NT_MAX_METRICS = 16 };
@@ -46,13 +47,11 @@ nt_comparison nt_eval_compare(const nt_eval_result *model, const nt_eval_result 
 
 typedef struct nt_evaluator nt_evaluator;
 
-/* Makes the plan(s) once. params as in nt_plan_opts: NULL for the graph's constants. All are
- * borrowed. NT_EFORMAT when the data do not fit the network's input, have more classes than it
+/* Makes the plan(s) once. All are borrowed. NT_EFORMAT when the data do not fit the network's input, have more classes than it
  * has outputs, or lack what a metric wants; NT_EINVAL when its batch size is fixed at another
  * one. */
-nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_params *params,
-                           nt_device *dev, nt_split *split, const nt_eval_opts *o,
-                           nt_err *e) NT_MUST_CHECK;
+nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_device *dev,
+                           nt_split *split, const nt_eval_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_evaluator_free(nt_evaluator *v);
 /* Over the whole split, with the parameters as they are now. Releases what r held. */
 nt_status nt_evaluator_run(nt_evaluator *v, nt_eval_result *r, nt_err *e) NT_MUST_CHECK;

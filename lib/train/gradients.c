@@ -17,8 +17,7 @@ done:
     return s;
 }
 
-nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
-                            const nt_gradients_opts *o,
+nt_status nt_gradients_each(const nt_graph *g, const nt_gradients_opts *o,
                             void (*see)(void *ctx, const nt_params *p, int64_t n), void *ctx,
                             nt_err *e)
 {
@@ -39,15 +38,15 @@ nt_status nt_gradients_each(const nt_graph *g, nt_device *dev, nt_split *split,
     nt_batch_plan *bp = NULL;
     const nt_batch *b = NULL;
 
-    NT_TRY(nt_split_target(&loss.target, split, o->who, e));
+    NT_TRY(nt_split_target(&loss.target, o->split, o->who, e));
     NT_TRY(nt_loss_network(&net, g, NULL, e));
     NT_TRY(nt_loss_graph(&with_loss, net, &loss, 0, e));
     NT_TRY(nt_params_new(&p, with_loss, e));
-    NT_TRY(nt_loader_new(&l, split, &lo, e));
+    NT_TRY(nt_loader_new(&l, o->split, &lo, e));
     po.params = p;
     like = nt_batch_like_of(l, o->batch_size);
     like.target = loss.target->name;
-    NT_TRY(nt_batch_plan_new(&bp, with_loss, dev, &po, &like, e));
+    NT_TRY(nt_batch_plan_new(&bp, with_loss, o->dev, &po, &like, e));
     if (loss.target->role == NT_ROLE_LABEL)
         NT_TRY(nt_batch_plan_need_classes(bp, o->who, e));
     NT_TRY(nt_loader_start(l, 0, 0, e));

@@ -69,13 +69,13 @@ double nt_loss_classes(float *grad, const float *x, const nt_classes *t, double 
     return weight > 0 ? loss / weight : 0;
 }
 
-double nt_loss_distill(float *grad, const float *x, const float *teacher, int64_t n, int64_t k,
-                       double temperature, double scale)
+double nt_loss_distill(float *grad, const float *x, const nt_distill *d, double scale)
 {
-    double loss = 0, t = temperature;
+    int64_t n = d->n, k = d->k;
+    double loss = 0, t = d->temperature;
 
     for (int64_t i = 0; i < n; i++) {
-        const float *xi = x + i * k, *ti = teacher + i * k;
+        const float *xi = x + i * k, *ti = d->teacher + i * k;
         double lx = log_sum_exp(xi, k, 1, t), lt = log_sum_exp(ti, k, 1, t);
 
         for (int64_t j = 0; j < k; j++) {

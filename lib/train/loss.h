@@ -37,8 +37,13 @@ double nt_loss_classes(float *grad, const float *x, const nt_classes *t, double 
  * L = T^2 KL(softmax(teacher / T) || softmax(x / T))          (Hinton et al. 2015,
  * arXiv:1503.02531); T^2 keeps the size of the gradient whatever T is. T > 0.
  */
-double nt_loss_distill(float *grad, const float *x, const float *teacher, int64_t n, int64_t k,
-                       double temperature, double scale);
+typedef struct nt_distill {
+    const float *teacher; /* [n][k], as x */
+    int64_t n, k;
+    double temperature;
+} nt_distill;
+
+double nt_loss_distill(float *grad, const float *x, const nt_distill *d, double scale);
 
 /* L = mean over n and k of (x - target)^2. */
 double nt_loss_mse(float *grad, const float *x, const float *target, int64_t n, int64_t k,

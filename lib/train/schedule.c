@@ -57,8 +57,9 @@ static nt_status read_step(nt_schedule *s, const cJSON *j, const char *where, nt
 
     s->span = 30;
     s->gamma = 0.1;
-    st = nt_json_get_double(&s->span, j, "step_size", 1, 1e15, where, e);
-    return st != NT_OK ? st : nt_json_get_double(&s->gamma, j, "gamma", 0, 1e6, where, e);
+    st = nt_json_get_double(&s->span, j, "step_size", (nt_bounds){1, 1e15}, where, e);
+    return st != NT_OK ? st : nt_json_get_double(&s->gamma, j, "gamma", (nt_bounds){0, 1e6},
+                                                 where, e);
 }
 
 static double lr_step(const nt_schedule *s, double t)
@@ -90,7 +91,7 @@ static nt_status read_multistep(nt_schedule *s, const cJSON *j, const char *wher
             return bad_milestone(where, e);
         s->milestones[i] = one->valuedouble;
     }
-    return nt_json_get_double(&s->gamma, j, "gamma", 0, 1e6, where, e);
+    return nt_json_get_double(&s->gamma, j, "gamma", (nt_bounds){0, 1e6}, where, e);
 }
 
 static double lr_multistep(const nt_schedule *s, double t)
@@ -105,7 +106,7 @@ static double lr_multistep(const nt_schedule *s, double t)
 static nt_status read_exponential(nt_schedule *s, const cJSON *j, const char *where, nt_err *e)
 {
     s->gamma = 0.95;
-    return nt_json_get_double(&s->gamma, j, "gamma", 0, 1e6, where, e);
+    return nt_json_get_double(&s->gamma, j, "gamma", (nt_bounds){0, 1e6}, where, e);
 }
 
 static double lr_exponential(const nt_schedule *s, double t)
@@ -128,8 +129,9 @@ static nt_status read_linear(nt_schedule *s, const cJSON *j, const char *where, 
     nt_status st;
 
     s->span = run_length(s);
-    st = nt_json_get_double(&s->span, j, "total_iters", 1, 1e15, where, e);
-    return st != NT_OK ? st : nt_json_get_double(&s->end, j, "end_factor", 0, 1, where, e);
+    st = nt_json_get_double(&s->span, j, "total_iters", (nt_bounds){1, 1e15}, where, e);
+    return st != NT_OK ? st : nt_json_get_double(&s->end, j, "end_factor", (nt_bounds){0, 1},
+                                                 where, e);
 }
 
 static double lr_linear(const nt_schedule *s, double t)
@@ -142,8 +144,9 @@ static nt_status read_cosine(nt_schedule *s, const cJSON *j, const char *where, 
     nt_status st;
 
     s->span = run_length(s);
-    st = nt_json_get_double(&s->span, j, "T_max", 1, 1e15, where, e);
-    return st != NT_OK ? st : nt_json_get_double(&s->end, j, "eta_min", 0, 1e6, where, e);
+    st = nt_json_get_double(&s->span, j, "T_max", (nt_bounds){1, 1e15}, where, e);
+    return st != NT_OK ? st : nt_json_get_double(&s->end, j, "eta_min", (nt_bounds){0, 1e6},
+                                                 where, e);
 }
 
 static double lr_cosine(const nt_schedule *s, double t)
@@ -163,14 +166,17 @@ static nt_status read_onecycle(nt_schedule *st, const cJSON *j, const char *wher
     st->cycle_momentum = true;
     st->base_momentum = 0.85;
     st->max_momentum = 0.95;
-    NT_TRY(nt_json_get_double(&st->span, j, "total_steps", 1, 1e15, where, e));
-    NT_TRY(nt_json_get_double(&st->max_lr, j, "max_lr", 0, 1e6, where, e));
-    NT_TRY(nt_json_get_double(&st->pct_start, j, "pct_start", 0, 1, where, e));
-    NT_TRY(nt_json_get_double(&st->div, j, "div_factor", 1e-9, 1e15, where, e));
-    NT_TRY(nt_json_get_double(&st->final_div, j, "final_div_factor", 1e-9, 1e15, where, e));
+    NT_TRY(nt_json_get_double(&st->span, j, "total_steps", (nt_bounds){1, 1e15}, where, e));
+    NT_TRY(nt_json_get_double(&st->max_lr, j, "max_lr", (nt_bounds){0, 1e6}, where, e));
+    NT_TRY(nt_json_get_double(&st->pct_start, j, "pct_start", (nt_bounds){0, 1}, where, e));
+    NT_TRY(nt_json_get_double(&st->div, j, "div_factor", (nt_bounds){1e-9, 1e15}, where, e));
+    NT_TRY(nt_json_get_double(&st->final_div, j, "final_div_factor", (nt_bounds){1e-9, 1e15},
+                              where, e));
     NT_TRY(nt_json_get_bool(&st->cycle_momentum, j, "cycle_momentum", where, e));
-    NT_TRY(nt_json_get_double(&st->base_momentum, j, "base_momentum", 0, 1, where, e));
-    NT_TRY(nt_json_get_double(&st->max_momentum, j, "max_momentum", 0, 1, where, e));
+    NT_TRY(nt_json_get_double(&st->base_momentum, j, "base_momentum", (nt_bounds){0, 1}, where,
+                              e));
+    NT_TRY(nt_json_get_double(&st->max_momentum, j, "max_momentum", (nt_bounds){0, 1}, where,
+                              e));
 done:
     return s;
 }
@@ -208,11 +214,11 @@ static nt_status read_plateau(nt_schedule *st, const cJSON *j, const char *where
     st->patience = 10;
     st->threshold = 1e-4;
     NT_TRY(nt_json_get_enum(&st->mode, j, "mode", modes, where, e));
-    NT_TRY(nt_json_get_double(&st->factor, j, "factor", 0, 1, where, e));
-    NT_TRY(nt_json_get_i64(&st->patience, j, "patience", 0, INT32_MAX, where, e));
-    NT_TRY(nt_json_get_double(&st->threshold, j, "threshold", 0, 1, where, e));
-    NT_TRY(nt_json_get_i64(&st->cooldown, j, "cooldown", 0, INT32_MAX, where, e));
-    NT_TRY(nt_json_get_double(&st->min_lr, j, "min_lr", 0, 1e6, where, e));
+    NT_TRY(nt_json_get_double(&st->factor, j, "factor", (nt_bounds){0, 1}, where, e));
+    NT_TRY(nt_json_get_i64(&st->patience, j, "patience", (nt_bounds){0, INT32_MAX}, where, e));
+    NT_TRY(nt_json_get_double(&st->threshold, j, "threshold", (nt_bounds){0, 1}, where, e));
+    NT_TRY(nt_json_get_i64(&st->cooldown, j, "cooldown", (nt_bounds){0, INT32_MAX}, where, e));
+    NT_TRY(nt_json_get_double(&st->min_lr, j, "min_lr", (nt_bounds){0, 1e6}, where, e));
     st->now = st->run.lr;
     st->best = st->mode == 0 ? -INFINITY : INFINITY;
 done:
@@ -399,11 +405,13 @@ nt_status nt_schedule_set_state(nt_schedule *st, const cJSON *j, nt_err *e)
     const cJSON *best = cJSON_GetObjectItemCaseSensitive(j, "best");
     nt_status s = NT_OK;
 
-    NT_TRY(nt_json_get_double(&st->now, j, "lr", 0, 1e6, "schedule", e));
+    NT_TRY(nt_json_get_double(&st->now, j, "lr", (nt_bounds){0, 1e6}, "schedule", e));
     if (!cJSON_IsNull(best)) /* null: there was none yet */
-        NT_TRY(nt_json_get_double(&st->best, j, "best", -1e300, 1e300, "schedule", e));
-    NT_TRY(nt_json_get_i64(&st->bad, j, "bad", 0, INT32_MAX, "schedule", e));
-    NT_TRY(nt_json_get_i64(&st->cooling, j, "cooling", 0, INT32_MAX, "schedule", e));
+        NT_TRY(nt_json_get_double(&st->best, j, "best", (nt_bounds){-1e300, 1e300}, "schedule",
+                                  e));
+    NT_TRY(nt_json_get_i64(&st->bad, j, "bad", (nt_bounds){0, INT32_MAX}, "schedule", e));
+    NT_TRY(nt_json_get_i64(&st->cooling, j, "cooling", (nt_bounds){0, INT32_MAX}, "schedule",
+                           e));
 done:
     return s;
 }

@@ -72,9 +72,15 @@ typedef struct nt_train_opts {
 void nt_train_defaults(nt_train_opts *o);
 typedef struct nt_trainer nt_trainer;
 
-/* teacher and eval may be NULL. Everything is borrowed and must outlive the trainer. */
-nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_device *dev,
-                         nt_split *train, nt_split *eval, const nt_train_opts *o,
+/* What a training works with: teacher and eval may be NULL. */
+typedef struct nt_train_with {
+    nt_model *model, *teacher;
+    nt_device *dev;
+    nt_split *train, *eval;
+} nt_train_with;
+
+/* Everything is borrowed and must outlive the trainer. */
+nt_status nt_trainer_new(nt_trainer **out, const nt_train_with *w, const nt_train_opts *o,
                          nt_err *e) NT_MUST_CHECK;
 void nt_trainer_free(nt_trainer *t);
 /* To the end, or from the checkpoint to the end. The result (the average, with EMA) is stored

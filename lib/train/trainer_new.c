@@ -154,7 +154,7 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
                        .recompute = t->o.recompute};
     const nt_metric *asked[] = {t->o.metric, NULL};
     nt_eval_opts eo = {
-        .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss};
+        .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss, .params = t->p};
     nt_batch_like like = nt_batch_like_of(t->loader, first_batch(t));
     nt_rng root, dropout;
 
@@ -170,7 +170,7 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
     if (t->loss.target->role != NT_ROLE_LABEL) /* which all metrics can judge by */
         eo.metrics = asked;
     if (t->eval_split != NULL)
-        NT_TRY(nt_evaluator_new(&t->eval, t->g, t->p, t->dev, t->eval_split, &eo, e));
+        NT_TRY(nt_evaluator_new(&t->eval, t->g, t->dev, t->eval_split, &eo, e));
 done:
     return s;
 }
@@ -231,25 +231,25 @@ done:
     return s;
 }
 
-nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_device *dev,
-                         nt_split *train, nt_split *eval, const nt_train_opts *o, nt_err *e)
+nt_status nt_trainer_new(nt_trainer **out, const nt_train_with *w, const nt_train_opts *o,
+                         nt_err *e)
 {
     nt_status s = NT_OK;
     nt_trainer *t = NULL;
     nt_loss_opts loss = {.loss = o->loss,
                          .label_smoothing = o->label_smoothing,
-                         .taught = teacher != NULL,
+                         .taught = w->teacher != NULL,
                          .temperature = o->temperature,
                          .distill_weight = o->distill_weight};
 
     NT_TRY(nt_loss_check_opts(&loss, e));
-    NT_TRY(check_opts(o, eval, e));
+    NT_TRY(check_opts(o, w->eval, e));
     if ((t = nt_calloc(1, sizeof *t)) == NULL)
         return nt_fail_nomem(e);
-    t->m = m;
-    t->dev = dev;
-    t->train = train;
-    t->eval_split = eval;
+    t->m = w->model;
+    t->dev = w->dev;
+    t->train = w->train;
+    t->eval_split = w->eval;
     t->o = *o;
     t->loss = loss;
     t->metric = NAN;
@@ -267,10 +267,10 @@ nt_status nt_trainer_new(nt_trainer **out, nt_model *m, nt_model *teacher, nt_de
     }
     NT_TRY(nt_trainer_find_masks(t, e));
     nt_trainer_apply_masks(t, t->p->w);
-    NT_TRY(make_loader(t, train, e));
+    NT_TRY(make_loader(t, w->train, e));
     plan_length(t);
     NT_TRY(nt_along_pace(t, e));
-    NT_TRY(make_teacher(t, teacher, e));
+    NT_TRY(make_teacher(t, w->teacher, e));
     NT_TRY(nt_trainer_make_plans(t, e));
     NT_TRY(make_optim(t, e));
     NT_TRY(make_schedule(t, e));

@@ -89,7 +89,7 @@ nt_status nt_trainer_save(nt_trainer *t, nt_err *e)
         return NT_OK;
     if ((j = state_json(t)) == NULL)
         return nt_fail_nomem(e);
-    s = nt_checkpoint_save(t->m, t->o.checkpoint, t->p, j, buf, n, e);
+    s = nt_checkpoint_save(t->m, t->o.checkpoint, &(nt_ckpt){t->p, buf, n}, j, e);
     nt_json_free(j);
     return s;
 }
@@ -99,7 +99,7 @@ static nt_status get_metric(double *out, const cJSON *j, const char *key, nt_err
 {
     if (cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(j, key)))
         return NT_OK;
-    return nt_json_get_double(out, j, key, -1e300, 1e300, "train.json", e);
+    return nt_json_get_double(out, j, key, (nt_bounds){-1e300, 1e300}, "train.json", e);
 }
 
 static nt_status read_counts(nt_trainer *t, const cJSON *j, nt_err *e)
@@ -112,12 +112,13 @@ static nt_status read_counts(nt_trainer *t, const cJSON *j, nt_err *e)
     for (int i = 0; i < N_COUNTS; i++) {
         int64_t v = 0;
 
-        NT_TRY(nt_json_get_i64(&v, j, c[i].key, 0, MAX_COUNT, "train.json", e));
+        NT_TRY(nt_json_get_i64(&v, j, c[i].key, (nt_bounds){0, MAX_COUNT}, "train.json", e));
         *c[i].v = (uint64_t)v;
     }
-    NT_TRY(nt_json_get_i64(&updates, j, "updates", 0, MAX_COUNT, "train.json", e));
-    NT_TRY(nt_json_get_i64(&ema, j, "ema_updates", 0, MAX_COUNT, "train.json", e));
-    NT_TRY(nt_json_get_i64(&t->without_gain, j, "without_gain", 0, MAX_COUNT, "train.json", e));
+    NT_TRY(nt_json_get_i64(&updates, j, "updates", (nt_bounds){0, MAX_COUNT}, "train.json", e));
+    NT_TRY(nt_json_get_i64(&ema, j, "ema_updates", (nt_bounds){0, MAX_COUNT}, "train.json", e));
+    NT_TRY(nt_json_get_i64(&t->without_gain, j, "without_gain", (nt_bounds){0, MAX_COUNT},
+                           "train.json", e));
     nt_optim_set_updates(t->optim, (uint64_t)updates);
     if (t->ema != NULL)
         nt_ema_set_updates(t->ema, (uint64_t)ema);
@@ -132,7 +133,8 @@ static nt_status read_state(nt_trainer *t, cJSON *j, nt_err *e)
     int why = -1;
 
     NT_TRY(read_counts(t, j, e));
-    NT_TRY(nt_json_get_double(&t->loss_sum, j, "loss_sum", -1e300, 1e300, "train.json", e));
+    NT_TRY(nt_json_get_double(&t->loss_sum, j, "loss_sum", (nt_bounds){-1e300, 1e300},
+                              "train.json", e));
     NT_TRY(get_metric(&t->metric, j, "metric", e));
     NT_TRY(get_metric(&t->best, j, "best", e));
     NT_TRY(nt_json_get_enum(&why, j, "stopped", reasons, "train.json", e));
@@ -159,7 +161,7 @@ nt_status nt_trainer_restore(nt_trainer *t, nt_err *e)
 
     if (!nt_path_exists(path))
         return NT_OK;
-    NT_TRY(nt_checkpoint_load(path, nt_model_graph(t->m)->ops, t->p, &j, buf, n, e));
+    NT_TRY(nt_checkpoint_load(&(nt_ckpt){t->p, buf, n}, &j, path, nt_model_graph(t->m)->ops, e));
     NT_TRY(nt_json_get_str(&identity, j, "identity", "train.json", e));
     if (strcmp(identity, t->o.identity ? t->o.identity : "") != 0) {
         s = nt_fail(e, NT_EINVAL,

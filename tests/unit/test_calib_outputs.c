@@ -175,10 +175,10 @@ NT_TEST(a_metric_needs_labels_and_classes)
     nt_eval_opts o = {.batch_size = 8};
     nt_err err;
 
-    assert_int_equal(nt_evaluator_new(&v, scores.g, NULL, without.dev, without.train, &o, &err),
+    assert_int_equal(nt_evaluator_new(&v, scores.g, without.dev, without.train, &o, &err),
                      NT_EFORMAT);
     assert_non_null(strstr(err.msg, "the data have no labels, which a metric needs"));
-    assert_int_equal(nt_evaluator_new(&v, map.g, NULL, with.dev, with.train, &o, &err),
+    assert_int_equal(nt_evaluator_new(&v, map.g, with.dev, with.train, &o, &err),
                      NT_EUNSUPPORTED);
     assert_non_null(
         strstr(err.msg, "output 'map' is [N,2,6,6], want float32 of [N,classes] for a metric"));
@@ -202,7 +202,7 @@ NT_TEST(channels_last_give_the_same_loss_and_the_same_codes)
         nt_evaluator *v = NULL;
         nt_eval_result r = {0};
 
-        assert_ok(nt_evaluator_new(&v, q, NULL, u.dev, u.train, &(nt_eval_opts){0}, e));
+        assert_ok(nt_evaluator_new(&v, q, u.dev, u.train, &(nt_eval_opts){0}, e));
         assert_ok(nt_evaluator_run(v, &r, e));
         loss[i] = nt_eval_value(&r, &nt_metric_loss);
         nt_eval_result_release(&r);

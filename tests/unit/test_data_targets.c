@@ -562,7 +562,9 @@ static nt_status train(setup *u, nt_model *m, const nt_metric *metric, const cha
     if (metric)
         o.metric = metric;
     NT_TRY(nt_loss_find(&o.loss, loss, e));
-    NT_TRY(nt_trainer_new(&t, m, NULL, u->dev, u->train, metric ? u->train : NULL, &o, e));
+    NT_TRY(nt_trainer_new(&t,
+                          &(nt_train_with){m, NULL, u->dev, u->train, metric ? u->train : NULL},
+                          &o, e));
     NT_TRY(nt_trainer_run(t, e));
 done:
     nt_trainer_free(t);
@@ -577,7 +579,7 @@ static double loss_of(setup *u, nt_model *m)
     nt_eval_result r = {0};
     double loss;
 
-    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u->dev, u->train, &o, e));
+    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), u->dev, u->train, &o, e));
     assert_ok(nt_evaluator_run(v, &r, e));
     loss = nt_eval_value(&r, &nt_metric_loss);
     nt_eval_result_release(&r);
@@ -615,7 +617,7 @@ NT_TEST(a_network_can_be_trained_to_give_its_own_picture)
     o.optim.lr = 0.1;
     o.optim.momentum = 0.9;
     assert_ok(nt_loss_find(&o.loss, "mse", e));
-    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, NULL, &o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, NULL}, &o, e));
     assert_ok(nt_trainer_run(t, e));
     first = cJSON_GetObjectItem(nt_trainer_report(t), "epochs");
     last = cJSON_GetArrayItem(first, 59);
@@ -638,7 +640,7 @@ NT_TEST(data_that_a_loss_or_a_metric_cannot_take_are_refused)
                  train(&u, m, &nt_metric_accuracy, "cross_entropy", e));
     assert_fails(
         NT_EFORMAT, "accuracy wants the field 'label', the data's target is 'mask'",
-        nt_evaluator_new(&v, nt_model_graph(m), NULL, u.dev, u.train, &(nt_eval_opts){0}, e));
+        nt_evaluator_new(&v, nt_model_graph(m), u.dev, u.train, &(nt_eval_opts){0}, e));
     assert_fails(NT_EFORMAT, "labels go with outputs of [N,classes]",
                  train(&u, m, NULL, "mse", e));
     assert_fails(NT_EFORMAT,

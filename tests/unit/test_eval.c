@@ -91,7 +91,7 @@ static nt_eval_result evaluate(setup *u, const nt_graph *g, nt_eval_opts o)
     nt_eval_result r = {0};
     nt_evaluator *v = NULL;
 
-    assert_ok(nt_evaluator_new(&v, g, NULL, u->dev, u->split, &o, e));
+    assert_ok(nt_evaluator_new(&v, g, u->dev, u->split, &o, e));
     assert_ok(nt_evaluator_run(v, &r, e));
     nt_evaluator_free(v);
     return r;
@@ -195,7 +195,7 @@ NT_TEST(data_that_do_not_fit_are_refused_with_both_shapes)
     nt_err err;
 
     assert_int_equal(
-        nt_evaluator_new(&v, g, NULL, u.dev, u.split, &(nt_eval_opts){.batch_size = 4}, &err),
+        nt_evaluator_new(&v, g, u.dev, u.split, &(nt_eval_opts){.batch_size = 4}, &err),
         NT_EFORMAT);
     assert_string_equal(err.msg,
                         "input 'x' is [N,1,1,5], but a sample of the data is [1,1,7] "

@@ -215,8 +215,8 @@ NT_TEST(missing_keys_leave_the_value_alone)
     const char *t = "x";
     int k = 3;
 
-    assert_ok(nt_json_get_double(&d, j, "a", 0, 1, "", e));
-    assert_ok(nt_json_get_i64(&i, j, "a", 0, 1, "", e));
+    assert_ok(nt_json_get_double(&d, j, "a", (nt_bounds){0, 1}, "", e));
+    assert_ok(nt_json_get_i64(&i, j, "a", (nt_bounds){0, 1}, "", e));
     assert_ok(nt_json_get_bool(&b, j, "a", "", e));
     assert_ok(nt_json_get_str(&t, j, "a", "", e));
     assert_ok(nt_json_get_enum(&k, j, "a", (const char *const[]){"x", NULL}, "", e));
@@ -234,8 +234,8 @@ NT_TEST(values_are_read_by_type_and_range)
     const char *t = NULL;
     int k = 0;
 
-    assert_ok(nt_json_get_double(&d, j, "d", 0, 1, "", e));
-    assert_ok(nt_json_get_i64(&i, j, "i", INT64_MIN, INT64_MAX, "", e));
+    assert_ok(nt_json_get_double(&d, j, "d", (nt_bounds){0, 1}, "", e));
+    assert_ok(nt_json_get_i64(&i, j, "i", (nt_bounds){INT64_MIN, 0x1p63}, "", e));
     assert_ok(nt_json_get_bool(&b, j, "b", "", e));
     assert_ok(nt_json_get_str(&t, j, "s", "", e));
     assert_ok(nt_json_get_enum(&k, j, "s", (const char *const[]){"a", "ab", NULL}, "", e));
@@ -253,12 +253,13 @@ NT_TEST(wrong_values_are_refused_with_path_and_wish)
     const char *t = NULL;
     int k = 0;
 
-    WANTS(nt_json_get_double(&d, j, "n", 0, 1, "a.b", e),
+    WANTS(nt_json_get_double(&d, j, "n", (nt_bounds){0, 1}, "a.b", e),
           "a.b.n: got 1.5, want a number in [0, 1]");
-    WANTS(nt_json_get_double(&d, j, "s", 0, INFINITY, "", e),
+    WANTS(nt_json_get_double(&d, j, "s", (nt_bounds){0, INFINITY}, "", e),
           "s: got 'ab', want a number of at least 0");
-    WANTS(nt_json_get_i64(&i, j, "n", 1, 9, NULL, e), "n: got 1.5, want an integer in [1, 9]");
-    WANTS(nt_json_get_i64(&i, j, "big", INT64_MIN, INT64_MAX, "", e),
+    WANTS(nt_json_get_i64(&i, j, "n", (nt_bounds){1, 9}, NULL,
+                          e), "n: got 1.5, want an integer in [1, 9]");
+    WANTS(nt_json_get_i64(&i, j, "big", (nt_bounds){INT64_MIN, 0x1p63}, "", e),
           "big: got 1e+17, want an integer");
     WANTS(nt_json_get_bool(&b, j, "z", "", e), "z: got null, want true or false");
     WANTS(nt_json_get_str(&t, j, "o", "x", e), "x.o: got an object, want a string");

@@ -54,7 +54,8 @@ NT_TEST(distillation_is_pytorchs_batchmean_times_t_squared)
                            -0.118277753f, -0.239580951f,  0.357858704f};
     float g[6] = {0};
 
-    assert_float_equal(nt_loss_distill(g, x, teacher, 2, 3, 4, 1), 0.873966996, 1e-8);
+    assert_float_equal(nt_loss_distill(g, x, &(nt_distill){teacher, 2, 3, 4},
+                                       1), 0.873966996, 1e-8);
     same(g, want, 6, 1e-7);
 }
 
@@ -62,7 +63,7 @@ NT_TEST(distillation_from_itself_is_zero)
 {
     float g[6] = {0}, zero[6] = {0};
 
-    assert_float_equal(nt_loss_distill(g, x, x, 2, 3, 2, 1), 0, 1e-12);
+    assert_float_equal(nt_loss_distill(g, x, &(nt_distill){x, 2, 3, 2}, 1), 0, 1e-12);
     same(g, zero, 6, 1e-12);
 }
 
@@ -77,9 +78,9 @@ NT_TEST(terms_add_up_in_the_gradient)
     float a[6] = {0}, b[6] = {0}, both[6] = {0};
 
     cross_entropy(a, x, label, 2, 3, 0, 1);
-    nt_loss_distill(b, x, teacher, 2, 3, 3, 1);
+    nt_loss_distill(b, x, &(nt_distill){teacher, 2, 3, 3}, 1);
     cross_entropy(both, x, label, 2, 3, 0, 0.25);
-    nt_loss_distill(both, x, teacher, 2, 3, 3, 0.75);
+    nt_loss_distill(both, x, &(nt_distill){teacher, 2, 3, 3}, 0.75);
     for (int i = 0; i < 6; i++)
         assert_float_equal(both[i], 0.25 * a[i] + 0.75 * b[i], 1e-6);
 }
@@ -95,7 +96,7 @@ static double value(int which, float *grad, const float *v, const float *t, cons
     case SMOOTH:
         return cross_entropy(grad, v, y, n, k, 0.3, 1);
     case KD:
-        return nt_loss_distill(grad, v, t, n, k, 2.5, 1);
+        return nt_loss_distill(grad, v, &(nt_distill){t, n, k, 2.5}, 1);
     case MSE:
         return nt_loss_mse(grad, v, t, n, k, 1);
     default:

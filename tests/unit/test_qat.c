@@ -133,7 +133,7 @@ static outcome train(const pictures *u, nt_model *m, const nt_train_opts *o)
     const cJSON *r;
     outcome out;
 
-    assert_ok(nt_trainer_new(&t, m, NULL, u->dev, u->train, u->train, o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u->dev, u->train, u->train}, o, e));
     assert_ok(nt_trainer_run(t, e));
     r = nt_trainer_report(t);
     out = (outcome){number_of(r, 0, "loss"), number_of(r, -1, "loss"),
@@ -150,7 +150,7 @@ static double loss_of(const pictures *u, nt_model *m)
     nt_evaluator *v = NULL;
     double loss;
 
-    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u->dev, u->train, &o, e));
+    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), u->dev, u->train, &o, e));
     assert_ok(nt_evaluator_run(v, &r, e));
     loss = nt_eval_value(&r, &nt_metric_loss);
     nt_eval_result_release(&r);
@@ -478,7 +478,8 @@ NT_TEST(a_resumed_training_is_one_that_never_stopped)
         o.resume = true;
         o.companions = (const nt_companion *const[]){&nt_companion_qat, &dying, NULL};
         o.ctx = &u;
-        assert_ok(nt_trainer_new(&t, v[1], NULL, u.dev, u.train, u.train, &o, e));
+        assert_ok(nt_trainer_new(&t, &(nt_train_with){v[1], NULL, u.dev, u.train, u.train}, &o,
+                                 e));
         assert_fails(NT_EIO, "killed", nt_trainer_run(t, e));
         nt_trainer_free(t);
         o.companions = qat;
@@ -507,13 +508,14 @@ NT_TEST(what_cannot_be_trained_is_refused)
 
     o.progressive = "8:1";
     assert_fails(NT_EINVAL, "bits by epochs are for a model that nt-quantize has prepared",
-                 nt_trainer_new(&r, plain, NULL, u.dev, u.train, NULL, &o, e));
+                 nt_trainer_new(&r, &(nt_train_with){plain, NULL, u.dev, u.train, NULL}, &o,
+                                e));
     assert_ok(nt_tensor_new(&mask, NT_U8, 2, constant(m, "fc1.weight")->dims, e));
     assert_ok(nt_model_take_mask(m, "fc1.weight", mask, e));
     o.progressive = NULL;
     assert_fails(NT_EUNSUPPORTED,
                  "weight 'fc1.weight' is pruned, and quantizer bnn has no code for 0",
-                 nt_trainer_new(&r, m, NULL, u.dev, u.train, NULL, &o, e));
+                 nt_trainer_new(&r, &(nt_train_with){m, NULL, u.dev, u.train, NULL}, &o, e));
     nt_model_free(m);
     nt_model_free(plain);
     close_pictures(&u);

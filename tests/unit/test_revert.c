@@ -60,7 +60,7 @@ static double accuracy(const fixture *f, const nt_graph *g)
     nt_eval_opts o = {.batch_size = 16, .workers = 1};
     double a;
 
-    assert_ok(nt_evaluator_new(&v, g, NULL, f->u.dev, f->u.train, &o, e));
+    assert_ok(nt_evaluator_new(&v, g, f->u.dev, f->u.train, &o, e));
     assert_ok(nt_evaluator_run(v, &r, e));
     a = nt_eval_value(&r, &nt_metric_accuracy);
     nt_eval_result_release(&r);

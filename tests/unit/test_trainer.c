@@ -102,7 +102,8 @@ static nt_status run(setup *u, nt_model *m, nt_model *teacher, const nt_train_op
                      nt_err *e)
 {
     nt_trainer *t = NULL;
-    nt_status s = nt_trainer_new(&t, m, teacher, u->dev, u->train, u->test, o, e);
+    nt_status s = nt_trainer_new(&t, &(nt_train_with){m, teacher, u->dev, u->train, u->test}, o,
+                                 e);
 
     if (s == NT_OK)
         s = nt_trainer_run(t, e);
@@ -145,7 +146,7 @@ NT_TEST(training_learns_the_training_set)
     const cJSON *epochs, *last;
 
     o.epochs = 40;
-    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, u.train, &o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, u.train}, &o, e));
     assert_ok(nt_trainer_run(t, e));
     epochs = cJSON_GetObjectItemCaseSensitive(nt_trainer_report(t), "epochs");
     last = cJSON_GetArrayItem(epochs, 39);
@@ -401,7 +402,7 @@ NT_TEST(early_stopping_counts_evaluations_without_gain)
     o.epochs = 50;
     o.optim.lr = 0; /* nothing changes: the first evaluation is the best */
     o.early_stopping = 3;
-    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, u.test, &o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, u.test}, &o, e));
     assert_ok(nt_trainer_run(t, e));
     r = nt_trainer_report(t);
     assert_string_equal(cJSON_GetObjectItemCaseSensitive(r, "stopped")->valuestring,
@@ -426,10 +427,10 @@ NT_TEST(keep_best_ends_with_the_weights_of_the_best_evaluation)
     o.epochs = 8;
     o.keep_best = true;
     o.metric = &nt_metric_loss;
-    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, u.test, &o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, u.test}, &o, e));
     assert_ok(nt_trainer_run(t, e));
     best = cJSON_GetObjectItemCaseSensitive(nt_trainer_report(t), "best");
-    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u.dev, u.test,
+    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), u.dev, u.test,
                                &(nt_eval_opts){.batch_size = 8}, e));
     assert_ok(nt_evaluator_run(v, &r, e));
     assert_float_equal(nt_eval_value(&r, &nt_metric_loss), number(best, "loss"), 1e-5);
@@ -448,7 +449,7 @@ NT_TEST(a_run_is_as_long_as_the_shorter_of_epochs_and_steps)
     nt_trainer *t = NULL;
 
     o.steps = 6;
-    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, NULL, &o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, NULL}, &o, e));
     assert_ok(nt_trainer_run(t, e));
     assert_int_equal(number(nt_trainer_report(t), "steps"), 6);
     assert_string_equal(
@@ -487,10 +488,10 @@ NT_TEST(what_is_watched_is_what_is_trained)
     o.metric = &nt_metric_loss;
     o.keep_best = true;
     o.epochs = 2;
-    assert_ok(nt_trainer_new(&t, m, NULL, u.dev, u.train, u.test, &o, e));
+    assert_ok(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, u.test}, &o, e));
     assert_ok(nt_trainer_run(t, e));
     best = cJSON_GetObjectItemCaseSensitive(nt_trainer_report(t), "best");
-    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), NULL, u.dev, u.test, &eo, e));
+    assert_ok(nt_evaluator_new(&v, nt_model_graph(m), u.dev, u.test, &eo, e));
     assert_ok(nt_evaluator_run(v, &r, e));
     assert_float_equal(nt_eval_value(&r, &nt_metric_loss), number(best, "loss"), 1e-6);
     assert_true(number(best, "loss") < 1); /* a cross entropy would be about 2 */
@@ -525,7 +526,8 @@ NT_TEST(settings_that_make_no_sense_are_refused)
     nt_err err;
 
     o.keep_best = true;
-    assert_int_equal(nt_trainer_new(&t, m, NULL, u.dev, u.train, NULL, &o, &err), NT_EINVAL);
+    assert_int_equal(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, NULL}, &o,
+                                    &err), NT_EINVAL);
     o = small_opts();
     o.epochs = 0;
     assert_int_equal(run(&u, m, NULL, &o, &err), NT_EINVAL);
