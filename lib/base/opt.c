@@ -161,8 +161,7 @@ static nt_status read_str(const nt_opt *o, const place *p, nt_err *e)
 
 static nt_status read_i64(const nt_opt *o, const place *p, nt_err *e)
 {
-    return nt_json_get_i64(o->out, p->obj, p->key, (nt_bounds){bound(o->lo), bound(o->hi)},
-                           p->where, e);
+    return nt_json_get_i64(o->out, p->obj, p->key, (nt_bounds){o->lo, o->hi}, p->where, e);
 }
 
 static nt_status read_double(const nt_opt *o, const place *p, nt_err *e)

@@ -121,6 +121,13 @@ size_t nt_utf8_len(const char *p, size_t n)
     return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
 }
 
+bool nt_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 bool nt_parse_i64(int64_t *out, const char *text, int64_t lo, int64_t hi)
 {
     char *end;

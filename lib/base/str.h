@@ -39,6 +39,7 @@ bool nt_parse_size(int64_t hw[2], const char *text);
  * bound past 2^62 is none; one that is a hair off a round number is that number, left out. */
 void nt_range_text(char *buf, size_t n, const char *what, double lo, double hi);
 
+bool nt_ends_with(const char *text, const char *end);
 /* Shell-style match: *, ? and [..]; '*' crosses dots. A text always matches itself, so that
  * "block[0]" finds the layer of that name. */
 bool nt_glob_match(const char *pattern, const char *text);

@@ -32,11 +32,6 @@ typedef struct range {
     size_t first, count;
 } range;
 
-static const cJSON *get(const cJSON *obj, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(obj, key);
-}
-
 nt_status nt_dataset_open(nt_dataset **out, const char *spec, nt_err *e)
 {
     nt_dataset *d = nt_calloc(1, sizeof *d);
@@ -46,11 +41,11 @@ nt_status nt_dataset_open(nt_dataset **out, const char *spec, nt_err *e)
     if (!d)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_describe(&d->json, spec, e));
-    d->splits = get(d->json, "splits");
-    d->path = get(d->json, "path")->valuestring;
+    d->splits = nt_json_get(d->json, "splits");
+    d->path = nt_json_get(d->json, "path")->valuestring;
     d->layout = nt_describe_layout(d->json);
     d->skip = nt_describe_skips(d->json);
-    NT_TRY(nt_format_get(&d->format, get(d->json, "format")->valuestring, e));
+    NT_TRY(nt_format_get(&d->format, nt_json_get(d->json, "format")->valuestring, e));
     d->sources = nt_calloc((size_t)cJSON_GetArraySize(d->splits) + 1, sizeof *d->sources);
     if (!d->sources)
         NT_TRY(nt_fail_nomem(e));
@@ -81,7 +76,7 @@ const cJSON *nt_dataset_json(const nt_dataset *d)
 
 int64_t nt_dataset_batch_size(const nt_dataset *d)
 {
-    const cJSON *j = get(d->json, "batch_size");
+    const cJSON *j = nt_json_get(d->json, "batch_size");
 
     return j ? (int64_t)j->valuedouble : 0;
 }
@@ -120,8 +115,8 @@ static nt_status get_source(nt_source **out, nt_dataset *d, const cJSON *split, 
     stored *t = d->sources;
     nt_status s = NT_OK;
 
-    while (get(split, "from"))
-        split = get(d->splits, get(split, "from")->valuestring);
+    while (nt_json_get(split, "from"))
+        split = nt_json_get(d->splits, nt_json_get(split, "from")->valuestring);
     while (strcmp(t->name, split->string) != 0)
         t++;
     if (!t->source) {
@@ -147,19 +142,19 @@ done:
 static nt_status cut(range *out, const nt_dataset *d, const cJSON *split, const cJSON *until,
                      size_t stored_count, nt_err *e)
 {
-    const cJSON *from = get(split, "from");
+    const cJSON *from = nt_json_get(split, "from");
     range r = {0, stored_count};
     nt_status s = NT_OK;
 
     if (from)
-        s = cut(&r, d, get(d->splits, from->valuestring), split, stored_count, e);
+        s = cut(&r, d, nt_json_get(d->splits, from->valuestring), split, stored_count, e);
     for (const cJSON *c = d->splits->child; c && s == NT_OK; c = c->next) {
-        const cJSON *parent = get(c, "from"), *first = get(c, "first");
+        const cJSON *parent = nt_json_get(c, "from"), *first = nt_json_get(c, "first");
         size_t n;
 
         if (!parent || strcmp(parent->valuestring, split->string) != 0)
             continue;
-        n = (size_t)(first ? first : get(c, "last"))->valuedouble;
+        n = (size_t)(first ? first : nt_json_get(c, "last"))->valuedouble;
         if (n > r.count)
             return nt_fail(e, NT_EINVAL, "splits.%s: wants %zu samples of '%s', which has %zu",
                            c->string, n, split->string, r.count);
@@ -178,7 +173,7 @@ static nt_status find_split(const cJSON **out, const nt_dataset *d, const char *
 {
     nt_str known = {0};
 
-    if ((*out = get(d->splits, name)))
+    if ((*out = nt_json_get(d->splits, name)))
         return NT_OK;
     for (const cJSON *c = d->splits->child; c; c = c->next)
         nt_str_addf(&known, "%s%s", c == d->splits->child ? "" : ", ", c->string);
@@ -223,14 +218,14 @@ nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err 
         NT_TRY(nt_fail(e, NT_EINVAL, "splits.%s: other splits take all its samples", name));
     p->first = r.first;
     p->count = r.count;
-    p->shuffle = cJSON_IsTrue(get(split, "shuffle"));
+    p->shuffle = cJSON_IsTrue(nt_json_get(split, "shuffle"));
     p->layout = d->layout;
-    p->inputs = get(d->json, "inputs");
-    p->targets = get(d->json, "targets");
+    p->inputs = nt_json_get(d->json, "inputs");
+    p->targets = nt_json_get(d->json, "targets");
     NT_TRY(check_names(p->inputs, "inputs", p->source, e));
     NT_TRY(check_names(p->targets, "targets", p->source, e));
     snprintf(where, sizeof where, "splits.%s.transforms", name);
-    NT_TRY(nt_pipeline_new(&p->pipeline, get(split, "transforms"), where, e));
+    NT_TRY(nt_pipeline_new(&p->pipeline, nt_json_get(split, "transforms"), where, e));
     *out = p;
     p = NULL;
 done:
@@ -285,7 +280,7 @@ static nt_status lacks_target(const nt_source *src, const char *who, nt_err *e)
 
 nt_status nt_split_target(const nt_field **out, const nt_split *p, const char *who, nt_err *e)
 {
-    const cJSON *named = get(p->targets, "target");
+    const cJSON *named = nt_json_get(p->targets, "target");
     const nt_field *f =
         stored_field(p->source, named ? named->valuestring : NULL, NT_ROLE_LABEL);
 
@@ -299,7 +294,7 @@ nt_status nt_split_target(const nt_field **out, const nt_split *p, const char *w
 
 const char *nt_split_input(const nt_split *p, const char *input)
 {
-    const cJSON *field = get(p->inputs, input);
+    const cJSON *field = nt_json_get(p->inputs, input);
 
     return field ? field->valuestring : NULL;
 }

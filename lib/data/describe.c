@@ -18,19 +18,7 @@ static const char *const layouts[] = {"nchw", "nhwc", NULL};
 static const char *const on_error[] = {"fail", "skip", NULL};
 static const char *const targets[] = {"target", NULL}; /* of the built-in losses */
 
-static const cJSON *get(const cJSON *obj, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(obj, key);
-}
-
 /* ---- reading it */
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
 
 static bool is_short_form(const char *spec)
 {
@@ -38,7 +26,7 @@ static bool is_short_form(const char *spec)
 
     while (isalnum((unsigned char)spec[n]) || spec[n] == '_')
         n++;
-    return n > 0 && spec[n] == ':' && !ends_with(spec, ".json");
+    return n > 0 && spec[n] == ':' && !nt_ends_with(spec, ".json");
 }
 
 /* A relative path in a file is relative to that file's folder. */
@@ -65,7 +53,7 @@ static nt_status read_file(cJSON **out, const char *path, nt_err *e)
     cJSON *j = NULL;
     nt_status s;
 
-    if (!ends_with(path, ".json") && !nt_path_exists(path))
+    if (!nt_ends_with(path, ".json") && !nt_path_exists(path))
         return nt_fail(e, NT_EINVAL, "'%.80s' is neither a file nor KIND:PATH[,key=value...]",
                        path);
     NT_TRY(nt_json_load(&j, path, e));
@@ -95,7 +83,7 @@ static nt_status read_spec(cJSON **out, const char *spec, nt_err *e)
 static nt_status check_cut(const cJSON *splits, const cJSON *split, const char *where,
                            nt_err *e)
 {
-    bool first = get(split, "first"), last = get(split, "last");
+    bool first = nt_json_get(split, "first"), last = nt_json_get(split, "last");
     int64_t n = 0;
     const char *from = NULL;
     nt_status s;
@@ -109,7 +97,7 @@ static nt_status check_cut(const cJSON *splits, const cJSON *split, const char *
     if (from && first == last)
         NT_TRY(nt_fail(e, NT_EINVAL, "%s: want one of \"first\" and \"last\" with \"from\"",
                        where));
-    if (from && !get(splits, from))
+    if (from && !nt_json_get(splits, from))
         NT_TRY(
             nt_fail(e, NT_EINVAL, "%s.from: no split '%.60s' in the description", where, from));
 done:
@@ -122,10 +110,10 @@ static nt_status check_chain(const cJSON *splits, const cJSON *split, const char
 {
     const cJSON *from;
 
-    for (int n = cJSON_GetArraySize(splits); (from = get(split, "from")); n--) {
+    for (int n = cJSON_GetArraySize(splits); (from = nt_json_get(split, "from")); n--) {
         if (n == 0)
             return nt_fail(e, NT_EINVAL, "%s.from: the splits are cut from each other", where);
-        split = get(splits, from->valuestring);
+        split = nt_json_get(splits, from->valuestring);
     }
     return NT_OK;
 }
@@ -136,11 +124,11 @@ static nt_status inherit_transforms(const cJSON *splits, cJSON *split, nt_err *e
     const cJSON *up = split;
     cJSON *copy;
 
-    while (!get(up, "transforms") && get(up, "from"))
-        up = get(splits, get(up, "from")->valuestring);
+    while (!nt_json_get(up, "transforms") && nt_json_get(up, "from"))
+        up = nt_json_get(splits, nt_json_get(up, "from")->valuestring);
     if (up == split)
         return NT_OK;
-    copy = get(up, "transforms") ? cJSON_Duplicate(get(up, "transforms"), true)
+    copy = nt_json_get(up, "transforms") ? cJSON_Duplicate(nt_json_get(up, "transforms"), true)
                                  : cJSON_CreateArray();
     if (!copy || !cJSON_AddItemToObject(split, "transforms", copy)) {
         cJSON_Delete(copy);
@@ -179,10 +167,10 @@ static nt_status check_split(const cJSON *split, const cJSON *splits,
     NT_TRY(nt_json_get_bool(&shuffle, split, "shuffle", where, e));
     NT_TRY(check_cut(splits, split, where, e));
     for (const char *const *k = format->split_keys; k && *k; k++)
-        if (get(split, "from") && get(split, *k))
+        if (nt_json_get(split, "from") && nt_json_get(split, *k))
             NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: does not go with \"from\"", where, *k));
     snprintf(where, sizeof where, "splits.%s.transforms", split->string);
-    NT_TRY(nt_pipeline_new(&p, get(split, "transforms"), where, e));
+    NT_TRY(nt_pipeline_new(&p, nt_json_get(split, "transforms"), where, e));
 done:
     nt_pipeline_free(p);
     return s;
@@ -196,10 +184,10 @@ static nt_status fill_split(cJSON *splits, cJSON *split, nt_err *e)
     snprintf(where, sizeof where, "splits.%s", split->string);
     NT_TRY(check_chain(splits, split, where, e));
     NT_TRY(inherit_transforms(splits, split, e));
-    if (!get(split, "shuffle") &&
+    if (!nt_json_get(split, "shuffle") &&
         !nt_json_add_bool(split, "shuffle", strcmp(split->string, "train") == 0))
         NT_TRY(nt_fail_nomem(e));
-    if (!get(split, "transforms") && !nt_json_add_array(split, "transforms"))
+    if (!nt_json_get(split, "transforms") && !nt_json_add_array(split, "transforms"))
         NT_TRY(nt_fail_nomem(e));
 done:
     return s;
@@ -230,7 +218,7 @@ done:
 static nt_status check_names(const cJSON *j, const char *key, const char *const *keys,
                              nt_err *e)
 {
-    const cJSON *map = get(j, key);
+    const cJSON *map = nt_json_get(j, key);
 
     if (map && !cJSON_IsObject(map))
         return nt_fail(e, NT_EINVAL, "%s: want an object of an input and its field each", key);
@@ -276,7 +264,7 @@ done:
 
 static bool says(const cJSON *j, const char *key, const char *word)
 {
-    return get(j, key) && strcmp(get(j, key)->valuestring, word) == 0;
+    return nt_json_get(j, key) && strcmp(nt_json_get(j, key)->valuestring, word) == 0;
 }
 
 nt_layout nt_describe_layout(const cJSON *j)

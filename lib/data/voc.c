@@ -16,7 +16,6 @@
 #include "data/source.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,6 @@
 #include <libxml/tree.h>
 
 #define MAX_XML_BYTES ((size_t)1 << 26)
-#define MAX_SAMPLES ((size_t)UINT32_MAX)
 
 /* What a split's samples have, one behind the other. */
 typedef struct objects {
@@ -280,21 +278,14 @@ done:
 
 /* ---- classes */
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-
-    return n > m && strcmp(name + n - m, end) == 0;
-}
-
 static nt_status see_classes(void *ctx, const char *path, const char *name, nt_err *e)
 {
     annotation *a = ctx;
-    char *file = ends_with(name, ".xml") ? nt_path_join("Annotations", name) : NULL;
+    char *file = nt_ends_with(name, ".xml") ? nt_path_join("Annotations", name) : NULL;
     nt_status s = NT_OK;
 
     (void)path;
-    if (!ends_with(name, ".xml"))
+    if (!nt_ends_with(name, ".xml"))
         return NT_OK;
     if (!file)
         return nt_fail_nomem(e);
@@ -495,7 +486,7 @@ static nt_status list_entry(void *ctx, const char *path, const char *name, nt_er
     nt_status s = NT_OK;
 
     (void)path;
-    if (!ends_with(name, ".txt") || strchr(name, '_'))
+    if (!nt_ends_with(name, ".txt") || strchr(name, '_'))
         return NT_OK;
     split = nt_strfmt("%.*s", (int)(strlen(name) - strlen(".txt")), name);
     if (!split || !nt_json_add_object(ctx, split))

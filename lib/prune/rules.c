@@ -30,11 +30,6 @@ static const char *const aliases[][2] = {
 
 enum { N_ALIASES = sizeof aliases / sizeof *aliases };
 
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 /* ---- checking */
 
 static bool is_index(const cJSON *v)
@@ -47,7 +42,7 @@ static bool is_index(const cJSON *v)
 static nt_status check_strings(const cJSON *entry, const char *key, const char *where,
                                nt_err *e)
 {
-    const cJSON *a = item(entry, key), *v;
+    const cJSON *a = nt_json_get(entry, key), *v;
 
     if (!a)
         return NT_OK;
@@ -103,7 +98,7 @@ static nt_status check_types(const cJSON *entry, const char *where, nt_err *e)
     const cJSON *v;
 
     NT_TRY(check_strings(entry, "op_types", where, e));
-    cJSON_ArrayForEach(v, item(entry, "op_types"))
+    cJSON_ArrayForEach(v, nt_json_get(entry, "op_types"))
     {
         if (!is_known_type(v->valuestring))
             NT_TRY(fail_type(v->valuestring, where, e));
@@ -120,7 +115,7 @@ nt_status nt_rules_check_selection(const cJSON *entry, const char *where, nt_err
     NT_TRY(check_types(entry, where, e));
     NT_TRY(check_strings(entry, "op_names", where, e));
     NT_TRY(nt_json_get_bool(&exclude, entry, "exclude", where, e));
-    if (!item(entry, "op_types") && !item(entry, "op_names"))
+    if (!nt_json_get(entry, "op_types") && !nt_json_get(entry, "op_names"))
         return nt_fail(e, NT_EINVAL, "%s: 'op_types' or 'op_names' is missing", where);
 done:
     return s;
@@ -129,7 +124,7 @@ done:
 static nt_status check_share(const cJSON *entry, const char *key, const char *where,
                              bool one_too, nt_err *e)
 {
-    const cJSON *v = item(entry, key);
+    const cJSON *v = nt_json_get(entry, key);
 
     if (!v)
         return NT_OK;
@@ -161,8 +156,8 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
     NT_TRY(check_share(entry, "sparsity_per_layer", where, false, e));
     NT_TRY(check_share(entry, "total_sparsity", where, false, e));
     NT_TRY(check_share(entry, "max_sparsity_per_layer", where, true, e));
-    n = (item(entry, "sparsity") != NULL) + (item(entry, "sparsity_per_layer") != NULL) +
-        (item(entry, "total_sparsity") != NULL);
+    n = (nt_json_get(entry, "sparsity") != NULL) + (nt_json_get(entry, "sparsity_per_layer") != NULL) +
+        (nt_json_get(entry, "total_sparsity") != NULL);
     if (n != !exclude)
         return nt_fail(e, NT_EINVAL,
                        exclude ? "%s: 'exclude' and a sparsity exclude each other"
@@ -223,7 +218,7 @@ static bool name_matches(const cJSON *want, const char *layer, int index)
 bool nt_rules_entry_matches(const cJSON *entry, const char *layer, const char *op_type,
                             int index)
 {
-    const cJSON *types = item(entry, "op_types"), *names = item(entry, "op_names"), *v;
+    const cJSON *types = nt_json_get(entry, "op_types"), *names = nt_json_get(entry, "op_names"), *v;
     bool type_ok = !types, name_ok = !names;
 
     cJSON_ArrayForEach(v, types) type_ok =
@@ -234,7 +229,7 @@ bool nt_rules_entry_matches(const cJSON *entry, const char *layer, const char *o
 
 static double number(const cJSON *entry, const char *key, double dflt)
 {
-    const cJSON *v = item(entry, key);
+    const cJSON *v = nt_json_get(entry, key);
 
     return v ? v->valuedouble : dflt;
 }
@@ -248,12 +243,12 @@ nt_rule nt_rules_find(const cJSON *list, const char *layer, const char *op_type,
     cJSON_ArrayForEach(entry, list)
     {
         if (nt_rules_entry_matches(entry, layer, op_type, index)) {
-            r.total = item(entry, "total_sparsity") != NULL;
+            r.total = nt_json_get(entry, "total_sparsity") != NULL;
             r.sparsity = number(
                 entry, "sparsity",
                 number(entry, "sparsity_per_layer", number(entry, "total_sparsity", NAN)));
             r.max_per_layer = number(entry, "max_sparsity_per_layer", NAN);
-            r.entry = cJSON_IsTrue(item(entry, "exclude")) ? -1 : i;
+            r.entry = cJSON_IsTrue(nt_json_get(entry, "exclude")) ? -1 : i;
             if (r.entry < 0)
                 r.sparsity = NAN;
         }
@@ -269,7 +264,7 @@ nt_status nt_rules_check_names(const cJSON *list, const char *const *layer_names
 
     cJSON_ArrayForEach(entry, list)
     {
-        cJSON_ArrayForEach(v, item(entry, "op_names"))
+        cJSON_ArrayForEach(v, nt_json_get(entry, "op_names"))
         {
             bool found = false;
             const char *near;

@@ -15,16 +15,9 @@
 
 enum { MOST_BITS = 8 };
 
-/* ---- quant.json */
-
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 static int64_t number(const cJSON *entry, const char *key, int64_t otherwise)
 {
-    const cJSON *v = item(entry, key);
+    const cJSON *v = nt_json_get(entry, key);
 
     return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 1e15
                ? (int64_t)v->valuedouble
@@ -83,7 +76,7 @@ static nt_status describe(nt_qsite *at, const pair_nodes *p, const nt_qmethod *m
     const nt_value *x = p->q->in[0], *scale = p->q->in[1];
     const nt_value *source = source_of(x);
     const cJSON *entry = nt_qat_entry(record, source->name, x->data != NULL, source != x);
-    const char *scheme = cJSON_GetStringValue(item(entry, "scheme"));
+    const char *scheme = cJSON_GetStringValue(nt_json_get(entry, "scheme"));
     nt_status s = NT_OK;
 
     *at = (nt_qsite){.tensor = source->name,
@@ -180,7 +173,7 @@ static nt_status resume(const nt_qsite *at, const pair_nodes *p, const cJSON *re
 {
     const nt_tensor *scale = p->q->in[1]->data, *zero = p->q->in[2]->data;
     const cJSON *entry = nt_qat_entry(record, at->tensor, at->weight, at->again);
-    bool unknown = !at->weight && entry && cJSON_IsNull(item(entry, "min"));
+    bool unknown = !at->weight && entry && cJSON_IsNull(nt_json_get(entry, "min"));
     nt_fakeq q = nt_fakeq_of(at->node);
     nt_qpair *pair = NULL;
 
@@ -264,7 +257,7 @@ static nt_status begin(void **state, nt_graph *g, const nt_model *m, const nt_tr
                        nt_err *e)
 {
     cJSON *record = nt_model_quant_record(m);
-    const nt_qmethod *method = nt_qmethod_find(cJSON_GetStringValue(item(record, "method")));
+    const nt_qmethod *method = nt_qmethod_find(cJSON_GetStringValue(nt_json_get(record, "method")));
     nt_qat *q = NULL;
     nt_status s = NT_OK;
 

@@ -4,20 +4,15 @@
 
 #include <string.h>
 
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 cJSON *nt_qat_entry(const cJSON *record, const char *tensor, bool weight, bool again)
 {
     const char *kind = weight ? "weight" : "activation";
     cJSON *t, *found = NULL;
 
-    cJSON_ArrayForEach(t, item(record, "tensors"))
+    cJSON_ArrayForEach(t, nt_json_get(record, "tensors"))
     {
-        const char *name = cJSON_GetStringValue(item(t, "tensor"));
-        const char *is = cJSON_GetStringValue(item(t, "kind"));
+        const char *name = cJSON_GetStringValue(nt_json_get(t, "tensor"));
+        const char *is = cJSON_GetStringValue(nt_json_get(t, "kind"));
 
         if (name && is && strcmp(name, tensor) == 0 && strcmp(is, kind) == 0 &&
             (!found || again))

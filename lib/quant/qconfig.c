@@ -4,14 +4,9 @@
 const char *const nt_quantize_methods[] = {"ptq",  "adaround", "gptq", "brecq", "qat",  "lsq",
                                            "lsq+", "dorefa",   "pact", "bnn",   "xnor", NULL};
 
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 static bool is_plan(const cJSON *list)
 {
-    return item(cJSON_GetArrayItem(list, 0), "layer") != NULL;
+    return nt_json_get(cJSON_GetArrayItem(list, 0), "layer") != NULL;
 }
 
 static nt_status read_keys(nt_qconfig *c, nt_err *e)
@@ -25,8 +20,8 @@ static nt_status read_keys(nt_qconfig *c, nt_err *e)
     if (!cJSON_IsObject(c->json))
         return nt_fail(e, NT_EINVAL, "an array or an object is wanted");
     NT_TRY(nt_json_check_keys(c->json, keys, "", e));
-    if (!item(c->json, "config_list") + !item(c->json, "custom_compression") +
-            !item(c->json, "plan") !=
+    if (!nt_json_get(c->json, "config_list") + !nt_json_get(c->json, "custom_compression") +
+            !nt_json_get(c->json, "plan") !=
         2)
         return nt_fail(e, NT_EINVAL,
                        "one of config_list, custom_compression and plan is wanted");
@@ -61,7 +56,7 @@ void nt_qconfig_release(nt_qconfig *c)
 
 nt_status nt_qconfig_apply(nt_qspec *q, const nt_qconfig *c, nt_err *e)
 {
-    const cJSON *list = item(c->json, "config_list"), *plan = item(c->json, "plan");
+    const cJSON *list = nt_json_get(c->json, "config_list"), *plan = nt_json_get(c->json, "plan");
     nt_status s;
 
     if (cJSON_IsArray(c->json) && is_plan(c->json))
@@ -73,7 +68,7 @@ nt_status nt_qconfig_apply(nt_qspec *q, const nt_qconfig *c, nt_err *e)
     else if (list)
         s = nt_qspec_config_list(q, list, e);
     else
-        s = nt_qspec_custom(q, item(c->json, "custom_compression"), e);
+        s = nt_qspec_custom(q, nt_json_get(c->json, "custom_compression"), e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", c->path);
     return s;

@@ -13,11 +13,6 @@
 
 enum { MAX_BITS = NT_QSPEC_MAX_BITS, CUSTOM_BITS = 2 };
 
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 /* ---- the layers */
 
 nt_status nt_qspec_new(nt_qspec **out, const nt_graph *g, nt_err *e)
@@ -165,9 +160,9 @@ static bool lists(const cJSON *types, const char *kind)
 /* A value for all kinds, or one by kind. */
 static const cJSON *for_kind(const cJSON *entry, const char *key, const char *kind)
 {
-    const cJSON *v = item(entry, key);
+    const cJSON *v = nt_json_get(entry, key);
 
-    return cJSON_IsObject(v) ? item(v, kind) : v;
+    return cJSON_IsObject(v) ? nt_json_get(v, kind) : v;
 }
 
 static nt_status check_types(const cJSON *types, const char *where, nt_err *e)
@@ -247,11 +242,11 @@ static nt_status check_entry(const cJSON *entry, const char *where, nt_err *e)
     NT_TRY(nt_rules_check_selection(entry, where, e));
     NT_TRY(nt_json_get_i64(&start, entry, "quant_start_step", (nt_bounds){0, 0x1p63}, where,
                            e));
-    if (cJSON_IsTrue(item(entry, "exclude")))
+    if (cJSON_IsTrue(nt_json_get(entry, "exclude")))
         return NT_OK;
-    NT_TRY(check_types(item(entry, "quant_types"), where, e));
+    NT_TRY(check_types(nt_json_get(entry, "quant_types"), where, e));
     for (int k = 0; nt_qkinds[k]; k++)
-        if (lists(item(entry, "quant_types"), nt_qkinds[k])) {
+        if (lists(nt_json_get(entry, "quant_types"), nt_qkinds[k])) {
             NT_TRY(check_bits(entry, nt_qkinds[k], where, e));
             NT_TRY(nt_qspec_check_words(entry, nt_qkinds[k], where, e));
         }
@@ -277,14 +272,14 @@ nt_qtarget nt_qspec_read_target(const cJSON *entry, int kind, int bits)
 /* A layer without a weight has only an input and an output. */
 static void apply_entry(nt_qlayer *l, const cJSON *entry)
 {
-    const cJSON *start = item(entry, "quant_start_step");
+    const cJSON *start = nt_json_get(entry, "quant_start_step");
 
-    if (cJSON_IsTrue(item(entry, "exclude"))) {
+    if (cJSON_IsTrue(nt_json_get(entry, "exclude"))) {
         l->weight = l->input = l->output = (nt_qtarget){0};
         return;
     }
     for (int k = l->index < 0 ? 1 : 0; nt_qkinds[k]; k++)
-        if (lists(item(entry, "quant_types"), nt_qkinds[k]))
+        if (lists(nt_json_get(entry, "quant_types"), nt_qkinds[k]))
             *nt_qlayer_target(l, k) = nt_qspec_read_target(
                 entry, k, (int)for_kind(entry, "quant_bits", nt_qkinds[k])->valuedouble);
     l->start_step = start ? (int64_t)start->valuedouble : 0;
@@ -398,14 +393,14 @@ static nt_status by_rules(nt_qspec *q, const cJSON *args, const char *where, nt_
     NT_TRY(nt_json_get_bool(&conv11, args, "quantize_conv11", where, e));
     NT_TRY(nt_json_get_bool(&group, args, "quantize_group", where, e));
     NT_TRY(nt_json_get_double(&ratio, args, "skip_layers_ratio", (nt_bounds){0, 1}, where, e));
-    NT_TRY(check_skip(q, item(args, "skip_layers"), where, e));
+    NT_TRY(check_skip(q, nt_json_get(args, "skip_layers"), where, e));
     for (int i = 0; i < q->n; i++) {
         nt_qlayer *l = &q->layers[i];
 
         if (l->index >= 0 && is_conv(l) && (conv11 || !is_pointwise(l)) &&
             (group || nt_node_int(l->node, "group", 1) == 1) &&
             l->index >= (int)(ratio * q->n_weighted) &&
-            !skips(item(args, "skip_layers"), l->index))
+            !skips(nt_json_get(args, "skip_layers"), l->index))
             set_custom(l, CUSTOM_BITS);
     }
 done:
@@ -448,11 +443,11 @@ done:
 nt_status nt_qspec_custom(nt_qspec *q, const cJSON *custom, nt_err *e)
 {
     static const char *const keys[] = {"quantization_args", "quant_args", "layers", NULL};
-    const cJSON *args = item(custom, "quantization_args"), *layers = item(custom, "layers");
+    const cJSON *args = nt_json_get(custom, "quantization_args"), *layers = nt_json_get(custom, "layers");
     const char *where =
         args ? "custom_compression.quantization_args" : "custom_compression.quant_args";
 
-    args = args ? args : item(custom, "quant_args");
+    args = args ? args : nt_json_get(custom, "quant_args");
     if (nt_json_check_keys(custom, keys, "custom_compression", e) != NT_OK)
         return NT_EINVAL;
     if (!args == !layers)

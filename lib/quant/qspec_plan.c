@@ -7,18 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 /* ---- reading */
 
 /* "range": {"input": [lo, hi]} */
 static nt_status read_range(nt_qtarget *t, const cJSON *entry, const char *kind,
                             const char *where, nt_err *e)
 {
-    const cJSON *r = item(item(entry, "range"), kind), *lo = cJSON_GetArrayItem(r, 0),
+    const cJSON *r = nt_json_get(nt_json_get(entry, "range"), kind), *lo = cJSON_GetArrayItem(r, 0),
                 *hi = cJSON_GetArrayItem(r, 1);
 
     if (!r)
@@ -38,7 +33,7 @@ static nt_status read_range(nt_qtarget *t, const cJSON *entry, const char *kind,
 
 static nt_status read_layer(nt_qlayer *l, const cJSON *entry, const char *where, nt_err *e)
 {
-    const cJSON *bits = item(entry, "bits"), *range = item(entry, "range");
+    const cJSON *bits = nt_json_get(entry, "bits"), *range = nt_json_get(entry, "range");
     nt_status s = NT_OK;
     char path[80];
 
@@ -79,7 +74,7 @@ static bool plan_means(const cJSON *layer, const nt_qlayer *l)
 
 static nt_status read_entry(nt_qspec *q, const cJSON *entry, int at, nt_err *e)
 {
-    const cJSON *bits = item(entry, "bits"), *layer = item(entry, "layer");
+    const cJSON *bits = nt_json_get(entry, "bits"), *layer = nt_json_get(entry, "layer");
     nt_status s = NT_OK;
     bool found = false;
     char where[64];

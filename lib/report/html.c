@@ -13,21 +13,16 @@
 #define SHORT 48
 #define MAX_BELOW 3 /* the picture reaches so many deltas below the target */
 
-static const cJSON *item(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 static double number(const cJSON *o, const char *key)
 {
-    const cJSON *v = item(o, key);
+    const cJSON *v = nt_json_get(o, key);
 
     return cJSON_IsNumber(v) ? v->valuedouble : NAN;
 }
 
 static const char *text(const cJSON *o, const char *key)
 {
-    const cJSON *v = item(o, key);
+    const cJSON *v = nt_json_get(o, key);
 
     return cJSON_IsString(v) ? v->valuestring : "";
 }
@@ -71,19 +66,19 @@ static bool found_any(const page *p)
 
 static bool is_dry(const page *p)
 {
-    return cJSON_IsTrue(item(p->metrics, "dryrun"));
+    return cJSON_IsTrue(nt_json_get(p->metrics, "dryrun"));
 }
 
 static nt_status read_job(page *p, const nt_html_job *j, nt_err *e)
 {
-    const cJSON *both = item(j->metrics, "comparison");
+    const cJSON *both = nt_json_get(j->metrics, "comparison");
 
     p->metrics = j->metrics;
     p->settings = j->settings;
-    p->ref = item(j->metrics, "reference");
-    p->candidates = item(j->metrics, "candidates");
+    p->ref = nt_json_get(j->metrics, "reference");
+    p->candidates = nt_json_get(j->metrics, "candidates");
     p->is = both;
-    p->was = item(both, "other");
+    p->was = nt_json_get(both, "other");
     p->key = text(j->metrics, "eval_key");
     p->best = text(j->metrics, "best");
     if (!cJSON_IsObject(p->ref) || !cJSON_IsArray(p->candidates) || !cJSON_IsObject(p->was) ||
@@ -175,7 +170,7 @@ static void write_head(page *p)
 /* "94.01 [93.53, 94.46]" */
 static void write_metric(page *p, const cJSON *profile)
 {
-    const cJSON *interval = item(profile, "eval_confidence");
+    const cJSON *interval = nt_json_get(profile, "eval_confidence");
     char a[SHORT], b[SHORT];
 
     nt_str_addf(p->out, "<td class=\"n\">%s", plain(a, number(profile, "eval_metric")));
@@ -202,7 +197,7 @@ static void write_comparison(page *p)
 
     nt_str_add(p->out, "<h2>Reference and result</h2>\n<table>\n<tr><th></th><th class=\"n\">"
                        "reference</th><th class=\"n\">result</th><th class=\"n\"></th></tr>\n");
-    if (item(p->is, "eval_metric")) {
+    if (nt_json_get(p->is, "eval_metric")) {
         nt_str_add(p->out, "<tr><td>");
         nt_markup_text(p->out, p->key);
         nt_str_add(p->out, "</td>");
@@ -248,7 +243,7 @@ static nt_chart_point point_of(page *p, const cJSON *c, const char *cost)
     return (nt_chart_point){.x = number(c, cost) / number(p->ref, cost),
                             .y = number(c, "eval_metric"),
                             .kind = reference ? "reference" : text(c, "move"),
-                            .ok = reference || cJSON_IsTrue(item(c, "within_delta")),
+                            .ok = reference || cJSON_IsTrue(nt_json_get(c, "within_delta")),
                             .best =
                                 strcmp(reference ? "reference" : text(c, "id"), p->best) == 0,
                             .about = text_of};
@@ -303,7 +298,7 @@ static void write_trade_off(page *p, const char *cost, const char *title, const 
         goto done;
     }
     points[c.n++] = point_of(p, p->ref, cost);
-    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(item(v, "measured"))) points[c.n++] =
+    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(nt_json_get(v, "measured"))) points[c.n++] =
         point_of(p, v, cost);
     snprintf(target, sizeof target, "target %.4g", c.target);
     c.points = points;
@@ -335,7 +330,7 @@ static const cJSON *find_layer(const cJSON *profile, const char *name)
 {
     const cJSON *l;
 
-    cJSON_ArrayForEach(l, item(profile, "layers")) if (strcmp(text(l, "name"), name) ==
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) if (strcmp(text(l, "name"), name) ==
                                                        0) return l;
     return NULL;
 }
@@ -345,7 +340,7 @@ static double most_of(const cJSON *profile, const char *key)
     const cJSON *l;
     double most = 0;
 
-    cJSON_ArrayForEach(l, item(profile, "layers")) most = fmax(most, number(l, key));
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) most = fmax(most, number(l, key));
     return most;
 }
 
@@ -395,7 +390,7 @@ static void write_layers(page *p)
                "<th>weight before</th><th>after</th><th>parameters</th>"
                "<th class=\"n\">before</th><th class=\"n\">after</th><th>MACs</th>"
                "<th class=\"n\">before</th><th class=\"n\">after</th></tr>\n");
-    cJSON_ArrayForEach(l, item(p->was, "layers")) if (number(l, "params") > 0)
+    cJSON_ArrayForEach(l, nt_json_get(p->was, "layers")) if (number(l, "params") > 0)
         write_layer(p, l, find_layer(p->is, text(l, "name")));
     nt_str_add(p->out, "</table></div>\n");
 }
@@ -419,7 +414,7 @@ static void write_move(page *p, const cJSON *c)
 static void write_candidate(page *p, const cJSON *c, int step)
 {
     char a[SHORT], b[SHORT], d[SHORT], f[SHORT], g[SHORT];
-    bool best = strcmp(text(c, "id"), p->best) == 0, ok = cJSON_IsTrue(item(c, "within_delta"));
+    bool best = strcmp(text(c, "id"), p->best) == 0, ok = cJSON_IsTrue(nt_json_get(c, "within_delta"));
 
     nt_str_addf(p->out, "<tr class=\"%s\"><td class=\"n\">%d</td><td>",
                 best ? "best"
@@ -454,7 +449,7 @@ static void write_search(page *p)
                "</th><th class=\"n\">drop</th><th>within delta</th><th class=\"n\">size</th>"
                "<th class=\"n\">MACs</th><th class=\"n\">time</th><th class=\"n\">took</th>"
                "</tr>\n");
-    cJSON_ArrayForEach(c, p->candidates) if (cJSON_IsTrue(item(c, "measured")))
+    cJSON_ArrayForEach(c, p->candidates) if (cJSON_IsTrue(nt_json_get(c, "measured")))
         write_candidate(p, c, ++step);
     nt_str_add(p->out, "</table></div>\n<p>Metric and drop are those on '");
     nt_markup_text(p->out, text(p->metrics, "search_split"));

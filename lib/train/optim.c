@@ -164,11 +164,6 @@ void nt_optim_step(nt_optim *p, float *w, const float *g, double lr, double mome
     }
 }
 
-const nt_optim_opts *nt_optim_get_opts(const nt_optim *p)
-{
-    return &p->o;
-}
-
 int nt_optim_n_buffers(const nt_optim *p)
 {
     return p->o.kind->n_buffers;

@@ -69,7 +69,6 @@ nt_status nt_optim_group(nt_optim *p, size_t offset, size_t count, double weight
 void nt_optim_step(nt_optim *p, float *w, const float *g, double lr, double momentum);
 
 /* State, for checkpoints: buffers of n floats and the number of updates made. */
-const nt_optim_opts *nt_optim_get_opts(const nt_optim *p);
 int nt_optim_n_buffers(const nt_optim *p);
 const char *nt_optim_buffer_name(const nt_optim *p, int i);
 float *nt_optim_buffer(nt_optim *p, int i);
