@@ -48,6 +48,11 @@ static size_t named(const char *name, size_t n)
     return i;
 }
 
+const nt_export_format *nt_format_find(const char *name)
+{
+    return nt_format_at(named(name, strlen(name)));
+}
+
 nt_status nt_formats_read(const nt_export_format ***out, const char *list, nt_err *e)
 {
     bool wanted[N_FORMATS] = {false};

@@ -32,6 +32,8 @@ extern const nt_export_format nt_format_onnx, nt_format_dlrt;
 
 /* All of them; NULL past the last. */
 const nt_export_format *nt_format_at(size_t i);
+/* By name; NULL: there is none. */
+const nt_export_format *nt_format_find(const char *name);
 /* Those that a list "onnx,dlrt" names, each once and in the order of the table, then NULL:
  * nt_free. NT_EINVAL says which are known. */
 nt_status nt_formats_read(const nt_export_format ***out, const char *list,

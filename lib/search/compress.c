@@ -241,5 +241,10 @@ done:
     return s;
 }
 
-const nt_strategy nt_strategy_compression = {
-    .name = "compression", .defaults = defaults, .next = next, .cost = cost};
+const nt_strategy nt_strategy_compression = {.name = "compression",
+                                             .defaults = defaults,
+                                             .next = next,
+                                             .cost = cost,
+                                             .layers = "config_list",
+                                             .long_rate = 0.1,
+                                             .short_rate = 0.05};

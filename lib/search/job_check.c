@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "search/job_check.h"
 
+#include "base/str.h"
 #include "export/format.h"
 #include "search/search.h"
 #include "train/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -145,7 +147,8 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
 {
     static const char *const full[] = {"epochs",    "optimizer", "scheduler",
                                        "eval_freq", "ema",       NULL};
-    bool quantizes = job->strategy == &nt_strategy_quantization; /* weights move little */
+    /* a search that there is not is refused behind all that is malformed */
+    const nt_strategy *by = job->strategy ? job->strategy : nt_strategy_at(0);
     const trainer whole = {in->full_trainer, "full_trainer"};
     const trainer loop = {in->loop_params, "fine_tuner.loop_params"};
     cJSON *made, *tuner;
@@ -154,13 +157,13 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
     NT_TRY(read_trainer(&made, whole, top, full, e));
     NT_TRY(nt_json_put(out, "full_trainer", made, e));
     job->full_trainer = made;
-    NT_TRY(add_defaults(made, job->level > 1 ? 16 : 6, quantizes ? 0.01 : 0.1, e));
+    NT_TRY(add_defaults(made, job->level > 1 ? 16 : 6, by->long_rate, e));
     if (!(tuner = nt_json_add_object(out, "fine_tuner")))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(read_trainer(&made, loop, top, full + 1, e));
     NT_TRY(nt_json_put(tuner, "loop_params", made, e));
     job->loop_params = made;
-    NT_TRY(add_defaults(made, job->level > 1 ? 2 : 1, quantizes ? 0.01 : 0.05, e));
+    NT_TRY(add_defaults(made, job->level > 1 ? 2 : 1, by->short_rate, e));
     NT_TRY(nt_json_put(out, "loss_function", cJSON_CreateString(in->loss), e));
     job->loss = nt_json_get(out, "loss_function")->valuestring;
 done:
@@ -174,25 +177,76 @@ static const char *text_of(const nt_job *job, const char *key)
     return nt_json_get(job->json, key)->valuestring;
 }
 
-static bool can_write(const char *format)
+static const char *strategy_at(size_t i)
 {
-    for (size_t i = 0; nt_format_at(i); i++)
-        if (strcmp(nt_format_at(i)->name, format) == 0)
-            return true;
-    return false;
+    return nt_strategy_at(i) ? nt_strategy_at(i)->name : NULL;
+}
+
+static const char *format_at(size_t i)
+{
+    return nt_format_at(i) ? nt_format_at(i)->name : NULL;
+}
+
+/* "optimization: this build has no 'latency' search, only 'compression' and 'quantization'" */
+static nt_status fail_lack(const char *what, const char *(*at)(size_t i), nt_err *e)
+{
+    nt_str known = {0};
+    nt_status s;
+
+    for (size_t i = 0; at(i); i++)
+        nt_str_addf(&known, "%s'%s'", i == 0 ? "" : at(i + 1) ? ", " : " and ", at(i));
+    s = known.failed ? nt_fail_nomem(e)
+                     : nt_fail(e, NT_EUNSUPPORTED, "%s, only %s", what, known.p);
+    nt_str_release(&known);
+    return s;
+}
+
+static nt_status check_strategy(const nt_job *job, nt_err *e)
+{
+    char what[96];
+
+    if (job->strategy)
+        return NT_OK;
+    snprintf(what, sizeof what, "optimization: this build has no '%s' search",
+             text_of(job, "optimization"));
+    return fail_lack(what, strategy_at, e);
+}
+
+static nt_status check_formats(const nt_job *job, nt_err *e)
+{
+    const cJSON *format;
+    char what[96];
+
+    cJSON_ArrayForEach(format, job->formats)
+    {
+        if (nt_format_find(format->valuestring))
+            continue;
+        snprintf(what, sizeof what, "export.format: this build cannot write '%s'",
+                 format->valuestring);
+        return fail_lack(what, format_at, e);
+    }
+    return NT_OK;
+}
+
+/* What another search reads would be passed over in silence. */
+static nt_status check_layers_key(const nt_job *job, nt_err *e)
+{
+    const nt_strategy *other;
+
+    for (size_t i = 0; (other = nt_strategy_at(i)); i++)
+        if (other != job->strategy && nt_json_get(job->json, other->layers))
+            return nt_fail(e, NT_EINVAL, "%s: goes with the optimization '%s'", other->layers,
+                           other->name);
+    return NT_OK;
 }
 
 nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
 {
-    const cJSON *format;
+    nt_status s = NT_OK;
 
     if (strcasecmp(text_of(job, "device"), "GPU") == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "device: this build has no GPU backend");
-    if (!job->strategy)
-        return nt_fail(e, NT_EUNSUPPORTED,
-                       "optimization: this build has no '%s' search, only "
-                       "'compression' and 'quantization'",
-                       text_of(job, "optimization"));
+    NT_TRY(check_strategy(job, e));
     if (strcmp(text_of(job, "task_type"), "classification") != 0)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "task_type: '%s' is not supported by this build, only "
@@ -203,28 +257,16 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
         return nt_fail(e, NT_EUNSUPPORTED, "%s: this build has no distributed training",
                        cJSON_IsTrue(nt_json_get(job->json, "use_horovod")) ? "use_horovod"
                                                                            : "distributed");
-    if (job->custom && job->strategy != &nt_strategy_quantization)
-        return nt_fail(e, NT_EINVAL,
-                       "custom_compression: goes with the optimization 'quantization'");
-    if (job->config_list && job->strategy == &nt_strategy_quantization)
-        return nt_fail(e, NT_EINVAL,
-                       "config_list: goes with the optimization 'compression'; "
-                       "custom_compression says bits");
+    NT_TRY(check_layers_key(job, e));
     if (nt_json_get(job->json, "external_training_loop"))
         return nt_fail(e, NT_EUNSUPPORTED,
                        "external_training_loop: not supported by this build; "
                        "tools.nt-finetune takes a program in place of nt-finetune");
-    cJSON_ArrayForEach(format, nt_json_get(nt_json_get(job->json, "export"), "format"))
-    {
-        if (!can_write(format->valuestring))
-            return nt_fail(e, NT_EUNSUPPORTED,
-                           "export.format: this build cannot write '%s', only "
-                           "'onnx' and 'dlrt'",
-                           format->valuestring);
-    }
+    NT_TRY(check_formats(job, e));
     if (job->eval_command && job->confidence > 0)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "confidence: there is no interval for the metrics of "
                        "eval_func");
-    return NT_OK;
+done:
+    return s;
 }

@@ -281,8 +281,8 @@ const char *nt_pipeline_type(const nt_search *q, const nt_job *job, const char *
 
     for (; c; c = c->parent < 0 ? NULL : &q->v[c->parent])
         for (int i = 0; i < c->n_stages; i++)
-            if (c->stage[i].kind == &nt_stage_quantize)
-                return "int8";
+            if (c->stage[i].kind->type)
+                return c->stage[i].kind->type;
     return job->precision;
 }
 

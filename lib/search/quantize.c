@@ -148,5 +148,10 @@ static nt_status next(nt_search *q, int max, int *n, nt_err *e)
     return nt_search_has_time(q, true, false) ? nt_search_add_train(q, trained, n, e) : NT_OK;
 }
 
-const nt_strategy nt_strategy_quantization = {
-    .name = "quantization", .defaults = defaults, .next = next, .cost = cost};
+const nt_strategy nt_strategy_quantization = {.name = "quantization",
+                                              .defaults = defaults,
+                                              .next = next,
+                                              .cost = cost,
+                                              .layers = "custom_compression",
+                                              .long_rate = 0.01, /* weights move little */
+                                              .short_rate = 0.01};

@@ -64,6 +64,8 @@ struct nt_strategy {
     nt_status (*next)(nt_search *s, int max, int *n, nt_err *e);
     /* What is to become small. */
     double (*cost)(const nt_measure *m);
+    const char *layers; /* the job's key that says how single layers are dealt with */
+    double long_rate, short_rate; /* of learning, in trainings that the job leaves open */
     /* To make a note of what candidate i came to. NULL: next looks at all that is known. */
     void (*told)(nt_search *s, int i);
 };
@@ -79,6 +81,8 @@ struct nt_search {
 
 extern const nt_strategy nt_strategy_compression, nt_strategy_quantization;
 
+/* All of them; NULL past the last. */
+const nt_strategy *nt_strategy_at(size_t i);
 /* By name; NULL: this build has none of it. */
 const nt_strategy *nt_strategy_find(const char *name);
 

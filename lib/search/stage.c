@@ -156,6 +156,7 @@ static nt_status quantize_load(nt_search_stage *s, const cJSON *o, nt_err *e)
 }
 
 const nt_stage_kind nt_stage_quantize = {.name = "quantize",
+                                         .type = "int8",
                                          .options = quantize_options,
                                          .describe = quantize_describe,
                                          .save = quantize_save,

@@ -36,6 +36,7 @@ typedef struct nt_stage_kind {
     /* Arguments, to and from a JSON object. */
     bool (*save)(cJSON *o, const nt_search_stage *s);
     nt_status (*load)(nt_search_stage *s, const cJSON *o, nt_err *e);
+    const char *type; /* what weights are behind it, in names of exports; NULL: as before */
     /* A file that the options name. NULL: none. */
     cJSON *(*file)(const nt_search_stage *s);
 } nt_stage_kind;

@@ -7,10 +7,17 @@
 static const nt_strategy *const strategies[] = {&nt_strategy_compression,
                                                 &nt_strategy_quantization};
 
+const nt_strategy *nt_strategy_at(size_t i)
+{
+    return i < sizeof strategies / sizeof *strategies ? strategies[i] : NULL;
+}
+
 const nt_strategy *nt_strategy_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++)
-        if (strcmp(strategies[i]->name, name) == 0)
-            return strategies[i];
+    const nt_strategy *s;
+
+    for (size_t i = 0; (s = nt_strategy_at(i)); i++)
+        if (strcmp(s->name, name) == 0)
+            return s;
     return NULL;
 }
