@@ -279,6 +279,8 @@ const char *nt_pipeline_type(const nt_search *q, const nt_job *job, const char *
 {
     const nt_candidate *c = candidate(q, best);
 
+    if (strcmp(job->precision, "fp32") != 0) /* as nt-export has it, quantized or not */
+        return job->precision;
     for (; c; c = c->parent < 0 ? NULL : &q->v[c->parent])
         for (int i = 0; i < c->n_stages; i++)
             if (c->stage[i].kind->type)

@@ -26,7 +26,7 @@ nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *jo
  * that already hold the same are left alone. */
 nt_status nt_pipeline_prepare(const char *dir, const nt_job *job, nt_err *e) NT_MUST_CHECK;
 /* What the result's ONNX file is of, as its name has it: "int8" where candidate `best` is
- * quantized, else the export's precision. */
+ * quantized and the export's precision is fp32, else that precision. */
 const char *nt_pipeline_type(const nt_search *s, const nt_job *job, const char *best);
 /* The Makefile for the candidates so far, and their plans. */
 nt_status nt_pipeline_write(const char *dir, const nt_search *s, const nt_pipeline_opts *o,

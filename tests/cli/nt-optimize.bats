@@ -257,3 +257,10 @@ J
     [ -s job/opt_model.dlrt ] && [ ! -e job/opt_modelint8_dynamic_shape.onnx ]
     [ "$(ls job/candidates/*.nt | wc -l)" = 2 ]
 }
+
+@test "a quantized result is exported in fp16, too" {
+    quantization 90 1 '"export": {"kwargs": {"precision": "fp16"}}'
+    optimize job.json --job-dir job -q
+    [ -s job/opt_modelfp16_dynamic_shape.onnx ] && [ -s job/opt_model8x8fp16.onnx ]
+    [ ! -e job/opt_modelint8_dynamic_shape.onnx ]
+}
