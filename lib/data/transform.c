@@ -65,8 +65,8 @@ nt_status nt_transform_range(double v[2], const cJSON *args, const char *key, nt
         return NT_OK;
     if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != 2 || !is_within(j->child, b.lo, b.hi) ||
         !is_within(j->child->next, j->child->valuedouble, b.hi))
-        return nt_fail(e, NT_EINVAL, "%s.%s: want [low, high] within [%g, %g]", where, key, b.lo,
-                       b.hi);
+        return nt_fail(e, NT_EINVAL, "%s.%s: want [low, high] within [%g, %g]", where, key,
+                       b.lo, b.hi);
     v[0] = j->child->valuedouble;
     v[1] = j->child->next->valuedouble;
     return NT_OK;

@@ -210,7 +210,8 @@ done:
     return s;
 }
 
-/* The first n values' constants; one that is an output stays, and another one takes its place in the graph. */
+/* The first n values' constants; one that is an output stays, and another one takes its place
+ * in the graph. */
 static nt_status narrow_constants(nt_graph *g, int n, nt_err *e)
 {
     nt_status s = NT_OK;

@@ -94,8 +94,9 @@ struct nt_node {
     const char *op_type;
     const char *domain;     /* "" for ai.onnx */
     const struct nt_op *op; /* bound by nt_graph_bind */
-    const struct nt_op *own; /* set by who makes a node of an operator that no file has; or NULL */
-    nt_value **in;          /* NULL where an optional input is left out */
+    const struct nt_op
+        *own;      /* set by who makes a node of an operator that no file has; or NULL */
+    nt_value **in; /* NULL where an optional input is left out */
     int n_in;
     nt_value **out; /* NULL where an optional output is left out */
     int n_out;

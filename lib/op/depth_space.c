@@ -268,7 +268,8 @@ static const nt_attr_spec attrs_11[] = {
     .couple = couple
 
 const nt_op nt_op_depth_space[] = {
-    {MOVE, .name = "DepthToSpace", .since = 1, .until = 10, .attrs = attrs_1, .data = "to space"},
+    {MOVE, .name = "DepthToSpace", .since = 1, .until = 10, .attrs = attrs_1,
+     .data = "to space"},
     {MOVE, .name = "DepthToSpace", .since = 11, .attrs = attrs_11, .data = "to space"},
     {MOVE, .name = "SpaceToDepth", .since = 1, .attrs = attrs_1},
     {0},

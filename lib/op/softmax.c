@@ -225,7 +225,8 @@ done:
     .infer = infer, .eval = eval, .couple = couple
 #define PLANNED .lower = lower, .lower_grad = lower_grad
 
-static const form soft = {soft_row, false}, logarithm = {log_row, true}, hard = {hard_row, false};
+static const form soft = {soft_row, false}, logarithm = {log_row, true},
+                  hard = {hard_row, false};
 
 const nt_op nt_op_softmax[] = {
     {.name = "Softmax", .since = 1, .until = 12, FACETS, PLANNED, .data = &soft},

@@ -298,8 +298,8 @@ static void write_trade_off(page *p, const char *cost, const char *title, const 
         goto done;
     }
     points[c.n++] = point_of(p, p->ref, cost);
-    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(nt_json_get(v, "measured"))) points[c.n++] =
-        point_of(p, v, cost);
+    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(nt_json_get(v, "measured")))
+        points[c.n++] = point_of(p, v, cost);
     snprintf(target, sizeof target, "target %.4g", c.target);
     c.points = points;
     c.y_title = y_title;
@@ -331,7 +331,7 @@ static const cJSON *find_layer(const cJSON *profile, const char *name)
     const cJSON *l;
 
     cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) if (strcmp(text(l, "name"), name) ==
-                                                       0) return l;
+                                                              0) return l;
     return NULL;
 }
 
@@ -414,7 +414,8 @@ static void write_move(page *p, const cJSON *c)
 static void write_candidate(page *p, const cJSON *c, int step)
 {
     char a[SHORT], b[SHORT], d[SHORT], f[SHORT], g[SHORT];
-    bool best = strcmp(text(c, "id"), p->best) == 0, ok = cJSON_IsTrue(nt_json_get(c, "within_delta"));
+    bool best = strcmp(text(c, "id"), p->best) == 0,
+         ok = cJSON_IsTrue(nt_json_get(c, "within_delta"));
 
     nt_str_addf(p->out, "<tr class=\"%s\"><td class=\"n\">%d</td><td>",
                 best ? "best"

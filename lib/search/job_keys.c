@@ -12,9 +12,9 @@
 #define MAX_COUNT 1e9
 #define MAX_SIDE (1 << 16)
 
-const char *const nt_job_tools[] = {"nt-import",   "nt-prune", "nt-shrink", "nt-fuse-bn",
-                                    "nt-quantize", "nt-finetune", "nt-eval", "nt-export",
-                                    "nt-profile", "nt-report", NULL};
+const char *const nt_job_tools[] = {"nt-import",   "nt-prune",    "nt-shrink", "nt-fuse-bn",
+                                    "nt-quantize", "nt-finetune", "nt-eval",   "nt-export",
+                                    "nt-profile",  "nt-report",   NULL};
 
 /* ---- checks of what is more than a number or a word */
 
@@ -253,7 +253,8 @@ const nt_opt nt_job_rows[] = {
                   .key = "launcher", .nullable = true, .text = keep_command, AT(launcher)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "commands to run in place of tools, by the tools' names",
                   .key = "tools", .json = keep_tools, AT(tools)),
-    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "which layers may lose how much, as of nt-prune's --config",
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL,
+                  "which layers may lose how much, as of nt-prune's --config",
                   .key = "config_list", .nullable = true, .json = keep_rules, AT(config_list)),
     NT_OPT_DOUBLE(0, "time", NULL, "S", 0, 1e9, "seconds the search may take",
                   .key = "budget.time_s", AT(time_s)),

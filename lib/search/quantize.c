@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The search for the fewest bits that keep the promise. Every candidate is made of the reference;
- * the bits of its layers are what nt-quantize chooses (by sensitivity, exactly) for so many bits
- * of a weight on average.
+ * The search for the fewest bits that keep the promise. Every candidate is made of the
+ * reference; the bits of its layers are what nt-quantize chooses (by sensitivity, exactly) for
+ * so many bits of a weight on average.
  *
  * 1. Down a ladder of averages, quantized at once, until one fails.
  * 2. On from there prepared for training (LSQ), and trained briefly; one that fails gets a long
  *    training, unless it fails by more than these make up for.
- * 3. Between the fewest bits within delta and the most that failed for good the middle is tried,
- *    until they are `close`.
- * Where custom_compression says the bits, there is one rung: at once, briefly, at length.
+ * 3. Between the fewest bits within delta and the most that failed for good the middle is
+ * tried, until they are `close`. Where custom_compression says the bits, there is one rung: at
+ * once, briefly, at length.
  */
 #include "search/search.h"
 
@@ -49,7 +49,8 @@ static double bits_of(const nt_search *q, int i)
 static int find(const nt_search *q, double bits, bool trains)
 {
     for (int i = 0; i < q->n; i++)
-        if (!nt_search_is_train(q, i) && bits_of(q, i) == bits && quantized(q, i)->trains == trains)
+        if (!nt_search_is_train(q, i) && bits_of(q, i) == bits &&
+            quantized(q, i)->trains == trains)
             return i;
     return -1;
 }

@@ -42,6 +42,11 @@ static const nt_field *find_field(const nt_batch_like *like, const char *name)
     return f || !like->more || strcmp(like->more->name, name) != 0 ? f : like->more;
 }
 
+static bool is_target(const char *input)
+{
+    return strcmp(input, NT_TARGET) == 0;
+}
+
 static const char *said_for(const nt_batch_like *like, const char *input)
 {
     return like->split ? nt_split_input(like->split, input) : NULL;
@@ -52,14 +57,9 @@ static const nt_field *field_for(const nt_batch_like *like, const char *input)
 {
     const char *said = said_for(like, input);
 
-    if (strcmp(input, NT_TARGET) == 0)
+    if (is_target(input))
         said = like->target;
     return find_field(like, said ? said : input);
-}
-
-static bool is_target(const nt_value *v)
-{
-    return strcmp(v->name, NT_TARGET) == 0;
 }
 
 /* Does an input but the first take the picture? */
@@ -68,7 +68,7 @@ static bool is_taken(const nt_graph *g, const nt_batch_like *like)
     for (int i = 1; i < g->n_inputs; i++) {
         const nt_field *f = field_for(like, g->inputs[i]->name);
 
-        if (f && f->role == NT_ROLE_PICTURE && !is_target(g->inputs[i]))
+        if (f && f->role == NT_ROLE_PICTURE && !is_target(g->inputs[i]->name))
             return true;
     }
     return false;
@@ -109,7 +109,7 @@ static nt_status bind_input(bound *b, const nt_graph *g, int i, const nt_batch_l
     const nt_field *f = field_for(like, v->name);
     char names[256];
 
-    if (f && is_target(v)) /* compared as it is, pictures in planes, too */
+    if (f && is_target(v->name)) /* compared as it is, pictures in planes, too */
         return bind_dense(b, v, f, e);
     if (f ? f->role == NT_ROLE_PICTURE : i == 0)
         return bind_picture(b, v, like, e);

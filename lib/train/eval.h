@@ -47,9 +47,9 @@ nt_comparison nt_eval_compare(const nt_eval_result *model, const nt_eval_result 
 
 typedef struct nt_evaluator nt_evaluator;
 
-/* Makes the plan(s) once. All are borrowed. NT_EFORMAT when the data do not fit the network's input, have more classes than it
- * has outputs, or lack what a metric wants; NT_EINVAL when its batch size is fixed at another
- * one. */
+/* Makes the plan(s) once. All are borrowed. NT_EFORMAT when the data do not fit the network's
+ * input, have more classes than it has outputs, or lack what a metric wants; NT_EINVAL when its
+ * batch size is fixed at another one. */
 nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_device *dev,
                            nt_split *split, const nt_eval_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_evaluator_free(nt_evaluator *v);

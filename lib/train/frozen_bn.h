@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* frozen_bn.h - BatchNormalization by its running statistics, in training, too: an operator that
- * only a training's graph has. */
+/* frozen_bn.h - BatchNormalization by its running statistics, in training, too: an operator
+ * that only a training's graph has. */
 #ifndef NT_TRAIN_FROZEN_BN_H
 #define NT_TRAIN_FROZEN_BN_H
 

@@ -16,9 +16,10 @@ static double run(float *dx, const nt_node *n, const nt_tensor *const *in, int64
     int64_t k = nt_loss_sample(in[X]);
     const float *x = in[X]->data, *teacher = in[TEACHER]->data;
 
-    return nt_loss_distill(dx, x + first * k,
-                           &(nt_distill){teacher + first * k, count, k, nt_node_double(n, "temperature", 1)},
-                           scale);
+    return nt_loss_distill(
+        dx, x + first * k,
+        &(nt_distill){teacher + first * k, count, k, nt_node_double(n, "temperature", 1)},
+        scale);
 }
 
 static const nt_loss_fn fn = {run, check};

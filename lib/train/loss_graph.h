@@ -25,8 +25,9 @@ typedef struct nt_loss_opts {
     const nt_loss *loss;                /* NULL: cross_entropy */
     const nt_field *target;             /* what NT_TARGET takes; NULL: int32 [N], labels */
     double label_smoothing;             /* in [0, 1] */
-    bool taught;                        /* a teacher's logits are an input, too, and the loss is
-                                           (1 - distill_weight) * loss + distill_weight * Distill */
+    /* A teacher's logits are an input, too, and the loss is
+     * (1 - distill_weight) * loss + distill_weight * Distill. */
+    bool taught;
     double temperature, distill_weight; /* above 0; in [0, 1] */
     bool by_sample;                     /* a loss of each sample, [N], instead of the mean */
 } nt_loss_opts;

@@ -153,8 +153,10 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
                        .loss = NT_LOSS,
                        .recompute = t->o.recompute};
     const nt_metric *asked[] = {t->o.metric, NULL};
-    nt_eval_opts eo = {
-        .batch_size = t->o.batch_size, .workers = t->o.workers, .loss = t->o.loss, .params = t->p};
+    nt_eval_opts eo = {.batch_size = t->o.batch_size,
+                       .workers = t->o.workers,
+                       .loss = t->o.loss,
+                       .params = t->p};
     nt_batch_like like = nt_batch_like_of(t->loader, first_batch(t));
     nt_rng root, dropout;
 

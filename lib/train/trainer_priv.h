@@ -80,8 +80,8 @@ nt_status nt_trainer_find_masks(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 void nt_trainer_apply_masks(const nt_trainer *t, float *buf);
 /* NT_EFORMAT for the last forward run, whose loss is not finite; names the layer. */
 nt_status nt_trainer_fail_loss(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
-/* NT_EFORMAT where a parameter's gradient is not finite, or a parameter. Gradients come from the
- * end: the last such parameter's layer is the first. */
+/* NT_EFORMAT where a parameter's gradient is not finite, or a parameter. Gradients come from
+ * the end: the last such parameter's layer is the first. */
 nt_status nt_trainer_check_gradient(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 nt_status nt_trainer_check_weights(const nt_trainer *t, nt_err *e) NT_MUST_CHECK;
 /* What the teacher adds to a batch, without its data. */

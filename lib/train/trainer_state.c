@@ -161,7 +161,8 @@ nt_status nt_trainer_restore(nt_trainer *t, nt_err *e)
 
     if (!nt_path_exists(path))
         return NT_OK;
-    NT_TRY(nt_checkpoint_load(&(nt_ckpt){t->p, buf, n}, &j, path, nt_model_graph(t->m)->ops, e));
+    NT_TRY(
+        nt_checkpoint_load(&(nt_ckpt){t->p, buf, n}, &j, path, nt_model_graph(t->m)->ops, e));
     NT_TRY(nt_json_get_str(&identity, j, "identity", "train.json", e));
     if (strcmp(identity, t->o.identity ? t->o.identity : "") != 0) {
         s = nt_fail(e, NT_EINVAL,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* along.h - a companion of a training (train/companion.h) for tests: keep gets the options' ctx. */
+/* along.h - a companion of a training (train/companion.h) for tests: keep gets the options'
+ * ctx. */
 #ifndef NT_TESTS_UNIT_ALONG_H
 #define NT_TESTS_UNIT_ALONG_H
 
@@ -15,6 +16,9 @@ static inline nt_status along_begin(void **state, nt_graph *g, const nt_model *m
     return NT_OK;
 }
 
-#define ALONG(fn) {.masks = true, .begin = along_begin, .keep = (fn)}
+#define ALONG(fn)                                                                              \
+    {                                                                                          \
+        .masks = true, .begin = along_begin, .keep = (fn)                                      \
+    }
 
 #endif

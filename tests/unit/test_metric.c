@@ -17,7 +17,8 @@ static const float outputs[5][K] = {
 };
 static const int32_t labels[5] = {0, 1, 0, 6, 6};
 
-/* The metric of samples [first, first + n), seen in batches of `size`; two more were skipped. */
+/* The metric of samples [first, first + n), seen in batches of `size`; two more were skipped.
+ */
 static void *state_of(const nt_metric *m, size_t first, size_t n, size_t size,
                       const double *loss)
 {

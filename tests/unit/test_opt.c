@@ -45,7 +45,8 @@ static const nt_opt rows[] = {
                 .required = true, AT(color)),
     NT_OPT_DOUBLE(0, NULL, NULL, NULL, -1, 1, "deep", .key = "box.in.deep", AT(inner)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "list", .key = "list", .json = see, AT(seen)),
-    NT_OPT_CUSTOM(0, "letter", NULL, "C", "letter", .key = "letter", .text = double_it, AT(seen)),
+    NT_OPT_CUSTOM(0, "letter", NULL, "C", "letter", .key = "letter", .text = double_it,
+                  AT(seen)),
     NT_OPT_END,
 };
 /* clang-format on */

@@ -11,7 +11,8 @@
 #define REF_BYTES 4000000
 #define PARAMS 1000000
 
-/* The drop is 1 at `knee` bits after a long training, and doubles with each `slope` bits less. */
+/* The drop is 1 at `knee` bits after a long training, and doubles with each `slope` bits less.
+ */
 typedef struct world {
     double knee, slope;
     double at_once, brief; /* how many bits more it takes without training, after a short one */

@@ -127,7 +127,8 @@ NT_TEST(of_equally_near_names_the_one_of_that_length_is_meant)
 {
     static const char *const names[] = {"data", "delta", "betas"};
 
-    assert_string_equal(nt_nearest("detla", names, 3), "delta"); /* two letters from "data", too */
+    assert_string_equal(nt_nearest("detla", names, 3),
+                        "delta"); /* two letters from "data", too */
     assert_string_equal(nt_nearest("delt", names, 3), "delta");
 }
 
