@@ -107,7 +107,7 @@ const float *blas_tile_get(float *buf, const void *x, nt_dtype t, const blas_col
     if (c->lanes == c->step)
         blas_row_load(buf, from, t, rows * c->lanes);
     else
-        blas_rows_load(buf, c->lanes, from, c->step, t, rows, c->lanes);
+        blas_rows_load(buf, c->lanes, from, (blas_rows){t, c->step, rows, c->lanes});
     return buf;
 }
 
@@ -127,5 +127,5 @@ void blas_tile_put(void *y, nt_dtype t, const blas_column *c, int64_t at, int64_
     if (c->lanes == c->step)
         blas_row_store(to, t, v, rows * c->lanes);
     else
-        blas_rows_store(to, c->step, t, v, c->lanes, rows, c->lanes);
+        blas_rows_store(to, (blas_rows){t, c->step, rows, c->lanes}, v, c->lanes);
 }

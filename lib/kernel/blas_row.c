@@ -60,32 +60,30 @@ static void copy(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t row
         memcpy(y, x, (size_t)n * sizeof *y);
 }
 
-void blas_rows_load(float *y, int64_t ldy, const void *x, int64_t ldx, nt_dtype t, int64_t rows,
-                    int64_t n)
+void blas_rows_load(float *y, int64_t ldy, const void *x, blas_rows r)
 {
-    if (t == NT_BF16)
-        load_bf16(y, ldy, x, ldx, rows, n);
+    if (r.t == NT_BF16)
+        load_bf16(y, ldy, x, r.ld, r.rows, r.n);
     else
-        copy(y, ldy, x, ldx, rows, n);
+        copy(y, ldy, x, r.ld, r.rows, r.n);
 }
 
-void blas_rows_store(void *y, int64_t ldy, nt_dtype t, const float *x, int64_t ldx,
-                     int64_t rows, int64_t n)
+void blas_rows_store(void *y, blas_rows r, const float *x, int64_t ldx)
 {
-    if (t == NT_BF16)
-        store_bf16(y, ldy, x, ldx, rows, n);
+    if (r.t == NT_BF16)
+        store_bf16(y, r.ld, x, ldx, r.rows, r.n);
     else
-        copy(y, ldy, x, ldx, rows, n);
+        copy(y, r.ld, x, ldx, r.rows, r.n);
 }
 
 void blas_row_load(float *y, const void *x, nt_dtype t, int64_t n)
 {
-    blas_rows_load(y, n, x, n, t, 1, n);
+    blas_rows_load(y, n, x, (blas_rows){t, n, 1, n});
 }
 
 void blas_row_store(void *y, nt_dtype t, const float *x, int64_t n)
 {
-    blas_rows_store(y, n, t, x, n, 1, n);
+    blas_rows_store(y, (blas_rows){t, n, 1, n}, x, n);
 }
 
 CLONES void blas_row_add(float *y, const float *a, const float *b, int64_t n)

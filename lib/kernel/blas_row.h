@@ -8,11 +8,16 @@
 /* Conversions of n elements; t is NT_F32 or NT_BF16. */
 void blas_row_load(float *y, const void *x, nt_dtype t, int64_t n);
 void blas_row_store(void *y, nt_dtype t, const float *x, int64_t n);
-/* The same for `rows` rows, ldy and ldx elements apart. */
-void blas_rows_load(float *y, int64_t ldy, const void *x, int64_t ldx, nt_dtype t, int64_t rows,
-                    int64_t n);
-void blas_rows_store(void *y, int64_t ldy, nt_dtype t, const float *x, int64_t ldx,
-                     int64_t rows, int64_t n);
+
+/* How rows of such elements lie: `rows` of n each, ld elements apart. */
+typedef struct blas_rows {
+    nt_dtype t;
+    int64_t ld, rows, n;
+} blas_rows;
+
+/* The same for rows; the fp32 ones of the other side are ldy or ldx apart. */
+void blas_rows_load(float *y, int64_t ldy, const void *x, blas_rows r);
+void blas_rows_store(void *y, blas_rows r, const float *x, int64_t ldx);
 
 /* y = a + b; y may be either. */
 void blas_row_add(float *y, const float *a, const float *b, int64_t n);

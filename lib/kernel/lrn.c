@@ -45,6 +45,12 @@ static int64_t place(const lrn_prim *p, const run_of *r, int64_t c)
     return ((r->n * l.blocks + c / l.lanes) * l.points + r->first) * l.lanes + c % l.lanes;
 }
 
+/* One channel at the run's points. */
+static blas_rows points_of(const lrn_prim *p, const run_of *r)
+{
+    return (blas_rows){p->d.x.dtype, p->layout.lanes, r->points, 1};
+}
+
 static void load(float *v, const lrn_prim *p, const void *x, const run_of *r)
 {
     size_t size = nt_dtype_size(p->d.x.dtype);
@@ -56,7 +62,7 @@ static void load(float *v, const lrn_prim *p, const void *x, const run_of *r)
         if (p->layout.lanes == 1)
             blas_row_load(v, from, p->d.x.dtype, r->points);
         else
-            blas_rows_load(v, 1, from, p->layout.lanes, p->d.x.dtype, r->points, 1);
+            blas_rows_load(v, 1, from, points_of(p, r));
     }
 }
 
@@ -70,7 +76,7 @@ static void store(void *y, const lrn_prim *p, const float *v, const run_of *r)
         if (p->layout.lanes == 1)
             blas_row_store(to, p->d.x.dtype, v, r->points);
         else
-            blas_rows_store(to, p->layout.lanes, p->d.x.dtype, v, 1, r->points, 1);
+            blas_rows_store(to, points_of(p, r), v, 1);
     }
 }
 

@@ -55,13 +55,18 @@ typedef struct view {
     int64_t at, rows, length, ld;
 } view;
 
+static blas_rows rows_of(nt_dtype t, view v)
+{
+    return (blas_rows){t, v.ld, v.rows, v.length};
+}
+
 /* The rows of v as fp32, ldy apart. */
 static void load(float *y, int64_t ldy, const void *x, nt_dtype t, view v)
 {
     if (t == NT_F32)
-        blas_rows_load(y, ldy, (const float *)x + v.at, v.ld, t, v.rows, v.length);
+        blas_rows_load(y, ldy, (const float *)x + v.at, rows_of(t, v));
     else if (t == NT_BF16)
-        blas_rows_load(y, ldy, (const uint16_t *)x + v.at, v.ld, t, v.rows, v.length);
+        blas_rows_load(y, ldy, (const uint16_t *)x + v.at, rows_of(t, v));
     else
         for (int64_t i = 0; i < v.rows; i++)
             load_other(y + i * ldy, x, t, v.at + i * v.ld, v.length);
@@ -70,9 +75,9 @@ static void load(float *y, int64_t ldy, const void *x, nt_dtype t, view v)
 static void store(void *y, nt_dtype t, view v, const float *x, int64_t ldx)
 {
     if (t == NT_F32)
-        blas_rows_store((float *)y + v.at, v.ld, t, x, ldx, v.rows, v.length);
+        blas_rows_store((float *)y + v.at, rows_of(t, v), x, ldx);
     else if (t == NT_BF16)
-        blas_rows_store((uint16_t *)y + v.at, v.ld, t, x, ldx, v.rows, v.length);
+        blas_rows_store((uint16_t *)y + v.at, rows_of(t, v), x, ldx);
     else
         for (int64_t i = 0; i < v.rows; i++)
             store_other(y, t, v.at + i * v.ld, x + i * ldx, v.length);

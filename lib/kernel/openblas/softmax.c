@@ -40,6 +40,11 @@ static strip strip_of(const softmax_prim *p, int64_t i)
                    left < STRIP_LANES ? left : STRIP_LANES};
 }
 
+static blas_rows rows_of(const softmax_prim *p, strip t)
+{
+    return (blas_rows){p->dtype, p->inner, p->extent, t.lanes};
+}
+
 static void load(float *v, const softmax_prim *p, const void *x, strip t)
 {
     size_t size = nt_dtype_size(p->dtype);
@@ -48,7 +53,7 @@ static void load(float *v, const softmax_prim *p, const void *x, strip t)
     if (p->inner == 1)
         blas_row_load(v, from, p->dtype, p->extent);
     else
-        blas_rows_load(v, t.lanes, from, p->inner, p->dtype, p->extent, t.lanes);
+        blas_rows_load(v, t.lanes, from, rows_of(p, t));
 }
 
 static void store(void *y, const softmax_prim *p, const float *v, strip t)
@@ -59,7 +64,7 @@ static void store(void *y, const softmax_prim *p, const float *v, strip t)
     if (p->inner == 1)
         blas_row_store(to, p->dtype, v, p->extent);
     else
-        blas_rows_store(to, p->inner, p->dtype, v, t.lanes, p->extent, t.lanes);
+        blas_rows_store(to, rows_of(p, t), v, t.lanes);
 }
 
 /* v[0], v[step] ... v[(n-1) step]. The largest term is exp(0), so nothing overflows. */
@@ -143,15 +148,16 @@ static nt_status check(const nt_desc *x, int axis, nt_err *e)
     return blas_check_float(x->dtype, "softmax", e);
 }
 
+/* What runs it is the caller's to set. */
 static nt_status softmax_new(softmax_prim **out, nt_device *dev, const nt_desc *x, int axis,
-                             bool log_of_it, blas_run_fn *run, nt_err *e)
+                             bool log_of_it, nt_err *e)
 {
     nt_status s = check(x, axis, e);
     softmax_prim *p;
 
     if (s != NT_OK)
         return s;
-    p = blas_prim_new(sizeof *p, run, "softmax:strips");
+    p = blas_prim_new(sizeof *p, NULL, "softmax:strips");
     if (!p)
         return nt_fail_nomem(e);
     p->dtype = x->dtype;
@@ -171,10 +177,11 @@ nt_status blas_softmax_new(nt_prim **out, nt_device *dev, const nt_desc *x, int 
                            nt_err *e)
 {
     softmax_prim *p = NULL;
-    nt_status s = softmax_new(&p, dev, x, axis, log, run_fwd, e);
+    nt_status s = softmax_new(&p, dev, x, axis, log, e);
 
     if (s != NT_OK)
         return s;
+    p->head.run = run_fwd;
     p->per_thread = blas_round16(p->extent * blas_min(p->inner, STRIP_LANES));
     p->head.scratch = p->per_thread * (size_t)p->threads * sizeof(float);
     *out = &p->head;
@@ -190,8 +197,10 @@ nt_status blas_softmax_bwd_new(nt_prim **out, nt_device *dev, const nt_desc *x, 
     if (x->dtype != NT_F32)
         return nt_fail(e, NT_EUNSUPPORTED, "gradient of softmax in %s, want float32",
                        nt_dtype_name(x->dtype));
-    s = softmax_new(&p, dev, x, axis, log, run_bwd, e);
-    if (s == NT_OK)
-        *out = &p->head;
-    return s;
+    s = softmax_new(&p, dev, x, axis, log, e);
+    if (s != NT_OK)
+        return s;
+    p->head.run = run_bwd;
+    *out = &p->head;
+    return NT_OK;
 }
