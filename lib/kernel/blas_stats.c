@@ -65,9 +65,10 @@ static void affine_lane(float *y, const float *x, int64_t n, float mean, float s
         y[i] = (x[i] - mean) * scale + shift;
 }
 
-static void affine_lanes(float *y, const float *x, int64_t rows, int64_t lanes,
-                         const float *mean, const float *scale, const float *shift)
+static void affine_lanes(float *y, const float *x, int64_t rows, int64_t lanes, blas_affine k)
 {
+    const float *mean = k.mean, *scale = k.scale, *shift = k.shift;
+
     for (int64_t i = 0; i < rows; i++, x += lanes, y += lanes) {
 #pragma omp simd
         for (int64_t l = 0; l < lanes; l++)
@@ -75,11 +76,10 @@ static void affine_lanes(float *y, const float *x, int64_t rows, int64_t lanes,
     }
 }
 
-void blas_tile_affine(float *y, const float *x, int64_t rows, int64_t lanes, const float *mean,
-                      const float *scale, const float *shift)
+void blas_tile_affine(float *y, const float *x, int64_t rows, int64_t lanes, blas_affine k)
 {
     if (lanes == 1)
-        affine_lane(y, x, rows, *mean, *scale, *shift);
+        affine_lane(y, x, rows, *k.mean, *k.scale, *k.shift);
     else
-        affine_lanes(y, x, rows, lanes, mean, scale, shift);
+        affine_lanes(y, x, rows, lanes, k);
 }

@@ -16,8 +16,18 @@ typedef struct blas_sums {
 void blas_sums_add(blas_sums *s, const float *a, const float *b, const float *mean,
                    int64_t rows, int64_t lanes);
 
-/* y = (x - mean) scale + shift, each per lane; y may be x. */
-void blas_tile_affine(float *y, const float *x, int64_t rows, int64_t lanes, const float *mean,
-                      const float *scale, const float *shift);
+/* (x - mean) scale + shift, with numbers per channel. */
+typedef struct blas_affine {
+    const float *mean, *scale, *shift;
+} blas_affine;
+
+/* The map of the channels from c on. */
+static inline blas_affine blas_affine_from(const blas_affine *k, int64_t c)
+{
+    return (blas_affine){k->mean + c, k->scale + c, k->shift + c};
+}
+
+/* y = the map of a tile [rows][lanes], k that of its lanes; y may be x. */
+void blas_tile_affine(float *y, const float *x, int64_t rows, int64_t lanes, blas_affine k);
 
 #endif

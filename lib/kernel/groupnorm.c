@@ -77,7 +77,7 @@ static blas_sums join(const gn_prim *p, const blas_sums *s, const float *weight,
 /* ---- forward */
 
 static void apply_column(const gn_prim *p, void *y, const void *x, const blas_column *c,
-                         const float *mean, const float *scale, const float *shift)
+                         blas_affine k)
 {
     float x_buf[BLAS_TILE], y_buf[BLAS_TILE];
 
@@ -86,7 +86,7 @@ static void apply_column(const gn_prim *p, void *y, const void *x, const blas_co
         const float *from = blas_tile_get(x_buf, x, p->d.x.dtype, c, at, rows);
         float *to = blas_tile_at(y_buf, y, p->d.x.dtype, c, at);
 
-        blas_tile_affine(to, from, rows, c->lanes, mean, scale, shift);
+        blas_tile_affine(to, from, rows, c->lanes, k);
         blas_tile_put(y, p->d.x.dtype, c, at, rows, to);
     }
 }
@@ -132,7 +132,7 @@ static nt_status run_fwd(nt_prim *head, void *const *arg, void *scratch, nt_err 
         blas_column c = blas_column_of(p->layout, i / columns, i % columns);
         const float *map = maps + i / columns * channels + c.c;
 
-        apply_column(p, arg[3], arg[0], &c, map, map + all, map + 2 * all);
+        apply_column(p, arg[3], arg[0], &c, (blas_affine){map, map + all, map + 2 * all});
     }
     blas_layout_pad(arg[3], p->d.x.dtype, p->layout);
     return NT_OK;

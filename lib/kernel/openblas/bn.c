@@ -25,11 +25,6 @@ typedef struct bn_prim {
     int64_t parts;
 } bn_prim;
 
-/* What is done to a tile [rows][lanes] of channels c ... */
-typedef struct coefs {
-    const float *mean, *scale, *shift;
-} coefs;
-
 /* Where column c of image n has its bytes of mask: those of a column lie together. */
 static uint8_t *mask_of(const bn_prim *p, void *workspace, int64_t n, const blas_column *c)
 {
@@ -49,7 +44,7 @@ static void relu(float *y, uint8_t *mask, int64_t n)
 }
 
 static void apply_column(const bn_prim *p, void *y, const void *x, uint8_t *mask,
-                         const blas_column *c, const coefs *k)
+                         const blas_column *c, blas_affine k)
 {
     float x_buf[BLAS_TILE], y_buf[BLAS_TILE];
 
@@ -58,23 +53,24 @@ static void apply_column(const bn_prim *p, void *y, const void *x, uint8_t *mask
         const float *from = blas_tile_get(x_buf, x, p->dtype, c, at, rows);
         float *to = blas_tile_at(y_buf, y, p->dtype, c, at);
 
-        blas_tile_affine(to, from, rows, c->lanes, k->mean + c->c, k->scale + c->c,
-                         k->shift + c->c);
+        blas_tile_affine(to, from, rows, c->lanes, k);
         if (p->relu)
             relu(to, mask ? mask + i * c->lanes : NULL, rows * c->lanes);
         blas_tile_put(y, p->dtype, c, at, rows, to);
     }
 }
 
-static void apply(const bn_prim *p, void *y, const void *x, void *workspace, const coefs *k)
+static void apply(const bn_prim *p, void *y, const void *x, void *workspace,
+                  const blas_affine *k)
 {
     int64_t columns = blas_columns(p->layout);
 
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < p->layout.n * columns; i++) {
         blas_column c = blas_column_of(p->layout, i / columns, i % columns);
+        uint8_t *mask = workspace ? mask_of(p, workspace, i / columns, &c) : NULL;
 
-        apply_column(p, y, x, workspace ? mask_of(p, workspace, i / columns, &c) : NULL, &c, k);
+        apply_column(p, y, x, mask, &c, blas_affine_from(k, c.c));
     }
     blas_layout_pad(y, p->dtype, p->layout);
 }
@@ -93,7 +89,7 @@ static nt_status run_infer(nt_prim *head, void *const *arg, void *scratch, nt_er
 
     (void)e;
     scales(scale, arg[1], arg[4], p);
-    apply(p, arg[5], arg[0], NULL, &(coefs){arg[3], scale, arg[2]});
+    apply(p, arg[5], arg[0], NULL, &(blas_affine){arg[3], scale, arg[2]});
     return NT_OK;
 }
 
@@ -113,28 +109,35 @@ static const float *masked(float *buf, const float *dy, const uint8_t *mask, int
     return buf;
 }
 
-/* Adds one image's column to s. x alone, or dy with x, its mean and mask. */
-static void sum_column(const bn_prim *p, blas_sums *s, const void *x, const void *dy,
-                       const float *mean, const uint8_t *mask, const blas_column *c)
+/* What is summed: x alone, or dy with x, its mean and the workspace that has its mask. */
+typedef struct summands {
+    const void *x, *dy;
+    const float *mean;
+    void *workspace;
+} summands;
+
+/* Adds image n's column to s. */
+static void sum_column(const bn_prim *p, blas_sums *s, const summands *of, int64_t n,
+                       const blas_column *c)
 {
+    const uint8_t *mask = of->dy ? mask_of(p, of->workspace, n, c) : NULL;
     float x_buf[BLAS_TILE], dy_buf[BLAS_TILE], g_buf[BLAS_TILE];
 
     for (int64_t i = 0; i < p->layout.points; i += c->rows) {
         int64_t rows = blas_min(c->rows, p->layout.points - i), at = c->at + i * c->step;
-        const float *a = blas_tile_get(x_buf, x, p->dtype, c, at, rows), *b = NULL;
+        const float *a = blas_tile_get(x_buf, of->x, p->dtype, c, at, rows), *b = NULL;
 
-        if (dy) {
+        if (of->dy) {
             b = a;
-            a = masked(g_buf, blas_tile_get(dy_buf, dy, p->dtype, c, at, rows),
+            a = masked(g_buf, blas_tile_get(dy_buf, of->dy, p->dtype, c, at, rows),
                        mask ? mask + i * c->lanes : NULL, rows * c->lanes);
         }
-        blas_sums_add(s, a, b, dy ? mean + c->c : NULL, rows, c->lanes);
+        blas_sums_add(s, a, b, of->dy ? of->mean + c->c : NULL, rows, c->lanes);
     }
 }
 
 /* total[c] over the batch; work holds parts more of them. */
-static void sum_all(const bn_prim *p, blas_sums *total, const void *x, const void *dy,
-                    const float *mean, void *workspace)
+static void sum_all(const bn_prim *p, blas_sums *total, const summands *of)
 {
     int64_t columns = blas_columns(p->layout), channels = p->layout.c;
     blas_sums *work = total + channels;
@@ -149,8 +152,7 @@ static void sum_all(const bn_prim *p, blas_sums *total, const void *x, const voi
         for (int64_t n = from; n < to; n++) {
             blas_column c = blas_column_of(p->layout, n, i % columns);
 
-            sum_column(p, work + part * channels + c.c, x, dy, mean,
-                       dy ? mask_of(p, workspace, n, &c) : NULL, &c);
+            sum_column(p, work + part * channels + c.c, of, n, &c);
         }
     }
     for (int64_t part = 0; part < p->parts; part++)
@@ -168,7 +170,7 @@ static nt_status run_train(nt_prim *head, void *const *arg, void *scratch, nt_er
     blas_sums *total = scratch;
 
     (void)e;
-    sum_all(p, total, arg[0], NULL, NULL, NULL);
+    sum_all(p, total, &(summands){.x = arg[0]});
     for (int64_t c = 0; c < p->layout.c; c++) {
         double mu = total[c].first / m, sigma2 = total[c].second / m - mu * mu;
 
@@ -177,7 +179,7 @@ static nt_status run_train(nt_prim *head, void *const *arg, void *scratch, nt_er
     }
     scale = (float *)scratch; /* the sums have served */
     scales(scale, arg[1], var, p);
-    apply(p, arg[5], arg[0], arg[6], &(coefs){mean, scale, arg[2]});
+    apply(p, arg[5], arg[0], arg[6], &(blas_affine){mean, scale, arg[2]});
     return NT_OK;
 }
 
@@ -189,11 +191,11 @@ typedef struct bwd_coefs {
     float *scale, *at_dy, *at_x;
 } bwd_coefs;
 
+/* k: of the tile's lanes */
 static void bwd_tile(float *dx, const float *x, const float *dy, int64_t rows, int64_t lanes,
-                     const bwd_coefs *k, int64_t c)
+                     bwd_coefs k)
 {
-    const float *mean = k->mean + c, *scale = k->scale + c;
-    const float *at_dy = k->at_dy + c, *at_x = k->at_x + c;
+    const float *mean = k.mean, *scale = k.scale, *at_dy = k.at_dy, *at_x = k.at_x;
 
     if (lanes == 1) {
         float mu = *mean, s = *scale, d = *at_dy, h = *at_x;
@@ -210,20 +212,22 @@ static void bwd_tile(float *dx, const float *x, const float *dy, int64_t rows, i
     }
 }
 
-static void bwd_column(const bn_prim *p, void *dx, const void *x, const void *dy,
-                       const uint8_t *mask, const blas_column *c, const bwd_coefs *k)
+/* arg: as of run_bwd */
+static void bwd_column(const bn_prim *p, void *const *arg, const uint8_t *mask,
+                       const blas_column *c, const bwd_coefs *k)
 {
     float x_buf[BLAS_TILE], dy_buf[BLAS_TILE], g_buf[BLAS_TILE], dx_buf[BLAS_TILE];
+    bwd_coefs at_c = {k->mean + c->c, k->scale + c->c, k->at_dy + c->c, k->at_x + c->c};
 
     for (int64_t i = 0; i < p->layout.points; i += c->rows) {
         int64_t rows = blas_min(c->rows, p->layout.points - i), at = c->at + i * c->step;
-        const float *from = blas_tile_get(x_buf, x, p->dtype, c, at, rows);
-        const float *g = masked(g_buf, blas_tile_get(dy_buf, dy, p->dtype, c, at, rows),
+        const float *from = blas_tile_get(x_buf, arg[0], p->dtype, c, at, rows);
+        const float *g = masked(g_buf, blas_tile_get(dy_buf, arg[1], p->dtype, c, at, rows),
                                 mask ? mask + i * c->lanes : NULL, rows * c->lanes);
-        float *to = blas_tile_at(dx_buf, dx, p->dtype, c, at);
+        float *to = blas_tile_at(dx_buf, arg[6], p->dtype, c, at);
 
-        bwd_tile(to, from, g, rows, c->lanes, k, c->c);
-        blas_tile_put(dx, p->dtype, c, at, rows, to);
+        bwd_tile(to, from, g, rows, c->lanes, at_c);
+        blas_tile_put(arg[6], p->dtype, c, at, rows, to);
     }
 }
 
@@ -241,7 +245,7 @@ static nt_status run_bwd(nt_prim *head, void *const *arg, void *scratch, nt_err 
     bwd_coefs k = {mean, work, work + channels, work + 2 * channels};
 
     (void)e;
-    sum_all(p, total, arg[0], arg[1], mean, arg[5]);
+    sum_all(p, total, &(summands){arg[0], arg[1], mean, arg[5]});
     for (int64_t c = 0; c < channels; c++) {
         double root2 = (double)var[c] + p->eps, root = sqrt(root2);
 
@@ -255,7 +259,7 @@ static nt_status run_bwd(nt_prim *head, void *const *arg, void *scratch, nt_err 
     for (int64_t i = 0; i < p->layout.n * columns; i++) {
         blas_column c = blas_column_of(p->layout, i / columns, i % columns);
 
-        bwd_column(p, arg[6], arg[0], arg[1], mask_of(p, arg[5], i / columns, &c), &c, &k);
+        bwd_column(p, arg, mask_of(p, arg[5], i / columns, &c), &c, &k);
     }
     blas_layout_pad(arg[6], p->dtype, p->layout);
     return NT_OK;
