@@ -46,6 +46,13 @@ static void store(const ln_prim *p, void *y, int64_t row, const float *v)
 
 /* ---- forward */
 
+/* A row of n numbers, and what brings it to mean 0 and deviation 1. */
+typedef struct row {
+    const float *x;
+    float mean, rstd;
+    int64_t n;
+} row;
+
 /* sum of (x - mean)^2 */
 CLONES static double squares(const float *x, float mean, int64_t n)
 {
@@ -60,9 +67,12 @@ CLONES static double squares(const float *x, float mean, int64_t n)
     return sum;
 }
 
-CLONES static void normalise(float *y, const float *x, float mean, float rstd,
-                             const float *scale, const float *shift, int64_t n)
+CLONES static void normalise(float *y, row r, const float *scale, const float *shift)
 {
+    const float *x = r.x;
+    float mean = r.mean, rstd = r.rstd;
+    int64_t n = r.n;
+
     if (scale && shift) {
 #pragma omp simd
         for (int64_t i = 0; i < n; i++)
@@ -93,7 +103,7 @@ static nt_status run_fwd(nt_prim *head, void *const *arg, void *scratch, nt_err 
         float mean = p->d.rms ? 0 : (float)(blas_row_sum(x, p->d.len) / n);
         float rstd = (float)(1 / sqrt(squares(x, mean, p->d.len) / n + p->d.eps));
 
-        normalise(y, x, mean, rstd, arg[1], arg[2], p->d.len);
+        normalise(y, (row){x, mean, rstd, p->d.len}, arg[1], arg[2]);
         store(p, arg[3], i, y);
         if (means)
             means[i] = mean;
@@ -110,9 +120,11 @@ typedef struct row_sums {
     double g, gh;
 } row_sums;
 
-CLONES static row_sums sum_row(const float *x, const float *dy, const float *scale, float mean,
-                               float rstd, int64_t n)
+CLONES static row_sums sum_row(row r, const float *dy, const float *scale)
 {
+    const float *x = r.x;
+    float mean = r.mean, rstd = r.rstd;
+    int64_t n = r.n;
     double g = 0, gh = 0;
 
 #pragma omp simd reduction(+ : g, gh)
@@ -125,10 +137,14 @@ CLONES static row_sums sum_row(const float *x, const float *dy, const float *sca
     return (row_sums){g, gh};
 }
 
-/* dx may be dy */
-CLONES static void pull_row(float *dx, const float *x, const float *dy, const float *scale,
-                            float mean, float rstd, float of_g, float of_gh, int64_t n)
+/* dx may be dy; of_g, of_gh: the two means */
+CLONES static void pull_row(float *dx, row r, const float *dy, const float *scale, float of_g,
+                            float of_gh)
 {
+    const float *x = r.x;
+    float mean = r.mean, rstd = r.rstd;
+    int64_t n = r.n;
+
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         float g = scale ? dy[i] * scale[i] : dy[i];
@@ -137,9 +153,12 @@ CLONES static void pull_row(float *dx, const float *x, const float *dy, const fl
     }
 }
 
-CLONES static void add_row(float *dscale, float *dshift, const float *x, const float *dy,
-                           float mean, float rstd, int64_t n)
+CLONES static void add_row(float *dscale, float *dshift, row r, const float *dy)
 {
+    const float *x = r.x;
+    float mean = r.mean, rstd = r.rstd;
+    int64_t n = r.n;
+
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         dscale[i] += dy[i] * ((x[i] - mean) * rstd);
@@ -152,21 +171,21 @@ static void bwd_rows(const ln_prim *p, void *const *arg, float *sums, float *buf
                      int64_t to)
 {
     const float *scale = arg[2], *means = arg[3], *rstds = arg[4];
-    int64_t n = p->d.len;
+    double n = (double)p->d.len;
 
     memset(sums, 0, 2 * p->row * sizeof *sums);
     for (int64_t i = from; i < to; i++) {
         const float *x = load(buf, p, arg[0], i), *dy = load(buf + p->row, p, arg[1], i);
-        float mean = p->d.rms ? 0 : means[i], rstd = rstds[i], *dx;
+        row r = {x, p->d.rms ? 0 : means[i], rstds[i], p->d.len};
         row_sums s;
+        float *dx;
 
-        add_row(sums, sums + p->row, x, dy, mean, rstd, n);
+        add_row(sums, sums + p->row, r, dy);
         if (!arg[5])
             continue;
         dx = target(buf + 2 * p->row, p, arg[5], i);
-        s = sum_row(x, dy, scale, mean, rstd, n);
-        pull_row(dx, x, dy, scale, mean, rstd, p->d.rms ? 0 : (float)(s.g / (double)n),
-                 (float)(s.gh / (double)n), n);
+        s = sum_row(r, dy, scale);
+        pull_row(dx, r, dy, scale, p->d.rms ? 0 : (float)(s.g / n), (float)(s.gh / n));
         store(p, arg[5], i, dx);
     }
 }
