@@ -5,6 +5,8 @@
  */
 #include "kernel/blas_gemm.h"
 
+#include "kernel/linalg.h"
+
 #include <cblas.h>
 #include <limits.h>
 #include <string.h>
@@ -28,32 +30,27 @@ static int64_t min(int64_t a, int64_t b)
 }
 
 /* One row of C: the product of B's transpose and a vector. */
-static void vector_tile(int64_t n, int64_t k, float alpha, blas_matrix a, blas_matrix b,
-                        float beta, float *c)
+static void vector_tile(blas_product s, blas_matrix a, blas_matrix b, float *c)
 {
-    int rows = (int)(b.trans ? n : k), cols = (int)(b.trans ? k : n);
+    int rows = (int)(b.trans ? s.n : s.k), cols = (int)(b.trans ? s.k : s.n);
 
-    if (beta == 0) /* c may hold anything; not every release leaves NaN times 0 out of it */
-        memset(c, 0, (size_t)n * sizeof *c);
-    cblas_sgemv(CblasRowMajor, b.trans ? CblasNoTrans : CblasTrans, rows, cols, alpha, b.p,
-                (int)b.ld, a.p, a.trans ? (int)a.ld : 1, beta, c, 1);
+    if (s.beta == 0) /* not every release leaves NaN times 0 out of it */
+        memset(c, 0, (size_t)s.n * sizeof *c);
+    cblas_sgemv(CblasRowMajor, b.trans ? CblasNoTrans : CblasTrans, rows, cols, s.alpha, b.p,
+                (int)b.ld, a.p, a.trans ? (int)a.ld : 1, s.beta, c, 1);
 }
 
-static void tile(int64_t m, int64_t n, int64_t k, float alpha, blas_matrix a, blas_matrix b,
-                 float beta, float *c, int64_t ldc)
+static void tile(blas_product s, blas_matrix a, blas_matrix b, float *c, int64_t ldc)
 {
-    if (m == 1)
-        vector_tile(n, k, alpha, a, b, beta, c);
+    if (s.m == 1)
+        vector_tile(s, a, b, c);
     else
-        cblas_sgemm(CblasRowMajor, a.trans ? CblasTrans : CblasNoTrans,
-                    b.trans ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a.p,
-                    (int)a.ld, b.p, (int)b.ld, beta, c, (int)ldc);
+        nt_sgemm(s, a, b, c, ldc);
 }
 
-void blas_gemm(int64_t m, int64_t n, int64_t k, float alpha, blas_matrix a, blas_matrix b,
-               float beta, float *c, int64_t ldc)
+void blas_gemm(blas_product s, blas_matrix a, blas_matrix b, float *c, int64_t ldc)
 {
-    int64_t down = (m + TILE_M - 1) / TILE_M, across = (n + TILE_N - 1) / TILE_N;
+    int64_t down = (s.m + TILE_M - 1) / TILE_M, across = (s.n + TILE_N - 1) / TILE_N;
 
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < down * across; t++) {
@@ -61,8 +58,8 @@ void blas_gemm(int64_t m, int64_t n, int64_t k, float alpha, blas_matrix a, blas
         blas_matrix rows = {row_of(a, i), a.ld, a.trans};
         blas_matrix columns = {column_of(b, j), b.ld, b.trans};
 
-        tile(min(m - i, TILE_M), min(n - j, TILE_N), k, alpha, rows, columns, beta,
-             c + i * ldc + j, ldc);
+        tile((blas_product){min(s.m - i, TILE_M), min(s.n - j, TILE_N), s.k, s.alpha, s.beta},
+             rows, columns, c + i * ldc + j, ldc);
     }
 }
 

@@ -14,13 +14,17 @@ typedef struct blas_matrix {
     bool trans; /* it is p's transpose that is meant */
 } blas_matrix;
 
+/* C = alpha A B + beta C, row-major; A is m x k, B is k x n. Each extent and ld fits an int. */
+typedef struct blas_product {
+    int64_t m, n, k;
+    float alpha, beta; /* beta 0: C may hold anything before */
+} blas_product;
+
 /*
- * C = alpha A B + beta C, row-major; A is m x k, B is k x n. C is cut into tiles by its shape
- * alone; each is one single-threaded call of the BLAS, and OpenMP deals them out. Inside a
- * parallel region the calling thread does them all. Each extent and ld fits an int.
+ * C is cut into tiles by its shape alone; each is one single-threaded call of the BLAS, and
+ * OpenMP deals them out. Inside a parallel region the calling thread does them all.
  */
-void blas_gemm(int64_t m, int64_t n, int64_t k, float alpha, blas_matrix a, blas_matrix b,
-               float beta, float *c, int64_t ldc);
+void blas_gemm(blas_product s, blas_matrix a, blas_matrix b, float *c, int64_t ldc);
 
 /* NT_EUNSUPPORTED where v is more than the BLAS can count. */
 nt_status blas_gemm_fits(int64_t v, const char *what, nt_err *e) NT_MUST_CHECK;

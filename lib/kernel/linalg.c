@@ -5,13 +5,11 @@
 #include <cblas.h>
 #include <limits.h>
 
-void nt_sgemm(int trans_a, int trans_b, int64_t m, int64_t n, int64_t k, float alpha,
-              const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
-              int64_t ldc)
+void nt_sgemm(blas_product s, blas_matrix a, blas_matrix b, float *c, int64_t ldc)
 {
-    assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
-    assert(lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX);
-    cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans,
-                trans_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a, (int)lda,
-                b, (int)ldb, beta, c, (int)ldc);
+    assert(s.m <= INT_MAX && s.n <= INT_MAX && s.k <= INT_MAX);
+    assert(a.ld <= INT_MAX && b.ld <= INT_MAX && ldc <= INT_MAX);
+    cblas_sgemm(CblasRowMajor, a.trans ? CblasTrans : CblasNoTrans,
+                b.trans ? CblasTrans : CblasNoTrans, (int)s.m, (int)s.n, (int)s.k, s.alpha, a.p,
+                (int)a.ld, b.p, (int)b.ld, s.beta, c, (int)ldc);
 }

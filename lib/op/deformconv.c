@@ -257,8 +257,10 @@ static void forward(const deform *d, float *y, const float *bias)
             int64_t width = d->n_out - from < BLOCK ? d->n_out - from : BLOCK;
 
             gather(d, i / d->g, i % d->g, from, width);
-            nt_sgemm(0, 0, kg, width, rows, 1, d->w + i % d->g * kg * rows, rows, d->col, width,
-                     0, y + i * kg * d->n_out + from, d->n_out);
+            nt_sgemm((blas_product){kg, width, rows, .alpha = 1},
+                     (blas_matrix){d->w + i % d->g * kg * rows, rows, false},
+                     (blas_matrix){d->col, width, false}, y + i * kg * d->n_out + from,
+                     d->n_out);
         }
     for (int64_t i = 0; bias && i < d->n * d->k * d->n_out; i++)
         y[i] += bias[i / d->n_out % d->k];
@@ -272,15 +274,15 @@ static void backward(const deform *d, const float *dy)
         for (int64_t from = 0; from < d->n_out; from += BLOCK) {
             int64_t width = d->n_out - from < BLOCK ? d->n_out - from : BLOCK;
             int64_t w = i % d->g * kg * rows;
-            const float *part = dy + i * kg * d->n_out + from;
+            blas_matrix part = {dy + i * kg * d->n_out + from, d->n_out, false};
 
             if (d->dw) {
                 gather(d, i / d->g, i % d->g, from, width);
-                nt_sgemm(0, 1, kg, rows, width, 1, part, d->n_out, d->col, width, 1, d->dw + w,
-                         rows);
+                nt_sgemm((blas_product){kg, rows, width, .alpha = 1, .beta = 1}, part,
+                         (blas_matrix){d->col, width, true}, d->dw + w, rows);
             }
-            nt_sgemm(1, 0, rows, width, kg, 1, d->w + w, rows, part, d->n_out, 0, d->dcol,
-                     width);
+            nt_sgemm((blas_product){rows, width, kg, .alpha = 1},
+                     (blas_matrix){d->w + w, rows, true}, part, d->dcol, width);
             scatter(d, i / d->g, i % d->g, from, width);
         }
 }

@@ -49,7 +49,7 @@ static void find_slopes(const block *b)
 
     for (int64_t i = 0; i < b->n * b->d; i++)
         b->err[i] = bounded(b, floorf(b->w[i]) + nt_soft(b->v[i], &slope)) - b->w[i];
-    blas_gemm(b->n, b->d, b->d, b->unit, e, h, 0, b->slope, b->d);
+    blas_gemm((blas_product){b->n, b->d, b->d, .alpha = b->unit}, e, h, b->slope, b->d);
 }
 
 /* d(error + lambda penalty)/dV of element i; beta 0: without the penalty. */

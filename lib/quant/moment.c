@@ -119,7 +119,8 @@ static void add_columns(nt_moment *m, const batch *b, int64_t g, int64_t n)
 {
     blas_matrix a = {b->col, COLUMNS, false}, t = {b->col, COLUMNS, true};
 
-    blas_gemm(m->d, m->d, n, 1, a, t, 1, m->h + g * m->d * m->d, m->d);
+    blas_gemm((blas_product){m->d, m->d, n, .alpha = 1, .beta = 1}, a, t,
+              m->h + g * m->d * m->d, m->d);
     for (int64_t j = 0; j < m->d; j++) {
         double sum = 0;
 

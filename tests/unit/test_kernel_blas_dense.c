@@ -217,9 +217,11 @@ NT_TEST(sgemm_is_row_major_and_accumulates)
     float a[] = {1, 2, 3, 4, 5, 6}, b[] = {1, 0, 0, 1, 1, 1}, c[] = {1, 1, 1, 1};
     const float want[] = {11, 13, 23, 25}; /* 2 A B + 3 C; A B = [4 5; 10 11] */
 
-    nt_sgemm(0, 0, 2, 2, 3, 2, a, 3, b, 2, 3, c, 2);
+    nt_sgemm((blas_product){2, 2, 3, .alpha = 2, .beta = 3}, (blas_matrix){a, 3, false},
+             (blas_matrix){b, 2, false}, c, 2);
     assert_memory_equal(c, want, sizeof c);
-    nt_sgemm(1, 1, 1, 1, 2, 1, a, 1, b, 2, 0, c, 1);
+    nt_sgemm((blas_product){1, 1, 2, .alpha = 1}, (blas_matrix){a, 1, true},
+             (blas_matrix){b, 2, true}, c, 1);
     assert_float_equal(c[0], 1, 0); /* 1*1 + 2*0 */
 }
 

@@ -67,7 +67,7 @@ static blas_matrix columns(const blas_conv *c, float *buf, const void *x, const 
 
     if (c->d.src == NT_F32 && b->span.images == 1 && blas_is_pointwise(&c->w))
         return (blas_matrix){(const float *)from + b->span.from, c->w.n_in, false};
-    blas_im2col(buf, b->width, from, c->d.src, &c->w, channels, &b->span);
+    blas_im2col(buf, from, c->d.src, &c->w, channels, &b->span);
     return (blas_matrix){buf, b->width, false};
 }
 
@@ -89,9 +89,10 @@ static blas_matrix gradients(const blas_conv *c, float *buf, const void *dy, con
 }
 
 /* Bias and post-operations on v [kg][width], and to y if v is not there already. */
-static void finish(const blas_conv *c, void *y, float *v, int64_t ld, const float *bias,
-                   const block *b, int64_t g)
+static void finish(const blas_conv *c, void *const *arg, float *v, int64_t ld, const block *b,
+                   int64_t g)
 {
+    const float *bias = arg[2];
     blas_finish f = {c->d.dst, c->d.post, c->d.n_post};
     int64_t n = b->span.to - b->span.from, images = b->span.images;
 
@@ -100,7 +101,7 @@ static void finish(const blas_conv *c, void *y, float *v, int64_t ld, const floa
         int64_t k = g * c->kg + j / images, i = j % images;
         int64_t at = ((b->n + i) * c->d.k + k) * c->w.n_out + b->span.from;
 
-        blas_row_finish((char *)y + (size_t)at * nt_dtype_size(c->d.dst),
+        blas_row_finish((char *)arg[3] + (size_t)at * nt_dtype_size(c->d.dst),
                         v + j / images * ld + i * n, n, bias ? bias + k : NULL, 0, &f);
     }
 }
@@ -120,9 +121,9 @@ static void fwd_block(const blas_conv *c, void *const *arg, float *buf, const bl
                      : product;
         int64_t ld = in_place ? c->w.n_out : b->width;
 
-        blas_gemm(c->kg, b->width, rows, 1, w, col, 0, y, ld);
+        blas_gemm((blas_product){c->kg, b->width, rows, .alpha = 1}, w, col, y, ld);
         if (!in_place || arg[2] || c->d.n_post > 0)
-            finish(c, arg[3], y, ld, arg[2], b, g);
+            finish(c, arg, y, ld, b, g);
     }
 }
 
@@ -177,11 +178,13 @@ static void bwd_data_block(const blas_conv *c, void *const *arg, float *buf, flo
     blas_matrix dy = gradients(c, buf, arg[0], b, s.g);
 
     if (b->span.images == 1 && blas_is_pointwise(&c->w)) {
-        blas_gemm(s.channels, b->width, c->kg, 1, wt, dy, 0, dx + b->span.from, c->w.n_in);
+        blas_gemm((blas_product){s.channels, b->width, c->kg, .alpha = 1}, wt, dy,
+                  dx + b->span.from, c->w.n_in);
         return;
     }
-    blas_gemm(s.channels * c->w.n_ker, b->width, c->kg, 1, wt, dy, 0, col, b->width);
-    blas_col2im(dx, col, b->width, &c->w, s.channels, &b->span);
+    blas_gemm((blas_product){s.channels * c->w.n_ker, b->width, c->kg, .alpha = 1}, wt, dy, col,
+              b->width);
+    blas_col2im(dx, col, &c->w, s.channels, &b->span);
 }
 
 /* dx of a share's channels in the images of one block (all blocks of them, if it is cut). */
@@ -232,7 +235,9 @@ static void bwd_weights_share(const blas_conv *c, void *const *arg, float *buf, 
         blas_matrix col = columns(c, col_buf, arg[0], &b, s.g * c->cg + s.first, s.channels);
 
         col.trans = true;
-        blas_gemm(c->kg, s.channels * c->w.n_ker, b.width, 1, dy, col, i > 0, dw, rows);
+        blas_gemm(
+            (blas_product){c->kg, s.channels * c->w.n_ker, b.width, .alpha = 1, .beta = i > 0},
+            dy, col, dw, rows);
     }
 }
 

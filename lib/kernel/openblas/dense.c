@@ -57,7 +57,7 @@ static nt_status run_fwd(nt_prim *p, void *const *arg, void *scratch, nt_err *e)
     float *v = fwd_in_place(d) ? arg[3] : free_space;
 
     (void)e;
-    blas_gemm(d->m, d->n, d->k, 1, x, weights_of(d, arg[1]), 0, v, d->n);
+    blas_gemm((blas_product){d->m, d->n, d->k, .alpha = 1}, x, weights_of(d, arg[1]), v, d->n);
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < d->m; i++)
         blas_row_finish((char *)arg[3] + (size_t)(i * d->n) * nt_dtype_size(d->dst),
@@ -73,7 +73,8 @@ static nt_status run_bwd_data(nt_prim *p, void *const *arg, void *scratch, nt_er
     float *dx = d->src == NT_F32 ? arg[2] : free_space;
 
     (void)e;
-    blas_gemm(d->m, d->k, d->n, 1, dy, transposed(weights_of(d, arg[1])), 0, dx, d->k);
+    blas_gemm((blas_product){d->m, d->k, d->n, .alpha = 1}, dy,
+              transposed(weights_of(d, arg[1])), dx, d->k);
     if (d->src != NT_F32)
         blas_row_store(arg[2], d->src, dx, d->m * d->k);
     return NT_OK;
@@ -104,9 +105,11 @@ static nt_status run_bwd_weights(nt_prim *p, void *const *arg, void *scratch, nt
 
     (void)e;
     if (d->w_kn)
-        blas_gemm(d->k, d->n, d->m, 1, transposed(x), dy, 0, arg[2], d->n);
+        blas_gemm((blas_product){d->k, d->n, d->m, .alpha = 1}, transposed(x), dy, arg[2],
+                  d->n);
     else
-        blas_gemm(d->n, d->k, d->m, 1, transposed(dy), x, 0, arg[2], d->k);
+        blas_gemm((blas_product){d->n, d->k, d->m, .alpha = 1}, transposed(dy), x, arg[2],
+                  d->k);
     if (arg[3])
         bias_grad(arg[3], dy.p, d);
     return NT_OK;
@@ -188,6 +191,7 @@ static nt_status run_matmul(nt_prim *p, void *const *arg, void *scratch, nt_err 
 {
     const matmul_prim *mm = (const matmul_prim *)p;
     const nt_matmul_desc *d = &mm->d;
+    blas_product each = {d->m, d->n, d->k, .alpha = d->alpha};
     bool apart = d->batch >= mm->threads;
 
     (void)scratch, (void)e, (void)apart;
@@ -198,7 +202,7 @@ static nt_status run_matmul(nt_prim *p, void *const *arg, void *scratch, nt_err 
         blas_matrix b = {(const float *)arg[1] + i * d->stride_b, d->trans_b ? d->k : d->n,
                          d->trans_b};
 
-        blas_gemm(d->m, d->n, d->k, d->alpha, a, b, 0, (float *)arg[2] + i * d->m * d->n, d->n);
+        blas_gemm(each, a, b, (float *)arg[2] + i * d->m * d->n, d->n);
     }
     return NT_OK;
 }

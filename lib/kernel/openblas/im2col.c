@@ -42,14 +42,15 @@ static void im2col_row(float *y, const char *x, nt_dtype t, const nt_window *w, 
         }
 }
 
-void blas_im2col(float *col, int64_t ld, const void *x, nt_dtype t, const nt_window *w,
-                 int64_t channels, const blas_span *s)
+void blas_im2col(float *col, const void *x, nt_dtype t, const nt_window *w, int64_t channels,
+                 const blas_span *s)
 {
     size_t plane = (size_t)w->n_in * nt_dtype_size(t);
+    int64_t width = blas_span_width(s);
 
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < channels * w->n_ker; i++)
-        im2col_row(col + i * ld, (const char *)x + (size_t)(i / w->n_ker) * plane, t, w,
+        im2col_row(col + i * width, (const char *)x + (size_t)(i / w->n_ker) * plane, t, w,
                    i % w->n_ker, s);
 }
 
@@ -75,12 +76,14 @@ static void col2im_row(float *x, const float *y, const nt_window *w, int64_t r,
         }
 }
 
-void blas_col2im(float *x, const float *col, int64_t ld, const nt_window *w, int64_t channels,
+void blas_col2im(float *x, const float *col, const nt_window *w, int64_t channels,
                  const blas_span *s)
 {
+    int64_t width = blas_span_width(s);
+
     for (int64_t c = 0; c < channels; c++)
         for (int64_t r = 0; r < w->n_ker; r++)
-            col2im_row(x + c * w->n_in, col + (c * w->n_ker + r) * ld, w, r, s);
+            col2im_row(x + c * w->n_in, col + (c * w->n_ker + r) * width, w, r, s);
 }
 
 bool blas_is_pointwise(const nt_window *w)

@@ -21,13 +21,13 @@ static inline int64_t blas_span_width(const blas_span *s)
 
 /*
  * col[c * n_ker + r][j] = x[c][where tap r of the span's output position j lies], 0 outside the
- * picture, for c in [0, channels). x is PLAIN planes of NT_F32 or NT_BF16; ld is the distance
- * of col's rows.
+ * picture, for c in [0, channels). x is PLAIN planes of NT_F32 or NT_BF16; col's rows follow
+ * one another, each of the span's width.
  */
-void blas_im2col(float *col, int64_t ld, const void *x, nt_dtype t, const nt_window *w,
-                 int64_t channels, const blas_span *s);
+void blas_im2col(float *col, const void *x, nt_dtype t, const nt_window *w, int64_t channels,
+                 const blas_span *s);
 /* The transpose: adds each element of col to the element of x it would come from. */
-void blas_col2im(float *x, const float *col, int64_t ld, const nt_window *w, int64_t channels,
+void blas_col2im(float *x, const float *col, const nt_window *w, int64_t channels,
                  const blas_span *s);
 /* One tap, stride 1, no padding: is an image's matrix the image itself? */
 bool blas_is_pointwise(const nt_window *w);
