@@ -37,7 +37,8 @@ static void taps_of(const nt_window *w, const int64_t o[3], int64_t x0, int64_t 
 
 static void for_each_product(const nt_conv_desc *d, product_fn *f, void *ctx)
 {
-    nt_window w = nt_window_of(d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo);
+    nt_window w =
+        nt_window_of(&(nt_window_axes){d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo});
     int64_t cg = d->c / d->g, kg = d->k / d->g;
 
     for (int64_t n = 0; n < d->n; n++)

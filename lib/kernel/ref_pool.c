@@ -52,7 +52,8 @@ static nt_window window(const nt_pool_desc *d, int64_t hi[3])
 {
     for (int i = 0; i < 3; i++)
         hi[i] = i < 3 - d->sp ? 0 : d->hi[i - (3 - d->sp)];
-    return nt_window_of(d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo);
+    return nt_window_of(
+        &(nt_window_axes){d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo});
 }
 
 void nt_ref_pool_fwd(float *y, const float *x, const nt_pool_desc *d)

@@ -3,21 +3,20 @@
 
 #include <stdbool.h>
 
-nt_window nt_window_of(int sp, const int64_t *in, const int64_t *out, const int64_t *ker,
-                       const int64_t *stride, const int64_t *dil, const int64_t *lo)
+nt_window nt_window_of(const nt_window_axes *a)
 {
     nt_window w = {.n_in = 1, .n_out = 1, .n_ker = 1};
 
     for (int i = 0; i < 3; i++) {
-        int from = i - (3 - sp);
+        int from = i - (3 - a->sp);
         bool there = from >= 0;
 
-        w.in[i] = there ? in[from] : 1;
-        w.out[i] = there ? out[from] : 1;
-        w.ker[i] = there ? ker[from] : 1;
-        w.stride[i] = there ? stride[from] : 1;
-        w.dil[i] = there ? dil[from] : 1;
-        w.lo[i] = there ? lo[from] : 0;
+        w.in[i] = there ? a->in[from] : 1;
+        w.out[i] = there ? a->out[from] : 1;
+        w.ker[i] = there ? a->ker[from] : 1;
+        w.stride[i] = there ? a->stride[from] : 1;
+        w.dil[i] = there ? a->dil[from] : 1;
+        w.lo[i] = there ? a->lo[from] : 0;
         w.n_in *= w.in[i];
         w.n_out *= w.out[i];
         w.n_ker *= w.ker[i];

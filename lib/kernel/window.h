@@ -13,9 +13,13 @@ typedef struct nt_window {
     int64_t n_in, n_out, n_ker; /* products */
 } nt_window;
 
-/* From the first sp entries of each array. */
-nt_window nt_window_of(int sp, const int64_t *in, const int64_t *out, const int64_t *ker,
-                       const int64_t *stride, const int64_t *dil, const int64_t *lo);
+/* The same of the dimensions there are: the first sp entries of each array. */
+typedef struct nt_window_axes {
+    int sp;
+    const int64_t *in, *out, *ker, *stride, *dil, *lo;
+} nt_window_axes;
+
+nt_window nt_window_of(const nt_window_axes *a);
 
 /* The input coordinate of output o and tap r along `dim`; may lie outside. */
 static inline int64_t nt_window_at(const nt_window *w, int dim, int64_t o, int64_t r)

@@ -305,7 +305,8 @@ static nt_status conv_new(blas_conv **out, nt_device *dev, const nt_conv_desc *d
     if (!c)
         return nt_fail_nomem(e);
     c->d = *d;
-    c->w = nt_window_of(d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo);
+    c->w =
+        nt_window_of(&(nt_window_axes){d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo});
     c->cg = d->c / d->g;
     c->kg = d->k / d->g;
     c->threads = nt_device_threads(dev);

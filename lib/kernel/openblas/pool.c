@@ -54,6 +54,12 @@ static inline bool beats(float x, float most)
     return (x > most) | (x != x);
 }
 
+/* n elements of x, every step-th, which are at input positions at, at + at_step, ... */
+typedef struct x_run {
+    const float *x;
+    int64_t step, n, at, at_step;
+} x_run;
+
 static inline void max_run(float *y, const float *x, int64_t step, int64_t n)
 {
 #pragma omp simd
@@ -64,10 +70,12 @@ static inline void max_run(float *y, const float *x, int64_t step, int64_t n)
     }
 }
 
-/* The same, with the input position at + i*at_step of each maximum. */
-static inline void max_run_won(float *y, int32_t *won, const float *x, int64_t step, int64_t n,
-                               int64_t at, int64_t at_step)
+/* The same, with the input position of each maximum. */
+static inline void max_run_won(float *y, int32_t *won, x_run r)
 {
+    const float *x = r.x;
+    int64_t step = r.step, n = r.n, at = r.at, at_step = r.at_step;
+
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         bool better = beats(x[i * step], y[i]) || won[i] < 0;
@@ -90,16 +98,15 @@ static void spread_run(float *x, const float *y, int64_t step, int64_t n)
         x[i * step] += y[i];
 }
 
-/* A run of n elements of y; x is read every step-th, from input position `at` on. */
-static inline void fwd_run(const pool_prim *p, float *y, int32_t *won, const float *x,
-                           int64_t step, int64_t n, int64_t at, int64_t at_step)
+/* As many elements of y take those of a run in. */
+static inline void fwd_run(const pool_prim *p, float *y, int32_t *won, x_run r)
 {
     if (p->kind != NT_POOL_MAX)
-        add_run(y, x, step, n);
+        add_run(y, r.x, r.step, r.n);
     else if (won)
-        max_run_won(y, won, x, step, n, at, at_step);
+        max_run_won(y, won, r);
     else
-        max_run(y, x, step, n);
+        max_run(y, r.x, r.step, r.n);
 }
 
 /* One tap of one output row: a single run of points where there is one lane, else a run of
@@ -110,12 +117,12 @@ static void fwd_stretch(const pool_prim *p, float *y, int32_t *won, const float 
     int64_t stride = p->w.stride[2], o = (s->o + s->before) * lanes, at = s->at;
 
     if (lanes == 1 && stride > 1)
-        fwd_run(p, y + o, won ? won + o : NULL, x + at, stride, s->n, at, stride);
+        fwd_run(p, y + o, won ? won + o : NULL, (x_run){x + at, stride, s->n, at, stride});
     else if (lanes == 1)
-        fwd_run(p, y + o, won ? won + o : NULL, x + at, 1, s->n, at, 1);
+        fwd_run(p, y + o, won ? won + o : NULL, (x_run){x + at, 1, s->n, at, 1});
     else
         for (int64_t i = 0; i < s->n; i++, o += lanes, at += stride)
-            fwd_run(p, y + o, won ? won + o : NULL, x + at * lanes, 1, lanes, at, 0);
+            fwd_run(p, y + o, won ? won + o : NULL, (x_run){x + at * lanes, 1, lanes, at, 0});
 }
 
 static void fwd_windows(const pool_prim *p, float *y, int32_t *won, const float *x,
@@ -156,7 +163,7 @@ static void fwd_whole(const pool_prim *p, float *y, int32_t *won, const float *x
             for (int64_t l = 0; l < lanes; l++)
                 sum[l] += x[l];
         else if (won)
-            max_run_won(y, won, x, 1, lanes, i, 0);
+            max_run_won(y, won, (x_run){x, 1, lanes, i, 0});
         else
             max_run(y, x, 1, lanes);
     for (int64_t l = 0; p->kind != NT_POOL_MAX && l < lanes; l++)
@@ -311,7 +318,8 @@ static blas_layout layout(const nt_pool_desc *d, const int64_t *dims)
 static nt_status pool_new(pool_prim **out, nt_device *dev, const nt_pool_desc *d,
                           blas_run_fn *run, nt_err *e)
 {
-    nt_window w = nt_window_of(d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo);
+    nt_window w =
+        nt_window_of(&(nt_window_axes){d->sp, d->in, d->out, d->ker, d->stride, d->dil, d->lo});
     nt_status s = NT_OK;
     pool_prim *p;
 
