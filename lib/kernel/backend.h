@@ -35,8 +35,7 @@
     X(eltwise, nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x, nt_err *e)   \
     X(eltwise_bwd, nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,          \
       nt_err *e)                                                                               \
-    X(binary, nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,            \
-      const nt_desc *b, const nt_desc *y, nt_err *e)                                           \
+    X(binary, nt_prim **out, nt_device *dev, const nt_binary_desc *d, nt_err *e)               \
     X(sum, nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt_err *e)                  \
     X(reorder, nt_prim **out, nt_device *dev, const nt_desc *x, const nt_desc *y, nt_err *e)   \
     X(concat, nt_prim **out, nt_device *dev, int n, const nt_desc *x, int axis, nt_err *e)     \

@@ -30,14 +30,13 @@ nt_status nt_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, co
     return a.s;
 }
 
-nt_status nt_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
-                        const nt_desc *b, const nt_desc *y, nt_err *e)
+nt_status nt_binary_new(nt_prim **out, nt_device *dev, const nt_binary_desc *d, nt_err *e)
 {
-    nt_ask q = NT_ASK(dev, binary, e);
+    nt_ask a = NT_ASK(dev, binary, e);
 
-    while (nt_ask_next(&q))
-        q.s = q.b->binary(out, q.dev, kind, a, b, y, e);
-    return q.s;
+    while (nt_ask_next(&a))
+        a.s = a.b->binary(out, a.dev, d, e);
+    return a.s;
 }
 
 nt_status nt_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt_err *e)

@@ -27,10 +27,16 @@ typedef enum nt_binary_kind {
 } nt_binary_kind;
 
 /* y = a op b; each extent of a and b equals y's or is 1 (ranks are equal, formats too unless an
- * operand has one spatial point or one element). y->fmt is the format of the full-size operand.
- * args: a, b, y (may be a or b where that has y's full size). */
-nt_status nt_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
-                        const nt_desc *b, const nt_desc *y, nt_err *e) NT_MUST_CHECK;
+ * operand has one spatial point or one element). y.fmt is the format of the full-size operand.
+ */
+typedef struct nt_binary_desc {
+    nt_binary_kind kind;
+    nt_desc a, b, y;
+} nt_binary_desc;
+
+/* args: a, b, y (may be a or b where that has y's full size). */
+nt_status nt_binary_new(nt_prim **out, nt_device *dev, const nt_binary_desc *d,
+                        nt_err *e) NT_MUST_CHECK;
 
 /* y = sum of n tensors of one description. args: x0 .. x(n-1), y (may be x0). n <= 8 */
 nt_status nt_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x,

@@ -60,14 +60,14 @@ nt_status nt_binary_beside(nt_program *p, const nt_node *n, const nt_value *v, n
 nt_status nt_binary_step(nt_program *p, const nt_node *n, nt_binary_term t, nt_tid *y,
                          nt_err *e)
 {
-    nt_desc a = *nt_program_desc(p, t.a), b = *nt_program_desc(p, t.b);
-    nt_desc d = t.b_leads ? b : a;
+    nt_binary_desc d = {t.kind, *nt_program_desc(p, t.a), *nt_program_desc(p, t.b), {0}};
     const nt_tid in[2] = {t.a, t.b};
     nt_prim *prim = NULL;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_binary_new(&prim, nt_program_device(p), t.kind, &a, &b, &d, e));
-    s = nt_program_temp(p, &d, y, e);
+    d.y = t.b_leads ? d.b : d.a;
+    NT_TRY(nt_binary_new(&prim, nt_program_device(p), &d, e));
+    s = nt_program_temp(p, &d.y, y, e);
     if (s != NT_OK) {
         nt_prim_free(prim);
         goto done;

@@ -191,7 +191,8 @@ static nt_status add_c(nt_program *p, const nt_node *n, nt_tid *y, nt_err *e)
     NT_TRY(nt_steps_scale(p, n, nt_node_float(n, "beta", 1), in[1], &in[1], e));
     NT_TRY(nt_program_as(p, in[1], NT_FMT_PLAIN, d.dtype, &in[1], e));
     NT_TRY(nt_program_temp(p, &d, &sum, e));
-    NT_TRY(nt_binary_new(&prim, nt_program_device(p), NT_BIN_ADD, &d, &c, &d, e));
+    NT_TRY(
+        nt_binary_new(&prim, nt_program_device(p), &(nt_binary_desc){NT_BIN_ADD, d, c, d}, e));
     NT_TRY(nt_program_call(p, &(nt_call){n, "add", prim, in, 2, &sum, 1}, e));
     NT_TRY(nt_program_inplace(p, sum, in[0], false, e));
     *y = sum;

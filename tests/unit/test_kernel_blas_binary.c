@@ -37,7 +37,7 @@ static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
     ma = laid_out(a, va);
     mb = laid_out(b, vb);
     my = at == IN_A ? ma : at == IN_B ? mb : unset(y);
-    assert_ok(nt_binary_new(&p, dev, kind, a, b, y, e));
+    assert_ok(nt_binary_new(&p, dev, &(nt_binary_desc){kind, *a, *b, *y}, e));
     RUN(p, ma, mb, my);
     got = read_back(y, my);
     if (memcmp(got, want, n * sizeof *want) != 0)
@@ -133,16 +133,17 @@ NT_TEST(both_operands_may_broadcast)
 NT_TEST(what_does_not_broadcast_is_refused)
 {
     const int64_t y[] = {3, 4, 5}, b[] = {3, 2, 5};
-    nt_desc yd = shape(3, y, NT_F32, 0), bd = shape(3, b, NT_F32, 0);
+    nt_desc yd = shape(3, y, NT_F32, 0);
+    nt_binary_desc d = {NT_BIN_ADD, yd, shape(3, b, NT_F32, 0), yd};
     nt_device *dev = portable_device(1);
     nt_prim *p;
     nt_err e;
 
-    assert_int_equal(nt_binary_new(&p, dev, NT_BIN_ADD, &yd, &bd, &yd, &e), NT_EINVAL);
+    assert_int_equal(nt_binary_new(&p, dev, &d, &e), NT_EINVAL);
     assert_string_equal(e.msg, "extent 2 does not broadcast to 4");
-    bd = yd;
-    bd.fmt = NT_FMT_NHWC;
-    assert_int_equal(nt_binary_new(&p, dev, NT_BIN_ADD, &yd, &bd, &yd, &e), NT_EINVAL);
+    d.b = yd;
+    d.b.fmt = NT_FMT_NHWC;
+    assert_int_equal(nt_binary_new(&p, dev, &d, &e), NT_EINVAL);
     nt_device_free(dev);
 }
 

@@ -174,7 +174,7 @@ static void check_binary(nt_device *dev, nt_binary_kind kind, const nt_desc *a,
     for (int64_t i = 0; i < n; i++)
         want[i] = binary_ref(kind, load(a, am, offset_of(a, broadcast_index(y, a, i))),
                              load(b, bm, offset_of(b, broadcast_index(y, b, i))));
-    assert_ok(nt_binary_new(&p, dev, kind, a, b, y, e));
+    assert_ok(nt_binary_new(&p, dev, &(nt_binary_desc){kind, *a, *b, *y}, e));
     run_prim(p, (void *[]){am, bm, ym});
     got = unpack_tensor(y, ym);
     snprintf(what, sizeof what, "operation %d, %s, %s", (int)kind, nt_format_name(y->fmt),

@@ -73,8 +73,7 @@ static bool is_left_out(const nt_desc *b, const nt_desc *y)
 }
 
 /* oneDNN's fast kernels broadcast the second operand only; addition and product can swap. */
-nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
-                         const nt_desc *b, const nt_desc *y, nt_err *e)
+nt_status dnn_binary_new(nt_prim **out, nt_device *dev, const nt_binary_desc *d, nt_err *e)
 {
     static const dnnl_alg_kind_t alg[] = {
         [NT_BIN_ADD] = dnnl_binary_add,
@@ -83,16 +82,16 @@ nt_status dnn_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, con
         [NT_BIN_DIV] = dnnl_binary_div,
     };
     dnn_arg args[] = {{DNNL_ARG_SRC_0, 0}, {DNNL_ARG_SRC_1, 1}, {DNNL_ARG_DST, 2}};
+    const nt_desc *a = &d->a, *b = &d->b, *y = &d->y;
+    nt_binary_kind kind = d->kind;
     dnn_op o = {.kind = dnnl_binary};
 
     if (kind > NT_BIN_DIV)
         return nt_fail(e, NT_EUNSUPPORTED, "oneDNN does not do this, or not with NaN");
     o.alg = alg[kind];
     if ((kind == NT_BIN_ADD || kind == NT_BIN_MUL) && !nt_desc_same(a, y)) {
-        const nt_desc *t = a;
-
-        a = b;
-        b = t;
+        a = &d->b;
+        b = &d->a;
         args[0].from = 1;
         args[1].from = 0;
     }
@@ -119,7 +118,7 @@ nt_status dnn_sum_new(nt_prim **out, nt_device *dev, int n, const nt_desc *x, nt
 
     assert(n >= 1 && n <= 8);
     if (n == 2) /* sums in fp32 are not generated code, additions are */
-        return dnn_binary_new(out, dev, NT_BIN_ADD, x, x, x, e);
+        return dnn_binary_new(out, dev, &(nt_binary_desc){NT_BIN_ADD, *x, *x, *x}, e);
     for (int i = 0; i < n; i++) {
         all[i] = dnn_md_flat(x);
         args[i] = (dnn_arg){DNNL_ARG_MULTIPLE_SRC + i, i};

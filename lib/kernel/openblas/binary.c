@@ -111,35 +111,40 @@ static bool is_even(const dim *rows, const dim *cols, int k)
     return rows->stride[k] == cols->size * cols->stride[k];
 }
 
-/* `height` rows of operand k one after the other, each of `n` elements, as one dense row. */
-static const float *tile(float *buf, const binary_prim *p, void *const *arg, int k, int64_t at,
-                         const dim *rows, const dim *cols, int64_t height, int64_t n)
+/* `height` rows of `width` elements, in each operand from offset at[] on; in y they lie one
+ * after the other. */
+typedef struct tile {
+    const dim *rows, *cols;
+    int64_t at[3], height, width;
+} tile;
+
+/* Operand k's part of the tile as one dense row. */
+static const float *tile_get(float *buf, const binary_prim *p, void *const *arg, int k,
+                             const tile *t)
 {
+    int64_t at = t->at[k], step = t->cols->stride[k], n = t->width;
     const float *first;
 
-    if (height == 1 || is_even(rows, cols, k))
-        return operand(buf, arg[k], p->dtype[k], at, cols->stride[k], height * n);
-    first = operand(buf, arg[k], p->dtype[k], at, cols->stride[k], n);
-    for (int64_t i = first == buf; i < height; i++)
+    if (t->height == 1 || is_even(t->rows, t->cols, k))
+        return operand(buf, arg[k], p->dtype[k], at, step, t->height * n);
+    first = operand(buf, arg[k], p->dtype[k], at, step, n);
+    for (int64_t i = first == buf; i < t->height; i++)
         memcpy(buf + i * n, first, (size_t)n * sizeof *buf);
     return buf;
 }
 
-/* `height` rows of n elements from offsets at[] on; in y they lie one after the other. */
-static void run_rows(const binary_prim *p, void *const *arg, const int64_t at[3],
-                     const dim *rows, const dim *cols, int64_t height, int64_t n)
+static void run_tile(const binary_prim *p, void *const *arg, const tile *t)
 {
     float a_buf[BLAS_TILE], b_buf[BLAS_TILE], y_buf[BLAS_TILE];
-    const float *a = tile(a_buf, p, arg, A, at[A], rows, cols, height, n);
-    const float *b = tile(b_buf, p, arg, B, at[B], rows, cols, height, n);
+    const float *a = tile_get(a_buf, p, arg, A, t), *b = tile_get(b_buf, p, arg, B, t);
+    int64_t at = t->at[Y], n = t->height * t->width;
 
-    n *= height;
     if (p->dtype[Y] == NT_F32) {
-        row(p->kind, (float *)arg[Y] + at[Y], a, b, n);
+        row(p->kind, (float *)arg[Y] + at, a, b, n);
         return;
     }
     row(p->kind, y_buf, a, b, n);
-    blas_row_store((uint16_t *)arg[Y] + at[Y], p->dtype[Y], y_buf, n);
+    blas_row_store((uint16_t *)arg[Y] + at, p->dtype[Y], y_buf, n);
 }
 
 static void move(int64_t at[3], const dim *d, int64_t steps)
@@ -168,17 +173,19 @@ static void run_nest(const binary_prim *p, void *const *arg, const nest *t)
         tiles *= t->d[i].size;
 #pragma omp parallel for schedule(static) if (tiles > 16)
     for (int64_t i = 0; i < tiles; i++) {
-        int64_t at[3] = {t->at[A], t->at[B], t->at[Y]}, rest = i / across / down;
+        tile part = {rows, cols, {t->at[A], t->at[B], t->at[Y]}, 1, 0};
         int64_t r = i / across % down * height, c = i % across * width;
+        int64_t rest = i / across / down, end = blas_min(r + height, rows->size);
 
         for (int k = t->n - 3; k >= 0; k--, rest /= t->d[k + 1].size)
-            move(at, &t->d[k], rest % t->d[k].size);
-        move(at, rows, r);
-        move(at, cols, c);
-        for (int64_t n = 1, end = blas_min(r + height, rows->size); r < end; r += n) {
-            n = joins && width == cols->size ? end - r : 1;
-            run_rows(p, arg, at, rows, cols, n, blas_min(width, cols->size - c));
-            move(at, rows, n);
+            move(part.at, &t->d[k], rest % t->d[k].size);
+        move(part.at, rows, r);
+        move(part.at, cols, c);
+        part.width = blas_min(width, cols->size - c);
+        for (; r < end; r += part.height) {
+            part.height = joins && width == cols->size ? end - r : 1;
+            run_tile(p, arg, &part);
+            move(part.at, rows, part.height);
         }
     }
 }
@@ -293,10 +300,10 @@ done:
     return s;
 }
 
-nt_status blas_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, const nt_desc *a,
-                          const nt_desc *b, const nt_desc *y, nt_err *e)
+nt_status blas_binary_new(nt_prim **out, nt_device *dev, const nt_binary_desc *d, nt_err *e)
 {
     nt_status s = NT_OK;
+    const nt_desc *a = &d->a, *b = &d->b, *y = &d->y;
     blas_layout l = blas_layout_of(y);
     strides str[3] = {strides_of(a, y), strides_of(b, y), strides_of(y, y)};
     int64_t whole = l.c / l.lanes;
@@ -309,7 +316,7 @@ nt_status blas_binary_new(nt_prim **out, nt_device *dev, nt_binary_kind kind, co
     p = blas_prim_new(sizeof *p, run_binary, "binary:tiles");
     if (!p)
         NT_TRY(nt_fail_nomem(e));
-    p->kind = kind;
+    p->kind = d->kind;
     p->dtype[A] = a->dtype;
     p->dtype[B] = b->dtype;
     p->dtype[Y] = y->dtype;
