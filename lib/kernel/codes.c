@@ -45,17 +45,17 @@ static int64_t part(int64_t n, int i)
     return n / PARTS * i + (i == PARTS ? n % PARTS : 0);
 }
 
-void nt_codes_add(void *y, nt_coding cy, const void *a, nt_coding ca, const void *b,
-                  nt_coding cb, int64_t n, float lo, float hi)
+static int flip_of(nt_coding c)
 {
-    double fa = (double)ca.scale / cy.scale, fb = (double)cb.scale / cy.scale;
-    sum s = {(float)fa,
-             (float)fb,
-             (float)(cy.zero - fa * ca.zero - fb * cb.zero),
-             lo,
-             hi,
-             ca.type == NT_I8 ? 0x80 : 0,
-             cb.type == NT_I8 ? 0x80 : 0};
+    return c.type == NT_I8 ? 0x80 : 0;
+}
+
+void nt_codes_add(void *y, const void *a, const void *b, const nt_codes_sum *c)
+{
+    double fa = (double)c->a.scale / c->y.scale, fb = (double)c->b.scale / c->y.scale;
+    float shift = (float)(c->y.zero - fa * c->a.zero - fb * c->b.zero);
+    sum s = {(float)fa, (float)fb, shift, c->lo, c->hi, flip_of(c->a), flip_of(c->b)};
+    int64_t n = c->n;
 
 #pragma omp parallel for schedule(static) if (n > PARALLEL)
     for (int i = 0; i < PARTS; i++) {

@@ -40,10 +40,16 @@ typedef struct nt_coding {
 
 /* The least and the greatest code of NT_U8 or NT_I8. */
 void nt_codes_range(float *lo, float *hi, nt_dtype t);
-/* y: codes of the sum of what a and b stand for, kept within the codes [lo, hi]; y may be a or
- * b.
- */
-void nt_codes_add(void *y, nt_coding cy, const void *a, nt_coding ca, const void *b,
-                  nt_coding cb, int64_t n, float lo, float hi);
+
+/* The sum of two tensors of n codes: how they and the result are coded, and the least and the
+ * greatest code of the result. */
+typedef struct nt_codes_sum {
+    nt_coding a, b, y;
+    int64_t n;
+    float lo, hi;
+} nt_codes_sum;
+
+/* y: codes of the sum of what a and b stand for; y may be a or b. */
+void nt_codes_add(void *y, const void *a, const void *b, const nt_codes_sum *c);
 
 #endif

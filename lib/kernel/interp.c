@@ -102,10 +102,10 @@ void nt_interp_grad(float *dx, const float *dy, int64_t outer, const nt_interp_a
         stretch_grad(dx + k * a->in * inner, dy + k * a->out * inner, a, inner);
 }
 
-void nt_interp_plane(float *y, const float *x, float *scratch, int64_t outer,
-                     const nt_interp_axis *h, const nt_interp_axis *w, int64_t inner)
+void nt_interp_plane(float *y, const float *x, float *scratch, const nt_interp_planes *s)
 {
-    int64_t xrow = w->in * inner, yrow = w->out * inner;
+    const nt_interp_axis *h = &s->h, *w = &s->w;
+    int64_t outer = s->outer, inner = s->inner, xrow = w->in * inner, yrow = w->out * inner;
 
 #pragma omp parallel for if (outer * h->out * yrow > PARALLEL_ELEMENTS)
     for (int64_t k = 0; k < outer; k++)
@@ -115,10 +115,10 @@ void nt_interp_plane(float *y, const float *x, float *scratch, int64_t outer,
         }
 }
 
-void nt_interp_plane_grad(float *dx, const float *dy, float *scratch, int64_t outer,
-                          const nt_interp_axis *h, const nt_interp_axis *w, int64_t inner)
+void nt_interp_plane_grad(float *dx, const float *dy, float *scratch, const nt_interp_planes *s)
 {
-    int64_t xrow = w->in * inner, yrow = w->out * inner;
+    const nt_interp_axis *h = &s->h, *w = &s->w;
+    int64_t outer = s->outer, inner = s->inner, xrow = w->in * inner, yrow = w->out * inner;
 
 #pragma omp parallel for if (outer * h->out * yrow > PARALLEL_ELEMENTS)
     for (int64_t k = 0; k < outer; k++) {

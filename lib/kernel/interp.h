@@ -25,12 +25,15 @@ void nt_interp_f64(double *y, const double *x, int64_t outer, const nt_interp_ax
 void nt_interp_grad(float *dx, const float *dy, int64_t outer, const nt_interp_axis *a,
                     int64_t inner);
 
-/* Both axes of planes: x [outer][h->in][w->in][inner], y [outer][h->out][w->out][inner]; inner
- * holds the channels of formats that have them last. row: outer w->in inner floats of scratch.
- * Planes run in parallel. */
-void nt_interp_plane(float *y, const float *x, float *row, int64_t outer,
-                     const nt_interp_axis *h, const nt_interp_axis *w, int64_t inner);
-void nt_interp_plane_grad(float *dx, const float *dy, float *row, int64_t outer,
-                          const nt_interp_axis *h, const nt_interp_axis *w, int64_t inner);
+/* Planes: x [outer][h.in][w.in][inner], y [outer][h.out][w.out][inner]; inner holds the
+ * channels of formats that have them last. */
+typedef struct nt_interp_planes {
+    nt_interp_axis h, w;
+    int64_t outer, inner;
+} nt_interp_planes;
+
+/* Along both axes of planes, which run in parallel. row: outer w.in inner floats of scratch. */
+void nt_interp_plane(float *y, const float *x, float *row, const nt_interp_planes *s);
+void nt_interp_plane_grad(float *dx, const float *dy, float *row, const nt_interp_planes *s);
 
 #endif

@@ -4,22 +4,14 @@
 #include "lower/steps.h"
 #include "op/coded.h"
 
-typedef struct add_ctx {
-    nt_coding a, b, y;
-    int64_t n;
-    float lo, hi;
-} add_ctx;
-
 static nt_status run(void *ctx, void *const *arg, nt_err *e)
 {
-    const add_ctx *c = ctx;
-
     (void)e;
-    nt_codes_add(arg[2], c->y, arg[0], c->a, arg[1], c->b, c->n, c->lo, c->hi);
+    nt_codes_add(arg[2], arg[0], arg[1], ctx);
     return NT_OK;
 }
 
-static void read_codings(add_ctx *c, const nt_node *n)
+static void read_codings(nt_codes_sum *c, const nt_node *n)
 {
     c->a = (nt_coding){n->in[0]->dtype, nt_node_float(n, "a_scale", 1),
                        (int32_t)nt_node_int(n, "a_zero", 0)};
@@ -34,7 +26,7 @@ static void read_codings(add_ctx *c, const nt_node *n)
 
 static nt_status lower(nt_program *p, const nt_node *n, nt_err *e)
 {
-    add_ctx *c = nt_program_alloc(p, 1, sizeof *c);
+    nt_codes_sum *c = nt_program_alloc(p, 1, sizeof *c);
     nt_step_desc step = {.node = n, .what = "add int8", .fn = run, .ctx = c, .n_args = 3};
     nt_tid a = -1, b = -1, y = -1;
     nt_status s = NT_OK;

@@ -423,14 +423,9 @@ done:
 }
 
 /* ---- planned forms */
-typedef struct plane_ctx {
-    nt_interp_axis h, w;
-    int64_t outer, inner;
-} plane_ctx;
-
 static void free_plane(void *ctx)
 {
-    plane_ctx *c = ctx;
+    nt_interp_planes *c = ctx;
 
     nt_free((void *)(uintptr_t)c->h.at);
     nt_free((void *)(uintptr_t)c->w.at);
@@ -439,19 +434,15 @@ static void free_plane(void *ctx)
 
 static nt_status run_plane(void *ctx, void *const *arg, nt_err *e)
 {
-    const plane_ctx *c = ctx;
-
     (void)e;
-    nt_interp_plane(arg[1], arg[0], arg[2], c->outer, &c->h, &c->w, c->inner);
+    nt_interp_plane(arg[1], arg[0], arg[2], ctx);
     return NT_OK;
 }
 
 static nt_status run_plane_grad(void *ctx, void *const *arg, nt_err *e)
 {
-    const plane_ctx *c = ctx;
-
     (void)e;
-    nt_interp_plane_grad(arg[1], arg[0], arg[2], c->outer, &c->h, &c->w, c->inner);
+    nt_interp_plane_grad(arg[1], arg[0], arg[2], ctx);
     return NT_OK;
 }
 
@@ -463,7 +454,7 @@ static bool is_plane(const nt_resize *r)
 }
 
 /* How many planes there are in this format, and how many channels stand side by side. */
-static void count_planes(plane_ctx *c, const nt_desc *d)
+static void count_planes(nt_interp_planes *c, const nt_desc *d)
 {
     int64_t channels = d->dims[1];
     int64_t block = d->fmt == NT_FMT_C8 ? 8 : d->fmt == NT_FMT_C16 ? 16 : 1;
@@ -476,7 +467,7 @@ static void count_planes(plane_ctx *c, const nt_desc *d)
 static nt_status add_plane(nt_program *p, const nt_node *n, const nt_resize *r, bool back,
                            const nt_tid t[2], nt_err *e)
 {
-    plane_ctx *c = nt_calloc(1, sizeof *c);
+    nt_interp_planes *c = nt_calloc(1, sizeof *c);
     nt_step_desc step = {.node = n,
                          .what = "interpolate",
                          .fn = back ? run_plane_grad : run_plane,
