@@ -58,16 +58,15 @@ static bool suits_bf16_winograd(const nt_device *dev, const nt_conv_desc *d, nt_
     return !dev->amx && d->c * d->k >= 20 * (d->c + d->k);
 }
 
-nt_algo nt_choose_by_rule(const nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                          bool training)
+nt_algo nt_choose_by_rule(const nt_device *dev, const nt_conv_pass *p)
 {
+    const nt_conv_desc *d = p->d;
     bool winograd = false;
 
-    (void)training;
     if (is_3x3(d) && d->src == NT_F32 && d->dst == NT_F32)
-        winograd = suits_fp32_winograd(d, pass);
+        winograd = suits_fp32_winograd(d, p->pass);
     else if (is_3x3(d) && d->src == NT_BF16 && d->dst == NT_BF16)
-        winograd = suits_bf16_winograd(dev, d, pass);
+        winograd = suits_bf16_winograd(dev, d, p->pass);
     return winograd ? NT_ALGO_WINOGRAD : NT_ALGO_DIRECT;
 }
 
@@ -91,15 +90,16 @@ static void add_layout(nt_str *t, nt_format asked, nt_format like)
 }
 
 /* All that the time depends on, in one line. */
-static void make_key(nt_str *t, const nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                     bool training)
+static void make_key(nt_str *t, const nt_device *dev, const nt_conv_pass *p)
 {
+    const nt_conv_desc *d = p->d;
     char cpu[64];
 
     nt_str_addf(t, "nt %s, %s, ", NT_VERSION, dev->text);
     nt_str_add(t, nt_device_cpu(cpu, sizeof cpu));
-    nt_str_addf(t, ", %d threads, conv %s%s %s to %s", dev->threads, pass_name[pass],
-                training ? " in training" : "", nt_dtype_name(d->src), nt_dtype_name(d->dst));
+    nt_str_addf(t, ", %d threads, conv %s%s %s to %s", dev->threads, pass_name[p->pass],
+                p->training ? " in training" : "", nt_dtype_name(d->src),
+                nt_dtype_name(d->dst));
     nt_str_addf(t, " n%" PRId64 " c%" PRId64 " k%" PRId64 " g%" PRId64, d->n, d->c, d->k, d->g);
     add_extents(t, "in", d->in, d->sp);
     add_extents(t, "ker", d->ker, d->sp);
@@ -143,14 +143,14 @@ static const nt_trial *winner(const nt_trial *v, int n, nt_algo rule)
     return ruled && ruled->ms < 1.03 * best->ms ? ruled : best;
 }
 
-static nt_status decide(nt_algo *out, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                        bool training, const char *key, nt_err *e)
+static nt_status decide(nt_algo *out, nt_device *dev, const nt_conv_pass *p, const char *key,
+                        nt_err *e)
 {
     nt_trial v[] = {{NT_ALGO_DIRECT, -1}, {NT_ALGO_WINOGRAD, -1}, {NT_ALGO_GEMM, -1}};
     const nt_trial *best;
     nt_status s = NT_OK;
 
-    NT_TRY(nt_trial_run(v, 3, dev, d, pass, training, e));
+    NT_TRY(nt_trial_run(v, 3, dev, p, e));
     best = winner(v, 3, *out);
     if (!best)
         return NT_OK; /* the constructor will say why */
@@ -161,23 +161,22 @@ done:
     return s;
 }
 
-nt_status nt_choose(nt_algo *out, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                    bool training, nt_err *e)
+nt_status nt_choose(nt_algo *out, nt_device *dev, const nt_conv_pass *p, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_algo algo = nt_choose_by_rule(dev, d, pass, training);
+    nt_algo algo = nt_choose_by_rule(dev, p);
     const char *known;
     nt_str key = {0};
 
     if (dev->tuning.choices) {
-        make_key(&key, dev, d, pass, training);
+        make_key(&key, dev, p);
         if (key.failed)
             NT_TRY(nt_fail_nomem(e));
         known = nt_choices_find(dev->tuning.choices, key.p);
         if (known && algo_of(&algo, known))
             dev->tuning.remembered++;
         else if (!dev->tuning.read_only)
-            NT_TRY(decide(&algo, dev, d, pass, training, key.p, e));
+            NT_TRY(decide(&algo, dev, p, key.p, e));
     }
     *out = algo;
 done:

@@ -23,16 +23,23 @@
 
 typedef enum nt_pass { NT_PASS_FORWARD, NT_PASS_BWD_DATA, NT_PASS_BWD_WEIGHTS } nt_pass;
 
+/* What is chosen for: one pass of a convolution. training: weights are packed before each run.
+ */
+typedef struct nt_conv_pass {
+    const nt_conv_desc *d;
+    nt_pass pass;
+    bool training;
+} nt_conv_pass;
+
 /*
  * The rule. The kernel may still turn out not to exist (NT_EUNSUPPORTED), then NT_ALGO_DIRECT
- * is next. training: weights are packed before each run.
+ * is next.
  */
-nt_algo nt_choose_by_rule(const nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                          bool training);
+nt_algo nt_choose_by_rule(const nt_device *dev, const nt_conv_pass *p);
 /* The rule, or with tuning what is remembered or timed. Fails for want of memory, or as a
  * candidate does for other reasons than NT_EUNSUPPORTED. */
-nt_status nt_choose(nt_algo *out, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                    bool training, nt_err *e) NT_MUST_CHECK;
+nt_status nt_choose(nt_algo *out, nt_device *dev, const nt_conv_pass *p,
+                    nt_err *e) NT_MUST_CHECK;
 
 /* What NT_TUNE and NT_CACHE ask for; NT_EINVAL where they are wrong. */
 nt_status nt_tuning_open(nt_device *dev, nt_err *e) NT_MUST_CHECK;

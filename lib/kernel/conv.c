@@ -17,7 +17,7 @@ static nt_status choose(nt_conv_desc *chosen, nt_device *dev, const nt_conv_desc
     }
     if (d->algo != NT_ALGO_AUTO || !dev->backend->chooses)
         return NT_OK;
-    return nt_choose(&chosen->algo, dev, d, pass, training, e);
+    return nt_choose(&chosen->algo, dev, &(nt_conv_pass){d, pass, training}, e);
 }
 
 /* ... and may the direct one follow? */

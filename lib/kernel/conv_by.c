@@ -16,17 +16,30 @@ static bool has_other_forms(const nt_conv_desc *d)
     return d->codes || d->src != NT_F32 || d->dst != NT_F32 || !any;
 }
 
-/* The convolution with a look for NaN behind it where one is wanted. y: its output, argument
- * number `arg`, of `extent`. */
-static nt_status guard(nt_prim **run, int arg, nt_device *dev, const nt_conv_desc *d, nt_desc y,
-                       const int64_t extent[3], nt_err *e)
+nt_desc nt_conv_src(const nt_conv_desc *d, nt_format f)
 {
-    if (!wino_wants_look(dev, d))
-        return NT_OK;
-    y.rank = d->sp + 2;
+    nt_desc x = {.dtype = d->src, .rank = d->sp + 2, .dims = {d->n, d->c}, .fmt = f};
+
     for (int i = 0; i < d->sp; i++)
-        y.dims[2 + i] = extent[i];
-    return wino_look_wrap(run, &y, arg, e);
+        x.dims[2 + i] = d->in[i];
+    return x;
+}
+
+nt_desc nt_conv_dst(const nt_conv_desc *d, nt_format f)
+{
+    nt_desc y = {.dtype = d->dst, .rank = d->sp + 2, .dims = {d->n, d->k}, .fmt = f};
+
+    for (int i = 0; i < d->sp; i++)
+        y.dims[2 + i] = d->out[i];
+    return y;
+}
+
+/* The convolution with a look for NaN behind it where one is wanted. y: its output, argument
+ * number `arg`. */
+static nt_status guard(nt_prim **run, int arg, nt_device *dev, const nt_conv_desc *d, nt_desc y,
+                       nt_err *e)
+{
+    return wino_wants_look(dev, d) ? wino_look_wrap(run, &y, arg, e) : NT_OK;
 }
 
 nt_status nt_conv_fwd_by(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d, bool training,
@@ -43,9 +56,7 @@ nt_status nt_conv_fwd_by(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d
         a.s = a.b->conv_fwd(&c, a.dev, d, training, e);
     NT_TRY(a.s);
     if (!training)
-        NT_TRY(guard(&c.run, 3, dev, d,
-                     (nt_desc){.dtype = d->dst, .dims = {d->n, d->k}, .fmt = c.dst_fmt}, d->out,
-                     e));
+        NT_TRY(guard(&c.run, 3, dev, d, nt_conv_dst(d, c.dst_fmt), e));
     *out = c;
     c = (nt_conv_fwd){0};
 done:
@@ -65,9 +76,7 @@ nt_status nt_conv_bwd_data_by(nt_conv_bwd_data *out, nt_device *dev, const nt_co
         a.s = a.b->conv_bwd_data(&c, a.dev, d, e);
     NT_TRY(a.s);
     if (!training)
-        NT_TRY(guard(&c.run, 2, dev, d,
-                     (nt_desc){.dtype = d->src, .dims = {d->n, d->c}, .fmt = c.src_fmt}, d->in,
-                     e));
+        NT_TRY(guard(&c.run, 2, dev, d, nt_conv_src(d, c.src_fmt), e));
     *out = c;
     c = (nt_conv_bwd_data){0};
 done:

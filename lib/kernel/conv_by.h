@@ -17,4 +17,8 @@ nt_status nt_conv_bwd_data_by(nt_conv_bwd_data *out, nt_device *dev, const nt_co
 nt_status nt_conv_bwd_weights_by(nt_conv_bwd_weights *out, nt_device *dev,
                                  const nt_conv_desc *d, nt_err *e) NT_MUST_CHECK;
 
+/* The convolution's input and output, in format f. */
+nt_desc nt_conv_src(const nt_conv_desc *d, nt_format f);
+nt_desc nt_conv_dst(const nt_conv_desc *d, nt_format f);
+
 #endif

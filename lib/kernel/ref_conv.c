@@ -11,12 +11,17 @@
 #include <assert.h>
 #include <stddef.h>
 
-/* Where one product x[xi] w[wi] contributes to y[yi]. */
-typedef void product_fn(void *ctx, int64_t xi, int64_t wi, int64_t yi);
+/* One product x[at.x] w[at.w] contributes to y[at.y]. */
+typedef struct place {
+    int64_t x, w, y;
+} place;
 
-/* All taps of output position o = (o0, o1, o2), for one input channel plane. */
-static void taps_of(const nt_window *w, const int64_t o[3], int64_t x0, int64_t w0, int64_t yi,
-                    product_fn *f, void *ctx)
+typedef void product_fn(void *ctx, place at);
+
+/* All taps of output position o = (o0, o1, o2), for one input channel plane; first: the plane's
+ * first element, its first tap, and the output. */
+static void taps_of(const nt_window *w, const int64_t o[3], place first, product_fn *f,
+                    void *ctx)
 {
     for (int64_t r = 0; r < w->n_ker; r++) {
         int64_t tap[3] = {r / (w->ker[1] * w->ker[2]), r / w->ker[2] % w->ker[1],
@@ -31,7 +36,7 @@ static void taps_of(const nt_window *w, const int64_t o[3], int64_t x0, int64_t 
             xi = xi * w->in[i] + at;
         }
         if (inside)
-            f(ctx, x0 + xi, w0 + r, yi);
+            f(ctx, (place){first.x + xi, first.w + r, first.y});
     }
 }
 
@@ -47,9 +52,13 @@ static void for_each_product(const nt_conv_desc *d, product_fn *f, void *ctx)
                 int64_t o[3] = {q / (w.out[1] * w.out[2]), q / w.out[2] % w.out[1],
                                 q % w.out[2]};
 
-                for (int64_t c = 0; c < cg; c++)
-                    taps_of(&w, o, (n * d->c + k / kg * cg + c) * w.n_in,
-                            (k * cg + c) * w.n_ker, (n * d->k + k) * w.n_out + q, f, ctx);
+                for (int64_t c = 0; c < cg; c++) {
+                    int64_t plane = n * d->c + k / kg * cg + c;
+                    place first = {plane * w.n_in, (k * cg + c) * w.n_ker,
+                                   (n * d->k + k) * w.n_out + q};
+
+                    taps_of(&w, o, first, f, ctx);
+                }
             }
 }
 
@@ -58,25 +67,25 @@ typedef struct sums {
     const float *a, *b;
 } sums;
 
-static void into_y(void *ctx, int64_t xi, int64_t wi, int64_t yi)
+static void into_y(void *ctx, place at)
 {
     sums *s = ctx;
 
-    s->to[yi] += (double)s->a[xi] * s->b[wi];
+    s->to[at.y] += (double)s->a[at.x] * s->b[at.w];
 }
 
-static void into_dx(void *ctx, int64_t xi, int64_t wi, int64_t yi)
+static void into_dx(void *ctx, place at)
 {
     sums *s = ctx;
 
-    s->to[xi] += (double)s->a[yi] * s->b[wi];
+    s->to[at.x] += (double)s->a[at.y] * s->b[at.w];
 }
 
-static void into_dw(void *ctx, int64_t xi, int64_t wi, int64_t yi)
+static void into_dw(void *ctx, place at)
 {
     sums *s = ctx;
 
-    s->to[wi] += (double)s->a[xi] * s->b[yi];
+    s->to[at.w] += (double)s->a[at.x] * s->b[at.y];
 }
 
 static void collect(float *to, size_t n, const nt_conv_desc *d, product_fn *f, const float *a,

@@ -33,36 +33,25 @@ static void release(contender *c)
     *c = (contender){0};
 }
 
-static nt_desc tensor(const nt_conv_desc *d, int64_t c, const int64_t *extent, nt_dtype t,
-                      nt_format f)
-{
-    nt_desc x = {.dtype = t, .rank = d->sp + 2, .dims = {d->n, c}, .fmt = f};
-
-    for (int i = 0; i < d->sp; i++)
-        x.dims[2 + i] = extent[i];
-    return x;
-}
-
-static nt_status make_prims(contender *c, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                            bool training, nt_err *e)
+static nt_status make_prims(contender *c, nt_device *dev, const nt_conv_pass *p, nt_err *e)
 {
     nt_conv_fwd f = {0};
     nt_conv_bwd_data b = {0};
     nt_conv_bwd_weights w = {0};
     nt_status s = NT_OK;
 
-    if (pass == NT_PASS_FORWARD) {
-        NT_TRY(nt_conv_fwd_by(&f, dev, d, training, e));
+    if (p->pass == NT_PASS_FORWARD) {
+        NT_TRY(nt_conv_fwd_by(&f, dev, p->d, p->training, e));
         *c = (contender){.run = f.run, .pack = f.pack, .packed_bytes = f.packed_bytes};
         c->src_fmt = f.src_fmt;
         c->dst_fmt = f.dst_fmt;
-    } else if (pass == NT_PASS_BWD_DATA) {
-        NT_TRY(nt_conv_bwd_data_by(&b, dev, d, training, e));
+    } else if (p->pass == NT_PASS_BWD_DATA) {
+        NT_TRY(nt_conv_bwd_data_by(&b, dev, p->d, p->training, e));
         *c = (contender){.run = b.run, .pack = b.pack, .packed_bytes = b.packed_bytes};
         c->src_fmt = b.src_fmt;
         c->dst_fmt = b.dst_fmt;
     } else {
-        NT_TRY(nt_conv_bwd_weights_by(&w, dev, d, e));
+        NT_TRY(nt_conv_bwd_weights_by(&w, dev, p->d, e));
         *c = (contender){.run = w.run, .pack = w.unpack, .packed_bytes = w.packed_bytes};
         c->src_fmt = w.src_fmt;
         c->dst_fmt = w.dst_fmt;
@@ -98,16 +87,17 @@ static size_t most(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static nt_status enter(contender *c, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                       bool training, nt_err *e)
+static nt_status enter(contender *c, nt_device *dev, const nt_conv_pass *p, nt_err *e)
 {
+    const nt_conv_desc *d = p->d;
+    nt_pass pass = p->pass;
     nt_status s = NT_OK;
     nt_desc x, y;
     size_t scratch, weights = (size_t)(d->k * d->c / d->g) * sizeof(float);
 
-    NT_TRY(make_prims(c, dev, d, pass, training, e));
-    x = tensor(d, d->c, d->in, d->src, c->src_fmt);
-    y = tensor(d, d->k, d->out, d->dst, c->dst_fmt);
+    NT_TRY(make_prims(c, dev, p, e));
+    x = nt_conv_src(d, c->src_fmt);
+    y = nt_conv_dst(d, c->dst_fmt);
     if (pass != NT_PASS_BWD_DATA)
         NT_TRY(make_copy(&c->copy[0], dev, x, d->src_like, e));
     if (pass != NT_PASS_FORWARD)
@@ -140,10 +130,11 @@ static double now(bool one_thread)
 }
 
 /* One round. `plain` stands for the weights and for the bias. */
-static nt_status run_once(contender *c, const nt_conv_desc *d, nt_pass pass, bool training,
-                          bool one_thread, double *ms, nt_err *e)
+static nt_status run_once(contender *c, const nt_conv_pass *p, bool one_thread, double *ms,
+                          nt_err *e)
 {
-    void *bias = d->bias ? c->plain : NULL, *made = pass == NT_PASS_FORWARD ? c->y : c->x;
+    nt_pass pass = p->pass;
+    void *bias = p->d->bias ? c->plain : NULL, *made = pass == NT_PASS_FORWARD ? c->y : c->x;
     void *forward[4] = {c->x, c->packed, bias, c->y}, *data[3] = {c->y, c->packed, c->x};
     void *gradient[4] = {c->x, c->y, c->packed, bias};
     void *pack[2] = {c->plain, c->packed}, *unpack[2] = {c->packed, c->plain};
@@ -154,7 +145,7 @@ static nt_status run_once(contender *c, const nt_conv_desc *d, nt_pass pass, boo
     for (int i = 0; i < COPIES; i++)
         if (c->copy[i])
             NT_TRY(nt_prim_run(c->copy[i], copy[i], c->scratch, e));
-    if (training && c->pack && pass != NT_PASS_BWD_WEIGHTS)
+    if (p->training && c->pack && pass != NT_PASS_BWD_WEIGHTS)
         NT_TRY(nt_prim_run(c->pack, pack, c->scratch, e));
     NT_TRY(nt_prim_run(c->run,
                        pass == NT_PASS_FORWARD    ? forward
@@ -168,8 +159,7 @@ done:
     return s;
 }
 
-static nt_status race(contender *c, int n, const nt_conv_desc *d, nt_pass pass, bool training,
-                      bool one_thread, nt_err *e)
+static nt_status race(contender *c, int n, const nt_conv_pass *p, bool one_thread, nt_err *e)
 {
     nt_status s = NT_OK;
     double ms, fastest = 0;
@@ -178,7 +168,7 @@ static nt_status race(contender *c, int n, const nt_conv_desc *d, nt_pass pass, 
         for (int i = 0; i < n; i++) {
             if (!c[i].run || (r >= SURE_ROUNDS && c[i].ms > 2 * fastest))
                 continue;
-            NT_TRY(run_once(&c[i], d, pass, training, one_thread, &ms, e));
+            NT_TRY(run_once(&c[i], p, one_thread, &ms, e));
             if (r >= 0 && (r == 0 || ms < c[i].ms))
                 c[i].ms = ms;
             if (r >= 0 && (fastest == 0 || ms < fastest))
@@ -188,23 +178,22 @@ done:
     return s;
 }
 
-nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                       bool training, nt_err *e)
+nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_pass *p, nt_err *e)
 {
     contender c[MAX_CANDIDATES] = {0};
     nt_status s = NT_OK;
 
     for (int i = 0; i < n; i++) {
-        nt_conv_desc with = *d;
+        nt_conv_desc with = *p->d;
 
         with.algo = v[i].algo;
-        s = enter(&c[i], dev, &with, pass, training, e);
+        s = enter(&c[i], dev, &(nt_conv_pass){&with, p->pass, p->training}, e);
         if (s == NT_EUNSUPPORTED)
             release(&c[i]);
         else
             NT_TRY(s);
     }
-    NT_TRY(race(c, n, d, pass, training, nt_device_threads(dev) == 1, e));
+    NT_TRY(race(c, n, p, nt_device_threads(dev) == 1, e));
     for (int i = 0; i < n; i++)
         v[i].ms = c[i].run ? c[i].ms : -1;
 done:

@@ -17,7 +17,7 @@ typedef struct nt_trial {
  * inputs, or leaves its result, otherwise than the neighbours lie (d's src_like, dst_like).
  * What is twice as slow as the fastest after three rounds is not run again.
  */
-nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_desc *d, nt_pass pass,
-                       bool training, nt_err *e) NT_MUST_CHECK;
+nt_status nt_trial_run(nt_trial *v, int n, nt_device *dev, const nt_conv_pass *p,
+                       nt_err *e) NT_MUST_CHECK;
 
 #endif

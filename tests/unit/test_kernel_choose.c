@@ -41,8 +41,13 @@ static nt_algo choice(nt_device *dev, const nt_conv_desc *d, nt_pass pass)
 {
     nt_algo a = NT_ALGO_AUTO;
 
-    assert_ok(nt_choose(&a, dev, d, pass, true, e));
+    assert_ok(nt_choose(&a, dev, &(nt_conv_pass){d, pass, true}, e));
     return a;
+}
+
+static nt_algo ruled(const nt_device *dev, const nt_conv_desc *d, nt_pass pass, bool training)
+{
+    return nt_choose_by_rule(dev, &(nt_conv_pass){d, pass, training});
 }
 
 NT_TEST(the_rule_follows_tiles_and_channels)
@@ -50,24 +55,24 @@ NT_TEST(the_rule_follows_tiles_and_channels)
     nt_device dev = {.bf16 = true}, amx = {.bf16 = true, .amx = true};
     nt_conv_desc d = conv_of(128, 64, 64, 8, NT_BF16);
 
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_WINOGRAD);
-    assert_int_equal(nt_choose_by_rule(&amx, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_WINOGRAD);
+    assert_int_equal(ruled(&amx, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
     d = conv_of(128, 32, 32, 8, NT_BF16);
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_BWD_DATA, true), NT_ALGO_DIRECT);
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_BWD_WEIGHTS, true), NT_ALGO_WINOGRAD);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_BWD_DATA, true), NT_ALGO_DIRECT);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_BWD_WEIGHTS, true), NT_ALGO_WINOGRAD);
     d = conv_of(1, 64, 64, 7, NT_BF16);
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
     d = conv_of(128, 64, 64, 8, NT_BF16);
     d.stride[0] = 2;
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
     d = conv_of(12, 64, 64, 8, NT_F32);
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_WINOGRAD);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_WINOGRAD);
     d.dst = NT_BF16;
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, true), NT_ALGO_DIRECT);
     d = conv_of(1, 17, 29, 56, NT_F32); /* two blocks of 16, as with 32 */
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, false), NT_ALGO_WINOGRAD);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, false), NT_ALGO_WINOGRAD);
     d = conv_of(1, 16, 32, 56, NT_F32);
-    assert_int_equal(nt_choose_by_rule(&dev, &d, NT_PASS_FORWARD, false), NT_ALGO_DIRECT);
+    assert_int_equal(ruled(&dev, &d, NT_PASS_FORWARD, false), NT_ALGO_DIRECT);
 }
 
 NT_TEST(without_tuning_nothing_is_timed_read_or_written)
@@ -157,9 +162,9 @@ NT_TEST(trials_time_every_pass_of_what_there_is)
     for (int p = NT_PASS_FORWARD; p <= NT_PASS_BWD_WEIGHTS; p++) {
         nt_trial v[] = {{NT_ALGO_DIRECT, 0}, {NT_ALGO_WINOGRAD, 0}, {NT_ALGO_GEMM, 0}};
 
-        assert_ok(nt_trial_run(v, 3, dev, &d, (nt_pass)p, true, e));
+        assert_ok(nt_trial_run(v, 3, dev, &(nt_conv_pass){&d, (nt_pass)p, true}, e));
         assert_true(v[0].ms > 0 && v[2].ms > 0);
-        assert_ok(nt_trial_run(v, 3, dev, &strided, (nt_pass)p, false, e));
+        assert_ok(nt_trial_run(v, 3, dev, &(nt_conv_pass){&strided, (nt_pass)p, false}, e));
         assert_true(v[0].ms > 0 && v[1].ms < 0 && v[2].ms > 0);
     }
     nt_device_free(dev);
