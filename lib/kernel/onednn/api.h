@@ -115,11 +115,14 @@ typedef struct dnn_arg {
 
 nt_status dnn_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd, int n,
                        const dnn_arg *args, nt_err *e) NT_MUST_CHECK;
-/* Of an op on codes: beside the caller's arguments it has copies of its own of bias, scales and
- * zero point. */
-nt_status dnn_coded_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
-                             const dnn_op *op, int n, const dnn_arg *args,
-                             nt_err *e) NT_MUST_CHECK;
+/* A pass of a convolution or fully connected layer, with the arguments that conv.h and dense.h
+ * give it. */
+nt_status dnn_pass_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
+                       dnnl_prop_kind_t prop, nt_err *e) NT_MUST_CHECK;
+/* The forward pass on codes, with the same arguments: of bias, scales and zero point it has
+ * copies of its own. */
+nt_status dnn_coded_pass_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
+                             const dnn_op *op, nt_err *e) NT_MUST_CHECK;
 /* dnn_pd_new and dnn_prim_new in one. */
 nt_status dnn_prim_of(nt_prim **out, nt_device *dev, const dnn_op *op, int n,
                       const dnn_arg *args, nt_err *e) NT_MUST_CHECK;

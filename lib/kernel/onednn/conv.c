@@ -178,18 +178,9 @@ static nt_status choose(pass *p, nt_err *e)
     return NT_OK;
 }
 
-static nt_status coded_new(nt_conv_fwd *c, pass *p, nt_err *e)
-{
-    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
-
-    return dnn_coded_prim_new(&c->run, p->dev, p->pd, &p->op, 3, args, e);
-}
-
 nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                            bool training, nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_BIAS, 2}, {DNNL_ARG_DST, 3}};
     nt_status s;
     nt_conv_fwd c = {0};
     nt_dtype type = d->codes ? NT_I8 : d->src;
@@ -202,7 +193,8 @@ nt_status dnn_conv_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc 
     memcpy(p.op.post, d->post, sizeof p.op.post);
     p.op.n_post = d->n_post;
     NT_TRY(choose(&p, e));
-    NT_TRY(d->codes ? coded_new(&c, &p, e) : dnn_prim_new(&c.run, dev, p.pd, 4, args, e));
+    NT_TRY(d->codes ? dnn_coded_pass_new(&c.run, dev, p.pd, &p.op, e)
+                    : dnn_pass_new(&c.run, dev, p.pd, p.op.prop, e));
     NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(p.pd, DNNL_ARG_WEIGHTS), false, e));
     c.packed_bytes = dnn_pd_bytes(p.pd, DNNL_ARG_WEIGHTS);
     c.src_fmt = p.src_fmt;
@@ -218,8 +210,6 @@ done:
 nt_status dnn_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
                                 nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DIFF_SRC, 2}};
     nt_status s;
     nt_conv_bwd_data c = {0};
     dnn_md plain = weights(d, NT_F32, dnnl_format_tag_undef);
@@ -229,7 +219,7 @@ nt_status dnn_conv_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_
         return dnn_gemm_bwd_data_new(out, dev, d, e);
     init_pass(&p, dev, d, dnnl_backward_data, d->dst);
     NT_TRY(choose(&p, e));
-    NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 3, args, e));
+    NT_TRY(dnn_pass_new(&c.run, dev, p.pd, p.op.prop, e));
     NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(p.pd, DNNL_ARG_WEIGHTS), false, e));
     c.packed_bytes = dnn_pd_bytes(p.pd, DNNL_ARG_WEIGHTS);
     c.src_fmt = p.src_fmt;
@@ -259,10 +249,6 @@ static nt_status choose_weight_gradient(pass *p, nt_device *dev, const nt_conv_d
 nt_status dnn_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
                                    const nt_conv_desc *d, nt_err *e)
 {
-    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0},
-                                   {DNNL_ARG_DIFF_DST, 1},
-                                   {DNNL_ARG_DIFF_WEIGHTS, 2},
-                                   {DNNL_ARG_DIFF_BIAS, 3}};
     nt_status s;
     nt_conv_bwd_weights c = {0};
     dnn_md plain = weights(d, NT_F32, dnnl_format_tag_undef);
@@ -271,7 +257,7 @@ nt_status dnn_conv_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
     if (d->algo == NT_ALGO_GEMM)
         return dnn_gemm_bwd_weights_new(out, dev, d, e);
     NT_TRY(choose_weight_gradient(&p, dev, d, e));
-    NT_TRY(dnn_prim_new(&c.run, dev, p.pd, 4, args, e));
+    NT_TRY(dnn_pass_new(&c.run, dev, p.pd, p.op.prop, e));
     NT_TRY(
         dnn_pack_new(&c.unpack, dev, &plain, dnn_pd_md(p.pd, DNNL_ARG_DIFF_WEIGHTS), true, e));
     c.packed_bytes = dnn_pd_bytes(p.pd, DNNL_ARG_DIFF_WEIGHTS);

@@ -38,7 +38,7 @@ static bool takes_plain(const nt_dense_desc *d)
 }
 
 static nt_status build(nt_dense *out, nt_device *dev, const nt_dense_desc *d, const dnn_op *o,
-                       int n, const dnn_arg *args, nt_err *e)
+                       nt_err *e)
 {
     bool unpack = o->prop == dnnl_backward_weights;
     int id = unpack ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS;
@@ -48,7 +48,7 @@ static nt_status build(nt_dense *out, nt_device *dev, const nt_dense_desc *d, co
     nt_status s;
 
     NT_TRY(dnn_pd_new(&pd, dev, o, e));
-    NT_TRY(dnn_prim_new(&c.run, dev, pd, n, args, e));
+    NT_TRY(dnn_pass_new(&c.run, dev, pd, o->prop, e));
     if (o->weights.tag == dnnl_format_tag_any) {
         NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(pd, id), unpack, e));
         c.packed_bytes = dnn_pd_bytes(pd, id);
@@ -64,7 +64,6 @@ done:
 /* As a matrix product, of which oneDNN's fast kernels know codes in both versions. */
 static nt_status coded_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d, nt_err *e)
 {
-    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
     dnn_md plain = matrix(d->k, d->n, NT_I8, d->w_kn ? dnnl_ab : dnnl_ba);
     dnn_op o = {.kind = dnnl_matmul, .n_post = d->n_post, .codes = d->codes, .scale_mask = 2};
     dnnl_primitive_desc_t pd = NULL;
@@ -77,7 +76,7 @@ static nt_status coded_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d
     o.dst = matrix(d->m, d->n, d->dst, dnnl_ab);
     memcpy(o.post, d->post, sizeof o.post);
     NT_TRY(dnn_pd_new(&pd, dev, &o, e));
-    NT_TRY(dnn_coded_prim_new(&c.run, dev, pd, &o, 3, args, e));
+    NT_TRY(dnn_coded_pass_new(&c.run, dev, pd, &o, e));
     NT_TRY(dnn_pack_new(&c.pack, dev, &plain, dnn_pd_md(pd, DNNL_ARG_WEIGHTS), false, e));
     c.packed_bytes = dnn_pd_bytes(pd, DNNL_ARG_WEIGHTS);
     *out = c;
@@ -91,15 +90,13 @@ done:
 static nt_status float_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d, bool training,
                            nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_BIAS, 2}, {DNNL_ARG_DST, 3}};
     dnn_op o = dense_op(d, training ? dnnl_forward_training : dnnl_forward_inference, d->src);
 
     memcpy(o.post, d->post, sizeof o.post);
     o.n_post = d->n_post;
     if (!training && takes_plain(d))
         o.weights = plain_weights(d);
-    return build(out, dev, d, &o, 4, args, e);
+    return build(out, dev, d, &o, e);
 }
 
 nt_status dnn_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d,
@@ -111,28 +108,22 @@ nt_status dnn_dense_fwd_new(nt_dense *out, nt_device *dev, const nt_dense_desc *
 nt_status dnn_dense_bwd_data_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d,
                                  nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DIFF_SRC, 2}};
     dnn_op o = dense_op(d, dnnl_backward_data, d->dst);
 
-    return build(out, dev, d, &o, 3, args, e);
+    return build(out, dev, d, &o, e);
 }
 
 /* The gradient in fp32 where oneDNN can, else in bf16. */
 nt_status dnn_dense_bwd_weights_new(nt_dense *out, nt_device *dev, const nt_dense_desc *d,
                                     nt_err *e)
 {
-    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0},
-                                   {DNNL_ARG_DIFF_DST, 1},
-                                   {DNNL_ARG_DIFF_WEIGHTS, 2},
-                                   {DNNL_ARG_DIFF_BIAS, 3}};
     dnn_op o = dense_op(d, dnnl_backward_weights, NT_F32);
-    nt_status s = build(out, dev, d, &o, 4, args, e);
+    nt_status s = build(out, dev, d, &o, e);
 
     if (s != NT_EUNSUPPORTED || d->src == NT_F32)
         return s;
     o = dense_op(d, dnnl_backward_weights, NT_BF16);
-    return build(out, dev, d, &o, 4, args, e);
+    return build(out, dev, d, &o, e);
 }
 
 /* [rows][cols] per batch, stored transposed with `trans`; stride 0 is one matrix for all. */

@@ -17,8 +17,8 @@ static bool has_padding(const nt_desc *x)
     return block > 1 && x->dims[1] % block;
 }
 
-static nt_status eltwise(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
-                         dnnl_prop_kind_t prop, int n, const dnn_arg *args, nt_err *e)
+static nt_status eltwise_op(dnn_op *out, const nt_post *p, const nt_desc *x,
+                            dnnl_prop_kind_t prop, nt_err *e)
 {
     dnn_op o = {.kind = dnnl_eltwise, .prop = prop};
 
@@ -26,15 +26,18 @@ static nt_status eltwise(nt_prim **out, nt_device *dev, const nt_post *p, const 
     if (!dnn_eltwise_alg(&o.alg, &o.alpha, &o.beta, p))
         return nt_fail(e, NT_EUNSUPPORTED, "this oneDNN has no such elementwise function");
     o.src = o.dst = has_padding(x) ? dnn_md_of(x) : dnn_md_flat(x);
-    return dnn_prim_of(out, dev, &o, n, args, e);
+    *out = o;
+    return NT_OK;
 }
 
 nt_status dnn_eltwise_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
                           nt_err *e)
 {
     static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DST, 1}};
+    dnn_op o;
+    nt_status s = eltwise_op(&o, p, x, dnnl_forward_inference, e);
 
-    return eltwise(out, dev, p, x, dnnl_forward_inference, 2, args, e);
+    return s == NT_OK ? dnn_prim_of(out, dev, &o, 2, args, e) : s;
 }
 
 nt_status dnn_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, const nt_desc *x,
@@ -42,10 +45,15 @@ nt_status dnn_eltwise_bwd_new(nt_prim **out, nt_device *dev, const nt_post *p, c
 {
     static const dnn_arg args[] = {
         {DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}, {DNNL_ARG_DIFF_SRC, 2}};
+    dnn_op o;
+    nt_status s = NT_OK;
 
     if (DNN_SLOW_RELU_BWD && p->kind == NT_POST_RELU)
         return nt_fail(e, NT_EUNSUPPORTED, "this oneDNN is slow at ReLU's slope");
-    return eltwise(out, dev, p, x, dnnl_backward_data, 3, args, e);
+    NT_TRY(eltwise_op(&o, p, x, dnnl_backward_data, e));
+    NT_TRY(dnn_prim_of(out, dev, &o, 3, args, e));
+done:
+    return s;
 }
 
 /* Generated code alone: the reference one is slow, and loses the second operand when the result

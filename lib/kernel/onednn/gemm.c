@@ -131,17 +131,29 @@ static int64_t reader(const geometry *g, int i, int64_t at, int64_t r)
     return o / g->stride[i];
 }
 
+/* A point of the input. */
+typedef struct pixel {
+    int64_t n, at[3];
+} pixel;
+
+static pixel pixel_of(const geometry *g, int64_t i)
+{
+    int64_t row = i / g->in[2], plane = row / g->in[1];
+
+    return (pixel){plane / g->in[0], {plane % g->in[0], row % g->in[1], i % g->in[2]}};
+}
+
 /* Adds up what the patches hold for channels [c, c + lanes) of one input point. */
-static void sum_readers(const geometry *g, const float *patches, const int64_t *at, int64_t n,
-                        int64_t c, int64_t lanes, float *sum)
+static void sum_readers(const geometry *g, const float *patches, const pixel *x, int64_t c,
+                        int64_t lanes, float *sum)
 {
     memset(sum, 0, (size_t)lanes * sizeof *sum);
     for (int64_t t = 0; t < g->ker[0]; t++)
         for (int64_t r = 0; r < g->ker[1]; r++)
             for (int64_t s = 0; s < g->ker[2]; s++) {
-                int64_t o = reader(g, 0, at[0], t), p = reader(g, 1, at[1], r);
-                int64_t q = reader(g, 2, at[2], s);
-                int64_t m = ((n * g->out[0] + o) * g->out[1] + p) * g->out[2] + q;
+                int64_t o = reader(g, 0, x->at[0], t), p = reader(g, 1, x->at[1], r);
+                int64_t q = reader(g, 2, x->at[2], s);
+                int64_t m = ((x->n * g->out[0] + o) * g->out[1] + p) * g->out[2] + q;
                 int64_t tap = (t * g->ker[1] + r) * g->ker[2] + s;
 
                 if (o < 0 || p < 0 || q < 0)
@@ -179,14 +191,13 @@ static void scatter(const gemm_prim *p, const float *patches, void *dx)
 
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < pixels; i++) {
-        int64_t at[3] = {i / g->in[2] / g->in[1] % g->in[0], i / g->in[2] % g->in[1],
-                         i % g->in[2]};
+        pixel x = pixel_of(g, i);
         float sum[LANES];
 
         for (int64_t c = 0; c < g->c; c += LANES) {
             int64_t lanes = g->c - c < LANES ? g->c - c : LANES;
 
-            sum_readers(g, patches, at, i / g->in[2] / g->in[1] / g->in[0], c, lanes, sum);
+            sum_readers(g, patches, &x, c, lanes, sum);
             store_row(p, dx, i * g->c + c, sum, lanes);
         }
     }
@@ -290,7 +301,7 @@ typedef struct product {
 
 /* The prims of one pass; on success *out owns both. */
 static nt_status build(product *out, nt_device *dev, const nt_conv_desc *d, const dnn_op *o,
-                       nt_dtype patch_type, int n, const dnn_arg *args, nt_err *e)
+                       nt_dtype patch_type, nt_err *e)
 {
     bool unpack = o->prop == dnnl_backward_weights;
     int id = unpack ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS;
@@ -304,7 +315,7 @@ static nt_status build(product *out, nt_device *dev, const nt_conv_desc *d, cons
     plain.tag = dnn_tag(NT_FMT_PLAIN, plain.rank);
     NT_TRY(dnn_pd_new(&pd, dev, o, e));
     NT_TRY(dnn_pack_new(&p.pack, dev, &plain, dnn_pd_md(pd, id), unpack, e));
-    NT_TRY(dnn_prim_new(&run, dev, pd, n, args, e));
+    NT_TRY(dnn_pass_new(&run, dev, pd, o->prop, e));
     NT_TRY(wrap(&p.run, run, d, patch_type, o->prop == dnnl_backward_data, e));
     p.packed_bytes = dnn_pd_bytes(pd, id);
     *out = p;
@@ -318,8 +329,6 @@ done:
 nt_status dnn_gemm_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc *d,
                            bool training, nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_BIAS, 2}, {DNNL_ARG_DST, 3}};
     nt_status s;
     product p;
     dnn_op o = product_op(d, training ? dnnl_forward_training : dnnl_forward_inference, d->src,
@@ -328,7 +337,7 @@ nt_status dnn_gemm_fwd_new(nt_conv_fwd *out, nt_device *dev, const nt_conv_desc 
     memcpy(o.post, d->post, sizeof o.post);
     o.n_post = d->n_post;
     NT_TRY(check_formats(d, e));
-    NT_TRY(build(&p, dev, d, &o, d->src, 4, args, e));
+    NT_TRY(build(&p, dev, d, &o, d->src, e));
     *out = (nt_conv_fwd){p.run, p.pack, p.packed_bytes, NT_FMT_NHWC, NT_FMT_NHWC};
 done:
     return s;
@@ -338,8 +347,6 @@ done:
 nt_status dnn_gemm_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_conv_desc *d,
                                 nt_err *e)
 {
-    static const dnn_arg args[] = {
-        {DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DIFF_SRC, 2}};
     geometry g = geometry_of(d);
     nt_dtype patch_type = needs_copy(&g) ? NT_F32 : d->src;
     nt_status s;
@@ -347,7 +354,7 @@ nt_status dnn_gemm_bwd_data_new(nt_conv_bwd_data *out, nt_device *dev, const nt_
     dnn_op o = product_op(d, dnnl_backward_data, patch_type, d->dst);
 
     NT_TRY(check_formats(d, e));
-    NT_TRY(build(&p, dev, d, &o, patch_type, 3, args, e));
+    NT_TRY(build(&p, dev, d, &o, patch_type, e));
     *out = (nt_conv_bwd_data){p.run, p.pack, p.packed_bytes, NT_FMT_NHWC, NT_FMT_NHWC};
 done:
     return s;
@@ -356,16 +363,12 @@ done:
 nt_status dnn_gemm_bwd_weights_new(nt_conv_bwd_weights *out, nt_device *dev,
                                    const nt_conv_desc *d, nt_err *e)
 {
-    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0},
-                                   {DNNL_ARG_DIFF_DST, 1},
-                                   {DNNL_ARG_DIFF_WEIGHTS, 2},
-                                   {DNNL_ARG_DIFF_BIAS, 3}};
     nt_status s;
     product p;
     dnn_op o = product_op(d, dnnl_backward_weights, d->src, NT_F32);
 
     NT_TRY(check_formats(d, e));
-    NT_TRY(build(&p, dev, d, &o, d->src, 4, args, e));
+    NT_TRY(build(&p, dev, d, &o, d->src, e));
     *out = (nt_conv_bwd_weights){p.run, p.pack, p.packed_bytes, NT_FMT_NHWC, NT_FMT_NHWC};
 done:
     return s;

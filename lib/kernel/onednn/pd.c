@@ -20,9 +20,16 @@ static bool is_backward(const dnn_op *op)
            op->prop == dnnl_backward_weights;
 }
 
-#if DNNL_VERSION_MAJOR >= 3
-
+/* A descriptor of our own: 2.6 has it here, 3.x behind a pointer. */
 typedef dnnl_memory_desc_t md_store;
+
+/* The n tensors that a sum or concatenation joins, and what it makes of them. */
+typedef struct joined {
+    int n;
+    md_store *x, y;
+} joined;
+
+#if DNNL_VERSION_MAJOR >= 3
 
 static dnnl_status_t store_init(md_store *s, const dnn_md *d)
 {
@@ -142,16 +149,18 @@ static dnnl_status_t create_reorder(dnnl_primitive_desc_t *pd, dnnl_engine_t g, 
     return dnnl_reorder_primitive_desc_create(pd, x, g, y, g, attr);
 }
 
-static dnnl_status_t create_sum(dnnl_primitive_desc_t *pd, dnnl_engine_t g, md_store y, int n,
-                                const float *scale, md_store *x, dnnl_primitive_attr_t attr)
+static dnnl_status_t create_sum(dnnl_primitive_desc_t *pd, dnnl_engine_t g, const joined *j,
+                                const float *scale, dnnl_primitive_attr_t attr)
 {
-    return dnnl_sum_primitive_desc_create(pd, g, y, n, scale, (dnn_cmd const *)x, attr);
+    return dnnl_sum_primitive_desc_create(pd, g, j->y, j->n, scale, (dnn_cmd const *)j->x,
+                                          attr);
 }
 
-static dnnl_status_t create_concat(dnnl_primitive_desc_t *pd, dnnl_engine_t g, md_store y,
-                                   int n, int axis, md_store *x, dnnl_primitive_attr_t attr)
+static dnnl_status_t create_concat(dnnl_primitive_desc_t *pd, dnnl_engine_t g, const joined *j,
+                                   int axis, dnnl_primitive_attr_t attr)
 {
-    return dnnl_concat_primitive_desc_create(pd, g, y, n, axis, (dnn_cmd const *)x, attr);
+    return dnnl_concat_primitive_desc_create(pd, g, j->y, j->n, axis, (dnn_cmd const *)j->x,
+                                             attr);
 }
 
 static bool wants_hint(const dnn_op *op)
@@ -160,8 +169,6 @@ static bool wants_hint(const dnn_op *op)
 }
 
 #else
-
-typedef dnnl_memory_desc_t md_store;
 
 static dnnl_status_t store_init(md_store *s, const dnn_md *d)
 {
@@ -317,16 +324,16 @@ static dnnl_status_t create_reorder(dnnl_primitive_desc_t *pd, dnnl_engine_t g, 
     return dnnl_reorder_primitive_desc_create(pd, x, g, y, g, attr);
 }
 
-static dnnl_status_t create_sum(dnnl_primitive_desc_t *pd, dnnl_engine_t g, md_store y, int n,
-                                const float *scale, md_store *x, dnnl_primitive_attr_t attr)
+static dnnl_status_t create_sum(dnnl_primitive_desc_t *pd, dnnl_engine_t g, const joined *j,
+                                const float *scale, dnnl_primitive_attr_t attr)
 {
-    return dnnl_sum_primitive_desc_create(pd, &y, n, scale, x, attr, g);
+    return dnnl_sum_primitive_desc_create(pd, &j->y, j->n, scale, j->x, attr, g);
 }
 
-static dnnl_status_t create_concat(dnnl_primitive_desc_t *pd, dnnl_engine_t g, md_store y,
-                                   int n, int axis, md_store *x, dnnl_primitive_attr_t attr)
+static dnnl_status_t create_concat(dnnl_primitive_desc_t *pd, dnnl_engine_t g, const joined *j,
+                                   int axis, dnnl_primitive_attr_t attr)
 {
-    return dnnl_concat_primitive_desc_create(pd, &y, n, axis, x, attr, g);
+    return dnnl_concat_primitive_desc_create(pd, &j->y, j->n, axis, j->x, attr, g);
 }
 
 /* Only where the passes share statistics or a workspace. */
@@ -471,19 +478,26 @@ nt_status dnn_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, const dnn_op *o
 }
 
 /* Destination extents: x's, or their sum along axis where that is not negative. */
-static dnnl_status_t init_stores(md_store *y, md_store *store, int n, const dnn_md *x, int axis)
+static dnnl_status_t joined_init(joined *j, const dnn_md *x, int axis)
 {
     dnn_md d = x[0];
     dnnl_status_t st = dnnl_success;
 
-    memset(y, 0, sizeof *y);
-    memset(store, 0, (size_t)n * sizeof *store);
-    for (int i = 0; !st && i < n; i++) {
-        st = store_init(&store[i], &x[i]);
+    memset(&j->y, 0, sizeof j->y);
+    memset(j->x, 0, (size_t)j->n * sizeof *j->x);
+    for (int i = 0; !st && i < j->n; i++) {
+        st = store_init(&j->x[i], &x[i]);
         if (axis >= 0 && i > 0)
             d.dims[axis] += x[i].dims[axis];
     }
-    return st ? st : store_init(y, &d);
+    return st ? st : store_init(&j->y, &d);
+}
+
+static void joined_release(joined *j)
+{
+    for (int i = 0; i < j->n; i++)
+        store_release(&j->x[i]);
+    store_release(&j->y);
 }
 
 enum { MAX_SUM = 8, MAX_CONCAT = 64 };
@@ -492,19 +506,18 @@ nt_status dnn_sum_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, cons
                          nt_err *e)
 {
     static const float one[MAX_SUM] = {1, 1, 1, 1, 1, 1, 1, 1};
-    md_store y, store[MAX_SUM];
+    md_store store[MAX_SUM];
+    joined j = {.n = n, .x = store};
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t st;
 
     assert(n <= MAX_SUM);
-    st = init_stores(&y, store, n, x, -1);
+    st = joined_init(&j, x, -1);
     if (!st)
         st = dnn_attr_new(&attr, NULL);
     if (!st)
-        st = create_sum(out, dnn_state_of(dev)->engine, y, n, one, store, attr);
-    for (int i = 0; i < n; i++)
-        store_release(&store[i]);
-    store_release(&y);
+        st = create_sum(out, dnn_state_of(dev)->engine, &j, one, attr);
+    joined_release(&j);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return check(st, "sum", e);
@@ -513,19 +526,18 @@ nt_status dnn_sum_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, cons
 nt_status dnn_concat_pd_new(dnnl_primitive_desc_t *out, nt_device *dev, int n, const dnn_md *x,
                             int axis, nt_err *e)
 {
-    md_store y, store[MAX_CONCAT];
+    md_store store[MAX_CONCAT];
+    joined j = {.n = n, .x = store};
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t st;
 
     assert(n <= MAX_CONCAT);
-    st = init_stores(&y, store, n, x, axis);
+    st = joined_init(&j, x, axis);
     if (!st)
         st = dnn_attr_new(&attr, NULL);
     if (!st)
-        st = create_concat(out, dnn_state_of(dev)->engine, y, n, axis, store, attr);
-    for (int i = 0; i < n; i++)
-        store_release(&store[i]);
-    store_release(&y);
+        st = create_concat(out, dnn_state_of(dev)->engine, &j, axis, attr);
+    joined_release(&j);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return check(st, "concatenation", e);

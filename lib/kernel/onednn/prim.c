@@ -123,17 +123,16 @@ done:
     return s;
 }
 
-/* data: taken; NULL: memory has run out. */
-static nt_status hold(dnn_prim *p, int slot, nt_device *dev, int id, const dnn_md *md,
-                      void *data, nt_err *e)
+/* data: f's own, taken; NULL: memory has run out. */
+static nt_status hold(dnn_prim *p, int slot, nt_device *dev, dnn_fixed f, void *data, nt_err *e)
 {
     nt_status s = NT_OK;
 
     p->held[slot] = data;
     if (!data)
         return nt_fail_nomem(e);
-    NT_TRY(dnn_memory_new(&p->exec[p->n].memory, dev, md, data, e));
-    p->exec[p->n].arg = id;
+    NT_TRY(dnn_memory_new(&p->exec[p->n].memory, dev, &f.md, data, e));
+    p->exec[p->n].arg = f.id;
     p->from[p->n++] = FROM_HELD;
 done:
     return s;
@@ -149,26 +148,44 @@ static nt_status hold_codes(dnn_prim *p, nt_device *dev, const nt_codes *c, cons
 
     if (b)
         dnn_codes_bias(b, c);
-    NT_TRY(hold(p, 0, dev, DNNL_ARG_BIAS, bias, b, e));
+    NT_TRY(hold(p, 0, dev, (dnn_fixed){DNNL_ARG_BIAS, *bias, NULL}, b, e));
     for (int i = 0; i < n; i++) {
         size_t size = (size_t)fixed[i].md.dims[0] * sizeof(float); /* or int32_t */
         void *copy = nt_alloc(size, 1);
 
         if (copy)
             memcpy(copy, fixed[i].data, size);
-        NT_TRY(hold(p, 1 + i, dev, fixed[i].id, &fixed[i].md, copy, e));
+        NT_TRY(hold(p, 1 + i, dev, fixed[i], copy, e));
     }
 done:
     return s;
 }
 
-nt_status dnn_coded_prim_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
-                             const dnn_op *op, int n, const dnn_arg *args, nt_err *e)
+nt_status dnn_pass_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
+                       dnnl_prop_kind_t prop, nt_err *e)
 {
+    static const dnn_arg forward[] = {
+        {DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_BIAS, 2}, {DNNL_ARG_DST, 3}};
+    static const dnn_arg data[] = {
+        {DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DIFF_SRC, 2}};
+    static const dnn_arg weights[] = {{DNNL_ARG_SRC, 0},
+                                      {DNNL_ARG_DIFF_DST, 1},
+                                      {DNNL_ARG_DIFF_WEIGHTS, 2},
+                                      {DNNL_ARG_DIFF_BIAS, 3}};
+
+    if (prop == dnnl_backward_data)
+        return dnn_prim_new(out, dev, pd, 3, data, e);
+    return dnn_prim_new(out, dev, pd, 4, prop == dnnl_backward_weights ? weights : forward, e);
+}
+
+nt_status dnn_coded_pass_new(nt_prim **out, nt_device *dev, dnnl_primitive_desc_t pd,
+                             const dnn_op *op, nt_err *e)
+{
+    static const dnn_arg args[] = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 3}};
     nt_status s = NT_OK;
     nt_prim *p = NULL;
 
-    NT_TRY(dnn_prim_new(&p, dev, pd, n, args, e));
+    NT_TRY(dnn_prim_new(&p, dev, pd, 3, args, e));
     NT_TRY(hold_codes((dnn_prim *)p, dev, op->codes, &op->bias, e));
     *out = p;
     p = NULL;
