@@ -86,25 +86,27 @@ static nt_status fix_size(nt_graph *g, const nt_cli *c, nt_split *split, nt_err 
     return nt_pass_fix_size(g, sample.h, sample.w, e);
 }
 
-static nt_status profile(nt_profile **out, const bench *b, const char *path, nt_err *e)
+/* out: released by release_profiled, whatever comes of it. */
+static nt_status profile(nt_profiled *out, const bench *b, const char *path, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_model *m = NULL;
-    nt_profile *p = NULL;
     nt_profile_opts po = b->o->o;
 
-    NT_TRY(nt_cli_model(&m, b->c, path, NT_CLI_TO_RUN, e));
-    NT_TRY(fix_size(nt_model_graph(m), b->c, b->split, e));
-    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(m), b->dev, b->c->tolerance, e));
-    NT_TRY(nt_profile_new(&p, m, b->dev, &po, e));
+    NT_TRY(nt_cli_model(&out->m, b->c, path, NT_CLI_TO_RUN, e));
+    NT_TRY(fix_size(nt_model_graph(out->m), b->c, b->split, e));
+    NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(out->m), b->dev, b->c->tolerance, e));
+    out->compute = po.compute;
+    NT_TRY(nt_profile_new(&out->p, out->m, b->dev, &po, e));
     if (b->split)
-        NT_TRY(evaluate(p, b, m, po.compute, e));
-    *out = p;
-    p = NULL;
+        NT_TRY(evaluate(out->p, b, out->m, po.compute, e));
 done:
-    nt_profile_free(p);
-    nt_model_free(m);
     return s;
+}
+
+static void release_profiled(nt_profiled *v)
+{
+    nt_profile_free(v->p);
+    nt_model_free(v->m);
 }
 
 /* Of a quantized model: how much of it is computed so. */
@@ -162,7 +164,7 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     nt_status s = NT_OK;
     bench b = {.c = c, .o = o, .dev = dev};
     nt_dataset *data = NULL;
-    nt_profile *p = NULL, *q = NULL;
+    nt_profiled v[2] = {{0}}; /* the model, and what it is compared with */
     nt_str text = {0};
     cJSON *json;
 
@@ -171,12 +173,15 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
         NT_TRY(nt_dataset_open(&data, c->data, e));
         NT_TRY(nt_split_open(&b.split, data, c->split ? c->split : "test", e));
     }
-    NT_TRY(profile(&p, &b, c->input, e));
-    if (o->compare)
-        NT_TRY(profile(&q, &b, o->compare, e));
-    NT_TRY(nt_profile_text(&text, p, title(c->input), q, o->compare ? title(o->compare) : NULL,
-                           e));
-    json = nt_profile_json(p, q);
+    o->o.in_turn = o->compare != NULL;
+    NT_TRY(profile(&v[0], &b, c->input, e));
+    if (o->compare) {
+        NT_TRY(profile(&v[1], &b, o->compare, e));
+        NT_TRY(nt_profile_in_turn(v, dev, &o->o, e));
+    }
+    NT_TRY(nt_profile_text(&text, v[0].p, title(c->input), v[1].p,
+                           o->compare ? title(o->compare) : NULL, e));
+    json = nt_profile_json(v[0].p, v[1].p);
     if (!json || !nt_split_report_left_out(json, b.split)) {
         nt_json_free(json);
         NT_TRY(nt_fail_nomem(e));
@@ -185,9 +190,9 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     NT_TRY(give(c, json, &text, e));
 done:
     nt_str_release(&text);
-    note_int8(c, p, dev);
-    nt_profile_free(p);
-    nt_profile_free(q);
+    note_int8(c, v[0].p, dev);
+    release_profiled(&v[0]);
+    release_profiled(&v[1]);
     nt_split_free(b.split);
     nt_dataset_free(data);
     return s;

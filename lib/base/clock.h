@@ -5,5 +5,8 @@
 
 /* Milliseconds since some fixed point; never goes back. */
 double nt_clock_ms(void);
+/* Milliseconds that this thread has had a processor: where they are fewer than those that went
+ * by, it waited. */
+double nt_clock_cpu_ms(void);
 
 #endif

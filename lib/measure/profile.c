@@ -138,15 +138,22 @@ static nt_status count_layers(nt_profile *p, const cJSON *quant, const nt_graph 
 
 /* ---- measuring */
 
+static void put_time(nt_profile *p, const nt_timing *t)
+{
+    p->execution_time_ms = t->median_ms;
+    p->time_min_ms = t->min_ms;
+    p->time_max_ms = t->max_ms;
+}
+
 static nt_status time_runs(nt_profile *p, nt_staged *net, const nt_profile_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_timing t;
 
+    if (o->in_turn)
+        return NT_OK;
     NT_TRY(nt_timing_forward(&t, net, o->warmup ? o->warmup : 5, o->runs, e));
-    p->execution_time_ms = t.median_ms;
-    p->time_min_ms = t.min_ms;
-    p->time_max_ms = t.max_ms;
+    put_time(p, &t);
 done:
     return s;
 }
@@ -232,21 +239,31 @@ static void find_precisions(nt_profile *p, const nt_graph *g, nt_staged *net, nt
     }
 }
 
+/* Ready to run, on noise. */
+static nt_status open_net(nt_staged **out, const nt_graph *g, nt_device *dev, int64_t batch,
+                          nt_dtype compute, nt_err *e)
+{
+    nt_status s;
+    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, batch ? batch : 1);
+    nt_plan_opts po = {.compute = compute, .dims = (const int64_t(*)[NT_MAX_RANK])dims};
+
+    if (!dims)
+        return nt_fail_nomem(e);
+    s = nt_staged_new(out, g, dev, &po, e);
+    if (s == NT_OK)
+        nt_staged_fill_noise(*out, 0);
+    nt_free(dims);
+    return s;
+}
+
 static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
                          const nt_profile_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
-    int64_t(*dims)[NT_MAX_RANK] = NULL;
-    nt_plan_opts po = {.compute = o->compute};
     nt_staged *net = NULL;
 
     p->batch = o->batch ? o->batch : 1;
-    dims = nt_pass_input_dims(g, p->batch);
-    if (!dims)
-        return nt_fail_nomem(e);
-    po.dims = (const int64_t(*)[NT_MAX_RANK])dims;
-    NT_TRY(nt_staged_new(&net, g, dev, &po, e));
-    nt_staged_fill_noise(net, 0);
+    NT_TRY(open_net(&net, g, dev, o->batch, o->compute, e));
     NT_TRY(time_runs(p, net, o, e));
     if (!nt_dlrt_model_file(g))
         find_precisions(p, g, net, o->compute);
@@ -255,7 +272,25 @@ static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
     p->peak_memory_bytes = (int64_t)(nt_staged_arena_bytes(net) + nt_staged_const_bytes(net));
 done:
     nt_staged_free(net);
-    nt_free(dims);
+    return s;
+}
+
+nt_status nt_profile_in_turn(const nt_profiled v[2], nt_device *dev, const nt_profile_opts *o,
+                             nt_err *e)
+{
+    const nt_turns_opts to = {.warmup = o->warmup, .rounds = o->runs};
+    nt_staged *net[2] = {NULL, NULL};
+    nt_turns *t = &v[0].p->turns;
+    nt_status s = NT_OK;
+
+    for (int i = 0; i < 2; i++)
+        NT_TRY(open_net(&net[i], nt_model_graph(v[i].m), dev, o->batch, v[i].compute, e));
+    NT_TRY(nt_turns_measure(t, net, &to, e));
+    for (int i = 0; i < 2; i++)
+        put_time(v[i].p, &t->of[i]);
+done:
+    nt_staged_free(net[0]);
+    nt_staged_free(net[1]);
     return s;
 }
 

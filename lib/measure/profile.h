@@ -7,12 +7,14 @@
 #include "base/str.h"
 #include "graph/model.h"
 #include "kernel/prim.h"
+#include "measure/turns.h"
 
 typedef struct nt_profile_opts {
     int64_t batch;    /* 0: 1 */
     nt_dtype compute; /* as in plan.h; 0: NT_F32 */
     int warmup, runs; /* 0: 5 and enough runs for half a second, 11 to 101 */
     bool layers;      /* time each layer too */
+    bool in_turn;     /* the time is left to nt_profile_in_turn */
 } nt_profile_opts;
 
 typedef struct nt_layer_profile {
@@ -34,6 +36,7 @@ typedef struct nt_profile {
     int64_t model_size_bytes, file_size_bytes, macs, params, nonzero_params;
     int64_t memory_footprint_bytes, peak_memory_bytes;
     double execution_time_ms, time_min_ms, time_max_ms;
+    nt_turns turns; /* with the other model; no rounds: the time was taken alone */
     int64_t batch;
     char backend[128];
     nt_layer_profile *layers;
@@ -50,6 +53,17 @@ typedef struct nt_profile {
 nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev,
                          const nt_profile_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_profile_free(nt_profile *p);
+
+typedef struct nt_profiled {
+    nt_profile *p;
+    nt_model *m;
+    nt_dtype compute; /* as in nt_profile_opts */
+} nt_profiled;
+
+/* The times of two models, in turn: execution_time_ms and its extremes of both, and the turns
+ * of the first. */
+nt_status nt_profile_in_turn(const nt_profiled v[2], nt_device *dev, const nt_profile_opts *o,
+                             nt_err *e) NT_MUST_CHECK;
 
 /* The JSON of CONTRACT.md; with `other` also {"other": ..., "ratio": ...} where a ratio is
  * other / this one, so that above 1 this one is better. NULL when memory ran out. */

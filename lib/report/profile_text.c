@@ -130,6 +130,28 @@ static cJSON *one(const nt_profile *p)
     return NULL;
 }
 
+/* How the two times compare: measured in turn, so more is known than two numbers say. */
+static bool add_turns(cJSON *o, const nt_turns *t)
+{
+    cJSON *a;
+
+    if (t->rounds == 0)
+        return true;
+    a = nt_json_add_object(o, "turns");
+    return a && nt_json_add_double(a, "ratio", 1 / t->ratio) &&
+           nt_json_add_double(a, "spread", t->spread) &&
+           nt_json_add_double(a, "cpu_share", t->cpu_share) &&
+           nt_json_add_i64(a, "rounds", t->rounds) && nt_json_add_i64(a, "tries", t->tries) &&
+           nt_json_add_bool(a, "disturbed", t->disturbed);
+}
+
+static double ratio_of(const row *r, const nt_profile *p, const nt_profile *other)
+{
+    if (r->get == execution_time && p->turns.rounds > 0)
+        return 1 / p->turns.ratio;
+    return r->get(other) / r->get(p);
+}
+
 cJSON *nt_profile_json(const nt_profile *p, const nt_profile *other)
 {
     cJSON *o = one(p), *second, *ratio;
@@ -142,8 +164,8 @@ cJSON *nt_profile_json(const nt_profile *p, const nt_profile *other)
     ratio = ok ? nt_json_add_object(o, "ratio") : NULL;
     ok = ratio != NULL;
     for (int i = 0; ok && i < N_ROWS; i++)
-        ok = nt_json_add_double(ratio, rows[i].key, rows[i].get(other) / rows[i].get(p));
-    if (ok)
+        ok = nt_json_add_double(ratio, rows[i].key, ratio_of(&rows[i], p, other));
+    if (ok && add_turns(o, &p->turns))
         return o;
     nt_json_free(o);
     return NULL;
@@ -174,7 +196,7 @@ static void summary(nt_table *t, const nt_profile *p, const nt_profile *other)
         nt_table_cell(t, "%.4f", rows[i].get(p) * rows[i].scale);
         if (other) {
             nt_table_cell(t, "%.4f", rows[i].get(other) * rows[i].scale);
-            nt_table_cell(t, "%.2fx", rows[i].get(other) / rows[i].get(p));
+            nt_table_cell(t, "%.2fx", ratio_of(&rows[i], p, other));
         }
     }
 }
@@ -208,6 +230,16 @@ static void layer_rows(nt_table *t, const nt_profile *p)
     }
 }
 
+static void note_disturbed(nt_str *out, const nt_turns *t)
+{
+    if (t->disturbed)
+        nt_str_addf(
+            out,
+            "The times are disturbed: of %d tries the calmest has rounds that differ by "
+            "%.0f %%,\nand %.0f %% of the time without a processor.\n",
+            t->tries, 100 * t->spread, 100 * (1 - t->cpu_share));
+}
+
 nt_status nt_profile_text(nt_str *out, const nt_profile *p, const char *name,
                           const nt_profile *other, const char *other_name, nt_err *e)
 {
@@ -223,6 +255,7 @@ nt_status nt_profile_text(nt_str *out, const nt_profile *p, const char *name,
     nt_table_rule(t);
     summary(t, p, other);
     ok = nt_table_write(t, out);
+    note_disturbed(out, &p->turns);
     for (int i = 0; i < p->n_layers; i++)
         timed = timed || !isnan(p->layers[i].time_ms);
     if (ok && timed) {

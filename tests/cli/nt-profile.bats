@@ -70,3 +70,12 @@ value()
     refuses 1 "missing.nt" nt-profile --cost-table --threads 1 missing.nt
     refuses 1 "nowhere" nt-profile --data idx:nowhere a.nt
 }
+
+@test "two models are timed in turn, and the ratio says so" {
+    nt-zoo resnet8 -o small.nt
+    nt-zoo resnet20 -o large.nt
+    nt-profile --threads 1 --json small.nt --compare large.nt >out.json
+    grep -q '"turns"' out.json && grep -q '"disturbed"' out.json
+    awk '/"turns"/ { t = 1 } t && /"ratio"/ { gsub(/[",]/, ""); exit !($2 > 1) }' out.json
+    nt-profile --threads 1 --json small.nt | grep -c '"turns"' | grep -qx 0
+}
