@@ -6,8 +6,10 @@
 #include "cli/cli.h"
 #include "cli/model.h"
 #include "data/data.h"
+#include "facet/layer.h"
 #include "graph/pass.h"
 #include "graph/tensor_io.h"
+#include "measure/cost.h"
 #include "prune/planfile.h"
 #include "prune/prune.h"
 #include "prune/rules.h"
@@ -18,28 +20,33 @@
 #include <string.h>
 
 typedef struct options {
-    double sparsity, size, macs_weight;
+    double sparsity, size, time, macs_weight;
     int round; /* which of the option's names */
     int criterion, scope;
-    const char *plan, *save_plan, *masks_dir;
+    const char *plan, *save_plan, *masks_dir, *cost_table;
     bool shrink;
     int64_t batches;
 } options;
 
-/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}; --size alone allows
+/* -s alone is the rule {"sparsity": s, "op_types": ["default"]}; --size or --time alone allow
  * everything. */
 static nt_status make_rules(cJSON **out, const nt_cli *c, const options *o, nt_err *e)
 {
     nt_status s = NT_OK;
     char *text = NULL;
-    bool given = !isnan(o->sparsity), sized = o->size > 0;
+    bool given = !isnan(o->sparsity), sized = o->size > 0 || o->time > 0;
 
     if (sized && (given || o->plan))
-        return nt_fail(e, NT_EINVAL, "--size excludes -s and --plan");
+        return nt_fail(e, NT_EINVAL, "--size and --time exclude -s and --plan");
+    if (o->size > 0 && o->time > 0)
+        return nt_fail(e, NT_EINVAL, "--size and --time exclude each other");
+    if ((o->time > 0) != (o->cost_table != NULL))
+        return nt_fail(e, NT_EINVAL, "--time and --costs go together");
     if (c->config && given)
         return nt_fail(e, NT_EINVAL, "-s and --config exclude each other");
     if (!c->config && !given && !o->plan && !sized)
-        return nt_fail(e, NT_EINVAL, "one of -s, --size, --config and --plan is wanted");
+        return nt_fail(e, NT_EINVAL,
+                       "one of -s, --size, --time, --config and --plan is wanted");
     if (o->plan && (c->config || given))
         return nt_fail(e, NT_EINVAL, "--plan excludes -s and --config");
     if (o->plan)
@@ -56,6 +63,64 @@ static nt_status make_rules(cJSON **out, const nt_cli *c, const options *o, nt_e
     NT_TRY(nt_rules_check(*out, e));
 done:
     nt_free(text);
+    return s;
+}
+
+/* A machine's table of costs, by the layers that can be pruned. */
+typedef struct costs {
+    nt_cost *table;
+    const nt_cost_layer **layer; /* NULL: the table has none of that name */
+    const nt_channels *c;
+    nt_prune_clock clock;
+} costs;
+
+/* A grouped layer has as many inputs as its outputs have groups for. */
+static double layer_ms(const void *table, int i, int64_t in, int64_t out)
+{
+    const costs *v = table;
+    const nt_cost_layer *l = v->layer[i];
+    int64_t grouped = l && v->c->layers[i].n > 0 ? l->in * out / v->c->layers[i].n : 0;
+
+    if (!l)
+        return 0;
+    if (nt_layer_at(v->c->layers[i].node).groups > 1)
+        in = grouped > 0 ? grouped : 1;
+    return nt_cost_ms(l, in, out);
+}
+
+static void release_costs(costs *v)
+{
+    nt_cost_free(v->table);
+    nt_free(v->layer);
+}
+
+/* Where no layer of the table is one of this network, it is of another one. */
+static nt_status read_costs(costs *v, const options *o, const nt_channels *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *j = NULL;
+    int known = 0;
+
+    if (!o->cost_table)
+        return NT_OK;
+    NT_TRY(nt_json_load(&j, o->cost_table, e));
+    if ((s = nt_cost_read(&v->table, j, e)) != NT_OK) {
+        nt_err_prefix(e, "%s", o->cost_table);
+        goto done;
+    }
+    v->layer = nt_calloc((size_t)c->n_layers + 1, sizeof *v->layer);
+    if (!v->layer)
+        NT_TRY(nt_fail_nomem(e));
+    for (int i = 0; i < c->n_layers; i++) {
+        v->layer[i] = nt_cost_find(v->table, c->layers[i].name);
+        known += v->layer[i] != NULL;
+    }
+    if (known == 0)
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s: it has no layer of this network", o->cost_table));
+    v->c = c;
+    v->clock = (nt_prune_clock){layer_ms, v};
+done:
+    nt_json_free(j);
     return s;
 }
 
@@ -167,8 +232,9 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
     float **taylor = NULL;
     bool *gone = NULL;
     nt_str why = {0};
+    costs by_time = {0};
     nt_prune_opts p = {.global = o->scope == 1,
-                       .size = o->size,
+                       .size = o->time > 0 ? o->time : o->size,
                        .macs_weight = o->macs_weight,
                        .round = 1 << o->round};
     const nt_criterion *by = nt_criterion_at((size_t)o->criterion);
@@ -178,6 +244,8 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
         NT_TRY(nt_fail_nomem(e));
     nt_shrink_find(gone, ch, m);
     NT_TRY(make_rules(&rules, c, o, e));
+    NT_TRY(read_costs(&by_time, o, ch, e));
+    p.clock = o->time > 0 ? &by_time.clock : NULL;
     if (o->plan) {
         NT_TRY(nt_json_load(&plan, o->plan, e));
         NT_TRY(nt_planfile_check(plan, e));
@@ -197,6 +265,7 @@ static nt_status choose(bool *removed, nt_cli *c, const options *o, nt_model *m,
 done:
     nt_str_release(&why);
     nt_taylor_free(taylor, ch);
+    release_costs(&by_time);
     nt_free(gone);
     nt_json_free(rules);
     nt_json_free(plan);
@@ -268,7 +337,7 @@ int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-prune",
                 .synopsis =
-                    "[-s S | --size SHARE | --config FILE | --plan FILE] [-o FILE] [MODEL]",
+                    "[-s S | --size SHARE | --time SHARE | --plan FILE] [-o FILE] [MODEL]",
                 .about = "Chooses channels to prune and writes their masks.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
@@ -278,12 +347,17 @@ int main(int argc, char **argv)
                       "share of channels to remove"),
         NT_OPT_DOUBLE(0, "size", &o.size, "SHARE", 1e-6, 1,
                       "keep SHARE of the weights, ranking by importance per cost"),
+        NT_OPT_DOUBLE(0, "time", &o.time, "SHARE", 1e-6, 1,
+                      "keep SHARE of the time by --costs, ranking by importance per time"),
+        NT_OPT_STR(0, "costs", &o.cost_table, "FILE",
+                   "what layers cost on a machine, a table of nt-profile"),
         NT_OPT_DOUBLE(0, "macs-weight", &o.macs_weight, "W", 0, 1,
                       "with --size: share of MACs in the cost, the rest are weights",
                       .def = "0.1"),
-        NT_OPT_ENUM(0, "round", &o.round, "1|2|4|8|16|32",
-                    "with --size: leave multiples of it in wide layers, as kernels like",
-                    .def = "1"),
+        NT_OPT_ENUM(
+            0, "round", &o.round, "1|2|4|8|16|32",
+            "with --size or --time: leave multiples of it in wide layers, as kernels like",
+            .def = "1"),
         NT_OPT_ENUM(0, "criterion", &o.criterion, NT_CRITERIA, "which channels matter least",
                     .def = "l1"),
         NT_OPT_ENUM(0, "scope", &o.scope, "local|global",

@@ -1,250 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-#include "prune/budget.h"
+#include "prune/budget_state.h"
 
 #include "base/alloc.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* What one channel takes of one layer's weight: `out` of its outputs and `in` of its inputs. */
-typedef struct share {
-    int layer;
-    int64_t out, in;
-} share;
-
-/* A layer's weight as outputs x inputs x the rest, and what it computes. */
-typedef struct extent {
-    int64_t out, in, rest;
-    double macs_per_weight;
-} extent;
-
-typedef struct queue {
-    int *channel; /* ascending by score */
-    int n, left, step;
-    double sum; /* of the scores that are left */
-} queue;
-
-typedef struct state {
-    const nt_channels *c;
-    const double *score;
-    extent *layer;
-    share *shares; /* of all channels, one after the other */
-    size_t *first; /* [n_channels + 1] into shares */
-    queue *sets;
-    double weights, macs; /* what is left */
-} state;
-
-typedef struct ranked {
-    double score;
-    int channel;
-} ranked;
-
-static int by_score(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score < y->score ? -1 : 1;
-    return x->channel - y->channel;
-}
-
-/* ---- who takes what */
-
-static double weights_of(const extent *x)
-{
-    return (double)x->out * (double)x->in * (double)x->rest;
-}
-
-/* How often each weight is used for one sample: once per place of the output, or of the input
- * where the convolution is transposed. */
-static double positions(const nt_channel_layer *l)
-{
-    bool conv = strncmp(l->node->op_type, "Conv", 4) == 0;
-    const nt_value *v =
-        strcmp(l->node->op_type, "ConvTranspose") == 0 ? l->node->in[0] : l->node->out[0];
-    int from = conv ? 2 : 1, to = conv ? v->rank : v->rank - 1;
-    double n = 1;
-
-    for (int i = from; i < to; i++)
-        n *= (double)v->dims[i].value;
-    return n;
-}
-
-static void measure_layers(state *s)
-{
-    for (int i = 0; i < s->c->n_layers; i++) {
-        const nt_channel_layer *l = &s->c->layers[i];
-        const nt_tensor *w = l->weight->data;
-        int64_t in = w->rank > 1 ? w->dims[l->axis == 0 ? 1 : 0] : 1;
-        extent *x = &s->layer[i];
-
-        *x = (extent){.out = l->n, .in = in, .rest = nt_tensor_count(w) / (l->n * in)};
-        x->macs_per_weight = positions(l);
-        s->weights += weights_of(x);
-        s->macs += weights_of(x) * x->macs_per_weight;
-    }
-}
-
-static int layer_of(const nt_channels *c, const nt_value *v)
-{
-    for (int i = 0; i < c->n_layers; i++) {
-        if (c->layers[i].weight == v)
-            return i;
-    }
-    return -1;
-}
-
-static void add_share(state *s, int ch, size_t *n, int layer, bool out)
-{
-    for (size_t i = s->first[ch]; i <= *n; i++) {
-        if (i == *n)
-            s->shares[(*n)++] = (share){layer, 0, 0};
-        if (s->shares[i].layer != layer)
-            continue;
-        if (out)
-            s->shares[i].out++;
-        else
-            s->shares[i].in++;
-        return;
-    }
-}
-
-/* A member counts where it is an index of the output or the input axis of a layer's weight. */
-static nt_status find_shares(state *s, nt_err *e)
-{
-    size_t n = 0;
-    nt_member *m = NULL;
-
-    for (int ch = 0; ch < s->c->n_channels; ch++) {
-        int cls = s->c->channels[ch].cls;
-        size_t count = nt_coupling_members(s->c->coupling, cls, NULL, 0);
-        share *more = nt_realloc(s->shares, n + count + 1, sizeof *more);
-
-        if (more)
-            s->shares = more;
-        nt_free(m);
-        m = nt_calloc(count + 1, sizeof *m);
-        if (!more || !m) {
-            nt_free(m);
-            return nt_fail_nomem(e);
-        }
-        s->first[ch] = n;
-        (void)nt_coupling_members(s->c->coupling, cls, m, count);
-        for (size_t i = 0; i < count; i++) {
-            int l = layer_of(s->c, m[i].span.v);
-
-            if (l >= 0 && m[i].span.n == 1 && m[i].span.axis < 2)
-                add_share(s, ch, &n, l, m[i].span.axis == s->c->layers[l].axis);
-        }
-    }
-    s->first[s->c->n_channels] = n;
-    nt_free(m);
-    return NT_OK;
-}
-
-static nt_status make_queues(state *s, int round, nt_err *e)
-{
-    ranked *order = nt_calloc((size_t)s->c->n_channels + 1, sizeof *order);
-
-    for (int i = 0; order && i < s->c->n_sets; i++) {
-        const nt_channel_set *set = &s->c->sets[i];
-        queue *q = &s->sets[i];
-
-        q->channel = nt_calloc((size_t)set->n_channels + 1, sizeof *q->channel);
-        if (!q->channel) {
-            nt_free(order);
-            return nt_fail_nomem(e);
-        }
-        q->n = q->left = set->n_channels;
-        for (q->step = 1; q->step < round && 8 * q->step <= q->n; q->step *= 2)
-            ;
-        for (int k = 0; k < q->n; k++) {
-            order[k] = (ranked){s->score[set->channel[k]], set->channel[k]};
-            q->sum += order[k].score;
-        }
-        qsort(order, (size_t)q->n, sizeof *order, by_score);
-        for (int k = 0; k < q->n; k++)
-            q->channel[k] = order[k].channel;
-    }
-    nt_free(order);
-    return order ? NT_OK : nt_fail_nomem(e);
-}
-
-/* ---- one after the other */
-
-static extent without(const state *s, const share *x)
-{
-    extent l = s->layer[x->layer];
-
-    l.out -= x->out;
-    l.in -= x->in;
-    return l;
-}
-
-static double loss(const queue *q, double score)
+static double loss(const nt_budget_queue *q, double score)
 {
     return q->sum > 0 ? score / q->sum * q->n / q->left : 0;
 }
 
+/* ---- to a share of the weights */
+
 /* Loss per gain; INFINITY where a layer would be left with nothing. */
-static double price(const state *s, const queue *q, int ch, double w)
+static double price(const nt_budget_state *s, const nt_budget_queue *q, int ch, double w)
 {
-    double weights = 0, macs = 0;
+    double weights = nt_budget_freed(s, ch), macs = 0;
 
+    if (weights <= 0)
+        return INFINITY;
     for (size_t i = s->first[ch]; i < s->first[ch + 1]; i++) {
-        const extent *old = &s->layer[s->shares[i].layer];
-        extent now = without(s, &s->shares[i]);
-        double less = weights_of(old) - weights_of(&now);
+        const nt_budget_extent *old = &s->layer[s->shares[i].layer];
+        nt_budget_extent now = nt_budget_without(s, &s->shares[i]);
 
-        if (now.out < 1 || now.in < 1)
-            return INFINITY;
-        weights += less;
-        macs += less * old->macs_per_weight;
+        macs += (nt_budget_weights(old) - nt_budget_weights(&now)) * old->macs_per_weight;
     }
     weights = (1 - w) * weights / s->weights + (s->macs > 0 ? w * macs / s->macs : 0);
     return weights > 0 ? loss(q, s->score[ch]) / weights : INFINITY;
 }
 
-static void take(state *s, queue *q, int ch)
-{
-    for (size_t i = s->first[ch]; i < s->first[ch + 1]; i++) {
-        extent *old = &s->layer[s->shares[i].layer];
-        extent now = without(s, &s->shares[i]);
-        double less = weights_of(old) - weights_of(&now);
-
-        s->weights -= less;
-        s->macs -= less * old->macs_per_weight;
-        *old = now;
-    }
-    q->sum -= s->score[ch];
-    q->left--;
-}
-
-/* How many channels go at once, so that a multiple of the set's step is left; 0 where no more
- * may. */
-static int chunk(const queue *q, double max)
-{
-    int n = q->left % q->step ? q->left % q->step : q->step;
-
-    if (n >= q->left)
-        n = q->step > 1 ? 0 : q->left - 1;
-    return q->n - (q->left - n) <= (int)floor(max * q->n + 1e-9) ? n : 0;
-}
-
 /* The set whose next channel is the cheapest; -1 when none may go. */
-static int cheapest(const state *s, const nt_prune_budget *b)
+static int cheapest(const nt_budget_state *s, const nt_prune_budget *b)
 {
     double least = INFINITY;
     int best = -1;
 
     for (int i = 0; i < s->c->n_sets; i++) {
-        const queue *q = &s->sets[i];
+        const nt_budget_queue *q = &s->sets[i];
         double p;
 
-        if (chunk(q, b->max[i]) == 0)
+        if (nt_budget_chunk(q, b->max[i]) == 0)
             continue;
-        p = price(s, q, q->channel[q->n - q->left], b->macs_weight);
+        p = price(s, q, nt_budget_next(q), b->macs_weight);
         if (p < least) {
             least = p;
             best = i;
@@ -253,55 +51,149 @@ static int cheapest(const state *s, const nt_prune_budget *b)
     return best;
 }
 
-static void take_chunk(bool *removed, state *s, queue *q, int n)
+static void to_size(bool *removed, nt_budget_state *s, const nt_prune_budget *b)
 {
-    for (; n > 0; n--) {
-        int ch = q->channel[q->n - q->left];
+    double target = b->size * s->weights;
 
-        if (isinf(price(s, q, ch, 0)) && isinf(price(s, q, ch, 1)))
-            return; /* a layer would be left with nothing */
-        removed[ch] = true;
-        take(s, q, ch);
+    while (s->weights > target) {
+        int i = cheapest(s, b);
+
+        if (i < 0)
+            break;
+        nt_budget_take(removed, s, &s->sets[i], nt_budget_chunk(&s->sets[i], b->max[i]));
     }
 }
 
-static void release(state *s)
+/* ---- to a share of the time */
+
+enum { AHEAD = 16 }; /* chunks of a set that are looked at together */
+
+/* What may go together, and what it is worth. */
+typedef struct move {
+    int set, n;   /* channels */
+    double price; /* loss per time saved */
+} move;
+
+typedef struct timed {
+    nt_budget_state *s, trial; /* the trial shares all with s but the layers, and one queue */
+    const nt_prune_budget *b;
+    double *ms; /* per layer, as it is in s */
+    double left;
+} timed;
+
+static double layer_ms(const timed *t, const nt_budget_state *s, int i)
 {
-    for (int i = 0; s->sets && i < s->c->n_sets; i++)
-        nt_free(s->sets[i].channel);
-    nt_free(s->sets);
-    nt_free(s->layer);
-    nt_free(s->shares);
-    nt_free(s->first);
+    return t->b->clock->ms(t->b->clock->table, i, s->layer[i].in, s->layer[i].out);
+}
+
+static void look_at_clock(timed *t)
+{
+    t->left = 0;
+    for (int i = 0; i < t->s->c->n_layers; i++)
+        t->left += t->ms[i] = layer_ms(t, t->s, i);
+}
+
+/* Of the layers that differ in the trial. */
+static double saved(const timed *t)
+{
+    double sum = 0;
+
+    for (int i = 0; i < t->s->c->n_layers; i++) {
+        const nt_budget_extent *a = &t->s->layer[i], *b = &t->trial.layer[i];
+
+        if (a->in != b->in || a->out != b->out)
+            sum += t->ms[i] - layer_ms(t, &t->trial, i);
+    }
+    return sum;
+}
+
+/* n channels of the queue go; what that loses. */
+static double lose(nt_budget_state *s, nt_budget_queue *q, int n)
+{
+    double sum = 0;
+
+    for (; n > 0 && nt_budget_freed(s, nt_budget_next(q)) > 0; n--) {
+        sum += loss(q, s->score[nt_budget_next(q)]);
+        nt_budget_take(NULL, s, q, 1);
+    }
+    return n > 0 ? INFINITY : sum;
+}
+
+/* The best that one set has. */
+static move best_of_set(timed *t, int set)
+{
+    nt_budget_queue q = t->s->sets[set];
+    move best = {.set = set, .price = INFINITY};
+    size_t bytes = (size_t)t->s->c->n_layers * sizeof *t->trial.layer;
+    double lost = 0;
+
+    memcpy(t->trial.layer, t->s->layer, bytes);
+    for (int k = 0; k < AHEAD; k++) {
+        int n = nt_budget_chunk(&q, t->b->max[set]);
+        double ms;
+
+        if (n == 0 || isinf(lost += lose(&t->trial, &q, n)))
+            break;
+        ms = saved(t) / t->left;
+        if (ms > 0 && lost / ms < best.price) {
+            best.n = t->s->sets[set].left - q.left;
+            best.price = lost / ms;
+        }
+    }
+    return best;
+}
+
+static void to_time(bool *removed, timed *t)
+{
+    double target;
+
+    look_at_clock(t);
+    target = t->b->size * t->left;
+    while (t->left > target) {
+        move best = {.price = INFINITY};
+
+        for (int i = 0; i < t->s->c->n_sets; i++) {
+            move m = best_of_set(t, i);
+
+            if (m.price < best.price)
+                best = m;
+        }
+        if (isinf(best.price))
+            break;
+        nt_budget_take(removed, t->s, &t->s->sets[best.set], best.n);
+        look_at_clock(t);
+    }
+}
+
+static nt_status prune_to_time(bool *removed, nt_budget_state *s, const nt_prune_budget *b,
+                               nt_err *e)
+{
+    size_t n = (size_t)s->c->n_layers + 1;
+    timed t = {.s = s, .trial = *s, .b = b, .ms = nt_calloc(n, sizeof *t.ms)};
+    nt_status st = NT_OK;
+
+    t.trial.layer = nt_calloc(n, sizeof *t.trial.layer);
+    if (t.ms && t.trial.layer)
+        to_time(removed, &t);
+    else
+        st = nt_fail_nomem(e);
+    nt_free(t.trial.layer);
+    nt_free(t.ms);
+    return st;
 }
 
 nt_status nt_prune_to_budget(bool *removed, const nt_channels *c, const double *score,
                              const nt_prune_budget *b, nt_err *e)
 {
-    nt_status st = NT_OK;
-    state s = {.c = c, .score = score};
-    double target;
+    nt_budget_state s;
+    nt_status st;
 
     memset(removed, 0, (size_t)c->n_channels * sizeof *removed);
-    s.layer = nt_calloc((size_t)c->n_layers + 1, sizeof *s.layer);
-    s.first = nt_calloc((size_t)c->n_channels + 1, sizeof *s.first);
-    s.sets = nt_calloc((size_t)c->n_sets + 1, sizeof *s.sets);
-    if (!s.layer || !s.first || !s.sets) {
-        st = nt_fail_nomem(e);
-        goto done;
-    }
-    measure_layers(&s);
-    if ((st = find_shares(&s, e)) != NT_OK || (st = make_queues(&s, b->round, e)) != NT_OK)
-        goto done;
-    target = b->size * s.weights;
-    while (s.weights > target) {
-        int i = cheapest(&s, b);
-
-        if (i < 0)
-            break;
-        take_chunk(removed, &s, &s.sets[i], chunk(&s.sets[i], b->max[i]));
-    }
-done:
-    release(&s);
+    st = nt_budget_open(&s, c, score, b->round, e);
+    if (st == NT_OK && b->clock)
+        st = prune_to_time(removed, &s, b, e);
+    else if (st == NT_OK)
+        to_size(removed, &s, b);
+    nt_budget_release(&s);
     return st;
 }

@@ -19,6 +19,7 @@
 
 #include "base/str.h"
 #include "graph/model.h"
+#include "prune/budget.h"
 #include "prune/channels.h"
 #include "prune/importance.h"
 
@@ -29,8 +30,9 @@ typedef struct nt_prune_opts {
     const cJSON *rules; /* config_list, checked; NULL with a plan */
     const cJSON *plan;  /* plan.json, checked, in place of rules */
     bool global;
-    double size;        /* 0, or the share of the weights to keep ... */
+    double size; /* 0, or the share of the weights (with a clock: of the time) to keep ... */
     double macs_weight; /* ... see budget.h */
+    const nt_prune_clock *clock;
     int round;
     nt_importance_opts importance; /* its wanted and unscored are found here */
 } nt_prune_opts;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which channels go: ranked within each set, or over all sets of a rule. */
 #include "base/alloc.h"
-#include "prune/budget.h"
 #include "prune/planfile.h"
 #include "prune/prune.h"
 #include "prune/rules.h"
@@ -187,7 +186,8 @@ static void select_global(selection *s, const cJSON *rules, bool all)
 
 static nt_status select_size(selection *s, const nt_prune_opts *o, nt_err *e)
 {
-    nt_prune_budget b = {.size = o->size, .macs_weight = o->macs_weight, .round = o->round};
+    nt_prune_budget b = {
+        .size = o->size, .clock = o->clock, .macs_weight = o->macs_weight, .round = o->round};
     double *max = nt_calloc((size_t)s->c->n_sets + 1, sizeof *max);
     nt_status st;
 

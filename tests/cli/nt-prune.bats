@@ -206,3 +206,19 @@ J
         [ "$(wc -c <small.nt)" -lt "$(wc -c <full.nt)" ]
     done
 }
+
+@test "a share of the time goes by a table of costs" {
+    nt-zoo resnet8 -o r.nt
+    nt-profile --cost-table --json --threads 1 --time 2 r.nt >costs.json
+    nt-prune -q --time 0.6 --costs costs.json --round 8 r.nt | nt-shrink -q -o small.nt
+    macs() { nt-profile --json --threads 1 --runs 1 "$1" | grep -m 1 -oE '"macs": [0-9]+' | cut -d ' ' -f 2; }
+    [ "$(macs small.nt)" -lt "$(macs r.nt)" ]
+    refuses 2 "go together" nt-prune --time 0.5 r.nt -o x.nt
+    refuses 2 "go together" nt-prune --size 0.5 --costs costs.json r.nt -o x.nt
+    refuses 2 "exclude each other" nt-prune --size 0.5 --time 0.5 --costs costs.json r.nt -o x.nt
+    echo '{"layers": 3}' >bad.json
+    refuses 2 "bad.json: a table of costs" nt-prune --time 0.5 --costs bad.json r.nt -o x.nt
+    sed 's/"layer": "/"layer": "other/' costs.json >other.json
+    refuses 2 "no layer of this network" nt-prune --time 0.5 --costs other.json r.nt -o x.nt
+    [ ! -e x.nt ]
+}

@@ -75,7 +75,8 @@ static double weights(const fixture *f)
 
 static void prune(fixture *f, double size, double macs_weight)
 {
-    nt_prune_budget b = {size, macs_weight, f->round, f->max};
+    nt_prune_budget b = {
+        .size = size, .macs_weight = macs_weight, .round = f->round, .max = f->max};
 
     assert_ok(nt_prune_to_budget(f->removed, f->c, f->score, &b, e));
 }
@@ -163,6 +164,69 @@ NT_TEST(every_layer_keeps_an_output)
     assert_int_equal(kept(&f, "a"), 1);
     assert_int_equal(kept(&f, "d"), 1);
     assert_int_equal(kept(&f, "e"), 4);
+    fixture_close(&f);
+}
+
+/* ---- to a time */
+
+/* A machine that takes 8 channels at a time: of outputs and of inputs. */
+static double in_eights(const void *table, int layer, int64_t in, int64_t out)
+{
+    const double *each = table;
+
+    return each[layer] * (double)((in + 7) / 8) * (double)((out + 7) / 8);
+}
+
+static double total_ms(const fixture *f, const nt_prune_clock *clock)
+{
+    int64_t in = 1;
+    double sum = 0;
+
+    for (int i = 0; i < f->c->n_layers; i++) { /* a chain */
+        int64_t out = nt_channels_kept(&f->c->layers[i], f->removed);
+
+        sum += clock->ms(clock->table, i, in, out);
+        in = out;
+    }
+    return sum;
+}
+
+NT_TEST(a_time_is_met_on_the_stairs_of_the_machine)
+{
+    static const double each[] = {8, 4, 2, 1, 0.5};
+    const nt_prune_clock clock = {in_eights, each};
+    fixture f;
+    nt_prune_budget b = {.size = 1, .clock = &clock, .round = 1};
+    double all;
+
+    fixture_open(&f);
+    assert_true(f.c->n_layers <= 5);
+    b.max = f.max;
+    assert_ok(nt_prune_to_budget(f.removed, f.c, f.score, &b, e));
+    all = total_ms(&f, &clock);
+    for (double share = 0.9; share > 0.45; share -= 0.1) {
+        b.size = share;
+        assert_ok(nt_prune_to_budget(f.removed, f.c, f.score, &b, e));
+        assert_true(total_ms(&f, &clock) <= share * all);
+        for (int i = 0; i + 1 < f.c->n_layers; i++) /* nothing goes that saves no time */
+            assert_int_equal(nt_channels_kept(&f.c->layers[i], f.removed) % 8, 0);
+    }
+    fixture_close(&f);
+}
+
+NT_TEST(layers_that_no_time_is_known_of_are_left_alone)
+{
+    static const double each[] = {0, 0, 1, 0, 0};
+    const nt_prune_clock clock = {in_eights, each};
+    fixture f;
+    nt_prune_budget b = {.size = 0.5, .clock = &clock, .round = 1};
+
+    fixture_open(&f);
+    b.max = f.max;
+    assert_ok(nt_prune_to_budget(f.removed, f.c, f.score, &b, e));
+    assert_int_equal(kept(&f, "a"), 8);
+    assert_int_equal(kept(&f, "d"), 32);
+    assert_int_equal(kept(&f, "c"), 16);
     fixture_close(&f);
 }
 
