@@ -42,6 +42,12 @@ ref_model.json: ref_model.nt
 	  printf '}\n'; } >$@.part
 	mv $@.part $@
 
+# What layers take with fewer channels, on this machine or on that whose table was brought.
+ref_model.costs.json: ref_model.nt
+	$(if $(COST_TABLE),cp -- $(COST_TABLE) $@.part,\
+	  $(LAUNCHER) $(NT_PROFILE) --cost-table --json $(THREADS) $< >$@.part)
+	mv $@.part $@
+
 # ---- stages: $(call stage_NAME,INPUT,OPTIONS), a model to standard output or to -o
 stage_prune = $(LAUNCHER) $(NT_PRUNE) -q $(2) $(1) | $(LAUNCHER) $(NT_SHRINK) -q
 stage_cut = $(stage_prune)
@@ -55,8 +61,10 @@ PARENT = $(firstword $^)
 candidates/%.nt:
 	$(STAGES) -o $@
 
+# The time is measured in turn with the reference's.
 candidates/%.json: candidates/%.nt ref_model.nt
-	{ printf '{"profile": ' && $(LAUNCHER) $(NT_PROFILE) --json --layers $(THREADS) $< && \
+	{ printf '{"profile": ' && $(LAUNCHER) $(NT_PROFILE) --json --layers $(THREADS) \
+	    --compare ref_model.nt $< && \
 	  printf ', "plan": ' && $(LAUNCHER) $(NT_PRUNE) -q --size 1 --save-plan - -o /dev/null $< && \
 	  printf ', "eval": ' && $(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(SEARCH) $(THREADS) \
 	    --compare ref_model.nt $< && \

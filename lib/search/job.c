@@ -58,12 +58,15 @@ static nt_status make_absolute(cJSON *j, const char *dir, nt_err *e)
 {
     nt_status s = NT_OK;
     const cJSON *model = nt_json_get(j, "model"), *data = nt_json_get(j, "data");
+    const cJSON *costs = nt_json_get(j, "cost_table");
     cJSON *inner = cJSON_IsObject(data) ? nt_json_get(data, "path") : NULL;
     cJSON *kwargs = nt_json_get(nt_json_get(j, "export"), "kwargs");
     const cJSON *root = nt_json_get(kwargs, "root_path");
 
     if (cJSON_IsString(model))
         NT_TRY(set_string(j, "model", absolute(dir, model->valuestring), e));
+    if (cJSON_IsString(costs))
+        NT_TRY(set_string(j, "cost_table", absolute(dir, costs->valuestring), e));
     if (cJSON_IsString(data))
         NT_TRY(set_string(j, "data", absolute_data(dir, data->valuestring), e));
     if (cJSON_IsString(inner))
@@ -147,22 +150,61 @@ static const char *kept(const reader *r, const char *key)
     return cJSON_GetStringValue(nt_json_get(r->out, key));
 }
 
+/* One word where there is one search. */
+static nt_status put_searches(reader *r)
+{
+    const cJSON *v = r->s.optimization, *one = cJSON_IsArray(v) ? v->child : v;
+    nt_job *j = r->job;
+
+    if (!v) {
+        j->strategy[j->n_strategies++] = &nt_strategy_compression;
+        return nt_json_put(r->out, "optimization",
+                           cJSON_CreateString(nt_strategy_compression.name), r->e);
+    }
+    for (; one; one = cJSON_IsArray(v) ? one->next : NULL)
+        j->strategy[j->n_strategies++] = nt_strategy_find(one->valuestring);
+    one = cJSON_IsArray(v) && !v->child->next ? v->child : v;
+    return nt_json_put(r->out, "optimization", cJSON_Duplicate(one, true), r->e);
+}
+
+/* A time that is to be met takes delta's place. */
+static nt_status check_target(const reader *r)
+{
+    bool latency = r->job->strategy[0] == &nt_strategy_latency;
+
+    if (r->s.target_ms > 0 && !latency)
+        return nt_fail(r->e, NT_EINVAL, "target_ms: goes with the optimization 'latency'");
+    if (r->s.cost_table && !latency)
+        return nt_fail(r->e, NT_EINVAL, "cost_table: goes with the optimization 'latency'");
+    if (r->s.target_ms > 0 && nt_json_get(r->in, "delta"))
+        return nt_fail(r->e, NT_EINVAL,
+                       "target_ms: takes the place of delta, give one of them");
+    return NT_OK;
+}
+
 static nt_status put_constraint(reader *r)
 {
-    static const char *const words[] = {"optimization", "task_type", NULL},
-                             *const bounds[] = {"delta",      "confidence", "level",
-                                                "deepsearch", "bn_fusion",  "dryrun",
-                                                NULL};
+    static const char *const words[] = {"task_type", NULL}, *const bounds[] = {
+                                                                "delta",     "confidence",
+                                                                "level",     "deepsearch",
+                                                                "bn_fusion", "dryrun",
+                                                                NULL};
     nt_status s = NT_OK;
     nt_job *j = r->job;
 
     if (r->s.confidence > 0 && r->s.confidence < 0.95)
         NT_TRY(nt_fail(r->e, NT_EINVAL, "confidence: %g, want 0 or 0.95", r->s.confidence));
     r->s.level = r->s.level > 1 ? 3 : 1;
+    NT_TRY(put_searches(r));
+    NT_TRY(check_target(r));
     NT_TRY(put_rows(r, words));
     NT_TRY(put_str(r, "device", r->s.device));
     NT_TRY(put_rows(r, bounds));
-    j->strategy = nt_strategy_find(kept(r, "optimization"));
+    if (r->s.target_ms > 0)
+        NT_TRY(nt_json_put(r->out, "target_ms", cJSON_CreateNumber(r->s.target_ms), r->e));
+    if (r->s.cost_table)
+        NT_TRY(put_str(r, "cost_table", r->s.cost_table));
+    j->target_ms = r->s.target_ms;
     j->delta = r->s.delta;
     j->confidence = r->s.confidence;
     j->level = (int)r->s.level;
@@ -251,6 +293,7 @@ static nt_status put_inputs(reader *r)
     NT_TRY(nt_json_put(r->out, "data", cJSON_Duplicate(nt_dataset_json(d), true), r->e));
     NT_TRY(make_absolute(r->out, NULL, r->e));
     r->job->model = kept(r, "model");
+    r->job->cost_table = kept(r, "cost_table");
     r->job->data = nt_json_get(r->out, "data");
     r->job->root_path = cJSON_GetStringValue(
         nt_json_get(nt_json_get(nt_json_get(r->out, "export"), "kwargs"), "root_path"));

@@ -18,13 +18,15 @@ extern const char *const nt_job_tools[];
 typedef struct nt_strategy nt_strategy; /* search.h */
 
 typedef struct nt_job {
-    const nt_strategy *strategy; /* of "optimization"; NULL: this build has none of it */
+    const nt_strategy *strategy[2]; /* of "optimization", one after the other ... */
+    int n_strategies;
     cJSON *json; /* as run: all keys, defaults filled in; owns the strings below */
     const char *model;
     const cJSON *data; /* the description as an object, its path absolute; NULL with
                           eval_command alone */
     double delta, confidence;
-    int level; /* 1 or 3 */
+    double target_ms; /* 0, or the time that is to be met, in place of delta */
+    int level;        /* 1 or 3 */
     bool deepsearch, bn_fusion, dryrun;
     const char *eval_key, *eval_split,
         *search_split;        /* search_split: eval_split if not given */
@@ -37,7 +39,8 @@ typedef struct nt_job {
     int64_t steps;                     /* 0: the level's */
     int64_t seed, jobs;
     const char *launcher;
-    const cJSON *tools, *config_list;        /* config_list may be NULL */
+    const char *cost_table; /* a file that is brought; NULL: this machine's is measured */
+    const cJSON *tools, *config_list; /* config_list may be NULL */
     const cJSON *custom; /* custom_compression: bits that are given; NULL: are searched */
     const cJSON *full_trainer, *loop_params; /* with the keys given at the top merged in */
 } nt_job;

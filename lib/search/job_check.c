@@ -147,8 +147,7 @@ nt_status nt_job_put_training(nt_job *job, cJSON *out, const nt_job_settings *in
 {
     static const char *const full[] = {"epochs",    "optimizer", "scheduler",
                                        "eval_freq", "ema",       NULL};
-    /* a search that there is not is refused behind all that is malformed */
-    const nt_strategy *by = job->strategy ? job->strategy : nt_strategy_at(0);
+    const nt_strategy *by = job->strategy[0];
     const trainer whole = {in->full_trainer, "full_trainer"};
     const trainer loop = {in->loop_params, "fine_tuner.loop_params"};
     cJSON *made, *tuner;
@@ -177,17 +176,12 @@ static const char *text_of(const nt_job *job, const char *key)
     return nt_json_get(job->json, key)->valuestring;
 }
 
-static const char *strategy_at(size_t i)
-{
-    return nt_strategy_at(i) ? nt_strategy_at(i)->name : NULL;
-}
-
 static const char *format_at(size_t i)
 {
     return nt_format_at(i) ? nt_format_at(i)->name : NULL;
 }
 
-/* "optimization: this build has no 'latency' search, only 'compression' and 'quantization'" */
+/* "export.format: this build cannot write 'jit', only 'onnx' and 'dlrt'" */
 static nt_status fail_lack(const char *what, const char *(*at)(size_t i), nt_err *e)
 {
     nt_str known = {0};
@@ -199,17 +193,6 @@ static nt_status fail_lack(const char *what, const char *(*at)(size_t i), nt_err
                      : nt_fail(e, NT_EUNSUPPORTED, "%s, only %s", what, known.p);
     nt_str_release(&known);
     return s;
-}
-
-static nt_status check_strategy(const nt_job *job, nt_err *e)
-{
-    char what[96];
-
-    if (job->strategy)
-        return NT_OK;
-    snprintf(what, sizeof what, "optimization: this build has no '%s' search",
-             text_of(job, "optimization"));
-    return fail_lack(what, strategy_at, e);
 }
 
 static nt_status check_formats(const nt_job *job, nt_err *e)
@@ -228,13 +211,21 @@ static nt_status check_formats(const nt_job *job, nt_err *e)
     return NT_OK;
 }
 
+static bool reads(const nt_job *job, const char *key)
+{
+    for (int i = 0; i < job->n_strategies; i++)
+        if (strcmp(job->strategy[i]->layers, key) == 0)
+            return true;
+    return false;
+}
+
 /* What another search reads would be passed over in silence. */
 static nt_status check_layers_key(const nt_job *job, nt_err *e)
 {
     const nt_strategy *other;
 
     for (size_t i = 0; (other = nt_strategy_at(i)); i++)
-        if (other != job->strategy && nt_json_get(job->json, other->layers))
+        if (!reads(job, other->layers) && nt_json_get(job->json, other->layers))
             return nt_fail(e, NT_EINVAL, "%s: goes with the optimization '%s'", other->layers,
                            other->name);
     return NT_OK;
@@ -246,7 +237,6 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
 
     if (strcasecmp(text_of(job, "device"), "GPU") == 0)
         return nt_fail(e, NT_EUNSUPPORTED, "device: this build has no GPU backend");
-    NT_TRY(check_strategy(job, e));
     if (strcmp(text_of(job, "task_type"), "classification") != 0)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "task_type: '%s' is not supported by this build, only "

@@ -3,6 +3,7 @@
 
 #include "prune/rules.h"
 #include "search/job.h"
+#include "search/search.h"
 #include "train/loss_graph.h"
 
 #include <stdio.h>
@@ -47,6 +48,33 @@ static nt_status keep_command_or_object(void *out, const cJSON *v, const char *w
 {
     if (!cJSON_IsString(v) && !cJSON_IsObject(v))
         return nt_fail(e, NT_EINVAL, "%s: want a command, or an object with one", where);
+    return keep(out, v, where, e);
+}
+
+static bool is_search(const cJSON *v)
+{
+    return cJSON_IsString(v) && nt_strategy_find(v->valuestring);
+}
+
+/* Quantization goes on from what compression made; there are no other pairs. */
+static bool is_pair(const cJSON *v)
+{
+    const cJSON *first = cJSON_GetArrayItem(v, 0), *second = cJSON_GetArrayItem(v, 1);
+
+    return cJSON_GetArraySize(v) == 2 && is_search(first) && is_search(second) &&
+           nt_strategy_find(first->valuestring) == &nt_strategy_compression &&
+           nt_strategy_find(second->valuestring) == &nt_strategy_quantization;
+}
+
+static nt_status keep_searches(void *out, const cJSON *v, const char *where, nt_err *e)
+{
+    bool one = cJSON_IsArray(v) && cJSON_GetArraySize(v) == 1 && is_search(v->child);
+
+    if (!is_search(v) && !one && !is_pair(v))
+        return nt_fail(e, NT_EINVAL,
+                       "%s: want 'compression', 'latency', 'quantization' or "
+                       "[\"compression\", \"quantization\"]",
+                       where);
     return keep(out, v, where, e);
 }
 
@@ -188,9 +216,11 @@ const nt_opt nt_job_rows[] = {
     NT_OPT_CUSTOM(0, "data", NULL, "SPEC",
                   "the data: a JSON file, or KIND:PATH[,key=value...]",
                   .key = "data", .text = pass, .json = keep, AT(data)),
-    NT_OPT_ENUM(0, NULL, NULL, "compression|latency|quantization", "what is searched",
-                .def = "compression; this build has no latency", .key = "optimization",
-                AT(optimization)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL,
+                  "what is searched: compression, latency or quantization; or a list, "
+                  "compression and then quantization under one delta",
+                  .def = "compression", .key = "optimization", .json = keep_searches,
+                  AT(optimization)),
     NT_OPT_ENUM(0, NULL, NULL, "classification|object_detection|segmentation",
                 "what the network is for",
                 .def = "classification, the only one of this build", .key = "task_type",
@@ -198,6 +228,12 @@ const nt_opt nt_job_rows[] = {
     NT_OPT_DOUBLE(0, "delta", NULL, "X", 0, 100,
                   "tolerated drop of the metric, in its own unit",
                   .def = "1", .key = "delta", AT(delta)),
+    NT_OPT_DOUBLE(0, "target-ms", NULL, "MS", 1e-6, 1e9,
+                  "of latency, instead of delta: the time for one sample that is to be met",
+                  .key = "target_ms", AT(target_ms)),
+    NT_OPT_STR(0, "costs", NULL, "FILE",
+               "of latency: the table of costs of the machine that counts, from nt-profile "
+               "(else it is measured here)", .key = "cost_table", .nullable = true, AT(cost_table)),
     NT_OPT_DOUBLE(0, "confidence", NULL, "P", 0, 0.95,
                   "0: the measured drop; 0.95: the upper bound of its interval",
                   .def = "0", .key = "confidence", AT(confidence)),

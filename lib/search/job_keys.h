@@ -15,9 +15,10 @@
 typedef struct nt_job_settings {
     const char *model;
     const cJSON *data;
-    int optimization, task, precision; /* words of the rows */
-    const char *device;
-    double delta, confidence;
+    const cJSON *optimization;
+    int task, precision; /* words of the rows */
+    const char *device, *cost_table;
+    double delta, confidence, target_ms;
     int64_t level;
     bool deepsearch, bn_fusion, dryrun, use_horovod, distributed;
     const cJSON *eval_func;

@@ -198,6 +198,41 @@ static nt_status load(const run *r, nt_measure *m, const char *name, nt_err *e)
     return s;
 }
 
+/* The time that is to be met, as a share of the reference's, in every phase. */
+static nt_status set_target(run *r, nt_err *e)
+{
+    double ref = r->search.ref.latency_ms, wanted = r->job->target_ms;
+
+    if (wanted <= 0)
+        return NT_OK;
+    if (wanted >= ref)
+        return nt_fail(e, NT_EINVAL, "target_ms: %g, but the reference takes only %.4g ms",
+                       wanted, ref);
+    r->search.o.target = wanted / ref;
+    for (int i = 0; i < r->search.n_phases; i++)
+        r->search.phase[i].o.target = wanted / ref;
+    return NT_OK;
+}
+
+static void say_target(run *r)
+{
+    const nt_job *job = r->job;
+    int64_t steps = 0;
+
+    for (int i = 0; i < r->search.n_phases; i++)
+        steps += r->search.phase[i].o.steps + r->search.phase[i].o.deep_steps;
+    if (job->dryrun) /* two steps of each, and int8 where it is a move of its own */
+        steps = 2 * r->search.n_phases + r->search.strategy->by_time;
+    if (job->target_ms > 0)
+        nt_joblog_info(&r->log, "Target: at most %g ms, with the best %s, at most %d steps",
+                       job->target_ms, job->eval_key, (int)steps);
+    else
+        nt_joblog_info(&r->log, "Target: %s at %s %.4g (delta %g%s), at most %d steps",
+                       job->eval_key, r->more_is_better ? "least" : "most", r->target,
+                       job->delta, job->confidence > 0 ? ", with 95 % confidence" : "",
+                       (int)steps);
+}
+
 static nt_status measure_reference(run *r, nt_err *e)
 {
     static const char *const target[] = {"ref_model.json"};
@@ -215,15 +250,13 @@ static nt_status measure_reference(run *r, nt_err *e)
                        "delta: %g would accept any model, since the reference's %s "
                        "is %g",
                        job->delta, job->eval_key, r->search.ref.metric));
+    NT_TRY(set_target(r, e));
     r->target = r->search.ref.metric + (r->more_is_better ? -1 : 1) * job->delta;
     nt_joblog_info(&r->log, "Reference: %s %.4g on '%s', %.3f MiB, %.2f MMACs, %.3f ms",
                    job->eval_key, r->search.ref.metric, job->search_split,
                    (double)r->search.ref.bytes / (1 << 20), (double)r->search.ref.macs * 1e-6,
                    r->search.ref.latency_ms);
-    nt_joblog_info(&r->log, "Target: %s at %s %.4g (delta %g%s), at most %d steps",
-                   job->eval_key, r->more_is_better ? "least" : "most", r->target, job->delta,
-                   job->confidence > 0 ? ", with 95 % confidence" : "",
-                   job->dryrun ? 2 : (int)(r->search.o.steps + r->search.o.deep_steps));
+    say_target(r);
 done:
     return s;
 }
@@ -245,24 +278,105 @@ static double times(int64_t of, int64_t by)
     return by > 0 ? (double)of / (double)by : 0;
 }
 
-static void say_measured(run *r, int i)
+/* "; 3.10x fewer bytes, 2.04x fewer MACs, 1.52x faster (0.412 ms)" */
+static void say_costs(nt_str *t, const nt_search *q, const nt_measure *m)
+{
+    nt_str_addf(t, "%.2fx fewer bytes, %.2fx fewer MACs, %.2fx faster (%.3f ms%s)",
+                times(q->ref.bytes, m->bytes), times(q->ref.macs, m->macs),
+                m->time_share > 0 ? 1 / m->time_share : 0, m->latency_ms,
+                m->disturbed ? ", disturbed" : "");
+}
+
+static nt_status say_measured(run *r, int i, nt_err *e)
 {
     const nt_search *q = &r->search;
     const nt_measure *m = &q->v[i].m;
     int best = nt_search_best(q, NULL);
+    const char *bound = q->o.target > 0 ? "the target" : "delta";
+    nt_status s = NT_OK;
+    nt_str t = {0};
 
-    nt_joblog_info(
-        &r->log,
-        "  %s %.4g, drop %.4g%s: %s; %.2fx fewer bytes, %.2fx fewer MACs, "
-        "%.3f ms (%.0f s)",
-        r->job->eval_key, m->metric, m->drop, r->job->confidence > 0 ? " at most" : "",
-        nt_search_is_ok(q, i) ? "within delta" : "not within delta",
-        times(q->ref.bytes, m->bytes), times(q->ref.macs, m->macs), m->latency_ms, m->seconds);
-    if (best >= 0)
-        nt_joblog_info(&r->log,
-                       "  best so far: %s, %.2fx fewer bytes, drop %.4g; elapsed %.0f s",
-                       q->v[best].id, times(q->ref.bytes, q->v[best].m.bytes),
-                       q->v[best].m.drop, elapsed_s(r));
+    nt_str_addf(&t, "  %s %.4g, drop %.4g%s: %s %s; ", r->job->eval_key, m->metric, m->drop,
+                r->job->confidence > 0 ? " at most" : "",
+                nt_search_is_ok(q, i) ? "within" : "not within", bound);
+    say_costs(&t, q, m);
+    if (t.failed)
+        NT_TRY(nt_fail_nomem(e));
+    nt_joblog_info(&r->log, "%s (%.0f s)", t.p, m->seconds);
+    if (best < 0)
+        goto done;
+    nt_str_release(&t);
+    say_costs(&t, q, &q->v[best].m);
+    if (t.failed)
+        NT_TRY(nt_fail_nomem(e));
+    nt_joblog_info(&r->log, "  best so far: %s, %s, drop %.4g; elapsed %.0f s", q->v[best].id,
+                   t.p, q->v[best].m.drop, elapsed_s(r));
+done:
+    nt_str_release(&t);
+    return s;
+}
+
+/* What make is asked for: candidates/ID.SUFFIX of those from `first` on. */
+typedef struct wanted {
+    char (*name)[64];
+    const char **target;
+    size_t n;
+} wanted;
+
+static nt_status want(wanted *w, const nt_search *q, int first, nt_err *e)
+{
+    w->n = (size_t)(q->n - first);
+    w->name = nt_calloc(w->n + 1, sizeof *w->name);
+    w->target = nt_calloc(w->n + 1, sizeof *w->target);
+    return w->name && w->target ? NT_OK : nt_fail_nomem(e);
+}
+
+static void release_wanted(wanted *w)
+{
+    nt_free(w->name);
+    nt_free(w->target);
+}
+
+static nt_status make_wanted(run *r, wanted *w, int first, const char *suffix, nt_err *e)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        snprintf(w->name[i], sizeof w->name[i], "candidates/%s.%s",
+                 r->search.v[first + (int)i].id, suffix);
+        w->target[i] = w->name[i];
+    }
+    return make(r, w->target, w->n, e);
+}
+
+/* Where times count, they are not taken while other candidates are being made. */
+static nt_status make_candidates(run *r, wanted *w, int first, nt_err *e)
+{
+    int jobs = r->runner.jobs;
+    nt_status s = NT_OK;
+
+    NT_TRY(write_makefile(r, (int64_t)w->n, e));
+    if (r->search.strategy->by_time && w->n > 1) {
+        NT_TRY(make_wanted(r, w, first, "nt", e));
+        NT_TRY(write_makefile(r, 1, e));
+        r->runner.jobs = 1;
+    }
+    s = make_wanted(r, w, first, "json", e);
+    r->runner.jobs = jobs;
+done:
+    return s;
+}
+
+static nt_status say_steps(run *r, int first, nt_err *e)
+{
+    for (int i = first; i < r->search.n; i++) {
+        nt_str text = {0};
+
+        describe(&text, &r->search, i);
+        if (text.failed)
+            return nt_fail_nomem(e);
+        nt_joblog_info(&r->log, "Step %d: %s", i + 1, text.p);
+        nt_str_release(&text);
+    }
+    return NT_OK;
 }
 
 /* Has make make the candidates from `first` on, and reads what they came to. */
@@ -270,38 +384,23 @@ static nt_status measure_from(run *r, int first, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_search *q = &r->search;
-    size_t n = (size_t)(q->n - first);
-    char(*names)[64] = nt_calloc(n + 1, sizeof *names);
-    const char **targets = nt_calloc(n + 1, sizeof *targets);
     double start = now_s();
-    nt_str text = {0};
+    wanted w = {0};
 
-    if (!names || !targets)
-        NT_TRY(nt_fail_nomem(e));
-    for (size_t i = 0; i < n; i++) {
-        snprintf(names[i], sizeof names[i], "candidates/%s.json", q->v[first + (int)i].id);
-        targets[i] = names[i];
-        describe(&text, q, first + (int)i);
-        if (text.failed)
-            NT_TRY(nt_fail_nomem(e));
-        nt_joblog_info(&r->log, "Step %d: %s", first + (int)i + 1, text.p);
-        nt_str_release(&text);
-    }
-    NT_TRY(write_makefile(r, (int64_t)n, e));
-    NT_TRY(make(r, targets, n, e));
+    NT_TRY(want(&w, q, first, e));
+    NT_TRY(say_steps(r, first, e));
+    NT_TRY(make_candidates(r, &w, first, e));
     for (int i = first; i < q->n; i++) {
         nt_measure m = {.seconds = q->v[i].m.seconds};
 
         if (m.seconds <= 0)
-            m.seconds = (now_s() - start) / (double)n;
-        NT_TRY(load(r, &m, targets[i - first], e));
+            m.seconds = (now_s() - start) / (double)w.n;
+        NT_TRY(load(r, &m, w.target[i - first], e));
         nt_search_told(q, i, &m);
-        say_measured(r, i);
+        NT_TRY(say_measured(r, i, e));
     }
 done:
-    nt_str_release(&text);
-    nt_free(names);
-    nt_free(targets);
+    release_wanted(&w);
     return s;
 }
 
@@ -314,6 +413,7 @@ static nt_status resume(run *r, nt_err *e)
         return NT_OK;
     nt_joblog_info(&r->log, "Going on: %d candidates so far", r->search.n);
     NT_TRY(measure_from(r, 0, e));
+    nt_search_go_on(&r->search);
     NT_TRY(save_state(r, e));
 done:
     return s;
@@ -385,7 +485,7 @@ static nt_status choose(run *r, nt_err *e)
         r->final_drop = q->v[i].m.drop;
         if (!same)
             NT_TRY(judge(r, i, &r->final_drop, e));
-        if (r->final_drop <= r->job->delta) {
+        if (r->job->target_ms > 0 || r->final_drop <= r->job->delta) {
             r->best = q->v[i].id;
             break;
         }
@@ -460,6 +560,17 @@ done:
     return s;
 }
 
+static nt_status fail_missed(const run *r, nt_err *e)
+{
+    if (r->job->target_ms > 0)
+        return nt_fail(e, NT_EMISSED, "nothing takes at most %g ms (%d candidates)",
+                       r->job->target_ms, r->search.n);
+    return nt_fail(e, NT_EMISSED,
+                   "nothing %s than the reference keeps %s within %g of %.6g (%d candidates)",
+                   r->search.strategy->by_time ? "faster" : "smaller", r->job->eval_key,
+                   r->job->delta, r->search.ref.metric, r->search.n);
+}
+
 static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
 {
     static const char *const target[] = {"results"}, *const page[] = {"report.html"};
@@ -481,10 +592,7 @@ static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
     nt_joblog_info(&r->log, "Job %s finished, %d candidates, %.0f s in all", r->id, r->search.n,
                    elapsed_s(r));
     if (!*r->best)
-        s = nt_fail(e, NT_EMISSED,
-                    "nothing smaller than the reference keeps %s within %g of %.6g "
-                    "(%d candidates)",
-                    r->job->eval_key, r->job->delta, r->search.ref.metric, r->search.n);
+        s = fail_missed(r, e);
 done:
     nt_free(path);
     return s;
@@ -497,20 +605,32 @@ static double epochs_of(const cJSON *settings)
     return cJSON_IsNumber(n) && n->valuedouble > 0 ? n->valuedouble : 1;
 }
 
+#define FIRST_SHARE 0.5 /* of delta, for the first of two searches */
+
+static nt_search_opts opts_of(const nt_job *job, int phase)
+{
+    nt_search_opts o = job->strategy[phase]->defaults(job->level, job->deepsearch);
+    int last = job->n_strategies - 1;
+
+    o.delta = job->delta * (phase < last ? FIRST_SHARE : 1);
+    if (job->steps > 0) /* the first of two takes the odd one */
+        o.steps = phase < last ? job->steps - job->steps / 2 : job->steps / (1 + last);
+    o.time_s = job->time_s;
+    o.long_cost = epochs_of(job->full_trainer) / epochs_of(job->loop_params);
+    o.low_bits = strcmp(job->precision, "fp32") == 0;
+    o.dry = job->dryrun;
+    o.given = job->custom != NULL;
+    return o;
+}
+
 static void set_search(run *r)
 {
-    const nt_job *job = r->job;
-    nt_search_opts *o = &r->search.o;
+    nt_search *q = &r->search;
 
-    r->search.strategy = job->strategy;
-    *o = job->strategy->defaults(job->level, job->deepsearch);
-    o->delta = job->delta;
-    if (job->steps > 0)
-        o->steps = job->steps;
-    o->time_s = job->time_s;
-    o->long_cost = epochs_of(job->full_trainer) / epochs_of(job->loop_params);
-    o->dry = job->dryrun;
-    o->given = job->custom != NULL;
+    q->n_phases = r->job->n_strategies;
+    for (int i = 0; i < q->n_phases; i++)
+        q->phase[i] = (nt_search_phase){r->job->strategy[i], opts_of(r->job, i)};
+    nt_search_begin(q);
 }
 
 static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)

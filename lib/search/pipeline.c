@@ -51,10 +51,13 @@ static void add_command(nt_str *t, const char *text)
 
 static nt_stage_at place(const nt_candidate *c, const nt_search *s, const nt_job *job)
 {
-    double params =
-        c->parent < 0 ? 1 : (double)s->v[c->parent].m.params / (double)s->ref.params;
+    const nt_measure *m = c->parent < 0 ? &s->ref : &s->v[c->parent].m;
 
-    return (nt_stage_at){.job = job, .id = c->id, .parent = params};
+    return (nt_stage_at){.job = job,
+                         .id = c->id,
+                         .parent =
+                             c->parent < 0 ? 1 : (double)m->params / (double)s->ref.params,
+                         .parent_time = c->parent < 0 ? 1 : m->time_share};
 }
 
 nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job, nt_err *e)
@@ -218,6 +221,11 @@ static void add_tools(nt_str *t, const nt_pipeline_opts *o)
         nt_str_add(t, "\n");
     }
     nt_str_addf(t, "THREADS = --threads %lld\n", (long long)o->threads);
+    if (job->cost_table) {
+        nt_str_add(t, "COST_TABLE = ");
+        add_quoted(t, job->cost_table);
+        nt_str_add(t, "\n");
+    }
 }
 
 static void add_eval(nt_str *t, const nt_job *job)
@@ -294,8 +302,7 @@ static void add_export(nt_str *t, const nt_search *q, const nt_pipeline_opts *o)
     const cJSON *r;
 
     nt_str_add(t, "FORMATS =");
-    cJSON_ArrayForEach(r, job->formats)
-        nt_str_addf(t, " %s", r->valuestring);
+    cJSON_ArrayForEach(r, job->formats) nt_str_addf(t, " %s", r->valuestring);
     nt_str_addf(t, "\nPRECISION = %s\nTYPE = %s\nRESOLUTIONS =", job->precision,
                 nt_pipeline_type(q, job, o->best));
     cJSON_ArrayForEach(r, job->resolutions)
@@ -333,8 +340,8 @@ static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s,
     if (c->parent < 0)
         nt_str_add(t, "ref_model.nt");
     else
-        nt_str_addf(t, "candidates/%s.nt", s->v[c->parent].id);
-    nt_str_add(t, c->parent < 0 ? "\n" : " ref_model.nt\n");
+        nt_str_addf(t, "candidates/%s.nt ref_model.nt", s->v[c->parent].id);
+    nt_str_add(t, c->stage[0].time > 0 ? " ref_model.costs.json\n" : "\n");
 }
 
 nt_status nt_pipeline_write(const char *dir, const nt_search *q, const nt_pipeline_opts *o,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The search for the fewest bits that keep the promise. Every candidate is made of the
- * reference; the bits of its layers are what nt-quantize chooses (by sensitivity, exactly) for
- * so many bits of a weight on average.
+ * The search for the fewest bits that keep the promise. Every candidate is made of what the
+ * search goes on from, the reference or another's result; the bits of its layers are what
+ * nt-quantize chooses (by sensitivity, exactly) for so many bits of a weight on average.
  *
  * 1. Down a ladder of averages, quantized at once, until one fails.
  * 2. On from there prepared for training (LSQ), and trained briefly; one that fails gets a long
@@ -48,7 +48,7 @@ static double bits_of(const nt_search *q, int i)
 /* The one at these bits that was (or was not) trained, briefly; -1: there is none. */
 static int find(const nt_search *q, double bits, bool trains)
 {
-    for (int i = 0; i < q->n; i++)
+    for (int i = q->first; i < q->n; i++)
         if (!nt_search_is_train(q, i) && bits_of(q, i) == bits &&
             quantized(q, i)->trains == trains)
             return i;
@@ -60,7 +60,7 @@ static double fewest(const nt_search *q)
 {
     double bits = INFINITY;
 
-    for (int i = 0; i < q->n; i++)
+    for (int i = q->first; i < q->n; i++)
         if (nt_search_is_within(q, i))
             bits = fmin(bits, bits_of(q, i));
     return bits;
@@ -71,7 +71,7 @@ static double failed_at_once(const nt_search *q, double ok)
 {
     double bits = -1;
 
-    for (int i = 0; i < q->n; i++)
+    for (int i = q->first; i < q->n; i++)
         if (!quantized(q, i)->trains && !nt_search_is_within(q, i) && bits_of(q, i) < ok)
             bits = fmax(bits, bits_of(q, i));
     return bits;
@@ -87,7 +87,7 @@ static double failed_for_good(const nt_search *q, double ok)
 {
     double bits = -1;
 
-    for (int i = 0; i < q->n; i++)
+    for (int i = q->first; i < q->n; i++)
         if (quantized(q, i)->trains && !nt_search_is_within(q, i) && !is_open(q, i) &&
             bits_of(q, i) < ok)
             bits = fmax(bits, bits_of(q, i));
@@ -98,7 +98,7 @@ static double failed_for_good(const nt_search *q, double ok)
 
 static nt_status add(nt_search *q, double bits, bool trains, int *n, nt_err *e)
 {
-    nt_candidate c = {.parent = -1,
+    nt_candidate c = {.parent = nt_search_base(q),
                       .stage = {{.kind = &nt_stage_quantize, .bits = bits, .trains = trains},
                                 {.kind = &nt_stage_train}},
                       .n_stages = trains ? 2 : 1};
@@ -125,8 +125,9 @@ static double next_bits(const nt_search *q)
 static nt_status next_dry(nt_search *q, int *n, nt_err *e)
 {
     double bits = q->o.given ? 0 : ladder[0];
+    int made = q->n - q->first;
 
-    return q->n < 2 ? add(q, bits, q->n == 1, n, e) : NT_OK;
+    return made < 2 ? add(q, bits, made == 1, n, e) : NT_OK;
 }
 
 /* One at a time: what is tried depends on what came before. */
@@ -138,7 +139,7 @@ static nt_status next(nt_search *q, int max, int *n, nt_err *e)
     (void)max;
     if (q->o.dry)
         return next_dry(q, n, e);
-    if (bits < 0 || q->n >= q->o.steps || !nt_search_has_time(q, false, false))
+    if (bits < 0 || q->n - q->first >= q->o.steps || !nt_search_has_time(q, false, false))
         return NT_OK;
     at_once = find(q, bits, false);
     trained = find(q, bits, true);
@@ -153,6 +154,7 @@ const nt_strategy nt_strategy_quantization = {.name = "quantization",
                                               .defaults = defaults,
                                               .next = next,
                                               .cost = cost,
+                                              .less = 0.99,
                                               .layers = "custom_compression",
                                               .long_rate = 0.01, /* weights move little */
                                               .short_rate = 0.01};

@@ -18,10 +18,71 @@ void nt_search_release(nt_search *q)
     *q = (nt_search){0};
 }
 
+/* ---- phases */
+
+static void enter(nt_search *q, int phase)
+{
+    q->at = phase;
+    q->strategy = q->phase[phase].strategy;
+    q->o = q->phase[phase].o;
+}
+
+void nt_search_begin(nt_search *q)
+{
+    enter(q, 0);
+    q->first = 0;
+    q->base = -1;
+}
+
+/* Steps that are left over go to the next. */
+static void enter_next(nt_search *q, int first, int base)
+{
+    int64_t steps = q->o.steps - (first - q->first);
+
+    enter(q, q->at + 1);
+    q->o.steps += steps > 0 ? steps : 0;
+    q->first = first;
+    q->base = base;
+}
+
+/* The best of the first n, in the eyes of the phase. */
+static int best_of(nt_search *q, int n)
+{
+    int all = q->n, best;
+
+    q->n = n;
+    best = nt_search_best_here(q);
+    q->n = all;
+    return best;
+}
+
+void nt_search_go_on(nt_search *q)
+{
+    for (int i = 0; i < q->n; i++)
+        while (q->at < q->v[i].phase && q->at + 1 < q->n_phases)
+            enter_next(q, i, best_of(q, i));
+}
+
+int nt_search_base(const nt_search *q)
+{
+    return q->n_phases > 0 ? q->base : -1;
+}
+
 nt_status nt_search_next(nt_search *q, int max, int *n, nt_err *e)
 {
-    *n = 0;
-    return q->strategy->next(q, max, n, e);
+    nt_status s = NT_OK;
+    int from = q->n;
+
+    for (*n = 0;;) {
+        NT_TRY(q->strategy->next(q, max, n, e));
+        if (*n > 0 || q->at + 1 >= q->n_phases)
+            break;
+        enter_next(q, q->n, nt_search_best_here(q));
+    }
+    for (int i = from; i < q->n; i++)
+        q->v[i].phase = q->at;
+done:
+    return s;
 }
 
 void nt_search_told(nt_search *q, int i, const nt_measure *m)
@@ -41,7 +102,11 @@ double nt_search_share(const nt_search *q, int i)
 
 bool nt_search_is_within(const nt_search *q, int i)
 {
-    return q->v[i].measured && q->v[i].m.drop <= q->o.delta;
+    const nt_measure *m = &q->v[i].m;
+
+    if (!q->v[i].measured)
+        return false;
+    return q->o.target > 0 ? m->time_share <= q->o.target : m->drop <= q->o.delta;
 }
 
 bool nt_search_is_ok(const nt_search *q, int i)
@@ -51,21 +116,35 @@ bool nt_search_is_ok(const nt_search *q, int i)
 
 static bool better(const nt_search *q, int i, int than)
 {
-    double a = nt_search_share(q, i), b = nt_search_share(q, than);
+    double cost[2] = {nt_search_share(q, i), nt_search_share(q, than)};
+    double drop[2] = {q->v[i].m.drop, than < 0 ? 0 : q->v[than].m.drop};
+    const double *first = q->o.target > 0 ? drop : cost, *then = q->o.target > 0 ? cost : drop;
 
     if (than < 0)
         return true;
-    return a != b ? a < b : q->v[i].m.drop < q->v[than].m.drop;
+    return first[0] != first[1] ? first[0] < first[1] : then[0] < then[1];
+}
+
+static int best_from(const nt_search *q, int first, const bool *skip)
+{
+    int best = -1;
+
+    for (int i = first; i < q->n; i++)
+        if (nt_search_is_ok(q, i) && !(skip && skip[i]) && better(q, i, best))
+            best = i;
+    return best;
 }
 
 int nt_search_best(const nt_search *q, const bool *skip)
 {
-    int best = -1;
+    return best_from(q, 0, skip);
+}
 
-    for (int i = 0; i < q->n; i++)
-        if (nt_search_is_ok(q, i) && !(skip && skip[i]) && better(q, i, best))
-            best = i;
-    return best;
+int nt_search_best_here(const nt_search *q)
+{
+    int best = best_from(q, q->first, NULL);
+
+    return best < 0 ? nt_search_base(q) : best;
 }
 
 nt_status nt_search_add(nt_search *q, const nt_candidate *c, nt_err *e)
@@ -112,7 +191,7 @@ double nt_search_recovery(const nt_search *q)
 {
     double most = -1;
 
-    for (int i = 0; i < q->n; i++)
+    for (int i = q->first; i < q->n; i++)
         if (nt_search_is_train(q, i) && q->v[i].measured)
             most = fmax(most, q->v[q->v[i].parent].m.drop - q->v[i].m.drop);
     return most < 0 ? FIRST_GAIN * q->o.delta : RECOVERY * most;

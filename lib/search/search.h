@@ -7,7 +7,8 @@
  * candidate is a parent and a list of stages (stage.h), whatever the strategy; what a strategy
  * saves is its own affair: its cost.
  *
- * A strategy is one file that ends in a table, and a line in strategies.c.
+ * A strategy is one file that ends in a table, and a line in strategies.c. A search may have
+ * several, one after the other: each goes on from the best of those before it.
  */
 #ifndef NT_SEARCH_SEARCH_H
 #define NT_SEARCH_SEARCH_H
@@ -26,6 +27,8 @@ typedef struct nt_measure {
     double metric;
     double drop; /* what delta bounds: the metric's drop, or the upper bound of its interval */
     double latency_ms;
+    double time_share;       /* its time / the reference's, both measured in turn */
+    bool disturbed;          /* ... on a machine that others used, too */
     double seconds;          /* it took to make and to measure */
     nt_search_layer *layers; /* those that can be cut; nt_free */
     int n_layers;
@@ -36,6 +39,7 @@ enum { NT_MAX_STAGES = 6 };
 typedef struct nt_candidate {
     char id[20]; /* the caller's name for it */
     int parent;  /* index; -1: the reference */
+    int phase;   /* which strategy of the search made it */
     nt_search_stage stage[NT_MAX_STAGES];
     int n_stages;
     bool measured;
@@ -44,12 +48,15 @@ typedef struct nt_candidate {
 
 typedef struct nt_search_opts {
     double delta;
+    double target; /* 0, or the share of the reference's time that is to be met, in place of
+                      delta, with the least drop */
     double ratio, close; /* see the strategy */
     int64_t steps;       /* at most so many candidates ... */
     int64_t deep_steps;  /* ... and so many cuts; 0: no deepsearch */
     double time_s;       /* 0: no bound */
     double long_cost;    /* a long training takes so many times as long as a short one */
     bool given;          /* what is done is not searched for, but said by the job */
+    bool low_bits;       /* a quantized result can be exported as the job wants it */
     bool dry;            /* each kind of step once, whatever comes of them */
 } nt_search_opts;
 
@@ -64,22 +71,35 @@ struct nt_strategy {
     nt_status (*next)(nt_search *s, int max, int *n, nt_err *e);
     /* What is to become small. */
     double (*cost)(const nt_measure *m);
-    const char *layers; /* the job's key that says how single layers are dealt with */
+    double less;                  /* a share of a cost that counts as less than all of it */
+    bool by_time;                 /* what is pruned is pruned to a time, by a table of costs */
+    const char *layers;           /* the job's key that says how single layers are dealt with */
     double long_rate, short_rate; /* of learning, in trainings that the job leaves open */
     /* To make a note of what candidate i came to. NULL: next looks at all that is known. */
     void (*told)(nt_search *s, int i);
 };
 
-struct nt_search {
+typedef struct nt_search_phase {
     const nt_strategy *strategy;
     nt_search_opts o;
+} nt_search_phase;
+
+enum { NT_MAX_PHASES = 2 };
+
+struct nt_search {
+    const nt_strategy *strategy; /* of the phase */
+    nt_search_opts o;
+    nt_search_phase phase[NT_MAX_PHASES]; /* n_phases 0: only the one above */
+    int n_phases, at;
+    int first; /* candidate of the phase; what is earlier is no concern of its strategy */
+    int base;  /* what the phase goes on from; nt_search_base */
     nt_measure ref;
     nt_candidate *v;
     int n, cap;
     double elapsed_s; /* the caller's: so far, earlier runs included */
 };
 
-extern const nt_strategy nt_strategy_compression, nt_strategy_quantization;
+extern const nt_strategy nt_strategy_compression, nt_strategy_latency, nt_strategy_quantization;
 
 /* All of them; NULL past the last. */
 const nt_strategy *nt_strategy_at(size_t i);
@@ -87,19 +107,32 @@ const nt_strategy *nt_strategy_at(size_t i);
 const nt_strategy *nt_strategy_find(const char *name);
 
 void nt_search_release(nt_search *s);
+/* Begins with the first of the phases; restored candidates follow. */
+void nt_search_begin(nt_search *s);
+/* ... and, once all of these are measured, goes on where they end. */
+void nt_search_go_on(nt_search *s);
 nt_status nt_search_next(nt_search *s, int max, int *n, nt_err *e) NT_MUST_CHECK;
 /* What candidate i came to; takes m->layers. */
 void nt_search_told(nt_search *s, int i, const nt_measure *m);
-/* Is candidate i within delta? */
+/* Is candidate i within delta (or, where there is one, within the target)? */
 bool nt_search_is_within(const nt_search *s, int i);
 /* ... and does it cost less than the reference? */
 bool nt_search_is_ok(const nt_search *s, int i);
-/* The cheapest such one, the better of equals; -1: the reference. `skip` [n] (may be NULL) are
- * not considered. */
+/* The cheapest such one, the better of equals (with a target the better one, the cheaper of
+ * equals); -1: the reference. `skip` [n] (may be NULL) are not considered. */
 int nt_search_best(const nt_search *s, const bool *skip);
 
 /* ---- for strategies */
 
+/* What the phase goes on from; -1: the reference. */
+int nt_search_base(const nt_search *s);
+/* The cheapest candidate of the phase that is ok, or what it goes on from. */
+int nt_search_best_here(const nt_search *s);
+/* The search for less by pruning and training that compression and latency share; *n stays 0
+ * when it is over. */
+nt_status nt_search_descend(nt_search *s, int max, int *n, nt_err *e) NT_MUST_CHECK;
+/* Candidates of the phase, those that cut one layer left out. */
+int nt_search_count_steps(const nt_search *s);
 /* The cost of candidate i (-1: the reference) as a share of the reference's. */
 double nt_search_share(const nt_search *s, int i);
 nt_status nt_search_add(nt_search *s, const nt_candidate *c, nt_err *e) NT_MUST_CHECK;

@@ -10,23 +10,34 @@
 
 static void prune_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
 {
-    nt_str_addf(t, "--size %.9g --round 8%s", s->size / at->parent,
-                at->job->config_list ? " --config config_list.json" : "");
+    if (s->time > 0)
+        nt_str_addf(t, "--time %.9g --costs ref_model.costs.json", s->time / at->parent_time);
+    else
+        nt_str_addf(t, "--size %.9g", s->size / at->parent);
+    nt_str_addf(t, " --round 8%s", at->job->config_list ? " --config config_list.json" : "");
 }
 
 static void prune_describe(nt_str *t, const nt_search_stage *s)
 {
-    nt_str_addf(t, "pruned to %.1f %% of the reference's parameters", 100 * s->size);
+    if (s->time > 0)
+        nt_str_addf(t, "pruned to %.1f %% of the reference's time", 100 * s->time);
+    else
+        nt_str_addf(t, "pruned to %.1f %% of the reference's parameters", 100 * s->size);
 }
 
 static bool prune_save(cJSON *o, const nt_search_stage *s)
 {
-    return nt_json_add_double(o, "size", s->size);
+    return s->time > 0 ? nt_json_add_double(o, "time", s->time)
+                       : nt_json_add_double(o, "size", s->size);
 }
 
 static nt_status prune_load(nt_search_stage *s, const cJSON *o, nt_err *e)
 {
-    return nt_json_get_double(&s->size, o, "size", (nt_bounds){0, 1}, "stages", e);
+    nt_status status = nt_json_get_double(&s->time, o, "time", (nt_bounds){0, 1}, "stages", e);
+
+    return status == NT_OK
+               ? nt_json_get_double(&s->size, o, "size", (nt_bounds){0, 1}, "stages", e)
+               : status;
 }
 
 const nt_stage_kind nt_stage_prune = {.name = "prune",
@@ -64,8 +75,8 @@ static nt_status cut_load(nt_search_stage *s, const cJSON *o, nt_err *e)
     nt_status status = NT_OK;
 
     if ((status = nt_json_get_str(&layer, o, "layer", "stages", e)) == NT_OK)
-        status = nt_json_get_i64(&s->keep, o, "keep", (nt_bounds){0, INT64_C(1) << 40},
-                                 "stages", e);
+        status =
+            nt_json_get_i64(&s->keep, o, "keep", (nt_bounds){0, INT64_C(1) << 40}, "stages", e);
     snprintf(s->layer, sizeof s->layer, "%s", layer);
     return status;
 }
@@ -165,7 +176,7 @@ const nt_stage_kind nt_stage_quantize = {.name = "quantize",
 /* ---- all of them */
 
 static const nt_stage_kind *const kinds[] = {&nt_stage_prune, &nt_stage_cut, &nt_stage_train,
-                                            &nt_stage_quantize};
+                                             &nt_stage_quantize};
 
 const nt_stage_kind *nt_search_stage_find(const char *name)
 {

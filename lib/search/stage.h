@@ -21,7 +21,8 @@ typedef struct nt_search_stage nt_search_stage;
 typedef struct nt_stage_at {
     const nt_job *job;
     const char *id; /* of the candidate; "" while it has none */
-    double parent;  /* the parent's parameters, as a share of the reference's */
+    /* The parent's parameters and time, as shares of the reference's. */
+    double parent, parent_time;
 } nt_stage_at;
 
 typedef struct nt_stage_kind {
@@ -43,7 +44,8 @@ typedef struct nt_stage_kind {
 
 struct nt_search_stage {
     const nt_stage_kind *kind;
-    double size;     /* prune: share of the reference's parameters aimed at */
+    double size;     /* prune: share of the reference's parameters aimed at, ... */
+    double time;     /* ... or, where it is not 0, of its time */
     char layer[128]; /* cut: this one ... */
     int64_t keep;    /* ... keeps so many outputs */
     bool full;       /* train: the long training, else the short one */

@@ -34,6 +34,19 @@ nt_status nt_measure_drop(double *drop, const cJSON *eval, const nt_job *job, nt
     return NT_OK;
 }
 
+/* How its time compares with the reference's: measured in turn, or it is the reference. */
+static nt_status read_turns(nt_measure *m, const cJSON *turns, nt_err *e)
+{
+    double ratio = 1;
+    nt_status s = turns ? number(&ratio, turns, "profile.turns", "ratio", e) : NT_OK;
+
+    if (s == NT_OK && ratio <= 0)
+        return nt_fail(e, NT_EFORMAT, "profile.turns.ratio: %g, want more than 0", ratio);
+    m->time_share = 1 / ratio;
+    m->disturbed = cJSON_IsTrue(nt_json_get(turns, "disturbed"));
+    return s;
+}
+
 static nt_status read_profile(nt_measure *m, const cJSON *p, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -43,6 +56,7 @@ static nt_status read_profile(nt_measure *m, const cJSON *p, nt_err *e)
     NT_TRY(number(&macs, p, "profile", "macs", e));
     NT_TRY(number(&bytes, p, "profile", "model_size_bytes", e));
     NT_TRY(number(&m->latency_ms, p, "profile", "execution_time_ms", e));
+    NT_TRY(read_turns(m, nt_json_get(p, "turns"), e));
     m->params = (int64_t)params;
     m->macs = (int64_t)macs;
     m->bytes = (int64_t)bytes;
@@ -126,6 +140,8 @@ static bool add_measure(cJSON *o, const nt_measure *m)
            nt_json_add_i64(o, "model_size_bytes", m->bytes) &&
            nt_json_add_i64(o, "macs", m->macs) &&
            nt_json_add_double(o, "execution_time_ms", m->latency_ms) &&
+           nt_json_add_double(o, "time_share", m->time_share) &&
+           (!m->disturbed || nt_json_add_bool(o, "time_disturbed", true)) &&
            nt_json_add_double(o, "eval_metric", m->metric) &&
            nt_json_add_double(o, "drop", m->drop);
 }
@@ -167,7 +183,8 @@ static bool add_candidate(cJSON *list, const nt_search *s, int i)
         return false;
     }
     return nt_json_add_str(o, "id", c->id) &&
-           nt_json_add_str(o, "parent", id_of(s, c->parent)) && add_stages(o, c) &&
+           nt_json_add_str(o, "parent", id_of(s, c->parent)) &&
+           (c->phase == 0 || nt_json_add_i64(o, "phase", c->phase)) && add_stages(o, c) &&
            nt_json_add_bool(o, "measured", c->measured) &&
            (!c->measured || (add_measure(o, &c->m) &&
                              nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i))));
@@ -212,15 +229,19 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     nt_status s = NT_OK;
     nt_candidate *c = &q->v[q->n];
     const char *id = "", *parent = "reference";
+    int64_t phase = 0;
 
     *c = (nt_candidate){0};
     NT_TRY(nt_json_get_str(&id, o, "id", "candidates", e));
     NT_TRY(nt_json_get_str(&parent, o, "parent", "candidates", e));
+    NT_TRY(nt_json_get_i64(&phase, o, "phase", (nt_bounds){0, NT_MAX_PHASES - 1}, "candidates",
+                           e));
     NT_TRY(restore_stages(c, nt_json_get(o, "stages"), e));
     NT_TRY(nt_json_get_double(&c->m.seconds, o, "seconds", (nt_bounds){0, INFINITY},
                               "candidates", e));
-    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", (nt_bounds){1, 0x1p63}, "candidates",
-                           e));
+    NT_TRY(nt_json_get_i64(&c->m.params, o, "params", (nt_bounds){1, 0x1p63}, "candidates", e));
+    NT_TRY(nt_json_get_double(&c->m.time_share, o, "time_share", (nt_bounds){0, INFINITY},
+                              "candidates", e));
     c->parent = find(q, parent);
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
         NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));
@@ -228,6 +249,7 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
         NT_TRY(nt_fail(e, NT_EFORMAT,
                        "candidates: '%s', of which '%s' is made, has no 'params'", parent, id));
     snprintf(c->id, sizeof c->id, "%s", id);
+    c->phase = (int)phase;
     q->n++;
 done:
     return s;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const nt_strategy *const strategies[] = {&nt_strategy_compression,
+static const nt_strategy *const strategies[] = {&nt_strategy_compression, &nt_strategy_latency,
                                                 &nt_strategy_quantization};
 
 const nt_strategy *nt_strategy_at(size_t i)

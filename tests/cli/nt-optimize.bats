@@ -191,7 +191,11 @@ J
     try 2 '"config_list": [{"exclude": true, "op_types": ["Liner"]}]' "did you mean 'Linear'?"
     try 2 '"config_list": [{"exclude": true, "op_names": ["fc9"]}]' "layer 'fc9' not found"
     try 1 '"device": "gpu"' "this build has no GPU backend"
-    try 1 '"optimization": "latency"' "latency"
+    try 2 '"optimization": "speed"' "want 'compression', 'latency', 'quantization'"
+    try 2 '"optimization": ["latency", "quantization"]' "optimization: want"
+    try 2 '"optimization": []' "optimization: want"
+    try 2 '"target_ms": 3' "goes with the optimization 'latency'"
+    try 2 '"optimization": "latency", "delta": 1, "target_ms": 3' "takes the place of delta"
     try 1 '"export": {"format": ["onnx", "tflite"]}' "tflite"
     try 2 '"custom_compression": {"layers": {}}' "custom_compression"
     [ ! -e bad ]
@@ -263,4 +267,53 @@ J
     optimize job.json --job-dir job -q
     [ -s job/opt_modelfp16_dynamic_shape.onnx ] && [ -s job/opt_model8x8fp16.onnx ]
     [ ! -e job/opt_modelint8_dynamic_shape.onnx ]
+}
+
+# a convolutional network, whose time pruning can bring down
+conv_job()
+{
+    nt-zoo resnet8 --input 1x8x8 --classes 10 | nt-finetune -q --data idx:data --epochs 20 \
+        --lr 0.05 --momentum 0.9 --threads 1 -o conv.nt
+    cat >job.json <<J
+{"model": "conv.nt", "data": "idx:data", "full_trainer": {"epochs": 1}, $1}
+J
+}
+
+@test "a latency job prunes by a table of costs and times in turn" {
+    conv_job '"optimization": "latency", "delta": 90, "budget": {"steps": 3}'
+    run optimize job.json --job-dir job -q
+    [ "$status" -eq 0 ] || [ "$status" -eq 3 ] # the machine decides
+    [ -s job/ref_model.costs.json ]
+    grep -q 'nt-prune -q --time .*--costs ref_model.costs.json' job/job.log
+    grep -q '"ratio"' job/candidates/*.json
+    grep -q '"time_share"' job/state.json
+    grep -q 'x faster' job/job.log
+    grep -q 'quantized to 8 bits a weight' job/job.log
+}
+
+@test "a table of costs that is brought takes the place of a measured one" {
+    conv_job '"optimization": "latency", "delta": 90, "budget": {"steps": 1}, "cost_table": "costs.json"'
+    nt-profile --cost-table --json --threads 1 --time 1 conv.nt >costs.json
+    run optimize job.json --job-dir job -q
+    cmp costs.json job/ref_model.costs.json
+}
+
+@test "a target that the reference meets is refused, one that nothing meets is missed" {
+    conv_job '"optimization": "latency", "target_ms": 1e6'
+    refuses 2 "target_ms: 1e+06, but the reference takes only" optimize job.json --job-dir job -q
+    conv_job '"optimization": "latency", "target_ms": 1e-6'
+    refuses 3 "nothing takes at most 1e-06 ms" optimize job.json --job-dir missed -q
+    [ -s missed/metrics.json ]
+}
+
+@test "compression and then quantization share one delta" {
+    quantization 90 4 '"export": {"format": ["onnx", "dlrt"]}'
+    sed -i 's/"optimization": "quantization"/"optimization": ["compression", "quantization"]/' job.json
+    optimize job.json --job-dir job -q
+    [ -s job/opt_model.dlrt ] && [ -s job/opt_modelint8_dynamic_shape.onnx ]
+    grep -q '"phase": 1' job/state.json
+    optimize job.json --job-dir again -q
+    cmp job/opt_model.nt again/opt_model.nt
+    optimize job.json --job-dir dry --dryrun -q
+    [ "$(ls dry/candidates/*.nt | wc -l)" = 4 ]
 }

@@ -126,7 +126,8 @@ NT_TEST(options_go_under_the_keys_of_the_job)
     static const struct {
         const char *name, *key;
     } want[] = {{"model", "model"},         {"data", "data"},
-                {"delta", "delta"},         {"confidence", "confidence"},
+                {"delta", "delta"},         {"target-ms", "target_ms"},
+                {"costs", "cost_table"},    {"confidence", "confidence"},
                 {"level", "level"},         {"deepsearch", "deepsearch"},
                 {"bn-fusion", "bn_fusion"}, {"dryrun", "dryrun"},
                 {"jobs", "jobs"},           {"launcher", "launcher"},
@@ -236,7 +237,6 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
         const char *keys, *start;
     } lacks[] = {
         {"\"device\": \"gpu\"", "device: this build has no GPU backend"},
-        {"\"optimization\": \"latency\"", "optimization: "},
         {"\"task_type\": \"segmentation\"", "task_type: "},
         {"\"use_horovod\": true", "use_horovod: "},
         {"\"distributed\": true", "distributed: "},
@@ -255,6 +255,9 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
             "config_list: ");
     accepts(&f, "\"optimization\": \"quantization\", \"export\": {\"format\": [\"onnx\", "
                 "\"dlrt\"]}, \"custom_compression\": {\"quantization_args\": {}}");
+    accepts(&f, "\"optimization\": \"latency\", \"target_ms\": 2, \"config_list\": []");
+    accepts(&f, "\"optimization\": [\"compression\", \"quantization\"], \"config_list\": [], "
+                "\"custom_compression\": {\"quantization_args\": {}}");
     accepts(&f, "\"use_horovod\": false, \"device\": \"cpu\", \"custom_compression\": null");
     fixture_close(&f);
 }
