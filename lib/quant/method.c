@@ -6,8 +6,8 @@
 
 static const nt_qmethod methods[] = {
     {"qat", &nt_quantizer_range, NULL, &nt_quantizer_range},
-    {"lsq", &nt_quantizer_lsq, NULL, &nt_quantizer_lsq},
-    {"lsq+", &nt_quantizer_lsq, NULL, &nt_quantizer_lsq_plus},
+    {"lsq", &nt_quantizer_lsq, &nt_quantizer_xnor, &nt_quantizer_lsq},
+    {"lsq+", &nt_quantizer_lsq, &nt_quantizer_xnor, &nt_quantizer_lsq_plus},
     {"dorefa", &nt_quantizer_dorefa, &nt_quantizer_xnor, &nt_quantizer_fixed},
     {"pact", &nt_quantizer_dorefa, &nt_quantizer_xnor, &nt_quantizer_pact},
     {"bnn", &nt_quantizer_range, &nt_quantizer_bnn, &nt_quantizer_fixed},

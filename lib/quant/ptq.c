@@ -427,7 +427,7 @@ static nt_status weight_target(nt_qtarget *t, const nt_qlayer *l, const nt_qmeth
     if (!z)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "layer '%s': method %s does not train weights of 1 bit, "
-                       "bnn and xnor do",
+                       "lsq, bnn and xnor do",
                        l->name, m->name);
     t->odd = z->odd;
     t->symmetric = t->symmetric || z->bakes;

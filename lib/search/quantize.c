@@ -15,7 +15,7 @@
 
 #include <math.h>
 
-static const double ladder[] = {8, 4, 3, 2.5, 2};
+static const double ladder[] = {8, 4, 3, 2.5, 2, 1.5, 1};
 
 enum { RUNGS = sizeof ladder / sizeof *ladder };
 

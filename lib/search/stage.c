@@ -141,7 +141,8 @@ static void quantize_options(nt_str *t, const nt_search_stage *s, const nt_stage
     (void)at;
     nt_str_addf(t, "--method %s ", s->trains ? "lsq" : "ptq");
     if (s->bits > 0)
-        nt_str_addf(t, "--mixed 8$(comma)4$(comma)2 --budget bits=%.9g", s->bits);
+        nt_str_addf(t, "--mixed 8$(comma)4$(comma)2%s --budget bits=%.9g",
+                    s->bits < 2 ? "$(comma)1" : "", s->bits);
     else
         nt_str_add(t, "--config quantize.json");
 }

@@ -336,7 +336,8 @@ NT_TEST(methods_are_found_by_name)
     assert_ptr_equal(nt_qmethod_find("lsq+")->input, &nt_quantizer_lsq_plus);
     assert_ptr_equal(nt_qmethod_weight(nt_qmethod_find("bnn"), 1), &nt_quantizer_bnn);
     assert_ptr_equal(nt_qmethod_weight(nt_qmethod_find("bnn"), 8), &nt_quantizer_range);
-    assert_null(nt_qmethod_weight(nt_qmethod_find("lsq"), 1));
+    assert_ptr_equal(nt_qmethod_weight(nt_qmethod_find("lsq"), 1), &nt_quantizer_xnor);
+    assert_null(nt_qmethod_weight(nt_qmethod_find("qat"), 1));
     assert_null(nt_qmethod_find("ptq"));
     assert_null(nt_qmethod_find(NULL));
 }
