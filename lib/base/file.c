@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -245,4 +246,32 @@ done:
 nt_status nt_make_dirs(const char *path, nt_err *e)
 {
     return nt_walk_dirs(path, nt_make_dir, e);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void nt_remove_tree(const char *path)
+{
+    DIR *d = is_folder(path) ? opendir(path) : NULL;
+    const struct dirent *one;
+
+    while (d && (one = readdir(d))) {
+        char *inner = NULL;
+
+        if (strcmp(one->d_name, ".") != 0 && strcmp(one->d_name, "..") != 0)
+            inner = nt_path_join(path, one->d_name);
+        if (inner && is_folder(inner))
+            nt_remove_tree(inner);
+        else if (inner)
+            unlink(inner);
+        nt_free(inner);
+    }
+    if (d)
+        closedir(d);
+    rmdir(path);
 }

@@ -51,5 +51,7 @@ nt_status nt_make_dir(const char *path, nt_err *e) NT_MUST_CHECK;
 nt_status nt_walk_dirs(const char *path, nt_dir_fn *make, nt_err *e) NT_MUST_CHECK;
 /* mkdir -p. The message begins with the path of the folder that could not be made. */
 nt_status nt_make_dirs(const char *path, nt_err *e) NT_MUST_CHECK;
+/* Removes the folder and all that is in it, as far as it can; links are not followed. */
+void nt_remove_tree(const char *path);
 
 #endif

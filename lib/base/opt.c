@@ -347,6 +347,32 @@ static nt_status read_at(const nt_opt *o, const cJSON *j, const char *path, cons
     return kinds[o->kind].read(o, &p, e);
 }
 
+static bool is_there(const cJSON *j, const char *path)
+{
+    char where[MAX_PATH] = "";
+    const char *last;
+    const cJSON *obj = holder(j, path, &last, where);
+
+    return nt_json_get(obj, last) != NULL;
+}
+
+/* A row that may stand in two places stands in one. */
+static nt_status read_row(const nt_opt *o, const cJSON *j, const char *where, nt_err *e)
+{
+    char first[MAX_PATH], second[MAX_PATH];
+    nt_status s = NT_OK;
+
+    if (o->also && is_there(j, o->key) && is_there(j, o->also))
+        return nt_fail(e, NT_EINVAL, "%s: says the same as '%s', give one of them",
+                       join(second, where, o->also), join(first, where, o->key));
+    if (o->key)
+        NT_TRY(read_at(o, j, o->key, where, e));
+    if (o->also)
+        NT_TRY(read_at(o, j, o->also, where, e));
+done:
+    return s;
+}
+
 nt_status nt_opt_read(const nt_opt *rows, const cJSON *j, const char *where, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -354,12 +380,8 @@ nt_status nt_opt_read(const nt_opt *rows, const cJSON *j, const char *where, nt_
     if (!cJSON_IsObject(j))
         return nt_fail(e, NT_EINVAL, "%s%swant an object", where, *where ? ": " : "");
     NT_TRY(check_keys(rows, j, "", where, e));
-    for (; rows->kind != NT_OPTK_END; rows++) {
-        if (rows->key)
-            NT_TRY(read_at(rows, j, rows->key, where, e));
-        if (rows->also)
-            NT_TRY(read_at(rows, j, rows->also, where, e));
-    }
+    for (; rows->kind != NT_OPTK_END; rows++)
+        NT_TRY(read_row(rows, j, where, e));
 done:
     return s;
 }

@@ -34,6 +34,8 @@ typedef struct nt_strlist {
     size_t n;
 } nt_strlist;
 
+typedef struct nt_opt_old nt_opt_old; /* opt_old.h */
+
 typedef struct nt_opt {
     nt_opt_kind kind;
     char short_name;  /* 0: none */
@@ -46,9 +48,10 @@ typedef struct nt_opt {
     const char *def;   /* the default as it is shown; NULL: not shown */
     const char *key;   /* path in JSON, "optimizer.lr"; NULL: an option alone */
     const char *also;  /* a second path, where configurations have it, too; NULL: none */
-    size_t at;         /* of a table for a struct: the value's offset (nt_opt_bind) */
-    bool required;     /* the key must be there where the object is that holds it */
-    bool nullable;     /* null is as if the key were not there */
+    const nt_opt_old *old; /* how it was written once: a list with an end. NULL: as now */
+    size_t at;             /* of a table for a struct: the value's offset (nt_opt_bind) */
+    bool required;         /* the key must be there where the object is that holds it */
+    bool nullable;         /* null is as if the key were not there */
     /* Of CUSTOM, both with `out`: an option's text (or a JSON string, where json is NULL), and
      * a JSON value; where is its path. Text and value outlive the settings. */
     nt_status (*text)(void *out, const char *text, nt_err *e);
@@ -97,7 +100,8 @@ nt_status nt_opt_set(const nt_opt *o, const char *text, nt_err *e) NT_MUST_CHECK
 
 /* Sets what j's keys name and leaves the rest; strings and values of CUSTOM are borrowed from
  * j. `where` is j's own path ("fine_tuner.loop_params"), "" at the top. NT_EINVAL names the
- * key's path: unknown ("did you mean ...?"), missing, of a wrong type or out of its range. */
+ * key's path: unknown ("did you mean ...?"), missing, given in both its places, of a wrong type
+ * or out of its range. */
 nt_status nt_opt_read(const nt_opt *rows, const cJSON *j, const char *where,
                       nt_err *e) NT_MUST_CHECK;
 

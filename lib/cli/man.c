@@ -4,6 +4,7 @@
  * what it is, what it may be, its default, its key. share/man/fill puts them into the page,
  * where prose of the page's own may follow behind a mark.
  */
+#include "base/opt_old.h"
 #include "cli/cli_priv.h"
 
 #include <ctype.h>
@@ -74,6 +75,9 @@ static void print_item(const nt_opt *o)
         printf("In JSON\n.Va %s .\n", o->key);
     if (o->also)
         printf("Also as\n.Va %s .\n", o->also);
+    for (const nt_opt_old *old = o->old; old && old->key; old++)
+        if (strcmp(old->key, o->key) != 0)
+            printf("Formerly\n.Va %s .\n", old->key);
 }
 
 static void print_option(const nt_opt *o)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/opt.h"
+#include "base/opt_old.h"
 #include "test.h"
 
 #include <math.h>
@@ -31,6 +31,28 @@ static nt_status double_it(void *out, const char *text, nt_err *e)
     return NT_OK;
 }
 
+/* Zero meant nothing, and numbers were counted in tenths. */
+static nt_status tenths(cJSON **out, const cJSON *v, const char *where, nt_err *e)
+{
+    if (!cJSON_IsNumber(v))
+        return nt_fail(e, NT_EINVAL, "%s: want tenths", where);
+    if (v->valuedouble != 0)
+        *out = cJSON_CreateNumber(v->valuedouble / 10);
+    return NT_OK;
+}
+
+/* Two was one once. */
+static nt_status two(cJSON **out, const cJSON *v, const char *where, nt_err *e)
+{
+    (void)where, (void)e;
+    if (v->valuedouble == 2)
+        *out = cJSON_CreateNumber(1);
+    return NT_OK;
+}
+
+static const nt_opt_old old_deep[] = {
+    {"deep", NULL}, {"tenths.deep", tenths}, {"box.in.deep", two}, {NULL, NULL}};
+
 #define AT(member) .at = offsetof(box, member)
 
 /* clang-format off */
@@ -43,7 +65,8 @@ static const nt_opt rows[] = {
                   .also = "box.older.weight", AT(weight)),
     NT_OPT_ENUM(0, "color", NULL, "red|green|blue", "color", .key = "box.color",
                 .required = true, AT(color)),
-    NT_OPT_DOUBLE(0, NULL, NULL, NULL, -1, 1, "deep", .key = "box.in.deep", AT(inner)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, -1, 1, "deep", .key = "box.in.deep", .old = old_deep,
+                  AT(inner)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "list", .key = "list", .json = see, AT(seen)),
     NT_OPT_CUSTOM(0, "letter", NULL, "C", "letter", .key = "letter", .text = double_it,
                   AT(seen)),
@@ -118,6 +141,9 @@ NT_TEST(mistakes_are_named_by_their_path)
          "a.b.box.size: got 1.5, want an integer in [1, 9]"},
         {"{\"box\": {\"color\": \"red\", \"older\": {\"weight\": 2}}}",
          "a.b.box.older.weight: got 2, want a number in [0, 1]"},
+        {"{\"box\": {\"color\": \"red\", \"weight\": 1, \"older\": {\"weight\": 1}}}",
+         "a.b.box.older.weight: says the same as 'a.b.box.weight', give one of them"},
+        {"{\"deep\": 1}", "a.b.deep: unknown key"}, /* but for nt_opt_renew */
         {"{\"open\": 1}", "a.b.open: got 1, want true or false"},
         {"{\"label\": null}", "a.b.label: got null, want a string"},
         {"{\"list\": 1}", "a.b.list: want a list"},
@@ -134,6 +160,61 @@ NT_TEST(mistakes_are_named_by_their_path)
         assert_string_equal(e.msg, cases[i].want);
         nt_json_free(j);
     }
+}
+
+/* What nt_opt_renew makes of text, and says. */
+static void renews(const char *text, const char *want, const char *want_said)
+{
+    cJSON *j = NULL;
+    nt_str said = {0};
+    char *now;
+
+    assert_ok(nt_json_parse(&j, text, strlen(text), e));
+    assert_ok(nt_opt_renew(rows, j, "a", &said, e));
+    now = cJSON_PrintUnformatted(j);
+    assert_string_equal(now, want);
+    assert_string_equal(said.n ? said.p : "", want_said);
+    cJSON_free(now);
+    nt_str_release(&said);
+    nt_json_free(j);
+}
+
+NT_TEST(old_spellings_become_new_ones_and_are_named)
+{
+    renews("{\"open\":1}", "{\"open\":1}", "");
+    renews("{\"deep\":0.5}", "{\"box\":{\"in\":{\"deep\":0.5}}}",
+           "a.deep: an old spelling of 'a.box.in.deep'\n");
+    renews("{\"tenths\":{\"deep\":5}}", "{\"tenths\":{},\"box\":{\"in\":{\"deep\":0.5}}}",
+           "a.tenths.deep: an old spelling of 'a.box.in.deep'\n");
+    renews("{\"tenths\":{\"deep\":0}}", "{\"tenths\":{}}",
+           "a.tenths.deep: an old spelling of 'a.box.in.deep'\n");
+    renews("{\"box\":{\"in\":{\"deep\":2}}}", "{\"box\":{\"in\":{\"deep\":1}}}",
+           "a.box.in.deep: 2 is an old spelling of 1\n");
+    renews("{\"box\":{\"in\":{\"deep\":0}}}", "{\"box\":{\"in\":{\"deep\":0}}}", "");
+    renews("{\"deep\":0.5,\"box\":3}", "{\"box\":3}",
+           "a.deep: an old spelling of 'a.box.in.deep'\n");
+}
+
+static void does_not_renew(const char *text, const char *want)
+{
+    nt_err e = {""};
+    cJSON *j = NULL;
+    nt_str said = {0};
+
+    assert_int_equal(nt_json_parse(&j, text, strlen(text), &e), NT_OK);
+    assert_int_equal(nt_opt_renew(rows, j, "a", &said, &e), NT_EINVAL);
+    assert_string_equal(e.msg, want);
+    nt_str_release(&said);
+    nt_json_free(j);
+}
+
+NT_TEST(a_key_and_its_old_spelling_are_one_too_many)
+{
+    does_not_renew("{\"deep\": 1, \"box\": {\"in\": {\"deep\": 1}}}",
+                   "a.deep: says the same as 'a.box.in.deep', give one of them");
+    does_not_renew("{\"deep\": 1, \"tenths\": {\"deep\": 1}}",
+                   "a.tenths.deep: says the same as 'a.box.in.deep', give one of them");
+    does_not_renew("{\"tenths\": {\"deep\": \"x\"}}", "a.tenths.deep: want tenths");
 }
 
 NT_TEST(a_row_sets_the_text_of_an_option)
