@@ -12,6 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
+#define BETA1 0.9
+#define BETA2 0.999
+#define EPS 1e-8
+
 typedef struct group {
     size_t offset, count;
     double weight_decay, lr_factor;
@@ -40,15 +44,15 @@ nt_status nt_optim_defaults(nt_optim_opts *o, const char *name, nt_err *e)
             *o = (nt_optim_opts){.kind = kinds[i],
                                  .lr = kinds[i]->lr,
                                  .weight_decay = kinds[i]->weight_decay,
-                                 .beta1 = 0.9,
-                                 .beta2 = 0.999,
-                                 .eps = 1e-8};
+                                 .beta1 = BETA1,
+                                 .beta2 = BETA2,
+                                 .eps = EPS};
             return NT_OK;
         }
     return nt_fail_unknown(e, "optimizer", name, name_at);
 }
 
-static nt_status check(const nt_optim_opts *o, nt_err *e)
+nt_status nt_optim_check(const nt_optim_opts *o, nt_err *e)
 {
     if (!(o->lr >= 0) || isinf(o->lr))
         return nt_fail(e, NT_EINVAL, "learning rate %g is not a number from 0 up", o->lr);
@@ -66,6 +70,8 @@ static nt_status check(const nt_optim_opts *o, nt_err *e)
     if (o->momentum != 0 && o->kind != &nt_optim_sgd)
         return nt_fail(e, NT_EINVAL, "momentum goes with the optimizer sgd (%s has betas)",
                        o->kind->name);
+    if (o->kind == &nt_optim_sgd && (o->beta1 != BETA1 || o->beta2 != BETA2 || o->eps != EPS))
+        return nt_fail(e, NT_EINVAL, "betas and eps go with adam and adamw (sgd has momentum)");
     return NT_OK;
 }
 
@@ -74,7 +80,7 @@ nt_status nt_optim_new(nt_optim **out, const nt_optim_opts *o, size_t n, nt_err 
     nt_status s = NT_OK;
     nt_optim *p = NULL;
 
-    NT_TRY(check(o, e));
+    NT_TRY(nt_optim_check(o, e));
     s = NT_ENOMEM;
     if ((p = nt_calloc(1, sizeof *p)) == NULL)
         goto done;

@@ -55,6 +55,9 @@ extern const nt_optim_kind nt_optim_sgd, nt_optim_adam, nt_optim_adamw;
  * NT_EINVAL lists the known names. */
 nt_status nt_optim_defaults(nt_optim_opts *o, const char *name, nt_err *e) NT_MUST_CHECK;
 
+/* NT_EINVAL for values out of range, and for arguments of another optimiser. */
+nt_status nt_optim_check(const nt_optim_opts *o, nt_err *e) NT_MUST_CHECK;
+
 /* For n parameters, in one group with o's weight decay; state is zero. NT_EINVAL for values out
  * of range. */
 nt_status nt_optim_new(nt_optim **out, const nt_optim_opts *o, size_t n,

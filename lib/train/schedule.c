@@ -58,8 +58,9 @@ static nt_status read_step(nt_schedule *s, const cJSON *j, const char *where, nt
     s->span = 30;
     s->gamma = 0.1;
     st = nt_json_get_double(&s->span, j, "step_size", (nt_bounds){1, 1e15}, where, e);
-    return st != NT_OK ? st : nt_json_get_double(&s->gamma, j, "gamma", (nt_bounds){0, 1e6},
-                                                 where, e);
+    return st != NT_OK
+               ? st
+               : nt_json_get_double(&s->gamma, j, "gamma", (nt_bounds){0, 1e6}, where, e);
 }
 
 static double lr_step(const nt_schedule *s, double t)
@@ -130,8 +131,9 @@ static nt_status read_linear(nt_schedule *s, const cJSON *j, const char *where, 
 
     s->span = run_length(s);
     st = nt_json_get_double(&s->span, j, "total_iters", (nt_bounds){1, 1e15}, where, e);
-    return st != NT_OK ? st : nt_json_get_double(&s->end, j, "end_factor", (nt_bounds){0, 1},
-                                                 where, e);
+    return st != NT_OK
+               ? st
+               : nt_json_get_double(&s->end, j, "end_factor", (nt_bounds){0, 1}, where, e);
 }
 
 static double lr_linear(const nt_schedule *s, double t)
@@ -145,8 +147,9 @@ static nt_status read_cosine(nt_schedule *s, const cJSON *j, const char *where, 
 
     s->span = run_length(s);
     st = nt_json_get_double(&s->span, j, "T_max", (nt_bounds){1, 1e15}, where, e);
-    return st != NT_OK ? st : nt_json_get_double(&s->end, j, "eta_min", (nt_bounds){0, 1e6},
-                                                 where, e);
+    return st != NT_OK
+               ? st
+               : nt_json_get_double(&s->end, j, "eta_min", (nt_bounds){0, 1e6}, where, e);
 }
 
 static double lr_cosine(const nt_schedule *s, double t)
@@ -175,8 +178,8 @@ static nt_status read_onecycle(nt_schedule *st, const cJSON *j, const char *wher
     NT_TRY(nt_json_get_bool(&st->cycle_momentum, j, "cycle_momentum", where, e));
     NT_TRY(nt_json_get_double(&st->base_momentum, j, "base_momentum", (nt_bounds){0, 1}, where,
                               e));
-    NT_TRY(nt_json_get_double(&st->max_momentum, j, "max_momentum", (nt_bounds){0, 1}, where,
-                              e));
+    NT_TRY(
+        nt_json_get_double(&st->max_momentum, j, "max_momentum", (nt_bounds){0, 1}, where, e));
 done:
     return s;
 }
@@ -335,6 +338,11 @@ void nt_schedule_free(nt_schedule *s)
     nt_free(s);
 }
 
+const char *nt_schedule_interval(const nt_schedule *s)
+{
+    return interval_names[s->interval];
+}
+
 static double clock_time(const nt_schedule *s, const nt_clock *c)
 {
     return (double)(s->interval == EPOCH       ? c->epoch
@@ -410,8 +418,8 @@ nt_status nt_schedule_set_state(nt_schedule *st, const cJSON *j, nt_err *e)
         NT_TRY(nt_json_get_double(&st->best, j, "best", (nt_bounds){-1e300, 1e300}, "schedule",
                                   e));
     NT_TRY(nt_json_get_i64(&st->bad, j, "bad", (nt_bounds){0, INT32_MAX}, "schedule", e));
-    NT_TRY(nt_json_get_i64(&st->cooling, j, "cooling", (nt_bounds){0, INT32_MAX}, "schedule",
-                           e));
+    NT_TRY(
+        nt_json_get_i64(&st->cooling, j, "cooling", (nt_bounds){0, INT32_MAX}, "schedule", e));
 done:
     return s;
 }

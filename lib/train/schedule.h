@@ -59,6 +59,8 @@ nt_status nt_schedule_new(nt_schedule **out, const cJSON *spec, const nt_schedul
                           const char *where, nt_err *e) NT_MUST_CHECK;
 void nt_schedule_free(nt_schedule *s);
 
+/* What it counts: "epoch", "iteration" or "eval". */
+const char *nt_schedule_interval(const nt_schedule *s);
 /* For the update that is about to be made. */
 double nt_schedule_lr(const nt_schedule *s, const nt_clock *c);
 /* Momentum (beta1) where the schedule cycles it, else NAN. */

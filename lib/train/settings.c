@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "train/settings.h"
 
+#include "base/opt_old.h"
+
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT 1e9 /* more epochs or steps than anybody waits for */
 #define EMA_DECAY 0.9999
 #define EMA_PERIOD 2000
+#define BELOW_ONE 0x1.fffffffffffffp-1
 
 /* ---- what a number or a string is not enough for */
 
@@ -15,12 +20,17 @@ static nt_status set_optimizer(void *out, const char *text, nt_err *e)
     return nt_optim_defaults(out, text, e);
 }
 
+static bool is_beta(const cJSON *v)
+{
+    return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 1;
+}
+
 static nt_status read_betas(void *out, const cJSON *v, const char *where, nt_err *e)
 {
     const cJSON *b1 = cJSON_GetArrayItem(v, 0), *b2 = cJSON_GetArrayItem(v, 1);
     nt_optim_opts *o = out;
 
-    if (!cJSON_IsNumber(b1) || !cJSON_IsNumber(b2) || cJSON_GetArraySize(v) != 2)
+    if (!cJSON_IsArray(v) || cJSON_GetArraySize(v) != 2 || !is_beta(b1) || !is_beta(b2))
         return nt_fail(e, NT_EINVAL, "%s: want two numbers in [0, 1)", where);
     o->beta1 = b1->valuedouble;
     o->beta2 = b2->valuedouble;
@@ -55,17 +65,56 @@ static nt_status set_schedule(void *out, const char *text, nt_err *e)
     return s;
 }
 
+/* The arguments of "kwargs" beside the name, where schedules look for them. */
+static nt_status flatten(cJSON *made, const char *where, nt_err *e)
+{
+    nt_status s = NT_OK;
+    cJSON *kwargs = cJSON_DetachItemFromObjectCaseSensitive(made, "kwargs");
+
+    if (kwargs && !cJSON_IsObject(kwargs) && !cJSON_IsNull(kwargs))
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s.kwargs: want an object", where));
+    for (const cJSON *c = kwargs ? kwargs->child : NULL; c; c = c->next) {
+        if (nt_json_get(made, c->string))
+            NT_TRY(nt_fail(e, NT_EINVAL,
+                           "%s.kwargs.%s: says the same as '%s.%s', give one "
+                           "of them",
+                           where, c->string, where, c->string));
+        NT_TRY(nt_json_put(made, c->string, cJSON_Duplicate(c, true), e));
+    }
+done:
+    nt_json_free(kwargs);
+    return s;
+}
+
+/* {"name": ..., arguments}, {"name": ..., "kwargs": {...}}, or the name alone. */
 static nt_status read_schedule(void *out, const cJSON *v, const char *where, nt_err *e)
 {
-    cJSON *made;
+    nt_status s = NT_OK;
+    cJSON *made = NULL;
 
-    if (!cJSON_IsObject(v))
-        return nt_fail(e, NT_EINVAL, "%s: want an object", where);
-    if (nt_json_get(v, "interval"))
+    if (!cJSON_IsObject(v) && !cJSON_IsString(v))
+        return nt_fail(e, NT_EINVAL, "%s: want an object with a name, or a name", where);
+    if (nt_json_get(v, "interval") || nt_json_get(nt_json_get(v, "kwargs"), "interval"))
         return nt_fail(e, NT_EINVAL, "%s.interval: belongs beside factory", where);
-    if (!(made = cJSON_Duplicate(v, true)))
-        return nt_fail_nomem(e);
+    if (cJSON_IsObject(v) && !cJSON_IsString(nt_json_get(v, "name")))
+        return nt_fail(e, NT_EINVAL, "%s.name: missing (%s)", where, NT_SCHEDULES);
+    made = cJSON_IsObject(v) ? cJSON_Duplicate(v, true) : cJSON_CreateObject();
+    if (!made || (cJSON_IsString(v) && !nt_json_add_str(made, "name", v->valuestring)))
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(flatten(made, where, e));
     take_schedule(out, made);
+    made = NULL;
+done:
+    nt_json_free(made);
+    return s;
+}
+
+static nt_status set_interval(void *out, const char *text, nt_err *e)
+{
+    if (strcmp(text, "epoch") != 0 && strcmp(text, "iteration") != 0 &&
+        strcmp(text, "eval") != 0)
+        return nt_fail(e, NT_EINVAL, "'%s' is not one of epoch, iteration, eval", text);
+    *(const char **)out = text;
     return NT_OK;
 }
 
@@ -91,6 +140,20 @@ static nt_status read_ema(void *out, const cJSON *v, const char *where, nt_err *
     return NT_OK;
 }
 
+/* ---- what was written otherwise once */
+
+/* false says nothing: the interval is the schedule's own. */
+static nt_status eval_based(cJSON **out, const cJSON *v, const char *where, nt_err *e)
+{
+    if (!cJSON_IsBool(v))
+        return nt_fail(e, NT_EINVAL, "%s: want true or false", where);
+    if (cJSON_IsTrue(v) && !(*out = cJSON_CreateString("eval")))
+        return nt_fail_nomem(e);
+    return NT_OK;
+}
+
+static const nt_opt_old old_interval[] = {{"scheduler.eval_based", eval_based}, {NULL, NULL}};
+
 /* ---- the rows, in the order of --help and of the record in a model's history */
 
 #define AT(member) .at = offsetof(nt_train_settings, member)
@@ -106,7 +169,7 @@ const nt_opt nt_train_rows[] = {
                   .required = true, .text = set_optimizer, AT(o.optim)),
     NT_OPT_DOUBLE(0, "lr", NULL, "X", 0, 1e6, "learning rate",
                   .def = "0.001", ARG("lr"), AT(o.optim.lr)),
-    NT_OPT_DOUBLE(0, "momentum", NULL, "X", 0, 1, "momentum of sgd",
+    NT_OPT_DOUBLE(0, "momentum", NULL, "X", 0, BELOW_ONE, "momentum of sgd",
                   .def = "0", ARG("momentum"), AT(o.optim.momentum)),
     NT_OPT_BOOL(0, "nesterov", NULL, "Nesterov's momentum",
                 ARG("nesterov"), AT(o.optim.nesterov)),
@@ -123,11 +186,11 @@ const nt_opt nt_train_rows[] = {
                   .words = NT_SCHEDULES, .def = "constant", .key = "scheduler.factory",
                   .required = true, .text = set_schedule, .json = read_schedule,
                   AT(o.schedule)),
-    NT_OPT_STR(0, NULL, NULL, NULL, "what the schedule counts: epoch, iteration or eval",
-               .def = "epoch, of onecycle iteration", .key = "scheduler.interval",
-               AT(interval)),
-    NT_OPT_BOOL(0, NULL, NULL, "true is the older form of interval eval",
-                .key = "scheduler.eval_based", AT(eval_based)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "what the schedule counts",
+                  .words = "epoch|iteration|eval",
+                  .def = "epoch, of onecycle iteration, of plateau eval",
+                  .key = "scheduler.interval", .old = old_interval, .text = set_interval,
+                  AT(interval)),
     NT_OPT_DOUBLE(0, "warmup", NULL, "EPOCHS", 0, 1e6,
                   "raise the learning rate linearly over the first EPOCHS", AT(o.warmup)),
     NT_OPT_CUSTOM(0, "loss", NULL, "NAME", "what is made small",
@@ -151,17 +214,17 @@ const nt_opt nt_train_rows[] = {
                   .def = "2000", .key = "ema.period", AT(o.ema_period)),
     NT_OPT_DOUBLE(0, "freeze-bn", NULL, "EPOCH", 0, COUNT,
                   "from then on normalise by the running statistics, and leave them",
-                  .key = "freeze_bn", AT(o.freeze_bn)),
+                  .key = "freeze_bn", .nullable = true, AT(o.freeze_bn)),
     NT_OPT_STR(0, "qat", NULL, "FILE",
                "quantize first, as this configuration of nt-quantize says, to train so",
                AT(qat)),
     NT_OPT_STR(0, "progressive", NULL, "BITS:EPOCHS,...",
                "of --qat, or a model that nt-quantize prepared: begin with more bits",
-               .key = "progressive", AT(o.progressive)),
+               .key = "progressive", .nullable = true, AT(o.progressive)),
     NT_OPT_DOUBLE(0, "clip-norm", NULL, "X", 0, 1e30, "bound the gradient's norm",
                   AT(o.clip_norm)),
     NT_OPT_STR(0, "eval-split", NULL, "NAME", "evaluate on this split", .key = "eval_split",
-               AT(eval_split)),
+               .nullable = true, AT(eval_split)),
     NT_OPT_I64(0, "eval-freq", NULL, "N", 1, COUNT, "evaluate every N epochs",
                .def = "1", .key = "eval_freq", AT(o.eval_freq)),
     NT_OPT_I64(0, NULL, NULL, NULL, 0, COUNT, "no evaluation in the first so many epochs",
@@ -207,11 +270,9 @@ void nt_train_settings_release(nt_train_settings *s)
 /* What the file says in keys of their own goes where the trainer looks for it. */
 static nt_status settle(nt_train_settings *s, nt_err *e)
 {
-    const char *interval = s->interval == NULL && s->eval_based ? "eval" : s->interval;
-
     if (s->loop_test)
         s->o.steps = 1;
-    if (interval != NULL && !nt_json_add_str(s->o.schedule, "interval", interval))
+    if (s->interval != NULL && !nt_json_add_str(s->o.schedule, "interval", s->interval))
         return nt_fail_nomem(e);
     return NT_OK;
 }
@@ -225,4 +286,145 @@ nt_status nt_train_settings_read(nt_train_settings *s, const cJSON *j, const cha
     nt_opt_bind(rows, nt_train_rows, s);
     status = nt_opt_read(rows, j, where, e);
     return status == NT_OK ? settle(s, e) : status;
+}
+
+/* ---- what goes together */
+
+/* The schedule of a run of any length, but for its interval, or with it. */
+static nt_status make_schedule(nt_schedule **out, const nt_train_settings *s, bool interval,
+                               const char *where, nt_err *e)
+{
+    const nt_schedule_run run = {.lr = s->o.optim.lr, .epochs = 1, .steps = 1, .evals = 1};
+    cJSON *spec = s->o.schedule ? cJSON_Duplicate(s->o.schedule, true) : cJSON_CreateObject();
+    nt_status status;
+
+    if (spec == NULL)
+        return nt_fail_nomem(e);
+    if (!interval)
+        cJSON_DeleteItemFromObjectCaseSensitive(spec, "interval");
+    status = nt_schedule_new(out, spec, &run, where, e);
+    nt_json_free(spec);
+    return status;
+}
+
+static const char *below(char *buf, size_t n, const char *where, const char *key)
+{
+    snprintf(buf, n, "%s%s%s", where, *where ? "." : "", key);
+    return buf;
+}
+
+nt_status nt_train_settings_check(const nt_train_settings *s, const char *where, nt_err *e)
+{
+    nt_status status = NT_OK;
+    nt_schedule *schedule = NULL;
+    char path[160];
+
+    if ((status = nt_optim_check(&s->o.optim, e)) != NT_OK) {
+        nt_err_prefix(e, "%s", below(path, sizeof path, where, "optimizer"));
+        return status;
+    }
+    status = make_schedule(&schedule, s, false,
+                           below(path, sizeof path, where, "scheduler.factory"), e);
+    nt_schedule_free(schedule);
+    schedule = NULL;
+    if (status == NT_OK)
+        status =
+            make_schedule(&schedule, s, true, below(path, sizeof path, where, "scheduler"), e);
+    nt_schedule_free(schedule);
+    return status;
+}
+
+bool nt_train_settings_watch(const nt_train_settings *s)
+{
+    nt_schedule *schedule = NULL;
+    nt_err ignored;
+    bool evals;
+
+    if (make_schedule(&schedule, s, true, "", &ignored) != NT_OK)
+        return false;
+    evals = strcmp(nt_schedule_interval(schedule), "eval") == 0;
+    nt_schedule_free(schedule);
+    return evals || s->o.early_stopping > 0;
+}
+
+/* ---- to JSON, as they are read */
+
+static bool add_optimizer(cJSON *j, const nt_optim_opts *o)
+{
+    cJSON *to = nt_json_add_object(j, "optimizer"), *betas;
+    const double pair[2] = {o->beta1, o->beta2};
+
+    if (!to || !nt_json_add_str(to, "name", o->kind->name) ||
+        !nt_json_add_double(to, "lr", o->lr) ||
+        !nt_json_add_double(to, "weight_decay", o->weight_decay))
+        return false;
+    if (o->kind == &nt_optim_sgd)
+        return nt_json_add_double(to, "momentum", o->momentum) &&
+               nt_json_add_bool(to, "nesterov", o->nesterov);
+    betas = cJSON_CreateDoubleArray(pair, 2);
+    return betas && cJSON_AddItemToObject(to, "betas", betas) &&
+           nt_json_add_double(to, "eps", o->eps);
+}
+
+static bool add_schedule(cJSON *j, const nt_train_settings *s)
+{
+    cJSON *to = nt_json_add_object(j, "scheduler");
+    cJSON *factory =
+        s->o.schedule ? cJSON_Duplicate(s->o.schedule, true) : cJSON_CreateObject();
+    nt_schedule *schedule = NULL;
+    nt_err ignored;
+    bool ok;
+
+    if (!to || !factory || !cJSON_AddItemToObject(to, "factory", factory)) {
+        nt_json_free(factory);
+        return false;
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(factory, "interval");
+    ok = (nt_json_get(factory, "name") || nt_json_add_str(factory, "name", "constant")) &&
+         make_schedule(&schedule, s, true, "", &ignored) == NT_OK &&
+         nt_json_add_str(to, "interval", nt_schedule_interval(schedule));
+    nt_schedule_free(schedule);
+    return ok;
+}
+
+static bool add_ema(cJSON *j, const nt_train_opts *o)
+{
+    cJSON *to;
+
+    if (o->ema_decay <= 0)
+        return nt_json_add_bool(j, "ema", false);
+    to = nt_json_add_object(j, "ema");
+    return to && nt_json_add_double(to, "decay_rate", o->ema_decay) &&
+           nt_json_add_double(to, "period", o->ema_period);
+}
+
+static bool add_text(cJSON *j, const char *key, const char *text)
+{
+    return text ? nt_json_add_str(j, key, text)
+                : cJSON_AddItemToObject(j, key, cJSON_CreateNull());
+}
+
+static bool add_evaluation(cJSON *j, const nt_train_settings *s)
+{
+    return nt_json_add_i64(j, "eval_freq", s->o.eval_freq) &&
+           nt_json_add_i64(j, "eval_skip", s->o.eval_skip) &&
+           nt_json_add_str(j, "eval_key", s->o.metric->name) &&
+           add_text(j, "eval_split", s->eval_split) &&
+           nt_json_add_i64(j, "early_stopping_patience", s->o.early_stopping);
+}
+
+nt_status nt_train_settings_json(cJSON **out, const nt_train_settings *s, nt_err *e)
+{
+    cJSON *j = cJSON_CreateObject();
+
+    if (!j || !nt_json_add_i64(j, "epochs", s->o.epochs) || !add_optimizer(j, &s->o.optim) ||
+        !add_schedule(j, s) || !add_evaluation(j, s) || !add_ema(j, &s->o) ||
+        !nt_json_add_double(j, "freeze_bn", s->o.freeze_bn < 0 ? NAN : s->o.freeze_bn) ||
+        !add_text(j, "progressive", s->o.progressive) ||
+        !nt_json_add_bool(j, "loop_test", s->loop_test)) {
+        nt_json_free(j);
+        return nt_fail_nomem(e);
+    }
+    *out = j;
+    return NT_OK;
 }

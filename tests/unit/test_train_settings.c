@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "base/alloc.h"
+#include "base/opt_old.h"
 #include "base/str.h"
 #include "train/settings.h"
 
@@ -85,16 +86,137 @@ NT_TEST(the_interval_moves_into_the_factory)
     nt_train_settings_release(&s);
 }
 
-NT_TEST(eval_based_is_the_interval_eval_where_none_is_named)
+/* In today's spelling: what is left of text, and what is said of it. */
+static char *renewed(const char *text, nt_str *said, nt_status want, nt_err *e)
 {
-    nt_train_settings s;
+    cJSON *j = NULL;
+    char *now;
 
-    assert_ok(read_into(&s,
-                        "{\"scheduler\": {\"factory\": {\"name\": \"step\"},"
-                        "\"eval_based\": true}}",
-                        e));
-    assert_string_equal(nt_json_get(s.o.schedule, "interval")->valuestring, "eval");
-    nt_train_settings_release(&s);
+    assert_int_equal(nt_json_parse(&j, text, strlen(text), e), NT_OK);
+    assert_int_equal(nt_opt_renew(nt_train_rows, j, "full_trainer", said, e), want);
+    now = cJSON_PrintUnformatted(j);
+    nt_json_free(j);
+    return now;
+}
+
+NT_TEST(eval_based_is_the_interval_eval)
+{
+    static const struct {
+        const char *old, *now;
+    } cases[] = {
+        {"{\"scheduler\":{\"factory\":\"step\",\"eval_based\":true}}",
+         "{\"scheduler\":{\"factory\":\"step\",\"interval\":\"eval\"}}"},
+        {"{\"scheduler\":{\"factory\":\"step\",\"eval_based\":false}}",
+         "{\"scheduler\":{\"factory\":\"step\"}}"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nt_str said = {0};
+        nt_err e = {""};
+        char *now = renewed(cases[i].old, &said, NT_OK, &e);
+
+        assert_string_equal(now, cases[i].now);
+        assert_string_equal(said.p, "full_trainer.scheduler.eval_based: an old spelling of "
+                                    "'full_trainer.scheduler.interval'\n");
+        cJSON_free(now);
+        nt_str_release(&said);
+    }
+}
+
+NT_TEST(eval_based_beside_an_interval_is_one_too_many)
+{
+    nt_str said = {0};
+    nt_err e = {""};
+
+    cJSON_free(renewed("{\"scheduler\": {\"eval_based\": false, \"interval\": \"epoch\"}}",
+                       &said, NT_EINVAL, &e));
+    assert_string_equal(e.msg, "full_trainer.scheduler.eval_based: says the same as "
+                               "'full_trainer.scheduler.interval', give one of them");
+    nt_str_release(&said);
+}
+
+/* The factory's three forms. */
+NT_TEST(a_factory_is_a_name_or_an_object_with_arguments)
+{
+    static const char *const forms[] = {
+        "{\"scheduler\": {\"factory\": {\"name\": \"step\", \"step_size\": 3}}}",
+        "{\"scheduler\": {\"factory\": {\"name\": \"step\", \"kwargs\": {\"step_size\": 3}}}}",
+        "{\"scheduler\": {\"factory\": \"step\"}}",
+    };
+
+    for (size_t i = 0; i < 3; i++) {
+        nt_train_settings s;
+
+        assert_ok(read_into(&s, forms[i], e));
+        assert_string_equal(nt_json_get(s.o.schedule, "name")->valuestring, "step");
+        if (i < 2)
+            assert_int_equal(nt_json_get(s.o.schedule, "step_size")->valueint, 3);
+        assert_ok(nt_train_settings_check(&s, "", e));
+        nt_train_settings_release(&s);
+    }
+}
+
+NT_TEST(what_does_not_go_together_is_found_before_a_trainer_finds_it)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"{\"optimizer\": {\"name\": \"sgd\", \"nesterov\": true}}", "a.optimizer: nesterov"},
+        {"{\"optimizer\": {\"name\": \"adam\", \"momentum\": 0.5}}", "a.optimizer: momentum"},
+        {"{\"optimizer\": {\"name\": \"sgd\", \"betas\": [0, 0]}}", "a.optimizer: betas"},
+        {"{\"scheduler\": {\"factory\": \"stair\"}}", "a.scheduler.factory: schedule 'stair'"},
+        {"{\"scheduler\": {\"factory\": {\"name\": \"step\", \"gama\": 1}}}",
+         "a.scheduler.factory.gama: unknown key"},
+        {"{\"scheduler\": {\"factory\": {\"name\": \"cosine\", \"T_max\": 0}}}",
+         "a.scheduler.factory.T_max: got 0"},
+        {"{\"scheduler\": {\"factory\": \"onecycle\", \"interval\": \"epoch\"}}",
+         "a.scheduler.interval: schedule 'onecycle' goes by 'iteration'"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nt_train_settings s;
+        nt_err err = {""};
+
+        assert_ok(read_into(&s, cases[i].text, e));
+        assert_int_equal(nt_train_settings_check(&s, "a", &err), NT_EINVAL);
+        if (strncmp(err.msg, cases[i].want, strlen(cases[i].want)) != 0)
+            fail_msg("%s: '%s'", cases[i].text, err.msg);
+        nt_train_settings_release(&s);
+    }
+}
+
+/* All keys are there, and what is written is read as the same. */
+NT_TEST(settings_are_written_as_they_are_read)
+{
+    static const char *const texts[] = {
+        "{}",
+        "{\"epochs\": 3, \"optimizer\": {\"name\": \"adamw\", \"lr\": 0.5, \"betas\": [0.5, "
+        "0.25], \"eps\": 0.125}, \"scheduler\": {\"factory\": {\"name\": \"plateau\", "
+        "\"patience\": 3}}, \"ema\": {\"decay_rate\": 0.5}, \"freeze_bn\": 2, "
+        "\"eval_split\": \"val\", \"eval_skip\": 4, \"loop_test\": true}",
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        nt_train_settings s, again;
+        cJSON *j = NULL, *first = NULL, *second = NULL;
+
+        nt_train_settings_init(&s);
+        nt_train_settings_init(&again);
+        s.o.epochs = 1; /* 0 is for a run that counts steps */
+        assert_ok(nt_json_parse(&j, texts[i], strlen(texts[i]), e));
+        assert_ok(nt_train_settings_read(&s, j, "", e));
+        assert_ok(nt_train_settings_json(&first, &s, e));
+        assert_int_equal(cJSON_GetArraySize(first), 12);
+        assert_ok(nt_train_settings_read(&again, first, "", e));
+        assert_ok(nt_train_settings_json(&second, &again, e));
+        assert_true(cJSON_Compare(first, second, true));
+        assert_int_equal(nt_train_settings_watch(&again), i == 1);
+        nt_train_settings_release(&s);
+        nt_train_settings_release(&again);
+        nt_json_free(second);
+        nt_json_free(first);
+        nt_json_free(j);
+    }
 }
 
 NT_TEST(ema_and_loop_test_may_be_switches)
@@ -132,7 +254,23 @@ NT_TEST(mistakes_are_named_by_their_path)
         {"{\"optimizer\": 1}", "full_trainer.optimizer: want an object"},
         {"{\"scheduler\": {\"factory\": {\"interval\": \"eval\"}}}",
          "full_trainer.scheduler.factory.interval: belongs beside factory"},
-        {"{\"eval_split\": null}", "full_trainer.eval_split: got null, want a string"},
+        {"{\"eval_split\": 1}", "full_trainer.eval_split: got 1, want a string"},
+        {"{\"scheduler\": {\"factory\": 3}}", "full_trainer.scheduler.factory: want an object"},
+        {"{\"scheduler\": {\"factory\": {\"gamma\": 1}}}",
+         "full_trainer.scheduler.factory.name: missing"},
+        {"{\"scheduler\": {\"factory\": {\"name\": \"step\", \"gamma\": 1, \"kwargs\": "
+         "{\"gamma\": 1}}}}",
+         "full_trainer.scheduler.factory.kwargs.gamma: says the same as"},
+        {"{\"scheduler\": {\"factory\": \"step\", \"interval\": \"batch\"}}",
+         "full_trainer.scheduler.interval: 'batch' is not one of epoch, iteration, eval"},
+        {"{\"scheduler\": {\"factory\": \"step\", \"eval_based\": true}}",
+         "full_trainer.scheduler.eval_based: unknown key"}, /* but for nt_opt_renew */
+        {"{\"optimizer\": {\"name\": \"sgd\", \"momentum\": 1}}",
+         "full_trainer.optimizer.momentum: got 1, want a number in [0, 1)"},
+        {"{\"optimizer\": {\"name\": \"adam\", \"betas\": [0.9, 1]}}",
+         "full_trainer.optimizer.betas: want two numbers"},
+        {"{\"optimizer\": {\"name\": \"sgd\", \"lr\": 1, \"kwargs\": {\"lr\": 1}}}",
+         "full_trainer.optimizer.kwargs.lr: says the same as 'full_trainer.optimizer.lr'"},
         {"[]", "full_trainer: want an object"},
     };
 
