@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* nt-finetune - trains a model, or what pruning left of one. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "base/alloc.h"
 #include "base/digest.h"
+#include "base/opt_old.h"
+#include "base/outfile.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/model.h"
 #include "graph/pass.h"
 #include "quant/prepare.h"
 #include "quant/qat.h"
+#include "train/command.h"
 #include "train/settings.h"
 #include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Everything a run holds; released in one place. */
 typedef struct job {
     nt_cli *c;
     nt_train_settings s;
+    const char *command; /* in place of the training; NULL: none */
+    bool finetuning;
     nt_qconfig qat;
     cJSON *config;
     nt_sha256_hex config_digest, qat_digest;
@@ -54,16 +62,22 @@ static nt_status read_config(job *j, nt_err *e)
 {
     nt_status s = NT_OK;
     const char *path = j->c->config;
+    nt_str said = {0};
 
     if (path == NULL)
         return NT_OK;
     NT_TRY(nt_json_load(&j->config, path, e));
     s = nt_sha256_file(&j->config_digest, path, e);
     if (s == NT_OK)
+        s = nt_opt_renew(nt_train_rows, j->config, "", &said, e);
+    if (s == NT_OK)
         s = nt_train_settings_read(&j->s, j->config, "", e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", path);
+    else
+        nt_cli_warn_lines(j->c, path, said.p);
 done:
+    nt_str_release(&said);
     return s;
 }
 
@@ -312,9 +326,8 @@ static nt_status train(job *j, nt_err *e)
     j->s.o.ctx = j;
     if (j->qat.json != NULL)
         NT_TRY(prepare(j, e));
-    s = nt_trainer_new(&j->trainer,
-                       &(nt_train_with){j->m, j->teacher, j->dev, j->train, j->eval}, &j->s.o,
-                       e);
+    s = nt_trainer_new(
+        &j->trainer, &(nt_train_with){j->m, j->teacher, j->dev, j->train, j->eval}, &j->s.o, e);
     NT_TRY(blame_model(j, s, e));
     s = nt_trainer_run(j->trainer, e);
     nt_cli_progress_end(j->c);
@@ -334,6 +347,119 @@ done:
     return s;
 }
 
+/* ---- the user's program in its place */
+
+static const char *switch_text(bool on)
+{
+    return on ? "1" : "0";
+}
+
+/* From everywhere, where it is a file. nt_free. */
+static char *from_anywhere(const char *path)
+{
+    char *real = path != NULL ? realpath(path, NULL) : NULL;
+    char *copy = nt_strdup(real != NULL ? real : path != NULL ? path : "");
+
+    free(real);
+    return copy;
+}
+
+/* Runs it on the files `in` and `out`. */
+static nt_status run_command(const job *j, const char *in, const char *out, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char epochs[24], seed[24], threads[24];
+    char *data = from_anywhere(j->c->data), *teacher = from_anywhere(j->s.teacher);
+    cJSON *settings = NULL;
+    char *text = NULL;
+
+    NT_TRY(nt_train_settings_check(&j->s, "", e));
+    NT_TRY(nt_train_settings_json(&settings, &j->s, e));
+    text = cJSON_PrintUnformatted(settings);
+    if (data == NULL || teacher == NULL || text == NULL)
+        NT_TRY(nt_fail_nomem(e));
+    snprintf(epochs, sizeof epochs, "%lld", (long long)j->s.o.epochs);
+    snprintf(seed, sizeof seed, "%lld", (long long)j->c->seed);
+    snprintf(threads, sizeof threads, "%lld", (long long)j->c->threads);
+    NT_TRY(nt_command_train(
+        j->command,
+        &(nt_command_training){
+            in, out,
+            (const nt_command_var[]){
+                {"NT_EPOCHS", epochs},
+                {"NT_FINETUNING", switch_text(j->finetuning)},
+                {"NT_VALIDATION", switch_text(j->s.eval_split != NULL)},
+                {"NT_LOOP_TEST", switch_text(j->s.loop_test)},
+                {"NT_DATA", data},
+                {"NT_TEACHER", teacher},
+                {"NT_SEED", seed},
+                {"NT_THREADS", threads},
+                {"NT_LOSS", j->s.o.loss != NULL ? j->s.o.loss->name : "cross_entropy"},
+                {"NT_EVAL_SPLIT", j->s.eval_split},
+                {"NT_EVAL_KEY", j->s.o.metric->name},
+                {"NT_SETTINGS", text},
+                {NULL, NULL}}},
+        e));
+done:
+    cJSON_free(text);
+    nt_json_free(settings);
+    nt_free(teacher);
+    nt_free(data);
+    return s;
+}
+
+/* It works on files that go with this process, whatever ends it: they are held, and dropped. */
+static nt_status train_outside(nt_model **out, const job *j, nt_err *e)
+{
+    const char *dir = getenv("TMPDIR");
+    char *in = nt_strfmt("%s/nt-%ld-in.nt", dir && *dir ? dir : "/tmp", (long)getpid());
+    char *made = nt_strfmt("%s/nt-%ld-out.nt", dir && *dir ? dir : "/tmp", (long)getpid());
+    nt_status s = NT_OK;
+
+    if (in == NULL || made == NULL)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_model_save(j->m, in, e));
+    NT_TRY(nt_outfile_save(made, "", 0, e));
+    NT_TRY(run_command(j, nt_outfile_place(in), nt_outfile_place(made), e));
+    s = nt_cli_model(out, j->c, nt_outfile_place(made), NT_CLI_TO_CHANGE, e);
+    if (s != NT_OK)
+        nt_err_prefix(e, "command '%s': what it wrote", j->command);
+done:
+    nt_outfile_drop();
+    nt_free(made);
+    nt_free(in);
+    return s;
+}
+
+static nt_status hand_over(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_model *trained = NULL;
+    cJSON *record = NULL, *taken;
+
+    NT_TRY(nt_cli_model(&j->m, j->c, j->c->input, NT_CLI_TO_KEEP, e));
+    NT_TRY(open_data(j, e));
+    NT_TRY(train_outside(&trained, j, e));
+    NT_TRY(make_record(&record, j, e));
+    taken = record;
+    record = NULL;
+    NT_TRY(nt_model_add_history(trained, taken, e));
+    NT_TRY(nt_model_save(trained, j->c->output, e));
+done:
+    nt_json_free(record);
+    nt_model_free(trained);
+    return s;
+}
+
+/* What a program of the user's cannot be asked for. */
+static void check_command(const job *j)
+{
+    if (j->finetuning && j->command == NULL)
+        nt_cli_usage(j->c, "--finetuning goes with --command");
+    if (j->command != NULL && (j->s.qat != NULL || j->s.o.checkpoint != NULL || j->c->report))
+        nt_cli_usage(j->c, "--command goes without --qat, --checkpoint and --report");
+}
+
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-finetune",
@@ -345,20 +471,34 @@ int main(int argc, char **argv)
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
     job j = {.c = &c};
-    nt_opt opts[NT_TRAIN_ROWS];
+    nt_opt opts[NT_TRAIN_ROWS + 3];
+    const nt_opt own[] = {
+        NT_OPT_STR(0, "command", &j.command, "CMD",
+                   "run CMD with the paths of the model and of the one to write, and do not "
+                   "train"),
+        NT_OPT_BOOL(0, "finetuning", &j.finetuning,
+                    "tell CMD that this is a short training, after a change"),
+        NT_OPT_END,
+    };
     nt_err e = {{0}};
     nt_status s;
 
     nt_train_settings_init(&j.s);
     nt_opt_bind(opts, nt_train_rows, &j.s);
+    nt_opt_append(opts, own);
     nt_cli_parse(&c, opts, argc, argv);
     if (c.data == NULL)
         nt_cli_usage(&c, "--data is missing");
     if (j.s.o.resume && j.s.o.checkpoint == NULL)
         nt_cli_usage(&c, "--resume needs --checkpoint FILE");
+    check_command(&j);
     nt_cli_check_terminal(&c, true);
     nt_cli_check_terminal(&c, false);
     NT_TRY(read_settings(&j, &e));
+    if (j.command != NULL) {
+        s = hand_over(&j, &e);
+        goto done;
+    }
     NT_TRY(load(&j, &e));
     NT_TRY(train(&j, &e));
 done:

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/model.h"
 #include "search/job.h"
+#include "search/job_inputs.h"
 #include "search/job_keys.h"
 #include "search/optimize.h"
 
@@ -18,6 +19,7 @@ typedef struct options {
     nt_job_settings job; /* as typed: it goes into the job file's */
     const char *dir;
     int64_t threads;
+    bool print;
 } options;
 
 /* The process group of the make that runs: the signal handler's. */
@@ -60,6 +62,8 @@ static nt_status read_job(nt_job **out, const nt_cli *c, nt_err *e)
     s = nt_job_new(out, j, e);
     if (s != NT_OK && path)
         nt_err_prefix(e, "%s", path);
+    if (s == NT_OK)
+        nt_cli_warn_lines(c, path ? path : "the options", (*out)->said);
 done:
     nt_json_free(j);
     return s;
@@ -100,6 +104,24 @@ static const char *own_folder(char *buf, size_t n)
     return buf;
 }
 
+/* The job as it would be run. */
+static nt_status print_config(const nt_cli *c, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_job *job = NULL;
+    char *text = NULL;
+
+    NT_TRY(read_job(&job, c, e));
+    NT_TRY(nt_job_check_inputs(job, e));
+    if (!(text = nt_json_text(job->json)))
+        NT_TRY(nt_fail_nomem(e));
+    fputs(text, stdout);
+done:
+    nt_free(text);
+    nt_job_free(job);
+    return s;
+}
+
 static nt_status run(nt_cli *c, const options *o, nt_err *e)
 {
     nt_status s = NT_OK, missed;
@@ -135,10 +157,12 @@ int main(int argc, char **argv)
                  "that was stopped goes on when it is given again.",
         .takes = NT_CLI_INPUTS | NT_CLI_REPORT | NT_CLI_AT_ONCE};
     options o = {.dir = NULL};
-    nt_opt opts[NT_JOB_ROWS + 2];
+    nt_opt opts[NT_JOB_ROWS + 3];
     const nt_opt own[] = {
         NT_OPT_STR(0, "job-dir", &o.dir, "DIR", "the job's folder",
                    .def = "NEUTRINO_HOME/jobs/ID"),
+        NT_OPT_BOOL(0, "print-config", &o.print,
+                    "print the job as it would be run, as JSON, and run nothing"),
         NT_OPT_I64(0, "threads", &o.threads, "N", 1, 4096, "threads of each tool",
                    .def = "all processors"),
         NT_OPT_END,
@@ -154,6 +178,6 @@ int main(int argc, char **argv)
         nt_cli_usage(&c, "one job file at a time");
     if (c.operands.n == 0 && !o.job.model)
         nt_cli_usage(&c, "a job file is missing (or --model and --data)");
-    s = run(&c, &o, &e);
+    s = o.print ? print_config(&c, &e) : run(&c, &o, &e);
     return nt_cli_finish(&c, s, &e);
 }

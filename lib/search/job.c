@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/opt_old.h"
 #include "base/str.h"
 #include "data/data.h"
 #include "prune/rules.h"
@@ -10,6 +11,7 @@
 #include "search/job_keys.h"
 #include "search/search.h"
 #include "train/eval.h"
+#include "train/settings.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -129,19 +131,41 @@ static nt_status put_str(const reader *r, const char *key, const char *text)
     return nt_json_put(r->out, key, text ? cJSON_CreateString(text) : cJSON_CreateNull(), r->e);
 }
 
-/* What is given, as it is; nothing for null. */
-static nt_status put_copies(const reader *r, const char *const *keys)
+/* A copy of what is given, null where nothing is. */
+static nt_status put_copy(const reader *r, const char *key, const cJSON *v)
+{
+    return nt_json_put(r->out, key, v ? cJSON_Duplicate(v, true) : cJSON_CreateNull(), r->e);
+}
+
+/* {"command": ...}, or null. *out is the command; left alone where there is none. */
+static nt_status put_command(const reader *r, const char *key, const char *command,
+                             const char **out)
 {
     nt_status s = NT_OK;
+    cJSON *o;
 
-    for (int i = 0; keys[i]; i++) {
-        const cJSON *v = nt_json_get(r->in, keys[i]);
-
-        if (v && !cJSON_IsNull(v))
-            NT_TRY(nt_json_put(r->out, keys[i], cJSON_Duplicate(v, true), r->e));
-    }
+    if (!command)
+        return nt_json_put(r->out, key, cJSON_CreateNull(), r->e);
+    if (!(o = nt_json_add_object(r->out, key)))
+        return nt_fail_nomem(r->e);
+    NT_TRY(nt_json_put(o, "command", cJSON_CreateString(command), r->e));
+    *out = o->child->valuestring;
 done:
     return s;
+}
+
+/* NULL where it is null */
+static const cJSON *kept_value(const reader *r, const char *key)
+{
+    const cJSON *v = nt_json_get(r->out, key);
+
+    return cJSON_IsNull(v) ? NULL : v;
+}
+
+/* null where there is none */
+static cJSON *bound(double v)
+{
+    return v > 0 ? cJSON_CreateNumber(v) : cJSON_CreateNull();
 }
 
 /* The string under a key of the job as run, which lives as long as the job. */
@@ -157,9 +181,10 @@ static nt_status put_searches(reader *r)
     nt_job *j = r->job;
 
     if (!v) {
-        j->strategy[j->n_strategies++] = &nt_strategy_compression;
-        return nt_json_put(r->out, "optimization",
-                           cJSON_CreateString(nt_strategy_compression.name), r->e);
+        j->strategy[j->n_strategies++] =
+            r->s.rules || r->s.layers ? &nt_strategy_quantization : &nt_strategy_compression;
+        return nt_json_put(r->out, "optimization", cJSON_CreateString(j->strategy[0]->name),
+                           r->e);
     }
     for (; one; one = cJSON_IsArray(v) ? one->next : NULL)
         j->strategy[j->n_strategies++] = nt_strategy_find(one->valuestring);
@@ -176,7 +201,7 @@ static nt_status check_target(const reader *r)
         return nt_fail(r->e, NT_EINVAL, "target_ms: goes with the optimization 'latency'");
     if (r->s.cost_table && !latency)
         return nt_fail(r->e, NT_EINVAL, "cost_table: goes with the optimization 'latency'");
-    if (r->s.target_ms > 0 && nt_json_get(r->in, "delta"))
+    if (r->s.target_ms > 0 && cJSON_IsNumber(nt_json_get(r->in, "delta")))
         return nt_fail(r->e, NT_EINVAL,
                        "target_ms: takes the place of delta, give one of them");
     return NT_OK;
@@ -194,16 +219,16 @@ static nt_status put_constraint(reader *r)
 
     if (r->s.confidence > 0 && r->s.confidence < 0.95)
         NT_TRY(nt_fail(r->e, NT_EINVAL, "confidence: %g, want 0 or 0.95", r->s.confidence));
-    r->s.level = r->s.level > 1 ? 3 : 1;
     NT_TRY(put_searches(r));
     NT_TRY(check_target(r));
     NT_TRY(put_rows(r, words));
     NT_TRY(put_str(r, "device", r->s.device));
     NT_TRY(put_rows(r, bounds));
-    if (r->s.target_ms > 0)
-        NT_TRY(nt_json_put(r->out, "target_ms", cJSON_CreateNumber(r->s.target_ms), r->e));
-    if (r->s.cost_table)
-        NT_TRY(put_str(r, "cost_table", r->s.cost_table));
+    if (r->s.target_ms > 0 &&
+        !cJSON_ReplaceItemInObjectCaseSensitive(r->out, "delta", cJSON_CreateNull()))
+        NT_TRY(nt_fail_nomem(r->e));
+    NT_TRY(nt_json_put(r->out, "target_ms", bound(r->s.target_ms), r->e));
+    NT_TRY(put_str(r, "cost_table", r->s.cost_table));
     j->target_ms = r->s.target_ms;
     j->delta = r->s.delta;
     j->confidence = r->s.confidence;
@@ -215,22 +240,24 @@ done:
     return s;
 }
 
+/* The command itself, or that of the object. */
+static const char *command_of(const cJSON *given, const char *inner)
+{
+    return cJSON_IsString(given) ? given->valuestring : inner;
+}
+
 static nt_status put_eval(reader *r)
 {
-    static const char *const func[] = {"eval_func", NULL}, *const how[] = {
-                                                               "eval_key", "eval_split",
-                                                               "search_split", NULL};
+    static const char *const how[] = {"eval_key", "eval_split", "search_split", NULL};
     nt_job *j = r->job;
     nt_status s = NT_OK;
     const nt_metric *m;
-    const cJSON *f;
 
     if (!r->s.search_split)
         r->s.search_split = r->s.eval_split;
-    NT_TRY(put_copies(r, func));
+    NT_TRY(put_command(r, "eval_func", command_of(r->s.eval_func, r->s.eval_command),
+                       &j->eval_command));
     NT_TRY(put_rows(r, how));
-    f = nt_json_get(r->out, "eval_func");
-    j->eval_command = cJSON_GetStringValue(cJSON_IsObject(f) ? nt_json_get(f, "command") : f);
     j->eval_key = kept(r, "eval_key");
     j->eval_split = kept(r, "eval_split");
     j->search_split = kept(r, "search_split");
@@ -240,31 +267,42 @@ done:
     return s;
 }
 
+static nt_status put_budget(reader *r)
+{
+    cJSON *o = nt_json_add_object(r->out, "budget");
+    nt_status s = NT_OK;
+
+    if (!o)
+        return nt_fail_nomem(r->e);
+    NT_TRY(nt_json_put(o, "time_s", bound(r->s.time_s), r->e));
+    NT_TRY(nt_json_put(o, "steps", bound((double)r->s.steps), r->e));
+    r->job->time_s = r->s.time_s;
+    r->job->steps = r->s.steps;
+done:
+    return s;
+}
+
 static nt_status put_running(reader *r)
 {
-    static const char *const budget[] = {"budget", NULL},
-                             *const counts[] = {"seed", "jobs", NULL},
-                             *const lists[] = {"tools", "config_list", NULL},
-                             *const flags[] = {"use_horovod", "distributed", NULL},
-                             *const rest[] = {"custom_compression", "external_training_loop",
-                                              NULL};
+    static const char *const counts[] = {"seed", "jobs", NULL};
+    static const char *const flags[] = {"use_horovod", NULL};
     nt_job *j = r->job;
     nt_status s = NT_OK;
 
-    NT_TRY(put_copies(r, budget));
+    NT_TRY(put_command(r, "external_training_loop",
+                       command_of(r->s.train_loop, r->s.train_command), &j->train_command));
+    NT_TRY(put_budget(r));
     NT_TRY(put_rows(r, counts));
     NT_TRY(put_str(r, "launcher", r->s.launcher));
-    NT_TRY(put_copies(r, lists));
+    NT_TRY(put_copy(r, "tools", r->s.tools));
+    NT_TRY(put_copy(r, "config_list", r->s.config_list));
     NT_TRY(put_rows(r, flags));
-    NT_TRY(put_copies(r, rest));
-    j->time_s = r->s.time_s;
-    j->steps = r->s.steps;
+    NT_TRY(nt_job_put_custom(j, r->out, &r->s, r->in, r->e));
     j->seed = r->s.seed;
     j->jobs = r->s.jobs;
     j->launcher = kept(r, "launcher");
-    j->tools = nt_json_get(r->out, "tools");
-    j->config_list = nt_json_get(r->out, "config_list");
-    j->custom = nt_json_get(r->out, "custom_compression");
+    j->tools = kept_value(r, "tools");
+    j->config_list = kept_value(r, "config_list");
 done:
     return s;
 }
@@ -320,19 +358,41 @@ done:
     return s;
 }
 
+/* j in today's spelling, the trainings' settings included. */
+static nt_status renew(nt_job *job, cJSON *j, nt_err *e)
+{
+    cJSON *full = nt_json_get(j, "full_trainer");
+    cJSON *loop = nt_json_get(nt_json_get(j, "fine_tuner"), "loop_params");
+    nt_status s = NT_OK;
+    nt_str said = {0};
+
+    NT_TRY(nt_opt_renew(nt_job_rows, j, "", &said, e));
+    NT_TRY(nt_opt_renew(nt_train_rows, j, "", &said, e)); /* of both trainings */
+    NT_TRY(nt_opt_renew(nt_train_rows, full, "full_trainer", &said, e));
+    NT_TRY(nt_opt_renew(nt_train_rows, loop, "fine_tuner.loop_params", &said, e));
+    if (said.n > 0)
+        job->said = nt_str_take(&said);
+done:
+    nt_str_release(&said);
+    return s;
+}
+
 nt_status nt_job_new(nt_job **out, const cJSON *j, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_job *job = nt_calloc(1, sizeof *job);
-    reader r = {.in = j, .job = job, .e = e};
+    cJSON *in = cJSON_Duplicate(j, true);
+    reader r = {.in = in, .job = job, .e = e};
 
-    if (!job || !(r.out = job->json = cJSON_CreateObject()))
+    if (!job || !in || !(r.out = job->json = cJSON_CreateObject()))
         NT_TRY(nt_fail_nomem(e));
+    NT_TRY(renew(job, in, e));
     NT_TRY(read_all(&r));
     NT_TRY(nt_job_check_supported(job, e));
     *out = job;
     job = NULL;
 done:
+    nt_json_free(in);
     nt_job_free(job);
     return s;
 }
@@ -342,5 +402,6 @@ void nt_job_free(nt_job *j)
     if (!j)
         return;
     nt_json_free(j->json);
+    nt_free(j->said);
     nt_free(j);
 }

@@ -29,8 +29,9 @@ typedef struct nt_job {
     int level;        /* 1 or 3 */
     bool deepsearch, bn_fusion, dryrun;
     const char *eval_key, *eval_split,
-        *search_split;        /* search_split: eval_split if not given */
-    const char *eval_command; /* NULL: our own metrics */
+        *search_split;         /* search_split: eval_split if not given */
+    const char *eval_command;  /* NULL: our own metrics */
+    const char *train_command; /* external_training_loop; NULL: our own trainings */
     const char *loss;
     const char *precision, *root_path; /* of the export; root_path may be NULL */
     const cJSON *formats;              /* names of what is exported */
@@ -43,13 +44,14 @@ typedef struct nt_job {
     const cJSON *tools, *config_list; /* config_list may be NULL */
     const cJSON *custom; /* custom_compression: bits that are given; NULL: are searched */
     const cJSON *full_trainer, *loop_params; /* with the keys given at the top merged in */
+    char *said; /* a line for each old spelling; NULL: there are none. Owned */
 } nt_job;
 
 /* Reads a job file. Paths in it (model, data, root_path) are relative to its folder and become
  * absolute. */
 nt_status nt_job_load(cJSON **out, const char *path, nt_err *e) NT_MUST_CHECK;
-/* Checks and fills in; j is borrowed. NT_EINVAL names a key and what is allowed,
- * NT_EUNSUPPORTED what this build has not. */
+/* Checks and fills in; j is only read, old spellings (base/opt_old.h) included. NT_EINVAL names
+ * a key and what is allowed, NT_EUNSUPPORTED what this build has not. */
 nt_status nt_job_new(nt_job **out, const cJSON *j, nt_err *e) NT_MUST_CHECK;
 void nt_job_free(nt_job *j);
 

@@ -20,9 +20,10 @@ typedef struct nt_job_settings {
     const char *device, *cost_table;
     double delta, confidence, target_ms;
     int64_t level;
-    bool deepsearch, bn_fusion, dryrun, use_horovod, distributed;
-    const cJSON *eval_func;
-    const char *eval_command, *eval_key, *eval_split, *search_split;
+    bool deepsearch, bn_fusion, dryrun, use_horovod;
+    const cJSON *eval_func, *train_loop;      /* commands, or objects with one ... */
+    const char *eval_command, *train_command; /* ... which then is here */
+    const char *eval_key, *eval_split, *search_split;
     const cJSON *format, *resolutions;
     const char *root_path, *loss;
     const cJSON *full_trainer, *loop_params; /* read by train/settings.h */
@@ -30,11 +31,11 @@ typedef struct nt_job_settings {
     int64_t steps, seed, jobs;
     const char *launcher;
     const cJSON *tools, *config_list;
-    /* What is checked and then copied, or refused by this build, is put here. */
-    const cJSON *value;
-    const char *text;
-    bool flag;
-    double ratio;
+    const cJSON *rules, *layers; /* of custom_compression: one of them, or neither ... */
+    bool conv11, group;          /* ... and the rules */
+    const cJSON *skip_layers;
+    double skip_ratio;
+    const cJSON *value; /* what is only checked here */
 } nt_job_settings;
 
 /* Rows of an nt_job_settings, to be bound to one (nt_opt_bind); at most NT_JOB_ROWS with their

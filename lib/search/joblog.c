@@ -43,25 +43,52 @@ void nt_joblog_close(nt_joblog *l)
     l->fd = -1;
 }
 
-void nt_joblog_info(nt_joblog *l, const char *fmt, ...)
+/* "2026-11-22 02:21:54 - LEVEL: "; how long it is. */
+static size_t put_stamp(char line[LINE_MAX_BYTES], const char *level)
 {
-    char line[LINE_MAX_BYTES];
     time_t now = time(NULL);
     struct tm tm;
     size_t n;
-    va_list ap;
 
     localtime_r(&now, &tm);
-    n = strftime(line, sizeof line, "%Y-%m-%d %H:%M:%S - INFO: ", &tm);
+    n = strftime(line, LINE_MAX_BYTES, "%Y-%m-%d %H:%M:%S - ", &tm);
+    return n + (size_t)snprintf(line + n, LINE_MAX_BYTES - n, "%s: ", level);
+}
+
+/* See joblog.h. */
+static void write_line(const nt_joblog *l, char line[LINE_MAX_BYTES])
+{
+    size_t n = strlen(line);
+
+    line[n] = '\n';
+    if (write(l->fd, line, n + 1) < 0)
+        return;
+}
+
+void nt_joblog_info(nt_joblog *l, const char *fmt, ...)
+{
+    char line[LINE_MAX_BYTES];
+    size_t n = put_stamp(line, "INFO");
+    va_list ap;
+
     va_start(ap, fmt);
     vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
     va_end(ap);
     if (l->say)
         l->say(l->ctx, line);
-    n = strlen(line);
-    line[n] = '\n';
-    if (write(l->fd, line, n + 1) < 0)
-        return; /* see joblog.h */
+    write_line(l, line);
+}
+
+void nt_joblog_warn(nt_joblog *l, const char *text)
+{
+    for (const char *end; text && *text; text = *end ? end + 1 : end) {
+        char line[LINE_MAX_BYTES];
+        size_t n = put_stamp(line, "WARNING");
+
+        end = text + strcspn(text, "\n");
+        snprintf(line + n, sizeof line - n - 1, "%.*s", (int)(end - text), text);
+        write_line(l, line);
+    }
 }
 
 off_t nt_joblog_mark(const nt_joblog *l)

@@ -21,6 +21,8 @@ void nt_joblog_close(nt_joblog *l);
 /* "2026-11-22 02:21:54 - INFO: text". What cannot be written to the file is not reported: the
  * job goes on. */
 void nt_joblog_info(nt_joblog *l, const char *fmt, ...) NT_PRINTF(2, 3);
+/* "... - WARNING: line" into the file alone, for each line of text (NULL: none). */
+void nt_joblog_warn(nt_joblog *l, const char *text);
 /* Where the file ends now. */
 off_t nt_joblog_mark(const nt_joblog *l);
 /* The first message since `mark` that is not make's own: why a tool failed (in a pipeline

@@ -5,11 +5,8 @@
 #include "base/file.h"
 #include "base/outfile.h"
 #include "base/str.h"
-#include "graph/model.h"
-#include "graph/pass.h"
-#include "op/registry.h"
-#include "prune/prune.h"
 #include "search/job_id.h"
+#include "search/job_inputs.h"
 #include "search/joblog.h"
 #include "search/pipeline.h"
 #include "search/runner.h"
@@ -21,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STATE_VERSION 2
 #define MAX_REPORT ((size_t)1 << 20)
@@ -37,6 +35,7 @@ typedef struct run {
     bool more_is_better;
     double start_s, before_s; /* clock at the start; what earlier runs took */
     const char *best;         /* NULL: not yet known, "": the reference */
+    bool new_dir;             /* the folder was not there before */
     double final_drop;
 } run;
 
@@ -60,26 +59,6 @@ static char *path_in(const run *r, const char *name)
 
 /* ---- who we are */
 
-/* Do the rules name layers of the model? nt-prune would say so, but only after the reference
- * has been measured. */
-static nt_status check_rules(const nt_job *job, nt_err *e)
-{
-    nt_status s = NT_OK;
-    nt_model *m = NULL;
-    nt_channels *c = NULL;
-
-    if (!job->config_list)
-        return NT_OK;
-    NT_TRY(nt_model_load(&m, job->model, nt_ops_table(), e));
-    NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
-    NT_TRY(nt_channels_new(&c, nt_model_graph(m), e));
-    NT_TRY(nt_prune_check_rules(c, job->config_list, e));
-done:
-    nt_channels_free(c);
-    nt_model_free(m);
-    return s;
-}
-
 static nt_status make_dir(run *r, nt_err *e)
 {
     const char *home = getenv("NEUTRINO_HOME"), *user = getenv("HOME");
@@ -92,7 +71,23 @@ static nt_status make_dir(run *r, nt_err *e)
         r->dir = nt_strfmt("%s/.neutrino/jobs/%s", user, r->id);
     else
         return nt_fail(e, NT_EINVAL, "neither --job-dir, NEUTRINO_HOME nor HOME is set");
-    return r->dir ? nt_make_dirs(r->dir, e) : nt_fail_nomem(e);
+    if (!r->dir)
+        return nt_fail_nomem(e);
+    r->new_dir = !nt_path_exists(r->dir);
+    return nt_make_dirs(r->dir, e);
+}
+
+/* A job that is refused leaves no folder. One that was there before only loses what was
+ * measured by this job's word, which another would take for its own. */
+static void leave_nothing(const run *r)
+{
+    char *measured = path_in(r, "ref_model.json");
+
+    if (r->new_dir)
+        nt_remove_tree(r->dir);
+    else if (measured)
+        unlink(measured);
+    nt_free(measured);
 }
 
 /* ---- state.json */
@@ -205,9 +200,11 @@ static nt_status set_target(run *r, nt_err *e)
 
     if (wanted <= 0)
         return NT_OK;
-    if (wanted >= ref)
+    if (wanted >= ref) {
+        leave_nothing(r);
         return nt_fail(e, NT_EINVAL, "target_ms: %g, but the reference takes only %.4g ms",
                        wanted, ref);
+    }
     r->search.o.target = wanted / ref;
     for (int i = 0; i < r->search.n_phases; i++)
         r->search.phase[i].o.target = wanted / ref;
@@ -233,6 +230,21 @@ static void say_target(run *r)
                        (int)steps);
 }
 
+/* A delta in per cent for a metric in 0..1 would be no bound at all. */
+static nt_status check_delta(const run *r, nt_err *e)
+{
+    const nt_job *job = r->job;
+
+    if (job->target_ms > 0 || !r->more_is_better || job->delta <= 0 ||
+        job->delta < r->search.ref.metric)
+        return NT_OK;
+    leave_nothing(r);
+    return nt_fail(e, NT_EINVAL,
+                   "delta: %g would accept any model, since the reference's %s on '%s' is %g: "
+                   "want less than that",
+                   job->delta, job->eval_key, job->search_split, r->search.ref.metric);
+}
+
 static nt_status measure_reference(run *r, nt_err *e)
 {
     static const char *const target[] = {"ref_model.json"};
@@ -245,11 +257,7 @@ static nt_status measure_reference(run *r, nt_err *e)
     NT_TRY(load(r, &r->search.ref, target[0], e));
     r->more_is_better = job->eval_command || nt_metric_find(&metric, job->eval_key, &ignored) ||
                         metric->more_is_better;
-    if (r->more_is_better && job->delta > 0 && job->delta >= r->search.ref.metric)
-        NT_TRY(nt_fail(e, NT_EINVAL,
-                       "delta: %g would accept any model, since the reference's %s "
-                       "is %g",
-                       job->delta, job->eval_key, r->search.ref.metric));
+    NT_TRY(check_delta(r, e));
     NT_TRY(set_target(r, e));
     r->target = r->search.ref.metric + (r->more_is_better ? -1 : 1) * job->delta;
     nt_joblog_info(&r->log, "Reference: %s %.4g on '%s', %.3f MiB, %.2f MMACs, %.3f ms",
@@ -637,14 +645,15 @@ static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
 {
     nt_status s = NT_OK;
 
+    NT_TRY(nt_job_check_inputs(r->job, e));
     NT_TRY(nt_job_id(r->id, r->job, NT_VERSION, e));
-    NT_TRY(check_rules(r->job, e));
     NT_TRY(make_dir(r, e));
     NT_TRY(nt_joblog_open(&r->log, r->dir, e));
     NT_TRY(load_state(r, e));
     r->runner = (nt_runner){
         .dir = r->dir, .log_fd = r->log.fd, .jobs = (int)r->job->jobs, .group = r->o->group};
     nt_joblog_info(&r->log, "Job %s starts in %s", r->id, r->dir);
+    nt_joblog_warn(&r->log, r->job->said);
     NT_TRY(nt_pipeline_prepare(r->dir, r->job, e));
     NT_TRY(write_makefile(r, 1, e));
     NT_TRY(measure_reference(r, e));

@@ -253,24 +253,14 @@ static void add_eval(nt_str *t, const nt_job *job)
     nt_str_add(t, "\n");
 }
 
-static bool wants_eval(const cJSON *settings)
-{
-    const cJSON *sched = cJSON_GetObjectItemCaseSensitive(settings, "scheduler");
-    const cJSON *interval = cJSON_GetObjectItemCaseSensitive(sched, "interval");
-
-    return cJSON_GetObjectItemCaseSensitive(settings, "early_stopping_patience") ||
-           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(sched, "eval_based")) ||
-           (cJSON_IsString(interval) && strcmp(interval->valuestring, "eval") == 0);
-}
-
 static void add_train(nt_str *t, const nt_job *job)
 {
     nt_str_addf(t, "TRAIN = --data data.json --teacher ref_model.nt --seed %lld --loss ",
                 (long long)job->seed);
     add_quoted(t, job->loss);
-    if (wants_eval(job->full_trainer) || wants_eval(job->loop_params)) {
-        nt_str_add(t, " --eval-split ");
-        add_quoted(t, job->search_split);
+    if (job->train_command) {
+        nt_str_add(t, " --command ");
+        add_quoted(t, job->train_command);
     }
     nt_str_add(t, "\n");
 }

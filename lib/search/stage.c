@@ -110,7 +110,7 @@ const nt_stage_kind nt_stage_cut = {.name = "cut",
 static void train_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
 {
     nt_str_addf(t, "--config %s.json%s", s->full ? "full_trainer" : "fine_tuner",
-                at->job->dryrun ? " --steps 1" : "");
+                at->job->train_command && !s->full ? " --finetuning" : "");
 }
 
 static void train_describe(nt_str *t, const nt_search_stage *s)

@@ -5,17 +5,19 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MAX_OUTPUT ((size_t)1 << 20)
 
-/* The path is a positional parameter of the shell, never part of what it parses. */
-static void become(const char *script, const char *path, int out)
+/* The paths are positional parameters of the shell, never part of what it parses. */
+static void become(const char *script, const char *path, const char *second, int out)
 {
     if (dup2(out, STDOUT_FILENO) >= 0)
-        execl("/bin/sh", "sh", "-c", script, "sh", path, (char *)NULL);
+        execl("/bin/sh", "sh", "-c", script, "sh", path, second, (char *)NULL);
     _exit(127);
 }
 
@@ -64,7 +66,7 @@ static nt_status run(nt_str *text, const char *script, const char *path, nt_err 
     pid = fork();
     if (pid == 0) {
         close(fd[0]);
-        become(script, path, fd[1]);
+        become(script, path, NULL, fd[1]);
     }
     close(fd[1]);
     s = pid < 0 ? nt_fail_errno(e, "cannot start it") : read_all(text, fd[0], e);
@@ -113,6 +115,45 @@ done:
     if (s != NT_OK)
         nt_err_prefix(e, "command '%s'", command);
     nt_str_release(&text);
+    nt_free(script);
+    return s;
+}
+
+/* ---- a training */
+
+static void set_all(const nt_command_var *v)
+{
+    for (; v->name; v++)
+        if (setenv(v->name, v->value ? v->value : "", 1) != 0)
+            _exit(127);
+}
+
+/* What it prints goes where messages go: the model may go to standard output. */
+static nt_status run_training(const char *script, const nt_command_training *t, nt_err *e)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        set_all(t->vars);
+        become(script, t->in, t->out, STDERR_FILENO);
+    }
+    return pid < 0 ? nt_fail_errno(e, "cannot start it") : wait_for(pid, e);
+}
+
+nt_status nt_command_train(const char *command, const nt_command_training *t, nt_err *e)
+{
+    nt_status s = NT_OK;
+    struct stat left;
+    char *script = nt_strfmt("%s \"$@\"", command);
+
+    if (script == NULL)
+        return nt_fail_nomem(e);
+    NT_TRY(run_training(script, t, e));
+    if (stat(t->out, &left) != 0 || left.st_size == 0)
+        NT_TRY(nt_fail(e, NT_EFORMAT, "it wrote no model to the second path it was given"));
+done:
+    if (s != NT_OK)
+        nt_err_prefix(e, "command '%s'", command);
     nt_free(script);
     return s;
 }

@@ -252,7 +252,8 @@ J
     [ "$(ls job/candidates/*.nt | wc -l)" = 1 ]
     nt-profile --threads 1 --layers job/opt_model.nt | grep -w fc1 | grep -qw 2
     sed -i 's/"fc1"/"fc9"/' job.json
-    refuses 1 "fc9" optimize job.json --job-dir other -q
+    refuses 2 "custom_compression.layers.fc9" optimize job.json --job-dir other -q
+    [ ! -e other ]
 }
 
 @test "a dry run of a quantization exports what it would" {

@@ -116,7 +116,7 @@ NT_TEST(defaults_are_those_that_are_shown)
             assert_memory_equal(o->def, first, strlen(first));
         tried++;
     }
-    assert_int_equal(tried, 12);
+    assert_int_equal(tried, 13);
     assert_string_equal(s.loss, "cross_entropy");
 }
 
@@ -153,13 +153,16 @@ NT_TEST(a_job_as_run_is_read_as_the_same_job)
     nt_job *again = NULL;
 
     fixture_open(&f);
-    accepts(&f,
-            "\"level\": 2, \"budget\": {\"steps\": 5}, \"eval_func\": {\"command\": \"x\"}, "
-            "\"optimizer\": {\"name\": \"SGD\", \"lr\": 0.1}, \"export\": {\"format\": "
-            "\"onnx\", \"kwargs\": {\"resolutions\": [[32, 36]], \"root_path\": \"o\"}}");
+    accepts(&f, "\"level\": 2, \"budget\": {\"steps\": 5}, \"eval_func\": \"x\", "
+                "\"optimizer\": {\"name\": \"SGD\", \"lr\": 0.1}, \"export\": {\"format\": "
+                "\"onnx\", \"kwargs\": {\"resolutions\": [[32, 36]], \"root_path\": \"o\"}}");
     assert_int_equal(f.job->level, 3);
     assert_ok(nt_job_new(&again, f.job->json, e));
     assert_true(cJSON_Compare(again->json, f.job->json, true));
+    assert_string_equal(f.job->said,
+                        "level: 2 is an old spelling of 3\n"
+                        "export.format: \"onnx\" is an old spelling of [\"onnx\"]\n");
+    assert_null(again->said);
     nt_job_free(again);
     fixture_close(&f);
 }
@@ -177,9 +180,12 @@ NT_TEST(settings_at_the_top_hold_for_both_trainers_epochs_for_the_long_one)
     assert_int_not_equal(cJSON_GetObjectItem(f.job->loop_params, "epochs")->valueint, 9);
     o = cJSON_GetObjectItem(f.job->full_trainer, "optimizer");
     assert_string_equal(cJSON_GetObjectItem(o, "name")->valuestring, "adam");
-    assert_null(cJSON_GetObjectItem(f.job->full_trainer, "scheduler"));
+    o = cJSON_GetObjectItem(f.job->full_trainer, "scheduler");
+    assert_string_equal(
+        cJSON_GetObjectItem(cJSON_GetObjectItem(o, "factory"), "name")->valuestring,
+        "constant");
     o = cJSON_GetObjectItem(f.job->loop_params, "optimizer");
-    assert_string_equal(cJSON_GetObjectItem(o, "name")->valuestring, "SGD");
+    assert_string_equal(cJSON_GetObjectItem(o, "name")->valuestring, "sgd");
     fixture_close(&f);
 }
 
@@ -217,7 +223,19 @@ NT_TEST(what_is_unknown_or_out_of_range_is_named_with_its_path)
         {"\"config_list\": {}", "config_list"},
         {"\"custom_compression\": {\"bits\": 1}", "custom_compression.bits: unknown key"},
         {"\"custom_compression\": {\"quant_args\": {\"skip_layers\": [0.5]}}",
-         "custom_compression.quant_args.skip_layers: "},
+         "custom_compression.quantization_args.skip_layers: "},
+        {"\"custom_compression\": {\"quantization_args\": {}, \"quant_args\": {}}",
+         "custom_compression.quant_args: says the same as "
+         "'custom_compression.quantization_args', give one of them"},
+        {"\"horovod\": false, \"use_horovod\": false",
+         "horovod: says the same as 'use_horovod', give one of them"},
+        {"\"custom_compression\": {\"layers\": {\"a\": {\"precision\": 20}}}",
+         "custom_compression.layers.a.precision: got 20, want 1 to 16, or 32"},
+        {"\"custom_compression\": {}",
+         "custom_compression: want one of 'quantization_args' and 'layers'"},
+        {"\"eval_func\": \"\"", "eval_func: want a command in one line"},
+        {"\"scheduler\": {\"factory\": \"onecycle\", \"interval\": \"epoch\"}",
+         "scheduler.interval: "},
         {"\"custom_compression\": {\"layers\": {\"a\": {\"precision\": 0}}}",
          "custom_compression.layers.a.precision: "},
         {"\"external_training_loop\": {}", "external_training_loop.command: missing"},
@@ -239,8 +257,8 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
         {"\"device\": \"gpu\"", "device: this build has no GPU backend"},
         {"\"task_type\": \"segmentation\"", "task_type: "},
         {"\"use_horovod\": true", "use_horovod: "},
-        {"\"distributed\": true", "distributed: "},
-        {"\"external_training_loop\": {\"command\": \"x\"}", "external_training_loop: "},
+        {"\"distributed\": true", "use_horovod: "},
+        {"\"horovod\": true", "use_horovod: "},
         {"\"export\": {\"format\": [\"onnx\", \"tflite\"]}", "export.format: "},
         {"\"eval_func\": \"x\", \"confidence\": 0.95", "confidence: "},
     };
@@ -249,7 +267,9 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
     fixture_open(&f);
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         refuses(&f, NT_EUNSUPPORTED, lacks[i].keys, lacks[i].start);
-    refuses(&f, NT_EINVAL, "\"custom_compression\": {\"quantization_args\": {}}",
+    refuses(&f, NT_EINVAL,
+            "\"optimization\": \"compression\", \"custom_compression\": "
+            "{\"quantization_args\": {}}",
             "custom_compression: ");
     refuses(&f, NT_EINVAL, "\"optimization\": \"quantization\", \"config_list\": []",
             "config_list: ");
@@ -259,6 +279,33 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
     accepts(&f, "\"optimization\": [\"compression\", \"quantization\"], \"config_list\": [], "
                 "\"custom_compression\": {\"quantization_args\": {}}");
     accepts(&f, "\"use_horovod\": false, \"device\": \"cpu\", \"custom_compression\": null");
+    fixture_close(&f);
+}
+
+NT_TEST(custom_compression_alone_is_a_quantization)
+{
+    fixture f;
+
+    fixture_open(&f);
+    accepts(&f, "\"custom_compression\": {\"quant_args\": {\"quantize_conv11\": true}}");
+    assert_string_equal(at(&f, "optimization")->valuestring, "quantization");
+    assert_non_null(f.job->custom);
+    accepts(&f, "");
+    assert_null(f.job->custom);
+    fixture_close(&f);
+}
+
+NT_TEST(trainings_may_be_a_command)
+{
+    fixture f;
+
+    fixture_open(&f);
+    accepts(&f, "\"external_training_loop\": \"./train\"");
+    assert_string_equal(f.job->train_command, "./train");
+    accepts(&f, "\"external_training_loop\": {\"command\": \"./train -v\"}");
+    assert_string_equal(f.job->train_command, "./train -v");
+    accepts(&f, "\"external_training_loop\": null");
+    assert_null(f.job->train_command);
     fixture_close(&f);
 }
 
