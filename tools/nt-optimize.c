@@ -52,6 +52,7 @@ static nt_status read_job(nt_job **out, const nt_cli *c, nt_err *e)
 {
     const char *path = c->operands.n ? c->operands.v[0] : NULL;
     nt_status s = NT_OK;
+    nt_job *job = NULL;
     cJSON *j = NULL;
 
     if (path)
@@ -59,12 +60,17 @@ static nt_status read_job(nt_job **out, const nt_cli *c, nt_err *e)
     else if (!(j = cJSON_CreateObject()))
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(nt_cli_merge(j, c, e));
-    s = nt_job_new(out, j, e);
+    s = nt_job_new(&job, j, e);
+    if (s == NT_OK)
+        s = nt_job_check_inputs(job, e);
     if (s != NT_OK && path)
         nt_err_prefix(e, "%s", path);
-    if (s == NT_OK)
-        nt_cli_warn_lines(c, path ? path : "the options", (*out)->said);
+    NT_TRY(s);
+    nt_cli_warn_lines(c, path ? path : "options", job->said);
+    *out = job;
+    job = NULL;
 done:
+    nt_job_free(job);
     nt_json_free(j);
     return s;
 }
@@ -112,7 +118,6 @@ static nt_status print_config(const nt_cli *c, nt_err *e)
     char *text = NULL;
 
     NT_TRY(read_job(&job, c, e));
-    NT_TRY(nt_job_check_inputs(job, e));
     if (!(text = nt_json_text(job->json)))
         NT_TRY(nt_fail_nomem(e));
     fputs(text, stdout);

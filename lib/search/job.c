@@ -89,7 +89,8 @@ nt_status nt_job_load(cJSON **out, const char *path, nt_err *e)
 
     if (slash && !dir)
         return nt_fail_nomem(e);
-    NT_TRY(nt_json_load(&j, path, e));
+    s = nt_json_load(&j, path, e);
+    NT_TRY(s == NT_EFORMAT ? NT_EINVAL : s); /* what is no JSON is no setting */
     if (!cJSON_IsObject(j))
         NT_TRY(nt_fail(e, NT_EINVAL, "%s: want a JSON object", path));
     NT_TRY(make_absolute(j, dir, e));

@@ -6,7 +6,6 @@
 #include "base/outfile.h"
 #include "base/str.h"
 #include "search/job_id.h"
-#include "search/job_inputs.h"
 #include "search/joblog.h"
 #include "search/pipeline.h"
 #include "search/runner.h"
@@ -189,6 +188,8 @@ static nt_status load(const run *r, nt_measure *m, const char *name, nt_err *e)
     char *path = path_in(r, name);
     nt_status s = path ? nt_measure_load(m, path, r->job, e) : nt_fail_nomem(e);
 
+    if (s == NT_EFORMAT && path)
+        unlink(path); /* to be measured once more when the job is given again */
     nt_free(path);
     return s;
 }
@@ -645,7 +646,6 @@ static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
 {
     nt_status s = NT_OK;
 
-    NT_TRY(nt_job_check_inputs(r->job, e));
     NT_TRY(nt_job_id(r->id, r->job, NT_VERSION, e));
     NT_TRY(make_dir(r, e));
     NT_TRY(nt_joblog_open(&r->log, r->dir, e));

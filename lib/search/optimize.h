@@ -31,8 +31,8 @@ typedef struct nt_optimize_result {
 } nt_optimize_result;
 
 void nt_optimize_result_release(nt_optimize_result *r);
-/* NT_EMISSED where nothing smaller than the reference keeps the promise; *r is filled in then,
- * too, with the reference as the result. */
+/* Of a job that nt_job_check_inputs has looked at. NT_EMISSED where nothing smaller than the
+ * reference keeps the promise; *r is filled in then, too, with the reference as the result. */
 nt_status nt_optimize(nt_optimize_result *r, const nt_job *job, const nt_optimize_opts *o,
                       nt_err *e) NT_MUST_CHECK;
 

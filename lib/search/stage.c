@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+#define DRY_SAMPLES 32 /* of a dry run, where any ranges do */
 
 /* ---- prune: whole channels, the least important first, to a size */
 
@@ -138,8 +139,9 @@ const nt_stage_kind nt_stage_train = {.name = "train",
 
 static void quantize_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
 {
-    (void)at;
     nt_str_addf(t, "--method %s ", s->trains ? "lsq" : "ptq");
+    if (at->job->dryrun)
+        nt_str_addf(t, "--calibrate %d ", DRY_SAMPLES);
     if (s->bits > 0)
         nt_str_addf(t, "--mixed 8$(comma)4$(comma)2%s --budget bits=%.9g",
                     s->bits < 2 ? "$(comma)1" : "", s->bits);

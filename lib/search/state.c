@@ -105,6 +105,22 @@ static nt_status read_layers(nt_measure *m, const cJSON *plan, const cJSON *prof
     return NT_OK;
 }
 
+/* A command of the user's measures what it likes. */
+static nt_status check_key(const cJSON *metrics, const char *key, nt_err *e)
+{
+    nt_str known = {0};
+    const cJSON *one;
+
+    if (!metrics || nt_json_get(metrics, key))
+        return NT_OK;
+    cJSON_ArrayForEach(one, metrics)
+        nt_str_addf(&known, "%s%s", known.n ? ", " : "", one->string);
+    nt_fail(e, NT_EFORMAT, "eval_key: '%s' is not among what was measured (%s)", key,
+            known.n ? known.p : "nothing");
+    nt_str_release(&known);
+    return NT_EFORMAT;
+}
+
 nt_status nt_measure_load(nt_measure *m, const char *path, const nt_job *job, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -113,6 +129,7 @@ nt_status nt_measure_load(nt_measure *m, const char *path, const nt_job *job, nt
 
     NT_TRY(nt_json_load(&j, path, e));
     eval = nt_json_get(j, "eval");
+    NT_TRY(check_key(nt_json_get(eval, "metrics"), job->eval_key, e));
     NT_TRY(number(&m->metric, nt_json_get(eval, "metrics"), "eval.metrics", job->eval_key, e));
     m->drop = 0;
     if (nt_json_get(eval, "compare"))
