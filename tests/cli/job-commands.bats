@@ -92,7 +92,7 @@ exec nt-finetune "$1" --data "$NT_DATA" --steps 1 --threads 1 -q -o "$2"'
         \"optimizer\": {\"name\": \"SGD\", \"lr\": 0.125}, \"budget\": {\"steps\": 4},
         \"full_trainer\": {\"epochs\": 7, \"early_stopping_patience\": 3}" || [ $? -eq 3 ]
     grep -qx '1 1 0 0 5 ' train.log
-    ! grep -v '^1 1 0 0 5 $' train.log | grep -vqx '0 7 1 0 5 test'
+    [ "$(grep -cvxE '1 1 0 0 5 |0 7 1 0 5 test' train.log)" -eq 0 ]
     grep -q noise job/job.log
 }
 
