@@ -14,6 +14,7 @@
 #include "train/command.h"
 #include "train/settings.h"
 #include "train/trainer.h"
+#include "train/views_of.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ typedef struct job {
     cJSON *config;
     nt_sha256_hex config_digest, qat_digest;
     char *identity;
+    nt_sha256_hex views; /* identity of what the teacher says */
     nt_model *m, *teacher;
     nt_device *dev;
     nt_dataset *data;
@@ -111,6 +113,8 @@ static nt_status read_settings(job *j, nt_err *e)
     NT_TRY(read_qat(j, e));
     if (t->epochs == 0 && t->steps == 0)
         t->epochs = 1;
+    if (t->teacher_cache != NULL && (j->s.teacher == NULL || t->teacher_views == 0))
+        NT_TRY(nt_fail(e, NT_EINVAL, "--teacher-cache needs --teacher and --teacher-views"));
     t->seed = (uint64_t)j->c->seed;
     t->workers = j->c->threads > 1 ? (int)j->c->threads - 1 : 1;
 done:
@@ -192,6 +196,7 @@ static nt_status make_record(cJSON **out, const job *j, nt_err *e)
     cJSON_DeleteItemFromObjectCaseSensitive(given, "checkpoint-every");
     cJSON_DeleteItemFromObjectCaseSensitive(given, "resume");
     cJSON_DeleteItemFromObjectCaseSensitive(given, "recompute");
+    cJSON_DeleteItemFromObjectCaseSensitive(given, "teacher-cache");
     if ((digest = nt_split_digest(j->train, e)) == NULL) {
         s = NT_EIO;
         goto done;
@@ -228,6 +233,23 @@ static nt_status make_identity(job *j, const cJSON *record, nt_err *e)
     nt_free(r);
     j->s.o.identity = j->identity;
     return j->identity != NULL ? NT_OK : nt_fail_nomem(e);
+}
+
+static nt_status name_views(job *j, nt_err *e)
+{
+    nt_train_opts *o = &j->s.o;
+    const nt_views_of of = {.model = nt_model_digest(j->teacher),
+                            .data = j->data,
+                            .split = j->train,
+                            .split_name = j->c->split != NULL ? j->c->split : "train",
+                            .dev = j->dev,
+                            .compute = o->compute,
+                            .threads = j->c->threads,
+                            .batch_size = o->batch_size,
+                            .seed = o->seed};
+
+    o->teacher_identity = j->views.text;
+    return nt_views_identity(&j->views, &of, e);
 }
 
 /* ---- what is said meanwhile and afterwards */
@@ -293,6 +315,18 @@ static nt_status blame_model(const job *j, nt_status s, nt_err *e)
     return s;
 }
 
+static void say_of_cache(const job *j)
+{
+    const nt_teacher_account *t = nt_trainer_teacher(j->trainer);
+
+    if (t == NULL || j->s.o.teacher_views == 0)
+        return;
+    if (j->s.o.teacher_cache != NULL)
+        nt_cli_warn_lines(j->c, j->s.o.teacher_cache, nt_views_file_text(t->file));
+    nt_cli_note(j->c, "the teacher was asked of %llu pictures, and remembered of %llu",
+                (unsigned long long)t->asked, (unsigned long long)t->remembered);
+}
+
 /* A run that goes on finds its model prepared in the checkpoint. */
 static nt_status prepare(job *j, nt_err *e)
 {
@@ -322,6 +356,8 @@ static nt_status train(job *j, nt_err *e)
 
     NT_TRY(make_record(&record, j, e));
     NT_TRY(make_identity(j, record, e));
+    if (j->s.o.teacher_cache != NULL)
+        NT_TRY(name_views(j, e));
     j->s.o.progress = progress;
     j->s.o.ctx = j;
     if (j->qat.json != NULL)
@@ -337,6 +373,7 @@ static nt_status train(job *j, nt_err *e)
     record = NULL;
     NT_TRY(nt_model_add_history(j->m, taken, e));
     NT_TRY(nt_model_save(j->m, j->c->output, e));
+    say_of_cache(j);
     nt_cli_warn_take(j->c, nt_split_skipped_text(j->train));
     nt_cli_warn_take(j->c, nt_split_skipped_text(j->eval));
     nt_nonfinite_text(bad, sizeof bad, nt_trainer_nonfinite(j->trainer));

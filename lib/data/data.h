@@ -112,6 +112,8 @@ typedef struct nt_loader_opts {
     int workers;    /* threads; 0: one */
     uint64_t seed;  /* of the order and the random transforms */
     size_t limit;   /* at most so many samples an epoch, the first of its order; 0: all */
+    uint64_t views; /* epoch i has the random transforms of epoch i mod views, in an order of
+                       its own; 0: each has its own */
 } nt_loader_opts;
 
 /* Starts the threads and reads the first sample for its shape; all samples must have the same

@@ -52,8 +52,9 @@ typedef struct nt_batch {
     const nt_field *field;
     size_t n_fields;
     int64_t n;
-    size_t first;  /* position of the first sample in this epoch's order */
-    size_t number; /* of the batch in this epoch */
+    size_t first;           /* position of the first sample in this epoch's order */
+    size_t number;          /* of the batch in this epoch */
+    const uint32_t *sample; /* [n] which of the split's they are; NULL: not said */
 } nt_batch;
 
 /* NULL: there is none. */

@@ -20,6 +20,7 @@
 
 typedef struct slot {
     nt_field field[NT_MAX_FIELDS]; /* the batch's, with data of their own */
+    uint32_t *sample;              /* of each, its number in the split */
     nt_batch batch;
     bool ready;
     nt_status status;
@@ -102,6 +103,7 @@ static nt_status fill_sample(slot *t, nt_loader *l, worker *w, size_t at, size_t
     }
     for (size_t k = 0; k < l->n_fields; k++)
         nt_fill_put(&t->field[k], &w->sample, k, at);
+    t->sample[at] = (uint32_t)i;
     return NT_OK;
 }
 
@@ -123,7 +125,7 @@ static void fill(slot *t, nt_loader *l, worker *w, size_t number)
     }
     for (size_t k = 0; k < l->n_fields; k++)
         t->field[k].dims[0] = (int64_t)kept;
-    t->batch = (nt_batch){t->field, l->n_fields, (int64_t)kept, first, number};
+    t->batch = (nt_batch){t->field, l->n_fields, (int64_t)kept, first, number, t->sample};
 }
 
 /* ---- threads */
@@ -260,6 +262,8 @@ static void point_to_counts(slot *t, const nt_loader *l)
 static nt_status make_slot(slot *t, const nt_loader *l, size_t samples, nt_err *e)
 {
     memcpy(t->field, l->like, sizeof l->like);
+    if (!(t->sample = nt_alloc(samples, sizeof *t->sample)))
+        return nt_fail_nomem(e);
     for (size_t k = 0; k < l->n_fields; k++) {
         size_t bytes = nt_field_bytes(&l->like[k]);
 
@@ -269,6 +273,13 @@ static nt_status make_slot(slot *t, const nt_loader *l, size_t samples, nt_err *
     }
     point_to_counts(t, l);
     return NT_OK;
+}
+
+static void free_slot(slot *t, const nt_loader *l)
+{
+    for (size_t k = 0; k < l->n_fields; k++)
+        nt_free((void *)t->field[k].data);
+    nt_free(t->sample);
 }
 
 static nt_status make_ring(nt_loader *l, nt_err *e)
@@ -351,8 +362,7 @@ void nt_loader_free(nt_loader *l)
         nt_filled_release(&l->workers[i].sample);
     }
     for (size_t i = 0; l->ring && i < l->n_ring; i++)
-        for (size_t k = 0; k < l->n_fields; k++)
-            nt_free((void *)l->ring[i].field[k].data);
+        free_slot(&l->ring[i], l);
     nt_free(l->workers);
     nt_free(l->ring);
     nt_free(l->order);
@@ -395,7 +405,7 @@ static void set_order(nt_loader *l, uint64_t epoch)
     if (shuffle)
         nt_rng_shuffle(&stream, l->order, l->split->count);
     stream = nt_rng_fork(&root, "augment");
-    l->epoch_rng = nt_rng_fork_index(&stream, epoch);
+    l->epoch_rng = nt_rng_fork_index(&stream, l->opts.views ? epoch % l->opts.views : epoch);
 }
 
 nt_status nt_loader_start(nt_loader *l, uint64_t epoch, size_t first_batch, nt_err *e)

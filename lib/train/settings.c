@@ -204,6 +204,13 @@ const nt_opt nt_train_rows[] = {
     NT_OPT_DOUBLE(0, "distill-weight", NULL, "W", 0, 1,
                   "share of the distillation in the loss", .def = "0.9",
                   AT(o.distill_weight)),
+    NT_OPT_I64(0, "teacher-views", NULL, "N", 0, COUNT,
+               "take N random views of each picture, one an epoch and again, and ask the "
+               "teacher once for each; 0: a new one each time",
+               .def = "0", .key = "teacher_views", AT(o.teacher_views)),
+    NT_OPT_STR(0, "teacher-cache", NULL, "FILE",
+               "keep there what the teacher said of the views, for other trainings, too",
+               AT(o.teacher_cache)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL,
                   "true: an average of the weights by its defaults; false: none",
                   .key = "ema", .json = read_ema, AT(o)),

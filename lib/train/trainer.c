@@ -19,6 +19,11 @@ const nt_nonfinite *nt_trainer_nonfinite(const nt_trainer *t)
     return &t->bad;
 }
 
+const nt_teacher_account *nt_trainer_teacher(const nt_trainer *t)
+{
+    return t->teacher != NULL ? nt_teacher_tell(t->teacher) : NULL;
+}
+
 /* ---- what changes with time */
 
 static nt_status freeze_normalisations(nt_trainer *t, bool *changed, nt_err *e)
@@ -64,15 +69,13 @@ done:
 /* What the teacher says of the batch. */
 static nt_status ask_teacher(nt_field *logits, nt_trainer *t, const nt_batch *b, nt_err *e)
 {
-    nt_plan *plan;
+    const float *said = NULL;
     nt_status s = NT_OK;
 
     *logits = nt_trainer_taught(t);
-    if (t->teacher == NULL)
-        return NT_OK;
-    NT_TRY(nt_batch_plan_forward(t->teacher, &(nt_batch_in){.b = b}, &plan, e));
-    logits->data = nt_batch_plan_output(t->teacher)->data;
-done:
+    if (t->teacher != NULL)
+        s = nt_teacher_ask(&said, t->teacher, b, e);
+    logits->data = said;
     return s;
 }
 
@@ -169,6 +172,8 @@ static nt_status train_epoch(nt_trainer *t, nt_err *e)
     t->seconds = t->waited = 0;
     t->timed = 0;
     NT_TRY(nt_loader_start(t->loader, t->clock.epoch, t->batch, e));
+    if (t->teacher != NULL)
+        nt_teacher_begin(t->teacher, t->clock.epoch, t->batch);
     while (t->batch < t->per_epoch && t->clock.step < t->steps) {
         const nt_batch *b;
         double asked = seconds();
@@ -246,6 +251,8 @@ static nt_status finish_epoch(nt_trainer *t, nt_err *e)
     uint64_t epoch = (uint64_t)cJSON_GetArraySize(list) + 1; /* this one, perhaps cut short */
 
     NT_TRY(nt_trainer_check_weights(t, e));
+    if (t->teacher != NULL)
+        NT_TRY(nt_teacher_end(t->teacher, t->batch >= t->per_epoch, e));
     if (t->batch >= t->per_epoch)
         t->clock.epoch++;
     if (r == NULL || !nt_json_add_i64(r, "epoch", (int64_t)epoch) ||

@@ -17,6 +17,7 @@
 #include "train/loss_graph.h"
 #include "train/optim.h"
 #include "train/schedule.h"
+#include "train/teacher.h"
 
 enum { NT_COMPANIONS = 4 };
 
@@ -38,8 +39,12 @@ typedef struct nt_train_opts {
     const nt_loss *loss; /* NULL: cross_entropy */
     double label_smoothing;
     double temperature, distill_weight; /* of the teacher; weight of its term in [0, 1] */
-    double ema_decay, ema_period;       /* decay 0: no EMA */
-    double clip_norm;                   /* 0: none */
+    int64_t teacher_views;        /* so many of each sample, of which it is asked once; 0: each
+                                     epoch has its own, and it is asked at every step */
+    const char *teacher_cache;    /* a file that keeps them (views.h); NULL: none */
+    const char *teacher_identity; /* of that file */
+    double ema_decay, ema_period; /* decay 0: no EMA */
+    double clip_norm;             /* 0: none */
     double freeze_bn; /* from that epoch on (a fraction, too) the statistics of normalisations
                          stay as they are and count; negative: never */
     const char *progressive;     /* bits by epochs (qat.h); NULL: the model's own */
@@ -91,6 +96,8 @@ nt_status nt_trainer_run(nt_trainer *t, nt_err *e) NT_MUST_CHECK;
  * which the next batch was not ready), metric..., and of nt_nonfinite_json}], "steps",
  * "stopped", "activation_memory_bytes", "best"}; borrowed. */
 const cJSON *nt_trainer_report(const nt_trainer *t);
+/* How often the teacher was asked; NULL: there is none. */
+const nt_teacher_account *nt_trainer_teacher(const nt_trainer *t);
 /* Of the last evaluation that had outputs that are not finite; n is 0 where none had. */
 const nt_nonfinite *nt_trainer_nonfinite(const nt_trainer *t);
 

@@ -2,7 +2,6 @@
 /* What a training run is made of. */
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "train/logits.h"
 #include "train/trainer_priv.h"
 
 #include <math.h>
@@ -114,13 +113,18 @@ static int64_t first_batch(const nt_trainer *t)
     return t->o.batch_size < n ? t->o.batch_size : n;
 }
 
+static int64_t taught_outputs(const nt_trainer *t)
+{
+    return t->teacher != NULL ? nt_teacher_outputs(t->teacher) : 0;
+}
+
 nt_field nt_trainer_taught(const nt_trainer *t)
 {
     return (nt_field){.name = NT_TEACHER,
                       .role = NT_ROLE_COLUMNS,
                       .dtype = NT_F32,
                       .rank = 2,
-                      .dims = {-1, t->taught_classes}};
+                      .dims = {-1, taught_outputs(t)}};
 }
 
 /* A score for each class: of labels, and of what a teacher says. What else there may be, the
@@ -133,9 +137,9 @@ static nt_status check_classes(const nt_trainer *t, nt_err *e)
         return NT_OK;
     if (nt_batch_plan_need_classes(t->plan, "a loss", e) != NT_OK)
         return NT_EUNSUPPORTED;
-    if (t->teacher != NULL && t->taught_classes != outputs)
+    if (t->teacher != NULL && taught_outputs(t) != outputs)
         return nt_fail(e, NT_EFORMAT, "teacher: it has %lld outputs, the student %lld",
-                       (long long)t->taught_classes, (long long)outputs);
+                       (long long)taught_outputs(t), (long long)outputs);
     if (classes > outputs)
         return nt_fail(e, NT_EFORMAT,
                        "the data have %lld classes, the network has %lld outputs",
@@ -166,7 +170,7 @@ nt_status nt_trainer_make_plans(nt_trainer *t, nt_err *e)
     NT_TRY(nt_split_target(&t->loss.target, t->train, "training", e));
     like.target = t->loss.target->name;
     like.more = &taught;
-    NT_TRY(nt_loss_graph(&t->loss_g, t->g, &t->loss, t->taught_classes, e));
+    NT_TRY(nt_loss_graph(&t->loss_g, t->g, &t->loss, taught_outputs(t), e));
     NT_TRY(nt_batch_plan_new(&t->plan, t->loss_g, t->dev, &po, &like, e));
     NT_TRY(check_classes(t, e));
     if (t->loss.target->role != NT_ROLE_LABEL) /* which all metrics can judge by */
@@ -177,19 +181,29 @@ done:
     return s;
 }
 
+static nt_loader_opts batches_of(const nt_trainer *t)
+{
+    return (nt_loader_opts){.batch_size = t->o.batch_size,
+                            .shuffle = -1,
+                            .augment = true,
+                            .workers = t->o.workers,
+                            .seed = t->o.seed,
+                            .views = (uint64_t)t->o.teacher_views};
+}
+
 static nt_status make_teacher(nt_trainer *t, nt_model *teacher, nt_err *e)
 {
-    nt_plan_opts to = {.compute = t->o.compute};
+    const nt_teacher_with w = {teacher, t->dev, t->train};
+    const nt_teacher_opts o = {.compute = t->o.compute,
+                               .file = t->o.teacher_cache,
+                               .identity = t->o.teacher_identity,
+                               .batches = batches_of(t)};
     nt_batch_like like = nt_batch_like_of(t->loader, first_batch(t));
-    nt_status s = NT_OK;
+    nt_status s;
 
     if (teacher == NULL)
         return NT_OK;
-    NT_TRY(nt_logits_graph(&t->teacher_g, nt_model_graph(teacher), e));
-    NT_TRY(nt_batch_plan_new(&t->teacher, t->teacher_g, t->dev, &to, &like, e));
-    NT_TRY(nt_batch_plan_need_classes(t->teacher, "a teacher", e));
-    t->taught_classes = nt_batch_plan_classes(t->teacher);
-done:
+    s = nt_teacher_new(&t->teacher, &w, &like, &o, e);
     if (s != NT_OK)
         nt_err_prefix(e, "teacher");
     return s;
@@ -209,11 +223,7 @@ static nt_status make_averages(nt_trainer *t, nt_err *e)
 
 static nt_status make_loader(nt_trainer *t, nt_split *train, nt_err *e)
 {
-    nt_loader_opts lo = {.batch_size = t->o.batch_size,
-                         .shuffle = -1,
-                         .augment = true,
-                         .workers = t->o.workers,
-                         .seed = t->o.seed};
+    const nt_loader_opts lo = batches_of(t);
     nt_status s = nt_loader_new(&t->loader, train, &lo, e);
 
     if (s == NT_OK && nt_loader_batches(t->loader) == 0)
@@ -291,14 +301,13 @@ void nt_trainer_free(nt_trainer *t)
     nt_evaluator_free(t->eval);
     nt_loader_free(t->loader);
     nt_batch_plan_free(t->plan);
-    nt_batch_plan_free(t->teacher);
+    nt_teacher_free(t->teacher);
     nt_graph_free(t->loss_g);
     nt_optim_free(t->optim);
     nt_schedule_free(t->schedule);
     nt_ema_free(t->ema);
     nt_along_end(t);
     nt_params_free(t->p);
-    nt_graph_free(t->teacher_g);
     nt_graph_free(t->g);
     nt_free(t->masks);
     nt_free(t->best_w);

@@ -23,12 +23,12 @@ typedef struct nt_along {
 struct nt_trainer {
     nt_model *m;
     nt_train_opts o;
-    nt_graph *g, *teacher_g; /* ending in logits, or as the loss wants it */
-    nt_graph *loss_g;        /* g with its loss, as the plans have it now */
+    nt_graph *g;      /* ending in logits, or as the loss wants it */
+    nt_graph *loss_g; /* g with its loss, as the plans have it now */
     nt_loss_opts loss;
-    int64_t taught_classes; /* outputs of the teacher */
     nt_params *p;
-    nt_batch_plan *plan, *teacher;
+    nt_batch_plan *plan;
+    nt_teacher *teacher; /* NULL: none */
     nt_loader *loader;
     nt_evaluator *eval; /* NULL: no evaluation */
     nt_optim *optim;

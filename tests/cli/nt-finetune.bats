@@ -128,6 +128,81 @@ J
     [ "$(grep -c '"images_per_second"' r.json)" -eq 2 ]
 }
 
+taught()
+{
+    nt-zoo mlp --input 1x8x8 --seed 7 | nt-finetune --data idx:data --epochs 4 --lr 0.1 -o t.nt
+    views=(nt-finetune in.nt --data idx:data,crop=8,padding=2,flip=true --threads 1 --batch-size 16
+        --lr 0.05 --momentum 0.9 --teacher t.nt)
+}
+
+weights()
+{
+    tar xOf "$1" model.onnx
+}
+
+@test "as many views as epochs are those of no views, and fewer are others" {
+    taught
+    "${views[@]}" --epochs 3 >anew.nt
+    "${views[@]}" --epochs 3 --teacher-views 3 >three.nt
+    cmp <(weights anew.nt) <(weights three.nt)
+    "${views[@]}" --epochs 3 --teacher-views 1 >one.nt
+    not cmp -s <(weights anew.nt) <(weights one.nt)
+}
+
+@test "asked, remembered or read: what a teacher said of a view makes no difference" {
+    taught
+    views+=(--epochs 5 --teacher-views 2 -v)
+    "${views[@]}" >want.nt
+    "${views[@]}" --teacher-cache said -o made.nt 2>made
+    cmp want.nt made.nt
+    grep -q "asked of 120 pictures, and remembered of 180" made # two views of 60
+    cp said before
+    "${views[@]}" --teacher-cache said -o read.nt 2>read
+    cmp want.nt read.nt
+    grep -q "asked of 0 pictures, and remembered of 300" read
+    cmp said before
+    # a short training leaves what a long one goes on from
+    "${views[@]}" --epochs 1 --teacher-cache short -o /dev/null 2>/dev/null
+    "${views[@]}" --teacher-cache short -o made.nt 2>made
+    cmp want.nt made.nt
+    grep -q "asked of 60 pictures" made
+    cmp short said
+}
+
+@test "a file of views that is damaged or of something else is made anew, another kind refused" {
+    taught
+    views+=(--epochs 3 --teacher-views 2)
+    "${views[@]}" --teacher-cache said -o want.nt >/dev/null
+    cp said good
+    printf X | dd of=said bs=1 seek=1000 conv=notrunc status=none
+    "${views[@]}" --teacher-cache said -o got.nt 2>err
+    grep -q "nt-finetune: warning: said: damaged" err
+    cmp want.nt got.nt
+    cmp said good
+    head -c 900 good >said
+    "${views[@]}" --teacher-cache said -o got.nt 2>err
+    grep -q "said: damaged" err
+    cmp want.nt got.nt
+    for other in "--seed 1" "--batch-size 10" "--teacher in.nt" "--precision fp32" \
+        "--data idx:data,crop=8,padding=1,flip=true"; do
+        cp good said
+        # shellcheck disable=SC2086 # words are wanted
+        "${views[@]}" $other -o want.nt 2>/dev/null
+        # shellcheck disable=SC2086
+        "${views[@]}" $other --teacher-cache said -o got.nt 2>err
+        grep -q "said: holds outputs of something else" err
+        cmp want.nt got.nt
+    done
+    cp in.nt mine.nt
+    refuses 1 "mine.nt: holds no outputs of a network" "${views[@]}" --teacher-cache mine.nt -o x.nt
+    cmp in.nt mine.nt
+    [ ! -e x.nt ]
+    refuses 1 "nowhere/said" "${views[@]}" --teacher-cache nowhere/said -o x.nt
+    [ ! -e x.nt ]
+    refuses 2 "--teacher-cache needs" "${views[@]}" --teacher-views 0 --teacher-cache said -o x.nt
+    refuses 2 "--teacher-cache needs" "${train[@]}" --teacher-views 1 --teacher-cache said -o x.nt
+}
+
 @test "what is typed goes before what the file says, an optimizer with its defaults" {
     losses() { grep '"loss"' "$1"; }
     run=(nt-finetune in.nt --data idx:data --threads 1 --batch-size 16)

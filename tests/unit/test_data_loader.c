@@ -102,6 +102,55 @@ NT_TEST(seed_and_epoch_change_the_order_and_the_crops)
     fixture_free(&f);
 }
 
+/* Picture and label of each sample, by its number; nt_free. */
+static float *by_sample(nt_loader *l, uint64_t epoch, uint32_t *order, size_t n)
+{
+    enum { PX = 25 };
+    float *all = nt_calloc(n, (PX + 1) * sizeof *all);
+    const nt_batch *b;
+
+    assert_ok(nt_loader_start(l, epoch, 0, e));
+    while ((b = next_batch(l)))
+        for (size_t i = 0; i < (size_t)b->n; i++) {
+            float *to = all + b->sample[i] * (PX + 1);
+
+            assert_true(b->sample[i] < n);
+            order[b->first + i] = b->sample[i];
+            memcpy(to, nt_batch_pictures(b) + PX * i, PX * sizeof *to);
+            to[PX] = (float)label_at(b, i);
+        }
+    return all;
+}
+
+NT_TEST(views_come_again_each_time_in_another_order)
+{
+    enum { N = 43 };
+    const size_t bytes = N * 26 * sizeof(float);
+    fixture f = fixture_new(N, AUGMENTED);
+    nt_loader_opts o = {.batch_size = 8, .shuffle = 1, .augment = true, .views = 2}, anew = o;
+    nt_loader *l = open_loader(f.train, o), *plain;
+    uint32_t order[4][N];
+    float *seen[4], *last;
+
+    anew.views = 0;
+    plain = open_loader(f.train, anew);
+    for (uint64_t i = 0; i < 4; i++)
+        seen[i] = by_sample(l, i, order[i], N);
+    last = by_sample(plain, 3, order[0], N);
+    assert_memory_equal(order[0], order[3],
+                        sizeof order[0]); /* the order is that of no views */
+    assert_memory_equal(seen[0], seen[2], bytes);
+    assert_memory_equal(seen[1], seen[3], bytes);
+    assert_true(memcmp(seen[0], seen[1], bytes) != 0 && memcmp(seen[3], last, bytes) != 0);
+    assert_true(memcmp(order[1], order[3], sizeof order[1]) != 0);
+    for (int i = 0; i < 4; i++)
+        nt_free(seen[i]);
+    nt_free(last);
+    nt_loader_free(l);
+    nt_loader_free(plain);
+    fixture_free(&f);
+}
+
 NT_TEST(the_batch_size_does_not_move_crops_and_flips)
 {
     fixture f = fixture_new(12, AUGMENTED);

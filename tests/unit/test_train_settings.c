@@ -304,6 +304,7 @@ static const struct {
      "{\"optimizer\": {\"name\": \"sgd\", \"kwargs\": {\"weight_decay\": 0.125}}}"},
     {"scheduler", "step,step_size=3",
      "{\"scheduler\": {\"factory\": {\"name\": \"step\", \"step_size\": 3}}}"},
+    {"teacher-views", "2", "{\"teacher_views\": 2}"},
     {"ema", "0.75", "{\"ema\": {\"decay_rate\": 0.75}}"},
     {"freeze-bn", "1.5", "{\"freeze_bn\": 1.5}"},
     {"progressive", "8:2", "{\"progressive\": \"8:2\"}"},

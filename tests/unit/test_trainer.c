@@ -48,17 +48,22 @@ static void put_images(const temp_dir *d, const char *stem, int n)
     nt_free(p);
 }
 
-static setup set_up(void)
+static setup set_up_with(const char *format)
 {
     setup u = {.dir = temp_dir_new()};
 
     put_images(&u.dir, "train", 30);
     put_images(&u.dir, "t10k", 20);
-    u.data = open_data(&u.dir, "idx:%s");
+    u.data = open_data(&u.dir, format);
     u.train = open_split(u.data, "train");
     u.test = open_split(u.data, "test");
     assert_ok(nt_device_new(&u.dev, 1, e));
     return u;
+}
+
+static setup set_up(void)
+{
+    return set_up_with("idx:%s");
 }
 
 static void tear_down(setup *u)
@@ -102,8 +107,8 @@ static nt_status run(setup *u, nt_model *m, nt_model *teacher, const nt_train_op
                      nt_err *e)
 {
     nt_trainer *t = NULL;
-    nt_status s = nt_trainer_new(&t, &(nt_train_with){m, teacher, u->dev, u->train, u->test}, o,
-                                 e);
+    nt_status s =
+        nt_trainer_new(&t, &(nt_train_with){m, teacher, u->dev, u->train, u->test}, o, e);
 
     if (s == NT_OK)
         s = nt_trainer_run(t, e);
@@ -376,6 +381,82 @@ NT_TEST(a_student_that_is_its_own_teacher_has_nothing_to_learn)
     tear_down(&u);
 }
 
+/* All parameters after a training of CONV with a teacher; nt_free. s: what it came to. */
+static float *taught(setup *u, const nt_train_opts *o, size_t *n, nt_status *s)
+{
+    nt_model *m = make_model(CONV, 0), *teacher = make_model(MLP, 0);
+    nt_params *p = NULL;
+    nt_err err;
+    float *w;
+
+    *s = run(u, m, teacher, o, &err);
+    assert_ok(nt_params_new(&p, nt_model_graph(m), e));
+    *n = p->n_w;
+    w = nt_alloc(*n, sizeof *w);
+    memcpy(w, p->w, *n * sizeof *w);
+    nt_params_free(p);
+    nt_model_free(m);
+    nt_model_free(teacher);
+    return w;
+}
+
+/* Stopped before update number `step` (of 4 an epoch) and resumed; then once more, from what
+ * the file of views has by now. */
+static void resume_taught(setup *u, nt_train_opts o, uint64_t step, const float *want)
+{
+    char state[2 * PATH_BYTES];
+    size_t n;
+    nt_status s;
+
+    snprintf(state, sizeof state, "%s/state.nt", u->dir.path);
+    o.checkpoint = state;
+    o.checkpoint_every = 1;
+    o.resume = true;
+    o.companions = (const nt_companion *const[]){&dying, NULL};
+    o.ctx = &step;
+    nt_free(taught(u, &o, &n, &s));
+    assert_int_equal(s, NT_EIO);
+    o.companions = NULL;
+    for (int i = 0; i < 2; i++) {
+        float *got = taught(u, &o, &n, &s);
+
+        assert_int_equal(s, NT_OK);
+        assert_memory_equal(want, got, n * sizeof *got);
+        assert_int_equal(remove(state), 0);
+        nt_free(got);
+    }
+    if (o.teacher_cache)
+        assert_int_equal(remove(o.teacher_cache), 0);
+}
+
+NT_TEST(a_training_with_views_resumes_to_the_same_bytes_with_and_without_their_file)
+{
+    char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    setup u = set_up_with("idx:%s,flip=true,crop=6,padding=1");
+    char said[2 * PATH_BYTES];
+    nt_train_opts o = small_opts();
+    size_t n;
+    nt_status s;
+    float *want, *anew;
+
+    o.epochs = 5;
+    anew = taught(&u, &o, &n, &s);
+    o.teacher_views = 2;
+    want = taught(&u, &o, &n, &s);
+    assert_int_equal(s, NT_OK);
+    assert_true(memcmp(anew, want, n * sizeof *want) != 0);
+    for (uint64_t step = 2; step < 20; step += 3)
+        resume_taught(&u, o, step, want);
+    o.teacher_identity = id;
+    snprintf(said, sizeof said, "%s/said", u.dir.path);
+    o.teacher_cache = said;
+    for (uint64_t step = 2; step < 20; step += 3)
+        resume_taught(&u, o, step, want);
+    nt_free(want);
+    nt_free(anew);
+    tear_down(&u);
+}
+
 NT_TEST(a_loss_that_is_no_number_stops_the_run)
 {
     setup u = set_up();
@@ -526,8 +607,9 @@ NT_TEST(settings_that_make_no_sense_are_refused)
     nt_err err;
 
     o.keep_best = true;
-    assert_int_equal(nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, NULL}, &o,
-                                    &err), NT_EINVAL);
+    assert_int_equal(
+        nt_trainer_new(&t, &(nt_train_with){m, NULL, u.dev, u.train, NULL}, &o, &err),
+        NT_EINVAL);
     o = small_opts();
     o.epochs = 0;
     assert_int_equal(run(&u, m, NULL, &o, &err), NT_EINVAL);
