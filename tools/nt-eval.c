@@ -9,12 +9,14 @@
 #include "graph/pass.h"
 #include "train/command.h"
 #include "train/eval.h"
+#include "train/views_of.h"
 
 #include <math.h>
 #include <string.h>
 
 typedef struct options {
     const char *metrics, *compare, *command;
+    const char *cache, *compare_cache; /* of what the model, the reference says; NULL: none */
     int64_t limit;
 } options;
 
@@ -42,16 +44,48 @@ done:
 
 /* ---- our own metrics */
 
+static const char *split_name(const nt_cli *c)
+{
+    return c->split != NULL ? c->split : "test";
+}
+
+/* One that is measured, and where its outputs are kept (NULL: nowhere). */
+typedef struct measured {
+    const char *path, *cache;
+} measured;
+
 /* What models are measured with. */
 typedef struct bench {
     const nt_cli *c;
     nt_device *dev;
+    nt_dataset *data;
     nt_split *split;
     nt_eval_opts how;
 } bench;
 
-static nt_status evaluate(nt_eval_result *r, const bench *b, const char *path, nt_err *e)
+static nt_status name_outputs(nt_sha256_hex *out, const bench *b, const char *path,
+                              nt_eval_opts *o, nt_err *e)
 {
+    nt_status s = nt_sha256_file(out, path, e);
+    nt_sha256_hex model = *out;
+    const nt_views_of of = {.model = model.text,
+                            .data = b->data,
+                            .split = b->split,
+                            .split_name = split_name(b->c),
+                            .dev = b->dev,
+                            .compute = o->compute,
+                            .threads = b->c->threads,
+                            .batch_size = o->batch_size,
+                            .limit = o->limit};
+
+    o->identity = out->text;
+    return s == NT_OK ? nt_views_identity(out, &of, e) : s;
+}
+
+static nt_status evaluate(nt_eval_result *r, const bench *b, measured what, nt_err *e)
+{
+    const char *path = what.path;
+    nt_sha256_hex identity;
     nt_eval_opts o = b->how;
     nt_status s = NT_OK;
     nt_model *m = NULL;
@@ -63,6 +97,8 @@ static nt_status evaluate(nt_eval_result *r, const bench *b, const char *path, n
     s = nt_pass_to_f32(nt_model_graph(m), &widened, e); /* which data are of */
     if (s == NT_OK)
         s = nt_choose_bf16(&o.compute, nt_model_graph(m), b->dev, b->c->tolerance, e);
+    if (s == NT_OK && (o.keep = what.cache) != NULL)
+        s = name_outputs(&identity, b, path, &o, e);
     if (s == NT_OK)
         s = nt_evaluator_new(&v, nt_model_graph(m), b->dev, b->split, &o, e);
     if (s == NT_OK)
@@ -71,6 +107,8 @@ static nt_status evaluate(nt_eval_result *r, const bench *b, const char *path, n
         nt_err_prefix(e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
     else
         nt_cli_warn_lines(b->c, path, nt_nonfinite_text(bad, sizeof bad, &r->bad));
+    if (s == NT_OK && what.cache != NULL)
+        nt_cli_warn_lines(b->c, what.cache, nt_views_file_text(nt_evaluator_kept(v)));
 done:
     nt_evaluator_free(v);
     nt_model_free(m);
@@ -137,19 +175,18 @@ static nt_status run_own(cJSON *j, const nt_cli *c, const options *o, nt_err *e)
                        .metrics = metrics}};
     nt_eval_result r = {0}, ref = {0};
     char *names = nt_strdup(o->metrics);
-    nt_dataset *data = NULL;
 
     if (names == NULL)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(find_metrics(metrics, names, e));
-    NT_TRY(nt_dataset_open(&data, c->data, e));
-    NT_TRY(nt_split_open(&b.split, data, c->split != NULL ? c->split : "test", e));
+    NT_TRY(nt_dataset_open(&b.data, c->data, e));
+    NT_TRY(nt_split_open(&b.split, b.data, split_name(c), e));
     if (b.how.batch_size == 0)
-        b.how.batch_size = nt_dataset_batch_size(data);
+        b.how.batch_size = nt_dataset_batch_size(b.data);
     NT_TRY(nt_device_new(&b.dev, (int)c->threads, e));
-    NT_TRY(evaluate(&r, &b, c->input, e));
+    NT_TRY(evaluate(&r, &b, (measured){c->input, o->cache}, e));
     if (o->compare != NULL)
-        NT_TRY(evaluate(&ref, &b, o->compare, e));
+        NT_TRY(evaluate(&ref, &b, (measured){o->compare, o->compare_cache}, e));
     if (!add_metrics(j, &r) || (o->compare != NULL && !add_comparison(j, &r, &ref)) ||
         !nt_split_report_left_out(j, b.split))
         NT_TRY(nt_fail_nomem(e));
@@ -158,7 +195,7 @@ done:
     nt_eval_result_release(&r);
     nt_eval_result_release(&ref);
     nt_split_free(b.split);
-    nt_dataset_free(data);
+    nt_dataset_free(b.data);
     if (nt_device_tuning(b.dev, tuning, sizeof tuning))
         nt_cli_note(c, "%s", tuning);
     nt_device_free(b.dev);
@@ -262,6 +299,13 @@ static void check_usage(const nt_cli *c, const options *o)
         nt_cli_usage(c, "--data is missing (or --command)");
     if (o->command != NULL && strcmp(c->input, "-") == 0)
         nt_cli_usage(c, "--command wants the model as a file");
+    if (o->command != NULL && (o->cache != NULL || o->compare_cache != NULL))
+        nt_cli_usage(c, "--cache and --compare-cache do not go with --command");
+    if ((o->cache != NULL && strcmp(c->input, "-") == 0) ||
+        (o->compare_cache != NULL && o->compare != NULL && strcmp(o->compare, "-") == 0))
+        nt_cli_usage(c, "--cache and --compare-cache want the model as a file");
+    if (o->compare_cache != NULL && o->compare == NULL)
+        nt_cli_usage(c, "--compare-cache needs --compare");
     if (o->compare != NULL && strcmp(o->compare, "-") == 0 && strcmp(c->input, "-") == 0)
         nt_cli_usage(c, "--compare: standard input is taken by the model");
 }
@@ -282,6 +326,9 @@ int main(int argc, char **argv)
         NT_OPT_STR(0, "compare", &o.compare, "MODEL",
                    "measure a reference on the same samples: drop, its paired interval, "
                    "McNemar's exact p"),
+        NT_OPT_STR(0, "cache", &o.cache, "FILE",
+                   "keep there what the model says, and read it from there the next time"),
+        NT_OPT_STR(0, "compare-cache", &o.compare_cache, "FILE", "the same of the reference"),
         NT_OPT_STR(0, "command", &o.command, "CMD",
                    "run CMD with the model's path; it prints a JSON object of metrics"),
         NT_OPT_I64(0, "limit", &o.limit, "N", 1, INT32_MAX, "only the first N samples"),

@@ -50,7 +50,11 @@ struct nt_evaluator {
     const nt_metric *metric[NT_MAX_METRICS];
     int n_metrics;
     size_t samples;
-    bool live; /* the parameters may change between runs */
+    const char *keep, *identity;
+    nt_views *kept; /* NULL: none */
+    nt_views_file file;
+    float *said; /* of a batch, put together from what is kept */
+    bool live;   /* the parameters may change between runs */
 };
 
 static bool suits(const nt_field *target, const nt_metric *m)
@@ -106,6 +110,23 @@ static bool wants_loss(const nt_evaluator *v)
     return false;
 }
 
+static nt_status open_kept(nt_evaluator *v, const nt_eval_opts *o, int64_t batch, nt_err *e)
+{
+    int64_t k = nt_batch_plan_classes(v->plan);
+    nt_status s = NT_OK;
+
+    if (o->keep == NULL || k == 0)
+        return NT_OK;
+    v->keep = o->keep;
+    v->identity = o->identity;
+    NT_TRY(nt_views_new(&v->kept, 1, nt_split_count(v->split), (size_t)k, e));
+    if ((v->said = nt_alloc((size_t)batch, (size_t)k * sizeof *v->said)) == NULL)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_views_load(v->kept, &v->file, v->keep, v->identity, e));
+done:
+    return s;
+}
+
 nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_device *dev,
                            nt_split *split, const nt_eval_opts *o, nt_err *e)
 {
@@ -137,6 +158,7 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_device *dev
         like.n = (int64_t)v->samples;
     NT_TRY(nt_batch_plan_new(&v->plan, v->g, dev, &po, &like, e));
     NT_TRY(check_outputs(v, e));
+    NT_TRY(open_kept(v, o, like.n, e));
     if (wants_loss(v))
         NT_TRY(nt_loss_plan_new(&v->loss, o->loss, nt_batch_plan_output(v->plan),
                                 target_like(v), dev, e));
@@ -155,6 +177,8 @@ void nt_evaluator_free(nt_evaluator *v)
     nt_batch_plan_free(v->plan);
     nt_loss_plan_free(v->loss);
     nt_graph_free(v->g);
+    nt_views_free(v->kept);
+    nt_free(v->said);
     nt_free(v);
 }
 
@@ -172,48 +196,81 @@ done:
 }
 
 /* The layer is that of the first such batch. */
-static void count_nonfinite(nt_nonfinite *f, const nt_batch_plan *p)
+static void count_nonfinite(nt_nonfinite *f, const nt_tensor *y, const nt_batch_plan *p)
 {
     bool first = f->n == 0;
 
-    nt_nonfinite_count(f, nt_batch_plan_output(p));
+    nt_nonfinite_count(f, y);
     if (first && f->n)
         nt_batch_plan_blame(p, f);
 }
 
-static nt_status see(nt_eval_result *r, nt_evaluator *v, const nt_batch *b, nt_err *e)
+static nt_status see(nt_eval_result *r, nt_evaluator *v, const nt_tensor *y, const nt_batch *b,
+                     nt_err *e)
 {
-    nt_judged j = {nt_batch_plan_output(v->plan), nt_batch_field(b, v->target->name), NULL,
-                   (size_t)b->n};
+    nt_judged j = {y, nt_batch_field(b, v->target->name), NULL, (size_t)b->n};
     nt_status s = NT_OK;
 
     if (v->loss != NULL)
         NT_TRY(nt_loss_plan_run(v->loss, &j.loss, j.y, j.target, e));
     for (int i = 0; i < r->n; i++)
         NT_TRY(r->score[i].metric->see(r->score[i].state, &j, e));
-    count_nonfinite(&r->bad, v->plan);
+    count_nonfinite(&r->bad, y, v->plan);
     r->samples += j.n;
 done:
     return s;
+}
+
+/* Of a batch. Kept ones are finite: the layer where others begin is found by running. */
+static nt_status find_outputs(nt_tensor *y, nt_evaluator *v, const nt_batch *b, nt_err *e)
+{
+    nt_nonfinite bad = {0};
+    nt_plan *p;
+    nt_status s = NT_OK;
+
+    if (v->kept != NULL && nt_views_recall(v->said, v->kept, 0, b)) {
+        *y = *nt_batch_plan_output(v->plan);
+        y->dims[0] = b->n;
+        y->data = v->said;
+        nt_nonfinite_count(&bad, y);
+        if (bad.n == 0)
+            return NT_OK;
+    }
+    NT_TRY(nt_batch_plan_forward(v->plan, &(nt_batch_in){.b = b}, &p, e));
+    *y = *nt_batch_plan_output(v->plan);
+    if (v->kept != NULL)
+        NT_TRY(nt_views_learn(v->kept, 0, b, y->data, e));
+done:
+    return s;
+}
+
+static nt_status keep(nt_evaluator *v, nt_err *e)
+{
+    if (v->kept == NULL || nt_views_is_whole(v->kept, 0))
+        return NT_OK;
+    nt_views_close(v->kept, 0);
+    return nt_views_save(v->kept, v->keep, v->identity, e);
 }
 
 static nt_status run(nt_eval_result *r, nt_evaluator *v, nt_err *e)
 {
     nt_status s = NT_OK;
     const nt_batch *b;
-    nt_plan *p;
 
     NT_TRY(nt_loader_start(v->loader, 0, 0, e));
     for (;;) {
         NT_TRY(nt_loader_next(v->loader, &b, e));
         if (b == NULL || b->first + (size_t)b->n > v->samples)
             break;
-        NT_TRY(nt_batch_plan_forward(v->plan, &(nt_batch_in){.b = b}, &p, e));
-        NT_TRY(see(r, v, b, e));
+        nt_tensor y;
+
+        NT_TRY(find_outputs(&y, v, b, e));
+        NT_TRY(see(r, v, &y, b, e));
     }
     if (r->samples == 0 || (r->samples != v->samples && nt_split_skipped(v->split) == 0))
-        s = nt_fail(e, NT_EFORMAT, "the split gave %zu samples, want %zu", r->samples,
-                    v->samples);
+        NT_TRY(nt_fail(e, NT_EFORMAT, "the split gave %zu samples, want %zu", r->samples,
+                       v->samples));
+    NT_TRY(keep(v, e));
 done:
     return s;
 }
@@ -232,4 +289,9 @@ done:
     if (s != NT_OK)
         nt_eval_result_release(r);
     return s;
+}
+
+nt_views_file nt_evaluator_kept(const nt_evaluator *v)
+{
+    return v->file;
 }

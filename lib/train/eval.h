@@ -11,6 +11,7 @@
 #include "kernel/prim.h"
 #include "train/loss_graph.h"
 #include "train/metric.h"
+#include "train/views.h"
 
 typedef struct nt_eval_opts {
     int64_t batch_size; /* 0: 128 */
@@ -20,6 +21,9 @@ typedef struct nt_eval_opts {
     const nt_loss *loss;             /* of the metric loss; NULL: cross_entropy */
     const nt_metric *const *metrics; /* NULL at their end; NULL: every one */
     nt_params *params; /* as in nt_plan_opts: NULL for the graph's constants; borrowed */
+    const char *keep;  /* a file (views.h) of what a network [n][k] says: read, or else written
+                          behind the last sample; NULL: none */
+    const char *identity; /* of what it holds */
 } nt_eval_opts;
 
 enum { NT_MAX_METRICS = 16 };
@@ -55,5 +59,7 @@ nt_status nt_evaluator_new(nt_evaluator **out, const nt_graph *g, nt_device *dev
 void nt_evaluator_free(nt_evaluator *v);
 /* Over the whole split, with the parameters as they are now. Releases what r held. */
 nt_status nt_evaluator_run(nt_evaluator *v, nt_eval_result *r, nt_err *e) NT_MUST_CHECK;
+/* What came of the file. */
+nt_views_file nt_evaluator_kept(const nt_evaluator *v);
 
 #endif

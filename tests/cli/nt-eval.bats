@@ -95,3 +95,25 @@ speed 3" ]
     run bash -c 'nt-eval a.nt --data idx:data >/dev/full'
     [ "$status" -eq 1 ]
 }
+
+@test "outputs that were kept give the same figures, and are noticed when they are not those" {
+    ask=(nt-eval a.nt --data idx:data --metric accuracy,top5,loss --compare b.nt --json)
+    "${ask[@]}" >want
+    "${ask[@]}" --cache a.said --compare-cache b.said | cmp want
+    cp a.said a.good
+    "${ask[@]}" --cache a.said --compare-cache b.said | cmp want
+    cmp a.said a.good
+    printf X | dd of=a.said bs=1 seek=500 conv=notrunc status=none
+    "${ask[@]}" --cache a.said --compare-cache b.said 2>err | cmp want
+    grep -q "nt-eval: warning: a.said: damaged" err
+    cmp a.said a.good
+    "${ask[@]}" --cache b.said --compare-cache a.said 2>err | cmp want # each other's
+    [ "$(grep -c 'holds outputs of something else' err)" -eq 2 ]
+    "${ask[@]}" --limit 20 >want
+    "${ask[@]}" --limit 20 --cache b.said 2>err | cmp want
+    grep -q "b.said: holds outputs of something else" err
+    refuses 1 "a.nt: holds no outputs of a network" nt-eval a.nt --data idx:data --cache a.nt
+    refuses 2 "--compare-cache needs --compare" nt-eval a.nt --data idx:data --compare-cache c
+    refuses 2 "want the model as a file" nt-eval - --data idx:data --cache c
+    refuses 2 "do not go with --command" nt-eval a.nt --command true --cache c
+}
