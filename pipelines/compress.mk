@@ -31,6 +31,13 @@ all:  # the search has not ended: go on with it
 	$(NT_OPTIMIZE) --job-dir . job.json
 endif
 
+# What the reference says of the data, kept for all that ask for it. These are options of our own
+# tools alone.
+TAUGHT = $(if $(filter nt-finetune,$(notdir $(NT_FINETUNE))),--teacher-cache teacher.said)
+OWN_EVAL = $(and $(filter nt-eval,$(notdir $(NT_EVAL))),$(filter-out --command,$(firstword $(EVAL))))
+KNOWN_SEARCH = $(if $(OWN_EVAL),--compare-cache search.said)
+KNOWN_JUDGE = $(if $(OWN_EVAL),--compare-cache judge.said)
+
 # ---- the reference
 ref_model.nt:
 	$(LAUNCHER) $(NT_IMPORT) -q $(MODEL) -o $@
@@ -38,7 +45,8 @@ ref_model.nt:
 ref_model.json: ref_model.nt
 	{ printf '{"profile": ' && $(LAUNCHER) $(NT_PROFILE) --json --layers $(THREADS) $< && \
 	  printf ', "plan": ' && $(LAUNCHER) $(NT_PRUNE) -q --size 1 --save-plan - -o /dev/null $< && \
-	  printf ', "eval": ' && $(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(SEARCH) $(THREADS) $< && \
+	  printf ', "eval": ' && $(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(SEARCH) $(THREADS) \
+	    $(subst --compare-cache,--cache,$(KNOWN_SEARCH)) $< && \
 	  printf '}\n'; } >$@.part
 	mv $@.part $@
 
@@ -67,13 +75,14 @@ candidates/%.json: candidates/%.nt ref_model.nt
 	    --compare ref_model.nt $< && \
 	  printf ', "plan": ' && $(LAUNCHER) $(NT_PRUNE) -q --size 1 --save-plan - -o /dev/null $< && \
 	  printf ', "eval": ' && $(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(SEARCH) $(THREADS) \
-	    --compare ref_model.nt $< && \
+	    --compare ref_model.nt $(KNOWN_SEARCH) $< && \
 	  printf '}\n'; } >$@.part
 	mv $@.part $@
 
 # The last word, on the split the user named.
 %.judged.json: %.nt ref_model.nt
-	$(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(JUDGE) $(THREADS) --compare ref_model.nt $< >$@.part
+	$(LAUNCHER) $(NT_EVAL) --json $(EVAL) $(JUDGE) $(THREADS) --compare ref_model.nt \
+	  $(KNOWN_JUDGE) $< >$@.part
 	mv $@.part $@
 
 # ---- results
@@ -117,6 +126,6 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 clean:
-	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx *.dlrt report report.html profile.json
+	rm -f candidates/*.nt candidates/*.json ref_model.* opt_model.* *.onnx *.dlrt *.said report report.html profile.json
 
 .PHONY: all results clean

@@ -111,8 +111,9 @@ done:
     return s;
 }
 
-/* As Neutrino has them, where nt-finetune has others. A metric that nt does not know is
- * eval_func's: a training looks at its own. */
+/* As Neutrino has them, where nt-finetune has others. As many views as epochs are the result of
+ * none, and the trainings of a job share what the teacher says of them. A metric that nt does
+ * not know is eval_func's: a training looks at its own. */
 static void set_defaults(nt_train_settings *t, const nt_job *job, int epochs)
 {
     const nt_metric *metric;
@@ -120,6 +121,7 @@ static void set_defaults(nt_train_settings *t, const nt_job *job, int epochs)
 
     nt_train_settings_init(t);
     t->o.epochs = epochs;
+    t->o.teacher_views = epochs;
     t->o.eval_freq = 2;
     t->o.eval_skip = 1;
     t->loop_test = job->dryrun;
@@ -136,6 +138,8 @@ static nt_status read_settings(cJSON **out, const cJSON *j, const trainer *t, co
     nt_train_settings settings;
 
     set_defaults(&settings, job, t->epochs);
+    if (nt_json_get(j, "epochs")) /* who says how long chooses the views: they take memory */
+        settings.o.teacher_views = 0;
     NT_TRY(nt_train_settings_read(&settings, j, where, e));
     NT_TRY(nt_train_settings_check(&settings, where, e));
     if (!settings.eval_split && nt_train_settings_watch(&settings))

@@ -108,8 +108,14 @@ const nt_stage_kind nt_stage_cut = {.name = "cut",
 
 /* ---- train: with the reference as teacher */
 
+/* All trainings of a job share what the teacher said of the views that they have in common. */
 static void train_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
 {
+    const cJSON *how = s->full ? at->job->full_trainer : at->job->loop_params;
+    const cJSON *views = nt_json_get(how, "teacher_views");
+
+    if (!at->job->train_command && cJSON_IsNumber(views) && views->valuedouble > 0)
+        nt_str_add(t, "$(TAUGHT) ");
     nt_str_addf(t, "--config %s.json%s", s->full ? "full_trainer" : "fine_tuner",
                 at->job->train_command && !s->full ? " --finetuning" : "");
 }

@@ -149,6 +149,32 @@ goes_on()
     not ls job/candidates/*.nt
 }
 
+@test "a job's tools share what the reference says, with the results of those that do not" {
+    echo '{"model": "ref.nt", "data": "idx:data,crop=8,padding=1,flip=true", "delta": 90,
+        "search_split": "train", "budget": {"steps": 3}}' >job.json
+    optimize job.json -q --job-dir job
+    grep -q '"teacher_views": 6' job/full_trainer.json
+    grep -q '"teacher_views": 1' job/fine_tuner.json
+    grep -q 'nt-finetune .*--teacher-cache teacher.said --config full_trainer.json' job/job.log
+    for f in teacher search judge; do [ -s "job/$f.said" ]; done
+    not grep 'warning' job/job.log
+    mkdir want
+    cp job/candidates/*.nt want
+    PATH=/usr/bin:/bin make -s -C job clean all TAUGHT= OWN_EVAL=
+    [ -z "$(find job -name '*.said')" ]
+    [ -e job/candidates/"$(state job best | tr -d '"')".nt ]
+    for f in job/candidates/*.nt; do cmp "$f" "want/${f##*/}"; done # the best, and what it is of
+    # programs of the user's own are not asked for it
+    echo '{"model": "ref.nt", "data": "idx:data", "delta": 90, "budget": {"steps": 1},
+        "tools": {"nt-finetune": "nice nt-finetune", "nt-eval": "own/eval"}}' >job.json
+    mkdir own
+    printf '%s\n' '#!/bin/sh' 'for a; do case $a in --*cache) exit 9 ;; esac; done' 'exec nt-eval "$@"' >own/eval
+    chmod +x own/eval
+    sed -i "s#own/eval#$PWD/own/eval#" job.json
+    optimize job.json -q --job-dir other
+    [ ! -e other/search.said ]
+}
+
 @test "make in the folder finishes, and repeats" {
     optimize job.json --job-dir job -q
     cp job/opt_model.nt want.nt

@@ -167,6 +167,38 @@ NT_TEST(a_job_as_run_is_read_as_the_same_job)
     fixture_close(&f);
 }
 
+static void check_views(const cJSON *settings, int want)
+{
+    const cJSON *v = cJSON_GetObjectItem(settings, "teacher_views");
+
+    assert_int_equal(v ? v->valueint : 0, want);
+}
+
+NT_TEST(trainings_of_a_length_of_their_own_have_the_views_that_they_say)
+{
+    static const struct {
+        const char *more;
+        int full, tuner;
+    } cases[] = {
+        {"\"level\": 1", 6, 1},
+        {"\"level\": 3", 16, 2},
+        {"\"optimization\": \"quantization\"", 6, 1},
+        {"\"epochs\": 9", 0, 1},
+        {"\"full_trainer\": {\"epochs\": 9, \"teacher_views\": 4}", 4, 1},
+        {"\"fine_tuner\": {\"loop_params\": {\"teacher_views\": 0}}", 6, 0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture f;
+
+        fixture_open(&f);
+        accepts(&f, cases[i].more);
+        check_views(f.job->full_trainer, cases[i].full);
+        check_views(f.job->loop_params, cases[i].tuner);
+        fixture_close(&f);
+    }
+}
+
 NT_TEST(settings_at_the_top_hold_for_both_trainers_epochs_for_the_long_one)
 {
     fixture f;
