@@ -428,6 +428,7 @@ nt_status nt_train_settings_json(cJSON **out, const nt_train_settings *s, nt_err
         !add_schedule(j, s) || !add_evaluation(j, s) || !add_ema(j, &s->o) ||
         !nt_json_add_double(j, "freeze_bn", s->o.freeze_bn < 0 ? NAN : s->o.freeze_bn) ||
         !add_text(j, "progressive", s->o.progressive) ||
+        !nt_json_add_i64(j, "teacher_views", s->o.teacher_views) ||
         !nt_json_add_bool(j, "loop_test", s->loop_test)) {
         nt_json_free(j);
         return nt_fail_nomem(e);

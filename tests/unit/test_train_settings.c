@@ -193,7 +193,7 @@ NT_TEST(settings_are_written_as_they_are_read)
         "{\"epochs\": 3, \"optimizer\": {\"name\": \"adamw\", \"lr\": 0.5, \"betas\": [0.5, "
         "0.25], \"eps\": 0.125}, \"scheduler\": {\"factory\": {\"name\": \"plateau\", "
         "\"patience\": 3}}, \"ema\": {\"decay_rate\": 0.5}, \"freeze_bn\": 2, "
-        "\"eval_split\": \"val\", \"eval_skip\": 4, \"loop_test\": true}",
+        "\"eval_split\": \"val\", \"eval_skip\": 4, \"teacher_views\": 2, \"loop_test\": true}",
     };
 
     for (size_t i = 0; i < 2; i++) {
@@ -206,7 +206,7 @@ NT_TEST(settings_are_written_as_they_are_read)
         assert_ok(nt_json_parse(&j, texts[i], strlen(texts[i]), e));
         assert_ok(nt_train_settings_read(&s, j, "", e));
         assert_ok(nt_train_settings_json(&first, &s, e));
-        assert_int_equal(cJSON_GetArraySize(first), 12);
+        assert_int_equal(cJSON_GetArraySize(first), 13);
         assert_ok(nt_train_settings_read(&again, first, "", e));
         assert_ok(nt_train_settings_json(&second, &again, e));
         assert_true(cJSON_Compare(first, second, true));
