@@ -35,11 +35,11 @@ typedef enum nt_layout {
  * "batch_size", "layout" ("nchw" or "nhwc"; without it found from the network), "on_error"
  * ("fail", or "skip" to go on without pictures that cannot be read) and "splits"; of a split:
  * "shuffle" (true for "train", else false), "transforms", and to cut it from another one "from"
- * with "first" or "last"; "inputs", an object of a network's input and the name of the field
- * that it takes (field.h), and "targets" the same of a loss's ("target" is the built-in
- * losses'), where the names differ. Several cuts of one split are made in the order of the
- * description. A cut split without "transforms" has its parent's. Without "splits" there are
- * those found at the path, with no transforms.
+ * with "first", "last" or "random" (cut.h); "inputs", an object of a network's input and the
+ * name of the field that it takes (field.h), and "targets" the same of a loss's ("target" is
+ * the built-in losses'), where the names differ. Several cuts of one split are made in the
+ * order of the description. A cut split without "transforms" has its parent's. Without "splits"
+ * there are those found at the path, with no transforms.
  *
  * The short form is KIND:PATH[,key=value...]; a path with a comma in it needs JSON. Its keys:
  *

@@ -28,10 +28,6 @@ struct nt_dataset {
     bool skip;
 };
 
-typedef struct range {
-    size_t first, count;
-} range;
-
 nt_status nt_dataset_open(nt_dataset **out, const char *spec, nt_err *e)
 {
     nt_dataset *d = nt_calloc(1, sizeof *d);
@@ -134,41 +130,6 @@ done:
     return s;
 }
 
-/*
- * What is left of `split` when the splits cut from it have taken theirs, in the order of the
- * description; or, where one of them is `until`, what that one takes. The description has no
- * circles, so the recursion ends.
- */
-static nt_status cut(range *out, const nt_dataset *d, const cJSON *split, const cJSON *until,
-                     size_t stored_count, nt_err *e)
-{
-    const cJSON *from = nt_json_get(split, "from");
-    range r = {0, stored_count};
-    nt_status s = NT_OK;
-
-    if (from)
-        s = cut(&r, d, nt_json_get(d->splits, from->valuestring), split, stored_count, e);
-    for (const cJSON *c = d->splits->child; c && s == NT_OK; c = c->next) {
-        const cJSON *parent = nt_json_get(c, "from"), *first = nt_json_get(c, "first");
-        size_t n;
-
-        if (!parent || strcmp(parent->valuestring, split->string) != 0)
-            continue;
-        n = (size_t)(first ? first : nt_json_get(c, "last"))->valuedouble;
-        if (n > r.count)
-            return nt_fail(e, NT_EINVAL, "splits.%s: wants %zu samples of '%s', which has %zu",
-                           c->string, n, split->string, r.count);
-        r.count -= n;
-        if (c == until) {
-            *out = (range){first ? r.first : r.first + r.count, n};
-            return NT_OK;
-        }
-        r.first += first ? n : 0;
-    }
-    *out = r;
-    return s;
-}
-
 static nt_status find_split(const cJSON **out, const nt_dataset *d, const char *name, nt_err *e)
 {
     nt_str known = {0};
@@ -206,18 +167,15 @@ nt_status nt_split_open(nt_split **out, nt_dataset *d, const char *name, nt_err 
     nt_split *p = nt_calloc(1, sizeof *p);
     const cJSON *split;
     char where[WHERE_MAX];
-    range r;
     nt_status s = NT_OK;
 
     if (!p)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(find_split(&split, d, name, e));
     NT_TRY(get_source(&p->source, d, split, e));
-    NT_TRY(cut(&r, d, split, NULL, p->source->count, e));
-    if (r.count == 0)
+    NT_TRY(nt_cut_find(&p->cut, d->splits, split, p->source, e));
+    if (p->cut.n == 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "splits.%s: other splits take all its samples", name));
-    p->first = r.first;
-    p->count = r.count;
     p->shuffle = cJSON_IsTrue(nt_json_get(split, "shuffle"));
     p->layout = d->layout;
     p->inputs = nt_json_get(d->json, "inputs");
@@ -238,13 +196,14 @@ void nt_split_free(nt_split *p)
     if (!p)
         return;
     nt_pipeline_free(p->pipeline);
+    nt_free(p->cut.index);
     nt_free(p->digest);
     nt_free(p);
 }
 
 size_t nt_split_count(const nt_split *p)
 {
-    return p->count;
+    return p->cut.n;
 }
 
 int64_t nt_split_classes(const nt_split *p)
@@ -320,8 +279,8 @@ const char *nt_split_digest(nt_split *p, nt_err *e)
     if (p->digest)
         return p->digest;
     NT_TRY(nt_source_load(p->source, e));
-    for (size_t i = 0; i < p->count; i++)
-        NT_TRY(nt_source_describe(p->source, &text, p->first + i, e));
+    for (size_t i = 0; i < p->cut.n; i++)
+        NT_TRY(nt_source_describe(p->source, &text, p->cut.index[i], e));
     if (text.failed)
         NT_TRY(nt_fail_nomem(e));
     digest = nt_sha256(text.p, text.n);

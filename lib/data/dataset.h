@@ -3,13 +3,14 @@
 #ifndef NT_DATA_DATASET_H
 #define NT_DATA_DATASET_H
 
+#include "data/cut.h"
 #include "data/data.h"
 #include "data/source.h"
 #include "data/transform.h"
 
 struct nt_split {
     nt_source *source; /* the data set's, shared by the splits cut from it */
-    size_t first, count;
+    nt_cut cut;        /* which of its samples */
     nt_pipeline *pipeline;
     bool shuffle;
     nt_layout layout;

@@ -80,22 +80,56 @@ static nt_status read_spec(cJSON **out, const char *spec, nt_err *e)
 
 /* ---- checking it and filling it in */
 
+/* A number of samples, or a share of them. */
+static nt_status check_random(const cJSON *split, const char *where, nt_err *e)
+{
+    static const char *const bounds[] = {"least", "most", NULL};
+    const cJSON *random = nt_json_get(split, "random"), *seed = nt_json_get(split, "seed");
+    double x = 1;
+    int64_t n = 0;
+    nt_status s;
+
+    NT_TRY(nt_json_get_double(&x, split, "random", (nt_bounds){1e-9, UINT32_MAX}, where, e));
+    if (x >= 1 && x != (double)(int64_t)x)
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s.random: got %g, want a share below 1 or a number",
+                       where, x));
+    NT_TRY(nt_json_get_i64(&n, split, "seed", (nt_bounds){0, 0x1p53}, where, e));
+    if (seed && !random)
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s.seed: goes with \"random\"", where));
+    for (int i = 0; bounds[i]; i++) {
+        NT_TRY(nt_json_get_i64(&n, split, bounds[i], (nt_bounds){1, UINT32_MAX}, where, e));
+        if (nt_json_get(split, bounds[i]) && (!random || x >= 1))
+            NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: goes with a share as \"random\"", where,
+                           bounds[i]));
+    }
+done:
+    return s;
+}
+
 static nt_status check_cut(const cJSON *splits, const cJSON *split, const char *where,
                            nt_err *e)
 {
-    bool first = nt_json_get(split, "first"), last = nt_json_get(split, "last");
-    int64_t n = 0;
-    const char *from = NULL;
+    static const char *const ways[] = {"first", "last", "random", NULL};
+    const char *from = NULL, *given = NULL;
+    int n = 0;
+    int64_t ignored;
     nt_status s;
 
     NT_TRY(nt_json_get_str(&from, split, "from", where, e));
-    NT_TRY(nt_json_get_i64(&n, split, "first", (nt_bounds){1, UINT32_MAX}, where, e));
-    NT_TRY(nt_json_get_i64(&n, split, "last", (nt_bounds){1, UINT32_MAX}, where, e));
-    if (!from && (first || last))
-        NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: goes with \"from\"", where,
-                       first ? "first" : "last"));
-    if (from && first == last)
-        NT_TRY(nt_fail(e, NT_EINVAL, "%s: want one of \"first\" and \"last\" with \"from\"",
+    NT_TRY(nt_json_get_i64(&ignored, split, "first", (nt_bounds){1, UINT32_MAX}, where, e));
+    NT_TRY(nt_json_get_i64(&ignored, split, "last", (nt_bounds){1, UINT32_MAX}, where, e));
+    NT_TRY(check_random(split, where, e));
+    for (int i = 0; ways[i]; i++) {
+        if (!nt_json_get(split, ways[i]))
+            continue;
+        given = ways[i];
+        n++;
+    }
+    if (!from && given)
+        NT_TRY(nt_fail(e, NT_EINVAL, "%s.%s: goes with \"from\"", where, given));
+    if (from && n != 1)
+        NT_TRY(nt_fail(e, NT_EINVAL,
+                       "%s: want one of \"first\", \"last\" and \"random\" with \"from\"",
                        where));
     if (from && !nt_json_get(splits, from))
         NT_TRY(
@@ -129,7 +163,7 @@ static nt_status inherit_transforms(const cJSON *splits, cJSON *split, nt_err *e
     if (up == split)
         return NT_OK;
     copy = nt_json_get(up, "transforms") ? cJSON_Duplicate(nt_json_get(up, "transforms"), true)
-                                 : cJSON_CreateArray();
+                                         : cJSON_CreateArray();
     if (!copy || !cJSON_AddItemToObject(split, "transforms", copy)) {
         cJSON_Delete(copy);
         return nt_fail_nomem(e);
@@ -154,7 +188,8 @@ static nt_status check_keys(const cJSON *j, const char *const *common, const cha
 static nt_status check_split(const cJSON *split, const cJSON *splits,
                              const nt_data_format *format, nt_err *e)
 {
-    static const char *const keys[] = {"first", "from", "last", "shuffle", "transforms", NULL};
+    static const char *const keys[] = {"first",  "from", "last",    "least",      "most",
+                                       "random", "seed", "shuffle", "transforms", NULL};
     char where[WHERE_MAX];
     nt_pipeline *p = NULL;
     bool shuffle;

@@ -15,8 +15,8 @@ static char *nth_skipped(const nt_split *p, size_t k, size_t *at)
 
     if (k < src->n_left)
         return nt_strdup(src->left[k]);
-    for (; src->bad && *at < p->count; (*at)++) {
-        size_t i = p->first + *at;
+    for (; src->bad && *at < p->cut.n; (*at)++) {
+        size_t i = p->cut.index[*at];
         const char *why = atomic_load_explicit(&src->bad[i], memory_order_acquire);
 
         if (why) {
@@ -31,8 +31,8 @@ size_t nt_split_skipped(const nt_split *p)
 {
     size_t n = p->source->n_left;
 
-    for (size_t i = 0; i < p->count; i++)
-        n += nt_source_is_skipped(p->source, p->first + i);
+    for (size_t i = 0; i < p->cut.n; i++)
+        n += nt_source_is_skipped(p->source, p->cut.index[i]);
     return n;
 }
 

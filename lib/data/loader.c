@@ -72,7 +72,7 @@ static nt_status transform(nt_loader *l, worker *w, size_t i, nt_err *e)
     nt_status s;
 
     t->src = src;
-    t->i = l->split->first + i;
+    t->i = l->split->cut.index[i];
     NT_TRY(nt_source_fetch(src, &im, t->i, &w->fetch, e));
     s = nt_pipeline_run(l->split->pipeline, &t->picture, &im, &w->work,
                         l->opts.augment ? &rng : NULL, e);
@@ -120,7 +120,7 @@ static void fill(slot *t, nt_loader *l, worker *w, size_t number)
         t->status = fill_sample(t, l, w, kept, at, &t->err);
         if (t->status == NT_OK)
             kept++;
-        else if (nt_source_is_skipped(l->split->source, l->split->first + at))
+        else if (nt_source_is_skipped(l->split->source, l->split->cut.index[at]))
             t->status = NT_OK;
     }
     for (size_t k = 0; k < l->n_fields; k++)
@@ -234,9 +234,9 @@ static nt_status find_shape(nt_loader *l, nt_err *e)
     const nt_image *im = &l->workers[0].sample.picture;
     nt_status s = NT_OK;
 
-    for (size_t i = 0; i < l->split->count; i++) {
+    for (size_t i = 0; i < l->split->cut.n; i++) {
         s = transform(l, &l->workers[0], i, e);
-        if (s == NT_OK || !nt_source_is_skipped(l->split->source, l->split->first + i))
+        if (s == NT_OK || !nt_source_is_skipped(l->split->source, l->split->cut.index[i]))
             break;
     }
     if (s != NT_OK)
@@ -296,7 +296,7 @@ static void count_batches(nt_loader *l)
 {
     size_t size = (size_t)l->opts.batch_size;
 
-    l->n = l->split->count;
+    l->n = l->split->cut.n;
     if (l->opts.limit && l->opts.limit < l->n)
         l->n = l->opts.limit;
     l->batches = l->n / size + (!l->opts.drop_last && l->n % size);
@@ -309,7 +309,7 @@ static nt_status make(nt_loader *l, int workers, nt_err *e)
     l->workers = nt_calloc((size_t)workers, sizeof *l->workers);
     l->n_ring = (size_t)workers + SPARE_SLOTS;
     l->ring = nt_calloc(l->n_ring, sizeof *l->ring);
-    l->order = nt_alloc(l->split->count, sizeof *l->order);
+    l->order = nt_alloc(l->split->cut.n, sizeof *l->order);
     if (!l->workers || !l->ring || !l->order)
         NT_TRY(nt_fail_nomem(e));
     for (int i = 0; i < workers; i++)
@@ -398,12 +398,12 @@ static void set_order(nt_loader *l, uint64_t epoch)
     nt_rng root, stream;
 
     nt_rng_init(&root, l->opts.seed);
-    for (size_t i = 0; i < l->split->count; i++)
+    for (size_t i = 0; i < l->split->cut.n; i++)
         l->order[i] = (uint32_t)i;
     stream = nt_rng_fork(&root, "shuffle");
     stream = nt_rng_fork_index(&stream, epoch);
     if (shuffle)
-        nt_rng_shuffle(&stream, l->order, l->split->count);
+        nt_rng_shuffle(&stream, l->order, l->split->cut.n);
     stream = nt_rng_fork(&root, "augment");
     l->epoch_rng = nt_rng_fork_index(&stream, l->opts.views ? epoch % l->opts.views : epoch);
 }

@@ -9,6 +9,7 @@
 #include "prune/rules.h"
 #include "search/job_check.h"
 #include "search/job_keys.h"
+#include "search/job_split.h"
 #include "search/search.h"
 #include "train/eval.h"
 #include "train/settings.h"
@@ -331,6 +332,9 @@ static nt_status put_inputs(reader *r)
     }
     NT_TRY(nt_json_put(r->out, "data", cJSON_Duplicate(nt_dataset_json(d), true), r->e));
     NT_TRY(make_absolute(r->out, NULL, r->e));
+    if (!cJSON_IsString(nt_json_get(r->in, "search_split")))
+        NT_TRY(nt_job_put_search_split(r->out, r->s.seed, r->e));
+    r->job->search_split = kept(r, "search_split");
     r->job->model = kept(r, "model");
     r->job->cost_table = kept(r, "cost_table");
     r->job->data = nt_json_get(r->out, "data");

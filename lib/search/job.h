@@ -29,7 +29,7 @@ typedef struct nt_job {
     int level;        /* 1 or 3 */
     bool deepsearch, bn_fusion, dryrun;
     const char *eval_key, *eval_split,
-        *search_split;         /* search_split: eval_split if not given */
+        *search_split;         /* if not given, as job_split.h has it */
     const char *eval_command;  /* NULL: our own metrics */
     const char *train_command; /* external_training_loop; NULL: our own trainings */
     const char *loss;

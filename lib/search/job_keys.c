@@ -302,7 +302,7 @@ const nt_opt nt_job_rows[] = {
     NT_OPT_STR(0, NULL, NULL, NULL, "the split of the data that judges",
                .def = "test", .key = "eval_split", .nullable = true, AT(eval_split)),
     NT_OPT_STR(0, NULL, NULL, NULL, "the split to search on, so that eval_split only judges",
-               .def = "that of eval_split", .key = "search_split", .nullable = true,
+               .def = "search, else a tenth of train, kept back", .key = "search_split", .nullable = true,
                AT(search_split)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "a list of formats; the archive is written besides",
                   .def = "[\"onnx\"]; this build has dlrt, too", .key = "export.format",

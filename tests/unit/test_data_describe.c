@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "data_files.h"
 
+#include "base/alloc.h"
+#include "base/str.h"
+
 /* A split's transforms as JSON text on one line. */
 static void check_transforms(nt_dataset *d, const char *split, const char *want)
 {
@@ -117,10 +120,20 @@ NT_TEST(bad_descriptions_are_refused_by_path)
         {IDX "\"splits\": {\"train\": {\"last\": 3}}}", NT_EINVAL,
          "splits.train.last: goes with \"from\""},
         {IDX "\"splits\": {\"train\": {}, \"val\": {\"from\": \"train\"}}}", NT_EINVAL,
-         "splits.val: want one of \"first\" and \"last\""},
+         "splits.val: want one of \"first\", \"last\" and \"random\""},
         {IDX "\"splits\": {\"train\": {}, \"val\": {\"from\": \"train\", \"last\": 1, "
              "\"first\": 1}}}",
-         NT_EINVAL, "splits.val: want one of \"first\" and \"last\""},
+         NT_EINVAL, "splits.val: want one of \"first\", \"last\" and \"random\""},
+        {IDX "\"splits\": {\"train\": {}, \"val\": {\"from\": \"train\", \"random\": 0}}}",
+         NT_EINVAL, "splits.val.random: got 0, want"},
+        {IDX "\"splits\": {\"train\": {}, \"val\": {\"from\": \"train\", \"random\": 2.5}}}",
+         NT_EINVAL, "splits.val.random: got 2.5, want a share below 1 or a number"},
+        {IDX "\"splits\": {\"train\": {}, \"val\": {\"from\": \"train\", \"last\": 2, "
+             "\"seed\": 1}}}",
+         NT_EINVAL, "splits.val.seed: goes with \"random\""},
+        {IDX "\"splits\": {\"train\": {}, \"val\": {\"from\": \"train\", \"random\": 2, "
+             "\"most\": 1}}}",
+         NT_EINVAL, "splits.val.most: goes with a share as \"random\""},
         {IDX "\"splits\": {\"a\": {\"from\": \"b\", \"last\": 1}, \"b\": {\"from\": \"a\", "
              "\"last\": 1}}}",
          NT_EINVAL, "splits.a.from: the splits are cut from each other"},
@@ -168,6 +181,80 @@ NT_TEST(splits_are_cut_in_order_and_what_is_cut_is_gone)
     check_range(d, "val", 17, 3);
     check_range(d, "probe", 15, 2);
     nt_dataset_free(d);
+    temp_dir_remove(&t);
+}
+
+/* Which samples a split has, by their first pixel: a digit each. */
+static void samples(char *out, nt_dataset *d, const char *name)
+{
+    nt_split *p = open_split(d, name);
+    nt_loader *l = open_loader(p, (nt_loader_opts){.batch_size = 100});
+    const nt_batch *b = next_batch(l);
+    size_t n = 0;
+
+    for (size_t i = 0; i < 20; i++) /* in order, or they would not all be found */
+        if (n < (size_t)b->n && nt_batch_pictures(b)[n] == (float)idx_pixel(i) / 255.0f) {
+            out[i] = name[0];
+            n++;
+        }
+    assert_int_equal(n, b->n);
+    nt_loader_free(l);
+    nt_split_free(p);
+}
+
+/* Ten classes in turn: two samples of each. */
+NT_TEST(a_random_cut_takes_from_each_class_in_proportion_and_goes_by_its_seed)
+{
+    temp_dir t = temp_dir_new();
+    char first[21] = {0}, other[21] = {0};
+    nt_dataset *d;
+
+    put_idx(&t, "train", 20, 1, 1, false);
+    d = open_data(&t, "{\"format\": \"idx\", \"path\": \"%s\", \"splits\": {\"train\": {"
+                      "\"shuffle\": false}, \"r\": {\"from\": \"train\", \"random\": 10}}}");
+    samples(first, d, "r");
+    samples(first, d, "train");
+    assert_int_equal(strlen(first), 20); /* each is in one of the two */
+    for (size_t i = 0; i < 10; i++)
+        assert_int_not_equal(first[i], first[i + 10]);
+    nt_dataset_free(d);
+    d = open_data(&t, "{\"format\": \"idx\", \"path\": \"%s\", \"splits\": {\"train\": {"
+                      "\"shuffle\": false}, \"r\": {\"from\": \"train\", \"random\": 0.5, "
+                      "\"seed\": 7}}}");
+    samples(other, d, "r");
+    samples(other, d, "train");
+    assert_int_equal(strlen(other), 20);
+    assert_string_not_equal(first, other);
+    nt_dataset_free(d);
+    temp_dir_remove(&t);
+}
+
+NT_TEST(a_share_is_bounded_on_both_sides)
+{
+    static const struct {
+        const char *keys;
+        size_t count;
+    } cases[] = {{"0.1", 2},
+                 {"0.1, \"least\": 4", 4},
+                 {"0.1, \"least\": 1000", 5}, /* a quarter */
+                 {"0.5, \"most\": 3", 3},
+                 {"0.01", 1}};
+    temp_dir t = temp_dir_new();
+
+    put_idx(&t, "train", 20, 1, 1, false);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *spec =
+            nt_strfmt("{\"format\": \"idx\", \"path\": \"%%s\", \"splits\": {\"train\": "
+                      "{}, \"val\": {\"from\": \"train\", \"random\": %s}}}",
+                      cases[i].keys);
+        nt_dataset *d = open_data(&t, spec);
+        nt_split *p = open_split(d, "val");
+
+        assert_int_equal(nt_split_count(p), cases[i].count);
+        nt_split_free(p);
+        nt_dataset_free(d);
+        nt_free(spec);
+    }
     temp_dir_remove(&t);
 }
 

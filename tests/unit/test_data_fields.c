@@ -68,7 +68,10 @@ static setup set_up(int64_t batch, const char *inputs)
     setup u = {.split = nt_calloc(1, sizeof *u.split)};
 
     assert_non_null(u.split);
-    u.split->count = SAMPLES;
+    u.split->cut.index = nt_calloc(SAMPLES, sizeof *u.split->cut.index);
+    assert_non_null(u.split->cut.index);
+    for (uint32_t i = 0; i < SAMPLES; i++)
+        u.split->cut.index[u.split->cut.n++] = i;
     assert_ok(nt_source_open(&u.split->source, &from, e));
     assert_ok(nt_pipeline_new(&u.split->pipeline, NULL, "", e));
     assert_ok(nt_device_new(&u.dev, 1, e));

@@ -83,13 +83,39 @@ NT_TEST(defaults_are_filled_in)
     assert_false(f.job->deepsearch || f.job->bn_fusion || f.job->dryrun);
     assert_string_equal(f.job->eval_key, "accuracy");
     assert_string_equal(f.job->eval_split, "test");
-    assert_string_equal(f.job->search_split, "test");
+    assert_string_equal(f.job->search_split, "search");
     assert_string_equal(f.job->precision, "fp32");
     assert_string_equal(at(&f, "optimization")->valuestring, "compression");
     assert_string_equal(at(&f, "task_type")->valuestring, "classification");
     assert_non_null(cJSON_GetObjectItem(f.job->full_trainer, "optimizer"));
     assert_non_null(cJSON_GetObjectItem(f.job->loop_params, "epochs"));
     assert_int_equal(f.job->model[0], '/');
+    fixture_close(&f);
+}
+
+static const cJSON *split(const fixture *f, const char *name)
+{
+    return nt_json_get(nt_json_get(f->job->data, "splits"), name);
+}
+
+NT_TEST(the_search_has_samples_of_its_own_by_default)
+{
+    fixture f;
+
+    fixture_open(&f);
+    accepts(&f, "\"seed\": 5");
+    assert_string_equal(nt_json_get(split(&f, "search"), "from")->valuestring, "train");
+    assert_float_equal(nt_json_get(split(&f, "search"), "random")->valuedouble, 0.1, 0);
+    assert_float_equal(nt_json_get(split(&f, "search"), "seed")->valuedouble, 5, 0);
+    accepts(&f, "\"search_split\": \"test\"");
+    assert_string_equal(f.job->search_split, "test");
+    assert_null(split(&f, "search"));
+    accepts(&f, "\"eval_split\": \"train\"");
+    assert_string_equal(f.job->search_split, "train");
+    assert_null(split(&f, "search"));
+    accepts(&f, "\"eval_func\": \"./measure\"");
+    assert_string_equal(f.job->search_split, "test");
+    assert_null(split(&f, "search"));
     fixture_close(&f);
 }
 
