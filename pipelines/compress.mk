@@ -107,15 +107,18 @@ report: opt_model.nt ref_model.nt
 report.html: metrics.json opt_model.nt
 	$(LAUNCHER) $(NT_REPORT) -q . -o $@
 
-# A reference that is quantized itself would be called int8: here each file has one name.
+# The one that leaves open what may be by its own name, whatever the model's weights are; those of
+# fixed sizes beside it.
+onnx = $(LAUNCHER) $(NT_EXPORT) -q -f onnx $(1) -d . --name $(basename $<) --fixed $(RESOLUTIONS) $<
+open_onnx = $(LAUNCHER) $(NT_EXPORT) -q -f onnx $(1) --dynamic -o $@ $<
+
 ref_modelfp32_dynamic_shape.onnx: ref_model.nt
-	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name ref_model $(RESOLUTIONS) $<
-	[ -e $@ ] || mv ref_modelint8_dynamic_shape.onnx $@
+	$(onnx)
+	$(open_onnx)
 
 opt_model$(TYPE)_dynamic_shape.onnx: opt_model.nt
-	$(LAUNCHER) $(NT_EXPORT) -q -f onnx -d . --name opt_model --precision $(PRECISION) \
-	  $(RESOLUTIONS) $<
-	[ -e $@ ] || mv opt_modelint8_dynamic_shape.onnx $@
+	$(call onnx,--precision $(PRECISION))
+	$(call open_onnx,--precision $(PRECISION))
 
 opt_model.dlrt: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f dlrt -d . --name opt_model $(RESOLUTIONS) $<

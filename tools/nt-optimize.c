@@ -2,6 +2,7 @@
 /* nt-optimize - the driver: from a trained model, data and a tolerated drop to a smaller model.
  */
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/outfile.h"
 #include "cli/cli.h"
 #include "cli/model.h"
@@ -12,14 +13,16 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 typedef struct options {
     nt_job_settings job; /* as typed: it goes into the job file's */
-    const char *dir;
+    const char *dir, *cache;
     int64_t threads;
     bool print;
+    bool accept;
 } options;
 
 /* The process group of the make that runs: the signal handler's. */
@@ -127,18 +130,36 @@ done:
     return s;
 }
 
+/* NEUTRINO_CACHE=1: the folder beside those of the jobs. NULL: none. nt_free. */
+static char *home_cache(void)
+{
+    const char *on = getenv("NEUTRINO_CACHE"), *home = getenv("NEUTRINO_HOME");
+    const char *user = getenv("HOME");
+
+    if (!on || strcmp(on, "1") != 0)
+        return NULL;
+    if (home && *home)
+        return nt_path_join(home, "cache");
+    return user && *user ? nt_path_join(user, ".neutrino/cache") : NULL;
+}
+
 static nt_status run(nt_cli *c, const options *o, nt_err *e)
 {
     nt_status s = NT_OK, missed;
     nt_job *job = NULL;
     nt_optimize_result r = {0};
-    nt_optimize_opts opts = {
-        .dir = o->dir, .threads = c->threads, .group = &make_group, .say = say, .ctx = c};
-    char bin[4096];
+    nt_optimize_opts opts = {.dir = o->dir,
+                             .threads = c->threads,
+                             .accept = o->accept,
+                             .group = &make_group,
+                             .say = say,
+                             .ctx = c};
+    char bin[4096], *cache = home_cache();
     nt_err ignored;
 
     NT_TRY(read_job(&job, c, e));
     say_remarks(c, o->job.model ? o->job.model : job->model);
+    opts.cache = o->cache ? o->cache : cache;
     opts.bin = own_folder(bin, sizeof bin);
     opts.threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
     s = nt_optimize(&r, job, &opts, e);
@@ -150,6 +171,7 @@ static nt_status run(nt_cli *c, const options *o, nt_err *e)
 done:
     nt_optimize_result_release(&r);
     nt_job_free(job);
+    nt_free(cache);
     return s;
 }
 
@@ -162,7 +184,7 @@ int main(int argc, char **argv)
                  "that was stopped goes on when it is given again.",
         .takes = NT_CLI_INPUTS | NT_CLI_REPORT | NT_CLI_AT_ONCE};
     options o = {.dir = NULL};
-    nt_opt opts[NT_JOB_ROWS + 3];
+    nt_opt opts[NT_JOB_ROWS + 5];
     const nt_opt own[] = {
         NT_OPT_STR(0, "job-dir", &o.dir, "DIR", "the job's folder",
                    .def = "NEUTRINO_HOME/jobs/ID"),
@@ -170,6 +192,10 @@ int main(int argc, char **argv)
                     "print the job as it would be run, as JSON, and run nothing"),
         NT_OPT_I64(0, "threads", &o.threads, "N", 1, 4096, "threads of each tool",
                    .def = "all processors"),
+        NT_OPT_STR(0, "cache", &o.cache, "DIR",
+                   "take from DIR what other jobs made, and keep it"),
+        NT_OPT_BOOL(0, "accept-changes", &o.accept,
+                    "go on though model, data, tools or what was made changed"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

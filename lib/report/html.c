@@ -146,10 +146,18 @@ static void write_verdict(page *p)
     nt_str_addf(p->out, "<p>The smallest of %d candidates that keeps its promise on '",
                 cJSON_GetArraySize(p->candidates));
     nt_markup_text(p->out, judge);
-    nt_str_add(p->out, strcmp(search, judge) == 0
-                           ? "'. They were chosen by the same samples, so that the drop is a "
-                             "little optimistic.</p>\n"
-                           : "'. They were chosen by other samples.</p>\n");
+    if (strcmp(search, judge) == 0) {
+        nt_str_add(p->out, "'. They were chosen by the same samples, so that the drop is a "
+                           "little optimistic.</p>\n");
+        return;
+    }
+    nt_str_add(p->out, "'. They were chosen by other samples");
+    if (nt_json_get(p->metrics, "search_drop")) {
+        nt_str_addf(p->out, ", '");
+        nt_markup_text(p->out, search);
+        nt_str_addf(p->out, "', where its drop is %.4g", number(p->metrics, "search_drop"));
+    }
+    nt_str_add(p->out, ".</p>\n");
 }
 
 static void write_head(page *p)

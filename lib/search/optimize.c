@@ -3,12 +3,11 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/outfile.h"
 #include "base/str.h"
-#include "search/job_id.h"
-#include "search/joblog.h"
+#include "search/finish.h"
 #include "search/pipeline.h"
-#include "search/runner.h"
+#include "search/reuse.h"
+#include "search/run.h"
 #include "search/state.h"
 #include "train/eval.h"
 
@@ -16,49 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#define STATE_VERSION 2
-#define MAX_REPORT ((size_t)1 << 20)
-
-typedef struct run {
-    const nt_job *job;
-    const nt_optimize_opts *o;
-    char *dir;
-    char id[NT_JOB_ID_BYTES];
-    nt_joblog log;
-    nt_runner runner;
-    nt_search search;
-    double target;
-    bool more_is_better;
-    double start_s, before_s; /* clock at the start; what earlier runs took */
-    const char *best;         /* NULL: not yet known, "": the reference */
-    bool new_dir;             /* the folder was not there before */
-    double final_drop;
-} run;
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double elapsed_s(const run *r)
-{
-    return r->before_s + now_s() - r->start_s;
-}
-
-static char *path_in(const run *r, const char *name)
-{
-    return nt_path_join(r->dir, name);
-}
 
 /* ---- who we are */
 
-static nt_status make_dir(run *r, nt_err *e)
+static nt_status make_dir(nt_run *r, nt_err *e)
 {
     const char *home = getenv("NEUTRINO_HOME"), *user = getenv("HOME");
 
@@ -76,59 +37,53 @@ static nt_status make_dir(run *r, nt_err *e)
     return nt_make_dirs(r->dir, e);
 }
 
-/* A job that is refused leaves no folder. One that was there before only loses what was
- * measured by this job's word, which another would take for its own. */
-static void leave_nothing(const run *r)
+static void leave_file(const nt_run *r, const char *name)
 {
-    char *measured = path_in(r, "ref_model.json");
+    char *path = nt_run_path(r, name);
+
+    if (path)
+        unlink(path);
+    nt_free(path);
+}
+
+/* A job that is refused leaves no folder. One that was there before only loses what was made
+ * and measured by this job's word, which another would take for its own. */
+static void leave_nothing(const nt_run *r)
+{
+    static const char *const own[] = {"ref_model.json", "ref_model.nt", "digests.json",
+                                      "data.digests", NULL};
 
     if (r->new_dir)
         nt_remove_tree(r->dir);
-    else if (measured)
-        unlink(measured);
-    nt_free(measured);
+    for (int i = 0; own[i] && !r->new_dir && r->search.n == 0; i++)
+        leave_file(r, own[i]);
 }
 
 /* ---- state.json */
 
-static nt_status save_json(const run *r, const char *name, const cJSON *j, nt_err *e)
+static void say_accepted(void *ctx, const char *change)
 {
-    nt_status s = NT_OK;
-    char *path = path_in(r, name), *text = nt_json_text(j);
+    nt_run *r = ctx;
 
-    if (!path || !text)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_outfile_save(path, text, strlen(text), e));
-done:
-    nt_free(path);
-    nt_free(text);
-    return s;
+    nt_joblog_info(&r->log, "Accepted: %s", change);
 }
 
-static nt_status save_state(const run *r, nt_err *e)
+static nt_status open_trust(nt_run *r, nt_err *e)
 {
-    nt_status s = NT_OK;
-    cJSON *j = cJSON_CreateObject(), *list = nt_search_json(&r->search);
+    const nt_trust_opts o = {.dir = r->dir,
+                             .job = r->job,
+                             .bin = r->o->bin,
+                             .accept = r->o->accept,
+                             .say = say_accepted,
+                             .ctx = r};
 
-    if (!j || !list || !nt_json_add_i64(j, "version", STATE_VERSION) ||
-        !nt_json_add_str(j, "job", r->id) ||
-        !nt_json_add_double(j, "elapsed_s", elapsed_s(r)) ||
-        !nt_json_add_bool(j, "finished", r->best != NULL) ||
-        (r->best && !nt_json_add_str(j, "best", *r->best ? r->best : "reference")) ||
-        !cJSON_AddItemToObject(j, "candidates", list)) {
-        nt_json_free(list);
-        NT_TRY(nt_fail_nomem(e));
-    }
-    NT_TRY(save_json(r, "state.json", j, e));
-done:
-    nt_json_free(j);
-    return s;
+    return nt_trust_open(&r->trust, &o, e);
 }
 
-static nt_status load_state(run *r, nt_err *e)
+static nt_status load_state(nt_run *r, nt_err *e)
 {
     nt_status s = NT_OK;
-    char *path = path_in(r, "state.json");
+    char *path = nt_run_path(r, "state.json");
     const char *id = "";
     int64_t version = 0;
     cJSON *j = NULL;
@@ -139,11 +94,11 @@ static nt_status load_state(run *r, nt_err *e)
         goto done;
     NT_TRY(nt_json_load(&j, path, e));
     NT_TRY(nt_json_get_i64(&version, j, "version", (nt_bounds){0, INT32_MAX}, "", e));
-    if (version != STATE_VERSION)
+    if (version != NT_STATE_VERSION)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "version %d, this nt-optimize has %d", (int)version,
-                       STATE_VERSION));
+                       NT_STATE_VERSION));
     NT_TRY(nt_json_get_str(&id, j, "job", "", e));
-    if (strcmp(id, r->id) != 0)
+    if (!nt_trust_is_old(r->trust) && strcmp(id, r->id) != 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "this folder holds another job (%s), not %s", id, r->id));
     NT_TRY(nt_json_get_double(&r->before_s, j, "elapsed_s", (nt_bounds){0, INFINITY}, "", e));
     NT_TRY(nt_search_restore(&r->search, cJSON_GetObjectItemCaseSensitive(j, "candidates"), e));
@@ -155,37 +110,9 @@ done:
     return s;
 }
 
-/* ---- making things */
-
-/* For `n` candidates side by side, which share the threads. */
-static nt_status write_makefile(const run *r, int64_t n, nt_err *e)
+static nt_status load(const nt_run *r, nt_measure *m, const char *name, nt_err *e)
 {
-    int64_t each = r->o->threads / (n < r->job->jobs ? n : r->job->jobs);
-    nt_pipeline_opts p = {
-        .job = r->job, .bin = r->o->bin, .threads = each > 0 ? each : 1, .best = r->best};
-
-    return nt_pipeline_write(r->dir, &r->search, &p, e);
-}
-
-static nt_status make(run *r, const char *const *targets, size_t n, nt_err *e)
-{
-    off_t mark = nt_joblog_mark(&r->log);
-    nt_status s = nt_runner_make(&r->runner, targets, n, e);
-    char why[200];
-
-    if (s != NT_OK) {
-        nt_joblog_why(&r->log, mark, why, sizeof why);
-        if (*why)
-            nt_fail(e, s, "%s (see %s/job.log)", why, r->dir);
-        else
-            nt_err_prefix(e, "%s/job.log", r->dir);
-    }
-    return s;
-}
-
-static nt_status load(const run *r, nt_measure *m, const char *name, nt_err *e)
-{
-    char *path = path_in(r, name);
+    char *path = nt_run_path(r, name);
     nt_status s = path ? nt_measure_load(m, path, r->job, e) : nt_fail_nomem(e);
 
     if (s == NT_EFORMAT && path)
@@ -195,7 +122,7 @@ static nt_status load(const run *r, nt_measure *m, const char *name, nt_err *e)
 }
 
 /* The time that is to be met, as a share of the reference's, in every phase. */
-static nt_status set_target(run *r, nt_err *e)
+static nt_status set_target(nt_run *r, nt_err *e)
 {
     double ref = r->search.ref.latency_ms, wanted = r->job->target_ms;
 
@@ -212,7 +139,7 @@ static nt_status set_target(run *r, nt_err *e)
     return NT_OK;
 }
 
-static void say_target(run *r)
+static void say_target(nt_run *r)
 {
     const nt_job *job = r->job;
     int64_t steps = 0;
@@ -232,7 +159,7 @@ static void say_target(run *r)
 }
 
 /* A delta in per cent for a metric in 0..1 would be no bound at all. */
-static nt_status check_delta(const run *r, nt_err *e)
+static nt_status check_delta(const nt_run *r, nt_err *e)
 {
     const nt_job *job = r->job;
 
@@ -246,7 +173,7 @@ static nt_status check_delta(const run *r, nt_err *e)
                    job->delta, job->eval_key, job->search_split, r->search.ref.metric);
 }
 
-static nt_status measure_reference(run *r, nt_err *e)
+static nt_status measure_reference(nt_run *r, nt_err *e)
 {
     static const char *const target[] = {"ref_model.json"};
     const nt_job *job = r->job;
@@ -254,8 +181,10 @@ static nt_status measure_reference(run *r, nt_err *e)
     nt_err ignored;
     nt_status s = NT_OK;
 
-    NT_TRY(make(r, target, 1, e));
+    NT_TRY(nt_run_make(r, target, 1, e));
     NT_TRY(load(r, &r->search.ref, target[0], e));
+    NT_TRY(nt_trust_record(r->trust, "ref_model.nt", e));
+    NT_TRY(nt_trust_record(r->trust, target[0], e));
     r->more_is_better = job->eval_command || nt_metric_find(&metric, job->eval_key, &ignored) ||
                         metric->more_is_better;
     NT_TRY(check_delta(r, e));
@@ -296,7 +225,7 @@ static void say_costs(nt_str *t, const nt_search *q, const nt_measure *m)
                 m->disturbed ? ", disturbed" : "");
 }
 
-static nt_status say_measured(run *r, int i, nt_err *e)
+static nt_status say_measured(nt_run *r, int i, nt_err *e)
 {
     const nt_search *q = &r->search;
     const nt_measure *m = &q->v[i].m;
@@ -319,7 +248,7 @@ static nt_status say_measured(run *r, int i, nt_err *e)
     if (t.failed)
         NT_TRY(nt_fail_nomem(e));
     nt_joblog_info(&r->log, "  best so far: %s, %s, drop %.4g; elapsed %.0f s", q->v[best].id,
-                   t.p, q->v[best].m.drop, elapsed_s(r));
+                   t.p, q->v[best].m.drop, nt_run_elapsed(r));
 done:
     nt_str_release(&t);
     return s;
@@ -329,6 +258,7 @@ done:
 typedef struct wanted {
     char (*name)[64];
     const char **target;
+    bool *is_new; /* is it not of the cache? */
     size_t n;
 } wanted;
 
@@ -337,35 +267,36 @@ static nt_status want(wanted *w, const nt_search *q, int first, nt_err *e)
     w->n = (size_t)(q->n - first);
     w->name = nt_calloc(w->n + 1, sizeof *w->name);
     w->target = nt_calloc(w->n + 1, sizeof *w->target);
-    return w->name && w->target ? NT_OK : nt_fail_nomem(e);
+    w->is_new = nt_calloc(w->n + 1, sizeof *w->is_new);
+    return w->name && w->target && w->is_new ? NT_OK : nt_fail_nomem(e);
 }
 
 static void release_wanted(wanted *w)
 {
     nt_free(w->name);
     nt_free(w->target);
+    nt_free(w->is_new);
 }
 
-static nt_status make_wanted(run *r, wanted *w, int first, const char *suffix, nt_err *e)
+static nt_status make_wanted(nt_run *r, wanted *w, int first, const char *suffix, nt_err *e)
 {
     for (size_t i = 0; i < w->n; i++) {
         snprintf(w->name[i], sizeof w->name[i], "candidates/%s.%s",
                  r->search.v[first + (int)i].id, suffix);
         w->target[i] = w->name[i];
     }
-    return make(r, w->target, w->n, e);
+    return nt_run_make(r, w->target, w->n, e);
 }
 
 /* Where times count, they are not taken while other candidates are being made. */
-static nt_status make_candidates(run *r, wanted *w, int first, nt_err *e)
+static nt_status make_candidates(nt_run *r, wanted *w, int first, nt_err *e)
 {
     int jobs = r->runner.jobs;
     nt_status s = NT_OK;
 
-    NT_TRY(write_makefile(r, (int64_t)w->n, e));
+    NT_TRY(nt_run_write_makefile(r, e));
     if (r->search.strategy->by_time && w->n > 1) {
         NT_TRY(make_wanted(r, w, first, "nt", e));
-        NT_TRY(write_makefile(r, 1, e));
         r->runner.jobs = 1;
     }
     s = make_wanted(r, w, first, "json", e);
@@ -374,39 +305,63 @@ done:
     return s;
 }
 
-static nt_status say_steps(run *r, int first, nt_err *e)
+/* Of candidate i, "candidates/ID" and this ending. */
+static const char *file_of(char name[80], const nt_run *r, int i, const char *ending)
 {
-    for (int i = first; i < r->search.n; i++) {
-        nt_str text = {0};
+    snprintf(name, 80, "candidates/%s%s", r->search.v[i].id, ending);
+    return name;
+}
 
-        describe(&text, &r->search, i);
-        if (text.failed)
-            return nt_fail_nomem(e);
-        nt_joblog_info(&r->log, "Step %d: %s", i + 1, text.p);
-        nt_str_release(&text);
-    }
-    return NT_OK;
+/* Says what candidate i is; what the cache has of it is taken. */
+static nt_status begin(nt_run *r, bool *is_new, int i, nt_err *e)
+{
+    nt_str text = {0};
+    nt_status s = NT_OK;
+
+    describe(&text, &r->search, i);
+    if (text.failed)
+        NT_TRY(nt_fail_nomem(e));
+    nt_joblog_info(&r->log, "Step %d: %s", i + 1, text.p);
+    NT_TRY(nt_reuse_take(is_new, r, i, e));
+done:
+    nt_str_release(&text);
+    return s;
+}
+
+/* Reads what candidate i came to; it took so many seconds, if nobody knows better. */
+static nt_status end(nt_run *r, int i, double seconds, nt_err *e)
+{
+    nt_search *q = &r->search;
+    nt_measure m = {.seconds = q->v[i].m.seconds > 0 ? q->v[i].m.seconds : seconds};
+    char name[80];
+    nt_status s = NT_OK;
+
+    NT_TRY(load(r, &m, file_of(name, r, i, ".json"), e));
+    nt_search_told(q, i, &m);
+    NT_TRY(nt_trust_record(r->trust, name, e));
+    NT_TRY(nt_trust_record(r->trust, file_of(name, r, i, ".nt"), e));
+    NT_TRY(nt_trust_record(r->trust, "ref_model.costs.json", e));
+    NT_TRY(say_measured(r, i, e));
+done:
+    return s;
 }
 
 /* Has make make the candidates from `first` on, and reads what they came to. */
-static nt_status measure_from(run *r, int first, nt_err *e)
+static nt_status measure_from(nt_run *r, int first, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_search *q = &r->search;
-    double start = now_s();
+    double start = nt_run_now();
     wanted w = {0};
 
     NT_TRY(want(&w, q, first, e));
-    NT_TRY(say_steps(r, first, e));
+    for (int i = first; i < q->n; i++)
+        NT_TRY(begin(r, &w.is_new[i - first], i, e));
     NT_TRY(make_candidates(r, &w, first, e));
     for (int i = first; i < q->n; i++) {
-        nt_measure m = {.seconds = q->v[i].m.seconds};
-
-        if (m.seconds <= 0)
-            m.seconds = (now_s() - start) / (double)w.n;
-        NT_TRY(load(r, &m, w.target[i - first], e));
-        nt_search_told(q, i, &m);
-        NT_TRY(say_measured(r, i, e));
+        NT_TRY(end(r, i, (nt_run_now() - start) / (double)w.n, e));
+        if (w.is_new[i - first])
+            NT_TRY(nt_reuse_put(r, i, e));
     }
 done:
     release_wanted(&w);
@@ -414,21 +369,26 @@ done:
 }
 
 /* What an earlier run had begun comes first; those it had measured are only read. */
-static nt_status resume(run *r, nt_err *e)
+static nt_status resume(nt_run *r, nt_err *e)
 {
     nt_status s = NT_OK;
 
     if (r->search.n == 0)
         return NT_OK;
     nt_joblog_info(&r->log, "Going on: %d candidates so far", r->search.n);
+    for (int i = 0; i < r->search.n; i++) {
+        char name[80];
+
+        NT_TRY(nt_trust_verify(r->trust, file_of(name, r, i, ".nt"), e));
+    }
     NT_TRY(measure_from(r, 0, e));
     nt_search_go_on(&r->search);
-    NT_TRY(save_state(r, e));
+    NT_TRY(nt_run_save_state(r, e));
 done:
     return s;
 }
 
-static nt_status search(run *r, nt_err *e)
+static nt_status search(nt_run *r, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_search *q = &r->search;
@@ -437,173 +397,19 @@ static nt_status search(run *r, nt_err *e)
     for (;;) {
         int n = 0, first = q->n;
 
-        q->elapsed_s = elapsed_s(r);
+        q->elapsed_s = nt_run_elapsed(r);
         NT_TRY(nt_search_next(q, (int)r->job->jobs, &n, e));
         if (n == 0)
             break;
-        for (int i = first; i < q->n; i++)
+        for (int i = first; i < q->n; i++) {
+            q->v[i].threads = nt_run_threads(r, n);
             NT_TRY(nt_pipeline_name(&q->v[i], q, r->job, e));
-        NT_TRY(save_state(r, e));
-        NT_TRY(measure_from(r, first, e));
-        NT_TRY(save_state(r, e));
-    }
-done:
-    return s;
-}
-
-/* ---- the end */
-
-/* The drop on eval_split. */
-static nt_status judge(run *r, int i, double *drop, nt_err *e)
-{
-    nt_status s = NT_OK;
-    char name[80];
-    const char *target[] = {name};
-    char *path = NULL;
-    cJSON *j = NULL;
-
-    snprintf(name, sizeof name, "candidates/%s.judged.json", r->search.v[i].id);
-    NT_TRY(make(r, target, 1, e));
-    if (!(path = path_in(r, name)))
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_json_load(&j, path, e));
-    NT_TRY(nt_measure_drop(drop, j, r->job, e));
-    nt_joblog_info(&r->log, "%s on '%s': drop %.4g", r->search.v[i].id, r->job->eval_split,
-                   *drop);
-done:
-    nt_json_free(j);
-    nt_free(path);
-    return s;
-}
-
-/* The smallest candidate that keeps the promise on eval_split. */
-static nt_status choose(run *r, nt_err *e)
-{
-    nt_status s = NT_OK;
-    const nt_search *q = &r->search;
-    bool same = strcmp(r->job->search_split, r->job->eval_split) == 0;
-    bool *skip = nt_calloc((size_t)q->n + 1, sizeof *skip);
-    int i;
-
-    if (!skip)
-        return nt_fail_nomem(e);
-    r->best = "";
-    if (r->job->dryrun && q->n > 0)
-        r->best = q->v[q->n - 1].id;
-    while (!r->job->dryrun && (i = nt_search_best(q, skip)) >= 0) {
-        r->final_drop = q->v[i].m.drop;
-        if (!same)
-            NT_TRY(judge(r, i, &r->final_drop, e));
-        if (r->job->target_ms > 0 || r->final_drop <= r->job->delta) {
-            r->best = q->v[i].id;
-            break;
         }
-        skip[i] = true;
+        NT_TRY(nt_run_save_state(r, e));
+        NT_TRY(measure_from(r, first, e));
+        NT_TRY(nt_run_save_state(r, e));
     }
 done:
-    nt_free(skip);
-    return s;
-}
-
-static nt_status make_metrics(cJSON **out, const run *r, nt_err *e)
-{
-    nt_status s = NT_OK;
-    char *path = path_in(r, "profile.json");
-    cJSON *j = cJSON_CreateObject(), *profile = NULL, *list = nt_search_json(&r->search);
-    cJSON *ref = nt_measure_json(&r->search.ref);
-
-    if (!j || !path || !list || !ref)
-        NT_TRY(nt_fail_nomem(e));
-    NT_TRY(nt_json_load(&profile, path, e));
-    if (!nt_json_add_str(j, "job", r->id) || !nt_json_add_bool(j, "dryrun", r->job->dryrun) ||
-        !nt_json_add_str(j, "best", *r->best ? r->best : "reference") ||
-        !nt_json_add_str(j, "eval_key", r->job->eval_key) ||
-        !nt_json_add_str(j, "eval_split", r->job->eval_split) ||
-        !nt_json_add_str(j, "search_split", r->job->search_split) ||
-        !nt_json_add_double(j, "target", r->target) ||
-        !nt_json_add_double(j, "delta", r->job->delta) ||
-        !nt_json_add_double(j, "drop", *r->best ? r->final_drop : 0) ||
-        !nt_json_add_double(j, "elapsed_s", elapsed_s(r)) ||
-        !nt_json_add_i64(j, "looked_at", r->search.n))
-        NT_TRY(nt_fail_nomem(e));
-    cJSON_AddItemToObject(j, "comparison", profile);
-    cJSON_AddItemToObject(j, "reference", ref);
-    cJSON_AddItemToObject(j, "candidates", list);
-    profile = list = ref = NULL;
-    *out = j;
-    j = NULL;
-done:
-    nt_json_free(ref);
-    nt_json_free(list);
-    nt_json_free(profile);
-    nt_json_free(j);
-    nt_free(path);
-    return s;
-}
-
-/* "Optimized model exported: DIR/opt_modelint8_dynamic_shape.onnx, DIR/opt_model.dlrt" */
-static nt_status say_exported(run *r, nt_err *e)
-{
-    const char *type = nt_pipeline_type(&r->search, r->job, r->best);
-    const char *dir = r->job->root_path ? r->job->root_path : r->dir;
-    nt_status s = NT_OK;
-    const cJSON *f;
-    nt_str t = {0};
-
-    cJSON_ArrayForEach(f, r->job->formats)
-    {
-        bool onnx = strcmp(f->valuestring, "onnx") == 0;
-
-        nt_str_addf(&t, "%s%s/opt_model%s%s.%s", t.n ? ", " : "", dir, onnx ? type : "",
-                    onnx ? "_dynamic_shape" : "", f->valuestring);
-    }
-    if (t.failed)
-        NT_TRY(nt_fail_nomem(e));
-    nt_joblog_info(&r->log, "%s%s: %s", r->job->dryrun ? "Dry run, not a result: " : "",
-                   *r->best ? "Optimized model exported"
-                            : "Nothing smaller keeps the promise; the "
-                              "reference exported",
-                   t.p);
-done:
-    nt_str_release(&t);
-    return s;
-}
-
-static nt_status fail_missed(const run *r, nt_err *e)
-{
-    if (r->job->target_ms > 0)
-        return nt_fail(e, NT_EMISSED, "nothing takes at most %g ms (%d candidates)",
-                       r->job->target_ms, r->search.n);
-    return nt_fail(e, NT_EMISSED,
-                   "nothing %s than the reference keeps %s within %g of %.6g (%d candidates)",
-                   r->search.strategy->by_time ? "faster" : "smaller", r->job->eval_key,
-                   r->job->delta, r->search.ref.metric, r->search.n);
-}
-
-static nt_status finish(nt_optimize_result *out, run *r, nt_err *e)
-{
-    static const char *const target[] = {"results"}, *const page[] = {"report.html"};
-    nt_status s = NT_OK;
-    char *path = path_in(r, "report");
-    size_t n;
-
-    if (!path)
-        return nt_fail_nomem(e);
-    NT_TRY(choose(r, e));
-    NT_TRY(write_makefile(r, 1, e));
-    NT_TRY(make(r, target, 1, e));
-    NT_TRY(make_metrics(&out->metrics, r, e));
-    NT_TRY(save_json(r, "metrics.json", out->metrics, e));
-    NT_TRY(save_state(r, e));
-    NT_TRY(make(r, page, 1, e));
-    NT_TRY(nt_file_read(&out->report, &n, path, MAX_REPORT, e));
-    NT_TRY(say_exported(r, e));
-    nt_joblog_info(&r->log, "Job %s finished, %d candidates, %.0f s in all", r->id, r->search.n,
-                   elapsed_s(r));
-    if (!*r->best)
-        s = fail_missed(r, e);
-done:
-    nt_free(path);
     return s;
 }
 
@@ -632,7 +438,7 @@ static nt_search_opts opts_of(const nt_job *job, int phase)
     return o;
 }
 
-static void set_search(run *r)
+static void set_search(nt_run *r)
 {
     nt_search *q = &r->search;
 
@@ -642,23 +448,25 @@ static void set_search(run *r)
     nt_search_begin(q);
 }
 
-static nt_status run_all(nt_optimize_result *out, run *r, nt_err *e)
+static nt_status run_all(nt_optimize_result *out, nt_run *r, nt_err *e)
 {
     nt_status s = NT_OK;
 
     NT_TRY(nt_job_id(r->id, r->job, NT_VERSION, e));
     NT_TRY(make_dir(r, e));
     NT_TRY(nt_joblog_open(&r->log, r->dir, e));
+    NT_TRY(open_trust(r, e));
     NT_TRY(load_state(r, e));
     r->runner = (nt_runner){
         .dir = r->dir, .log_fd = r->log.fd, .jobs = (int)r->job->jobs, .group = r->o->group};
     nt_joblog_info(&r->log, "Job %s starts in %s", r->id, r->dir);
     nt_joblog_warn(&r->log, r->job->said);
     NT_TRY(nt_pipeline_prepare(r->dir, r->job, e));
-    NT_TRY(write_makefile(r, 1, e));
+    NT_TRY(nt_reuse_open(r, e));
+    NT_TRY(nt_run_write_makefile(r, e));
     NT_TRY(measure_reference(r, e));
     NT_TRY(search(r, e));
-    NT_TRY(finish(out, r, e));
+    NT_TRY(nt_run_finish(out, r, e));
 done:
     return s;
 }
@@ -674,10 +482,10 @@ void nt_optimize_result_release(nt_optimize_result *r)
 nt_status nt_optimize(nt_optimize_result *out, const nt_job *job, const nt_optimize_opts *o,
                       nt_err *e)
 {
-    run r = {.job = job,
-             .o = o,
-             .log = {.fd = -1, .say = o->say, .ctx = o->ctx},
-             .start_s = now_s()};
+    nt_run r = {.job = job,
+                .o = o,
+                .log = {.fd = -1, .say = o->say, .ctx = o->ctx},
+                .start_s = nt_run_now()};
     nt_status s;
 
     *out = (nt_optimize_result){0};
@@ -685,6 +493,8 @@ nt_status nt_optimize(nt_optimize_result *out, const nt_job *job, const nt_optim
     s = run_all(out, &r, e);
     out->dir = r.dir;
     nt_search_release(&r.search);
+    nt_trust_free(r.trust);
+    nt_cache_free(r.cache);
     nt_joblog_close(&r.log);
     return s;
 }

@@ -15,9 +15,11 @@
 #include <signal.h>
 
 typedef struct nt_optimize_opts {
-    const char *dir; /* the job folder; NULL: NEUTRINO_HOME/jobs/ID */
-    const char *bin; /* folder of the tools, in front of PATH; NULL: as PATH has them */
-    int64_t threads; /* to share among the candidates made side by side */
+    const char *dir;   /* the job folder; NULL: NEUTRINO_HOME/jobs/ID */
+    const char *bin;   /* folder of the tools, in front of PATH; NULL: as PATH has them */
+    const char *cache; /* folder of what other jobs have made; NULL: none */
+    int64_t threads;   /* to share among the candidates made side by side */
+    bool accept;       /* a job goes on though what it was made with changed; see trust.h */
     volatile sig_atomic_t *group; /* see runner.h */
     /* Each line of the log, as it is written; may be NULL. */
     void (*say)(void *ctx, const char *line);

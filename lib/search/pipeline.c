@@ -60,6 +60,19 @@ static nt_stage_at place(const nt_candidate *c, const nt_search *s, const nt_job
                          .parent_time = c->parent < 0 ? 1 : m->time_share};
 }
 
+/* What the candidate's own stages are told from others by. */
+static void add_stages(nt_str *t, const nt_candidate *c, const nt_stage_at *at)
+{
+    for (int i = 0; i < c->n_stages; i++) {
+        const nt_search_stage *g = &c->stage[i];
+
+        nt_str_addf(t, " %s ", g->kind->name);
+        g->kind->options(t, g, at);
+        if (g->kind->key)
+            g->kind->key(t, g);
+    }
+}
+
 nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job, nt_err *e)
 {
     nt_stage_at at;
@@ -69,20 +82,23 @@ nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *jo
     memset(c->id, 0, sizeof c->id);
     at = place(c, s, job);
     nt_str_add(&t, c->parent < 0 ? "ref" : s->v[c->parent].id);
-    for (int i = 0; i < c->n_stages; i++) {
-        const nt_search_stage *g = &c->stage[i];
-
-        nt_str_addf(&t, " %s ", g->kind->name);
-        g->kind->options(&t, g, &at);
-        if (g->kind->key)
-            g->kind->key(&t, g);
-    }
+    add_stages(&t, c, &at);
     if (t.failed)
         return nt_fail_nomem(e);
     h = nt_sha256(t.p, t.n);
     memcpy(c->id, h.text, 12);
     nt_str_release(&t);
     return NT_OK;
+}
+
+void nt_pipeline_chain(nt_str *t, int i, const nt_search *s, const nt_job *job)
+{
+    for (; i >= 0; i = s->v[i].parent) {
+        nt_stage_at at = place(&s->v[i], s, job);
+
+        add_stages(t, &s->v[i], &at);
+        nt_str_add(t, "\n");
+    }
 }
 
 /* ---- files */
@@ -312,6 +328,7 @@ static void add_export(nt_str *t, const nt_search *q, const nt_pipeline_opts *o)
 static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s,
                           const nt_job *job)
 {
+    bool alone = s->strategy->by_time; /* then times are taken one by one */
     nt_stage_at at = place(c, s, job);
 
     nt_str_add(t, "\n#");
@@ -326,6 +343,10 @@ static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s,
         c->stage[i].kind->options(t, &c->stage[i], &at);
         nt_str_add(t, ")");
     }
+    if (c->threads > 0)
+        nt_str_addf(t, "\ncandidates/%s.nt%s%s%s: private THREADS = --threads %lld", c->id,
+                    alone ? "" : " candidates/", alone ? "" : c->id, alone ? "" : ".json",
+                    (long long)c->threads);
     nt_str_addf(t, "\ncandidates/%s.nt: ", c->id);
     if (c->parent < 0)
         nt_str_add(t, "ref_model.nt");

@@ -8,6 +8,7 @@
 #ifndef NT_SEARCH_PIPELINE_H
 #define NT_SEARCH_PIPELINE_H
 
+#include "base/str.h"
 #include "search/job.h"
 #include "search/search.h"
 
@@ -22,6 +23,8 @@ typedef struct nt_pipeline_opts {
 /* Names the candidate after what makes it: its parent and its stages. */
 nt_status nt_pipeline_name(nt_candidate *c, const nt_search *s, const nt_job *job,
                            nt_err *e) NT_MUST_CHECK;
+/* All that makes candidate i of the reference, in words: its stages, its parent's and so on. */
+void nt_pipeline_chain(nt_str *t, int i, const nt_search *s, const nt_job *job);
 /* The folder's fixed files: job.json, data.json, pipeline.mk, the trainers' settings. Files
  * that already hold the same are left alone. */
 nt_status nt_pipeline_prepare(const char *dir, const nt_job *job, nt_err *e) NT_MUST_CHECK;

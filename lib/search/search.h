@@ -42,6 +42,7 @@ typedef struct nt_candidate {
     int phase;   /* which strategy of the search made it */
     nt_search_stage stage[NT_MAX_STAGES];
     int n_stages;
+    int64_t threads; /* of the tools that make it; 0: not known, as the others' */
     bool measured;
     nt_measure m;
 } nt_candidate;

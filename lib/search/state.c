@@ -202,6 +202,7 @@ static bool add_candidate(cJSON *list, const nt_search *s, int i)
     return nt_json_add_str(o, "id", c->id) &&
            nt_json_add_str(o, "parent", id_of(s, c->parent)) &&
            (c->phase == 0 || nt_json_add_i64(o, "phase", c->phase)) && add_stages(o, c) &&
+           (c->threads == 0 || nt_json_add_i64(o, "threads", c->threads)) &&
            nt_json_add_bool(o, "measured", c->measured) &&
            (!c->measured || (add_measure(o, &c->m) &&
                              nt_json_add_bool(o, "within_delta", nt_search_is_ok(s, i))));
@@ -259,6 +260,8 @@ static nt_status restore_one(nt_search *q, const cJSON *o, nt_err *e)
     NT_TRY(nt_json_get_i64(&c->m.params, o, "params", (nt_bounds){1, 0x1p63}, "candidates", e));
     NT_TRY(nt_json_get_double(&c->m.time_share, o, "time_share", (nt_bounds){0, INFINITY},
                               "candidates", e));
+    NT_TRY(
+        nt_json_get_i64(&c->threads, o, "threads", (nt_bounds){1, 1 << 20}, "candidates", e));
     c->parent = find(q, parent);
     if (!*id || (c->parent < 0 && strcmp(parent, "reference") != 0))
         NT_TRY(nt_fail(e, NT_EFORMAT, "candidates: '%s' has no parent '%s'", id, parent));

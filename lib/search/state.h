@@ -3,7 +3,7 @@
  * state.h - what a search knows, as files: state.json, and the measurements the tools printed.
  *
  * state.json: {"version": 2, "job": ID, "elapsed_s", "finished", "best", "candidates": [{id,
- * parent, phase, stages: [{stage, arguments}], measured, seconds, params, macs, ...,
+ * parent, phase, stages: [{stage, arguments}], threads, measured, seconds, params, macs, ...,
  * within_delta}]}; for readers also "move", the first stage, with that one's arguments (size,
  * layer, keep).
  */

@@ -264,7 +264,7 @@ J
 }
 
 @test "where quantizing at once is not enough, it is trained" {
-    quantization 0.01 12
+    quantization 0.01 12 '"search_split": "test"' # 40 samples, of which some are lost
     run optimize job.json --job-dir job -q
     [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
     grep -q '"trains": true' job/state.json

@@ -7,7 +7,8 @@
     "\"eval_metric\": " metric ", \"model_size_bytes\": " params "000, \"params\": " params    \
     ", \"macs\": " macs ", \"execution_time_ms\": " ms ", \"batch_size\": 1, \"layers\": ["    \
     "{\"name\": \"c<1\", \"op\": \"Conv\", \"params\": " params ", \"macs\": " macs            \
-    ", \"weight_shape\": \"" shape "\"}, {\"name\": \"relu\", \"op\": \"Relu\", \"params\": 0}]"
+    ", \"weight_shape\": \"" shape                                                             \
+    "\"}, {\"name\": \"relu\", \"op\": \"Relu\", \"params\": 0}]"
 
 #define CANDIDATE(id, move, more, metric, ok)                                                  \
     "{\"id\": \"" id "\", \"move\": \"" move "\", \"parent\": \"reference\", " more            \
@@ -16,18 +17,30 @@
     ", \"drop\": 1, \"within_delta\": " ok "}"
 
 /* A job of three candidates, with what comes behind the first keys. */
-#define METRICS(first)                                                                         \
-    "{" first "\"job\": \"0123ABCD\", \"eval_key\": \"accuracy\", \"delta\": 1, "              \
-    "\"drop\": 0.75, \"target\": 93, \"elapsed_s\": 100, \"comparison\": {"                    \
-    PROFILE("93.25", "4", "40", "0.5", "[2,1]") ", \"other\": {"                               \
-    PROFILE("94", "8", "80", "1", "[4,1]") "}}, \"reference\": {\"eval_metric\": 94, "         \
-    "\"model_size_bytes\": 8000, \"macs\": 80, \"execution_time_ms\": 1}, \"candidates\": ["   \
-    CANDIDATE("aaa", "prune", "\"size\": 0.25, ", "93.5", "true") ", "                         \
-    CANDIDATE("bbb", "train", "", "93.25", "true") ", "                                        \
-    CANDIDATE("ccc", "cut", "\"layer\": \"c<1\", \"keep\": 3, ", "80", "false") ", "           \
-    "{\"id\": \"ddd\", \"move\": \"prune\", \"measured\": false}]}"
+#define METRICS(first)                                                                                                                            \
+    "{" first "\"job\": \"0123ABCD\", \"eval_key\": \"accuracy\", \"delta\": 1, "                                                                 \
+    "\"drop\": 0.75, \"target\": 93, \"elapsed_s\": 100, \"comparison\": {" PROFILE("93.25", "4", "40", "0.5", "[2,1]") ", \"other\": {" PROFILE( \
+        "94", "8", "80", "1",                                                                                                                     \
+        "[4,1]") "}}, \"reference\": {\"eval_metric\": 94, "                                                                                      \
+                 "\"model_size_bytes\": 8000, \"macs\": 80, \"execution_time_ms\": 1}, "                                                          \
+                 "\"candidates\": [" CANDIDATE(                                                                                                   \
+                     "aaa", "prune", "\"size\": 0.25, ", "93.5",                                                                                  \
+                     "true") ", " CANDIDATE("bbb", "train", "", "93.25",                                                                          \
+                                            "true") ", " CANDIDATE("ccc", "cut",                                                                  \
+                                                                   "\"layer\": \"c<1\", "                                                         \
+                                                                   "\"keep\": 3, ",                                                               \
+                                                                   "80",                                                                          \
+                                                                   "false") ", "                                                                  \
+                                                                            "{\"id\": "                                                           \
+                                                                            "\"ddd\", "                                                           \
+                                                                            "\"move\": "                                                          \
+                                                                            "\"prune\", "                                                         \
+                                                                            "\"measured\": "                                                      \
+                                                                            "false}]}"
 
-#define BEST "\"best\": \"bbb\", \"eval_split\": \"test\", \"search_split\": \"val\", "
+#define BEST                                                                                   \
+    "\"best\": \"bbb\", \"search_drop\": 0.5, \"eval_split\": \"test\", \"search_split\": "   \
+    "\"val\", "
 
 static cJSON *json(const char *text)
 {
@@ -63,7 +76,7 @@ NT_TEST(the_result_stands_beside_the_reference_and_what_was_promised)
     assert_has(&p, "<b>0.75</b><span>drop of accuracy, at most 1</span>");
     assert_has(&p, "<b>2.00x</b><span>fewer bytes</span>");
     assert_has(&p, "The smallest of 4 candidates that keeps its promise on 'test'");
-    assert_has(&p, "chosen by other samples");
+    assert_has(&p, "chosen by other samples, 'val', where its drop is 0.5.");
     assert_has(&p, "<td>accuracy</td><td class=\"n\">94</td><td class=\"n\">93.25</td>"
                    "<td class=\"n\">-0.75</td>");
     assert_has(&p, "<td>Multiply-accumulates</td><td class=\"n\">80</td><td class=\"n\">40</td>"
@@ -128,17 +141,17 @@ NT_TEST(a_dry_run_is_called_one)
 
 NT_TEST(what_is_no_finished_job_is_refused)
 {
-    static const char *const bad[] = {
-        "{}", "[]",
-        ("{\"best\": \"a\", \"eval_key\": \"b\", "
-         "\"candidates\": [], \"reference\": {}}")};
+    static const char *const bad[] = {"{}", "[]",
+                                      ("{\"best\": \"a\", \"eval_key\": \"b\", "
+                                       "\"candidates\": [], \"reference\": {}}")};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cJSON *m = json(bad[i]);
         nt_html_job j = {m, m, ""};
         nt_str out = {0};
 
-        assert_fails(NT_EFORMAT, "not the metrics of a finished job", nt_html_write(&out, &j, e));
+        assert_fails(NT_EFORMAT, "not the metrics of a finished job",
+                     nt_html_write(&out, &j, e));
         nt_str_release(&out);
         nt_json_free(m);
     }
