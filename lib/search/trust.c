@@ -53,9 +53,10 @@ static nt_status save_text(const nt_trust *t, const char *name, const char *text
 
 /* ---- digests of what was made */
 
+/* "turns" are times of two models, in turn; "ratio" has that of their times among others. */
 static bool is_time(const char *key)
 {
-    return key && nt_ends_with(key, "_ms");
+    return key && (nt_ends_with(key, "_ms") || strcmp(key, "turns") == 0);
 }
 
 /* Takes out what is another time another figure. */
@@ -100,8 +101,9 @@ static nt_status digest(nt_sha256_hex *out, const nt_trust *t, const char *name,
     if (!path)
         return nt_fail_nomem(e);
     if (nt_path_exists(path))
-        s = nt_ends_with(name, ".json") ? digest_measurement(out, path, e)
-                                        : nt_sha256_file(out, path, e);
+        s = nt_ends_with(name, ".json") && !nt_ends_with(name, ".costs.json")
+                ? digest_measurement(out, path, e)
+                : nt_sha256_file(out, path, e);
     if (s != NT_OK)
         nt_err_prefix(e, "%s", path);
     nt_free(path);
