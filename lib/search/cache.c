@@ -133,8 +133,7 @@ static nt_status measured_key(nt_sha256_hex *out, const nt_cache *c, const nt_ca
 
 bool nt_cache_suits(const nt_job *job)
 {
-    return !(job->tools && job->tools->child) &&
-           !nt_json_get(job->json, "external_training_loop");
+    return !(job->tools && job->tools->child) && !job->train_command;
 }
 
 nt_status nt_cache_open(nt_cache **out, const nt_cache_opts *o, nt_err *e)

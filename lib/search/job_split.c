@@ -42,9 +42,10 @@ nt_status nt_job_put_search_split(cJSON *out, int64_t seed, nt_err *e)
 {
     cJSON *splits = nt_json_get(nt_json_get(out, "data"), "splits");
     const char *judge = nt_json_get(out, "eval_split")->valuestring;
+    const cJSON *eval = nt_json_get(out, "eval_func");
     nt_status s = NT_OK;
 
-    if (nt_json_get(out, "eval_func") || strcmp(judge, "train") == 0 ||
+    if ((eval && !cJSON_IsNull(eval)) || strcmp(judge, "train") == 0 ||
         strcmp(judge, NT_SEARCH_SPLIT) == 0)
         return set(out, judge, e);
     if (!nt_json_get(splits, NT_SEARCH_SPLIT)) {
