@@ -59,7 +59,7 @@ warns()
 @test "the defaults" {
     gives '' optimization='"compression"' task_type='"classification"' device='"CPU"' delta=1 \
         confidence=0 level=1 deepsearch=false bn_fusion=false dryrun=false use_horovod=false \
-        eval_func=null eval_key='"accuracy"' eval_split='"test"' search_split='"test"' \
+        eval_func=null eval_key='"accuracy"' eval_split='"test"' search_split='"search"' \
         export.format='"onnx"' export.kwargs.precision='"fp32"' 'export.kwargs.resolutions=[]' \
         export.kwargs.root_path=null loss_function='"cross_entropy"' external_training_loop=null \
         budget.time_s=null budget.steps=null seed=0 jobs=1 launcher=null tools=null \
