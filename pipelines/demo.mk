@@ -1,5 +1,6 @@
 # The main job on real data: a trained network goes in, a smaller one that keeps its promise comes
 # out.   make -f pipelines/demo.mk OUT=build/demo DELTA=1 STEPS=4
+# Half of the test images choose, the other half judge: the network has seen neither.
 # Four steps take some minutes; six go twice as far in twice the time.
 SHELL := /bin/bash
 .SHELLFLAGS := -e -o pipefail -c
@@ -7,7 +8,7 @@ SHELL := /bin/bash
 OUT ?= build/demo
 MODELS ?= $(dir $(lastword $(MAKEFILE_LIST)))../share/models
 MODEL ?= $(MODELS)/fashion-vgg.nt
-DATA ?= $(MODELS)/fashion-mnist.json
+DATA ?= $(MODELS)/fashion-mnist-search.json
 DELTA ?= 1
 STEPS ?= 4
 

@@ -55,6 +55,7 @@ measured_as()
     measured_as 1 "it printed no JSON object" 'echo 0.5'
     measured_as 1 "it printed nothing" ':'
     measured_as 1 "it exited with status 4" 'echo "{\"f1\": 0.5}"; exit 4'
+    rm -rf job
     printf '#!/nowhere\n' >measure # what cannot be run at all
     refuses 1 "measure" optimize "\"eval_func\": \"$PWD/measure\""
 }
@@ -89,6 +90,7 @@ exec nt-finetune "$1" --data "$NT_DATA" --steps 1 --threads 1 -q -o "$2"'
 @test "trainings by a command: long and short, with their settings, and none of ours" {
     program train "$trainer"
     optimize "\"external_training_loop\": {\"command\": \"$PWD/train\"}, \"delta\": 17, \"seed\": 5,
+        \"search_split\": \"test\",
         \"optimizer\": {\"name\": \"SGD\", \"lr\": 0.125}, \"budget\": {\"steps\": 4},
         \"full_trainer\": {\"epochs\": 7, \"early_stopping_patience\": 3}" || [ $? -eq 3 ]
     grep -qx '1 1 0 0 5 ' train.log
