@@ -73,6 +73,8 @@ static frame frame_of(const nt_chart *c)
     }
     if (!(hi > 0))
         lo = hi = 1;
+    if (c->x_target > 0)
+        lo = fmin(lo, c->x_target);
     return (frame){log(lo / MARGIN), log(hi * MARGIN), c->y_from, c->y_to};
 }
 
@@ -142,10 +144,27 @@ static void write_titles(nt_str *out, const nt_chart *c)
     nt_str_add(out, "</text>\n");
 }
 
+/* The bound of what is across: to the left of it is well. */
+static void write_x_target(nt_str *out, const nt_chart *c, const frame *f)
+{
+    double x;
+
+    if (!(c->x_target > 0))
+        return;
+    x = across(f, c->x_target);
+    nt_str_addf(out,
+                "<path class=\"target\" d=\"M%.1f %.1fV%.1f\"/>"
+                "<text class=\"target\" x=\"%.1f\" y=\"%.1f\">",
+                x, TOP, HEIGHT - FOOT, x + 5, TOP + 12);
+    nt_markup_text(out, c->target_title);
+    nt_str_add(out, "</text>\n");
+}
+
 static void write_target(nt_str *out, const nt_chart *c, const frame *f)
 {
     double y = upwards(f, c->target);
 
+    write_x_target(out, c, f);
     if (!isfinite(y) || y < TOP || y > HEIGHT - FOOT)
         return;
     nt_str_addf(out,
@@ -218,6 +237,9 @@ static void write_shape(nt_str *out, const char *kind, double x, double y, doubl
     else if (strcmp(kind, "cut") == 0)
         nt_str_addf(out, "<path d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"/>", x, y - 1.2 * r, 1.2 * r,
                     2.1 * r, -2.4 * r);
+    else if (strcmp(kind, "quantize") == 0)
+        nt_str_addf(out, "<path d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"/>", x, y + 1.2 * r, 1.2 * r,
+                    -2.1 * r, -2.4 * r);
     else if (strcmp(kind, "reference") == 0)
         nt_str_addf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x - r,
                     y - r, 2 * r, 2 * r);
@@ -230,8 +252,10 @@ static void write_point(nt_str *out, const frame *f, const nt_chart_point *p)
     double x = across(f, p->x), y = clamped(f, p->y);
     bool off = fabs(y - upwards(f, p->y)) > 0.5;
 
-    nt_str_addf(out, "<g class=\"%s%s%s%s\"><title>", p->kind, p->ok ? " ok" : "",
-                p->best ? " best" : "", off ? " off" : "");
+    nt_str_add(out, "<g class=\"");
+    nt_markup_text(out, p->kind);
+    nt_str_addf(out, "%s%s%s%s\"><title>", p->ok ? " ok" : "", p->best ? " best" : "",
+                p->rough ? " rough" : "", off ? " off" : "");
     nt_markup_text(out, p->about);
     nt_str_add(out, "</title>");
     if (p->best)

@@ -4,7 +4,8 @@
  *
  * Across, on a logarithmic scale, what a model costs as a share of the reference; upwards what
  * it is worth. Classes, for the page's style sheet: axis, grid, tick, target, front; of a point
- * its kind, and ok, best and off (outside of the picture, drawn at its edge) where they hold.
+ * its kind, and ok, best, rough and off (outside of the picture, drawn at its edge) where they
+ * hold.
  */
 #ifndef NT_REPORT_CHART_H
 #define NT_REPORT_CHART_H
@@ -13,15 +14,17 @@
 
 typedef struct nt_chart_point {
     double x, y;      /* x > 0; others are left out */
-    const char *kind; /* "reference", "prune", "train", "cut": its shape and class */
+    const char *kind; /* "reference", "prune", "train", "cut", "quantize": shape and class */
     bool ok, best;
     const char *about; /* shown when pointed at */
+    bool rough;        /* x was measured badly */
 } nt_chart_point;
 
 typedef struct nt_chart {
     const char *title, *x_title, *y_title, *target_title;
     double y_from, y_to; /* y_from at the foot, even if it is the larger */
-    double target;
+    double target;       /* of y; NAN: none */
+    double x_target;     /* likewise of x; 0: none */
     const nt_chart_point *points;
     int n;
 } nt_chart;

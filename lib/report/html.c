@@ -2,30 +2,22 @@
 #include "report/html.h"
 
 #include "base/alloc.h"
-#include "report/chart.h"
+#include "report/doc.h"
+#include "report/facts.h"
 #include "report/html_style.h"
 #include "report/markup.h"
+#include "report/trade.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SHORT 48
-#define MAX_BELOW 3 /* the picture reaches so many deltas below the target */
+#define SHORT 64
 
-static double number(const cJSON *o, const char *key)
-{
-    const cJSON *v = nt_json_get(o, key);
-
-    return cJSON_IsNumber(v) ? v->valuedouble : NAN;
-}
-
-static const char *text(const cJSON *o, const char *key)
-{
-    const cJSON *v = nt_json_get(o, key);
-
-    return cJSON_IsString(v) ? v->valuestring : "";
-}
+typedef struct page {
+    nt_doc d;
+    nt_facts f;
+} page;
 
 /* A metric, a difference: "93.06"; "-" where there is none. */
 static char *plain(char *buf, double v)
@@ -50,60 +42,79 @@ static char *count(char *buf, double v)
     return nt_count_text(buf, SHORT, v);
 }
 
-/* ---- the job */
-
-typedef struct page {
-    nt_str *out;
-    const cJSON *metrics, *settings, *ref, *candidates;
-    const cJSON *was, *is;  /* profiles of the reference and of the result */
-    const char *key, *best; /* metric; id of the best candidate, "reference" */
-} page;
-
-static bool found_any(const page *p)
+/* A paragraph of what `say` has to say. */
+static void write_said(page *p, const char *style, void (*say)(nt_str *, const nt_facts *))
 {
-    return strcmp(p->best, "reference") != 0;
+    nt_str t = {0};
+
+    say(&t, &p->f);
+    p->d.out->failed = p->d.out->failed || t.failed;
+    nt_doc_text(&p->d, style, t.p ? t.p : "");
+    nt_str_release(&t);
 }
 
-static bool is_dry(const page *p)
+static void write_cells(page *p, const char *const *text, int n)
 {
-    return cJSON_IsTrue(nt_json_get(p->metrics, "dryrun"));
+    for (int i = 0; i < n; i++)
+        nt_doc_cell(&p->d, text[i]);
 }
 
-static nt_status read_job(page *p, const nt_html_job *j, nt_err *e)
+static void write_heads(page *p, const char *columns, const char *const *text)
 {
-    const cJSON *both = nt_json_get(j->metrics, "comparison");
-
-    p->metrics = j->metrics;
-    p->settings = j->settings;
-    p->ref = nt_json_get(j->metrics, "reference");
-    p->candidates = nt_json_get(j->metrics, "candidates");
-    p->is = both;
-    p->was = nt_json_get(both, "other");
-    p->key = text(j->metrics, "eval_key");
-    p->best = text(j->metrics, "best");
-    if (!cJSON_IsObject(p->ref) || !cJSON_IsArray(p->candidates) || !cJSON_IsObject(p->was) ||
-        !*p->key || !*p->best)
-        return nt_fail(e, NT_EFORMAT, "not the metrics of a finished job");
-    return NT_OK;
-}
-
-/* What `key` of the reference is, in the result's. */
-static double ratio(const page *p, const char *key)
-{
-    double of = number(p->was, key), by = number(p->is, key);
-
-    return by > 0 ? of / by : NAN;
+    nt_doc_table(&p->d, columns);
+    for (size_t i = 0; i < strlen(columns); i++)
+        nt_doc_head(&p->d, text[i]);
 }
 
 /* ---- the head */
 
+/* What `key` of the reference is, in the result's; a time as it was measured in turn. */
+static double ratio(const page *p, const char *key)
+{
+    double of = nt_fact_number(p->f.was, key), by = nt_fact_number(p->f.is, key);
+
+    if (strcmp(key, "execution_time_ms") == 0)
+        return 1 / nt_facts_result_share(&p->f);
+    return by > 0 ? of / by : NAN;
+}
+
+static bool is_rough(const page *p)
+{
+    return cJSON_IsTrue(nt_json_get(p->f.turns, "disturbed"));
+}
+
+/* The drop on eval_split; a dry run has none. */
+static double last_drop(const page *p)
+{
+    return p->f.dry ? NAN : nt_fact_number(p->f.metrics, "drop");
+}
+
 static void write_tile(page *p, const char *value, const char *what)
 {
-    nt_str_add(p->out, "<div><b>");
-    nt_markup_text(p->out, value);
-    nt_str_add(p->out, "</b><span>");
-    nt_markup_text(p->out, what);
-    nt_str_add(p->out, "</span></div>\n");
+    nt_str_add(p->d.out, "<div><b>");
+    nt_markup_text(p->d.out, value);
+    nt_str_add(p->d.out, "</b><span>");
+    nt_markup_text(p->d.out, what);
+    nt_str_add(p->d.out, "</span></div>\n");
+}
+
+static void write_promise_tile(page *p)
+{
+    char buf[SHORT], what[2 * SHORT];
+    const nt_facts *f = &p->f;
+
+    plain(buf, last_drop(p));
+    if (f->target_ms > 0)
+        snprintf(what, sizeof what, "drop of %.40s", f->key);
+    else
+        snprintf(what, sizeof what, "drop of %.40s, at most %g", f->key,
+                 nt_fact_number(f->metrics, "delta"));
+    write_tile(p, buf, what);
+    if (f->target_ms <= 0)
+        return;
+    milliseconds(buf, nt_facts_result_share(f) * nt_fact_number(f->ref, "execution_time_ms"));
+    snprintf(what, sizeof what, "execution time, at most %g ms", f->target_ms);
+    write_tile(p, buf, what);
 }
 
 static void write_tiles(page *p)
@@ -112,84 +123,96 @@ static void write_tiles(page *p)
         const char *key, *what;
     } tiles[] = {{"model_size_bytes", "fewer bytes"},
                  {"macs", "fewer multiply-accumulates"},
-                 {"execution_time_ms", "faster, measured"},
+                 {"execution_time_ms", "faster, measured in turn"},
                  {"peak_memory_bytes", "less memory"}};
-    char buf[SHORT], what[2 * SHORT];
+    char buf[SHORT];
 
-    nt_str_add(p->out, "<div class=\"tiles\">\n");
-    plain(buf, number(p->metrics, "drop"));
-    snprintf(what, sizeof what, "drop of %.40s, at most %g", p->key,
-             number(p->metrics, "delta"));
-    write_tile(p, buf, what);
+    nt_str_add(p->d.out, "<div class=\"tiles\">\n");
+    write_promise_tile(p);
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++)
         write_tile(p, nt_times_text(buf, sizeof buf, ratio(p, tiles[i].key)), tiles[i].what);
-    nt_str_add(p->out, "</div>\n");
+    nt_str_add(p->d.out, "</div>\n");
 }
 
-static void write_verdict(page *p)
+static void write_html_head(page *p, const char *title)
 {
-    const char *search = text(p->metrics, "search_split"),
-               *judge = text(p->metrics, "eval_split");
+    nt_str *out = p->d.out;
 
-    if (is_dry(p)) {
-        nt_str_add(p->out,
-                   "<p class=\"miss\">A dry run: one step of each stage, no result.</p>\n");
-        return;
-    }
-    if (!found_any(p)) {
-        nt_str_add(p->out, "<p class=\"miss\">Nothing smaller than the reference keeps ");
-        nt_markup_text(p->out, p->key);
-        nt_str_addf(p->out, " within %g: the result is the reference.</p>\n",
-                    number(p->metrics, "delta"));
-        return;
-    }
-    nt_str_addf(p->out, "<p>The smallest of %d candidates that keeps its promise on '",
-                cJSON_GetArraySize(p->candidates));
-    nt_markup_text(p->out, judge);
-    if (strcmp(search, judge) == 0) {
-        nt_str_add(p->out, "'. They were chosen by the same samples, so that the drop is a "
-                           "little optimistic.</p>\n");
-        return;
-    }
-    nt_str_add(p->out, "'. They were chosen by other samples");
-    if (nt_json_get(p->metrics, "search_drop")) {
-        nt_str_addf(p->out, ", '");
-        nt_markup_text(p->out, search);
-        nt_str_addf(p->out, "', where its drop is %.4g", number(p->metrics, "search_drop"));
-    }
-    nt_str_add(p->out, ".</p>\n");
+    nt_str_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                    "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
+    nt_markup_text(out, title);
+    nt_str_add(out, "</title>\n<style>\n" NT_HTML_STYLE "</style>\n</head>\n<body>\n");
 }
 
 static void write_head(page *p)
 {
-    nt_str_add(p->out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                       "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Job ");
-    nt_markup_text(p->out, text(p->metrics, "job"));
-    nt_str_add(p->out,
-               "</title>\n<style>\n" NT_HTML_STYLE "</style>\n</head>\n<body>\n<h1>Job ");
-    nt_markup_text(p->out, text(p->metrics, "job"));
-    nt_str_add(p->out, "</h1>\n");
-    write_verdict(p);
-    write_tiles(p);
+    nt_str title = {0};
+    bool fine = p->f.result && !p->f.dry;
+
+    nt_facts_title(&title, &p->f);
+    p->d.out->failed = p->d.out->failed || title.failed;
+    if (!p->d.markdown)
+        write_html_head(p, title.p ? title.p : "");
+    nt_doc_heading(&p->d, 1, title.p ? title.p : "");
+    nt_str_release(&title);
+    write_said(p, fine ? NULL : "miss", nt_facts_verdict);
+    if (!p->d.markdown)
+        write_tiles(p);
 }
 
 /* ---- reference and result */
 
 /* "94.01 [93.53, 94.46]" */
-static void write_metric(page *p, const cJSON *profile)
+static char *interval(char *buf, const cJSON *profile)
 {
-    const cJSON *interval = nt_json_get(profile, "eval_confidence");
-    char a[SHORT], b[SHORT];
+    const cJSON *v = nt_json_get(profile, "eval_confidence");
+    int n;
 
-    nt_str_addf(p->out, "<td class=\"n\">%s", plain(a, number(profile, "eval_metric")));
-    if (cJSON_GetArraySize(interval) == 2)
-        nt_str_addf(p->out, " <span class=\"dim\">[%s, %s]</span>",
-                    plain(a, cJSON_GetNumberValue(cJSON_GetArrayItem(interval, 0))),
-                    plain(b, cJSON_GetNumberValue(cJSON_GetArrayItem(interval, 1))));
-    nt_str_add(p->out, "</td>");
+    plain(buf, nt_fact_number(profile, "eval_metric"));
+    n = (int)strlen(buf);
+    if (cJSON_GetArraySize(v) == 2)
+        snprintf(buf + n, (size_t)(SHORT - n), " [%.4g, %.4g]",
+                 cJSON_GetNumberValue(cJSON_GetArrayItem(v, 0)),
+                 cJSON_GetNumberValue(cJSON_GetArrayItem(v, 1)));
+    return buf;
 }
 
-static void write_comparison(page *p)
+/* "accuracy on 'test'": a row of the metric; the drop is what was judged by. */
+static void write_metric_row(page *p, const char *split, const cJSON *was, const cJSON *is,
+                             double drop)
+{
+    char a[SHORT], b[SHORT], c[SHORT], *what = nt_strfmt("%s on '%s'", p->f.key, split);
+    const char *cells[] = {what, interval(a, was), interval(b, is), c};
+
+    snprintf(c, sizeof c, isfinite(drop) ? "drop %s%.4g" : "-", p->f.surely ? "at most " : "",
+             drop);
+    if (!what) {
+        p->d.out->failed = true;
+        return;
+    }
+    nt_doc_row(&p->d, NULL);
+    write_cells(p, cells, 4);
+    nt_free(what);
+}
+
+/* On the split that was searched on and on that which judges, where they differ. */
+static void write_metrics(page *p)
+{
+    const nt_facts *f = &p->f;
+    const char *search = nt_fact_text(f->metrics, "search_split"),
+               *judge = nt_fact_text(f->metrics, "eval_split");
+    bool judged = nt_json_get(f->is, "eval_metric") != NULL;
+    const cJSON *result = f->result ? f->result : f->ref;
+
+    if (judged)
+        write_metric_row(p, judge, f->was, f->is, last_drop(p));
+    if (!judged || strcmp(search, judge) != 0)
+        write_metric_row(p, search, f->ref, result,
+                         f->result ? nt_fact_number(result, "drop") : 0);
+}
+
+static void write_cost_rows(page *p)
 {
     static const struct {
         const char *key, *what;
@@ -199,137 +222,65 @@ static void write_comparison(page *p)
                 {"params", "Parameters", count},
                 {"macs", "Multiply-accumulates", count},
                 {"memory_footprint_bytes", "Memory footprint", bytes},
-                {"peak_memory_bytes", "Peak memory", bytes},
-                {"execution_time_ms", "Execution time", milliseconds}};
+                {"peak_memory_bytes", "Peak memory", bytes}};
     char a[SHORT], b[SHORT], c[SHORT];
 
-    nt_str_add(p->out, "<h2>Reference and result</h2>\n<table>\n<tr><th></th><th class=\"n\">"
-                       "reference</th><th class=\"n\">result</th><th class=\"n\"></th></tr>\n");
-    if (nt_json_get(p->is, "eval_metric")) {
-        nt_str_add(p->out, "<tr><td>");
-        nt_markup_text(p->out, p->key);
-        nt_str_add(p->out, "</td>");
-        write_metric(p, p->was);
-        write_metric(p, p->is);
-        nt_str_addf(p->out, "<td class=\"n\">%s</td></tr>\n",
-                    plain(a, number(p->is, "eval_metric") - number(p->was, "eval_metric")));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *cells[] = {rows[i].what,
+                               rows[i].show(a, nt_fact_number(p->f.was, rows[i].key)),
+                               rows[i].show(b, nt_fact_number(p->f.is, rows[i].key)),
+                               nt_times_text(c, sizeof c, ratio(p, rows[i].key))};
+
+        nt_doc_row(&p->d, NULL);
+        write_cells(p, cells, 4);
     }
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        nt_str_addf(p->out,
-                    "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
-                    "<td class=\"n\">%s</td></tr>\n",
-                    rows[i].what, rows[i].show(a, number(p->was, rows[i].key)),
-                    rows[i].show(b, number(p->is, rows[i].key)),
-                    nt_times_text(c, sizeof c, ratio(p, rows[i].key)));
-    nt_str_add(p->out, "</table>\n<p>");
-    nt_markup_text(p->out, text(p->is, "backend"));
-    nt_str_addf(p->out, ", batch %g</p>\n", number(p->is, "batch_size"));
 }
 
-/* ---- the trade-off */
-
-/* "06b888f73d38, train: accuracy 92.9; 344 KiB, 7.2 M MACs, 0.29 ms" */
-static char *about(const page *p, const cJSON *c)
+static void write_time_row(page *p)
 {
-    char size[SHORT], macs[SHORT], ms[SHORT];
-    bool reference = c == p->ref;
+    double ref = nt_fact_number(p->f.ref, "execution_time_ms");
+    char a[SHORT], b[SHORT], c[SHORT];
+    const char *cells[] = {"Execution time", milliseconds(a, ref),
+                           milliseconds(b, nt_facts_result_share(&p->f) * ref), c};
 
-    return nt_strfmt("%s%s%s: %s %.4g; %s, %s MACs, %s",
-                     reference ? "reference" : text(c, "id"), reference ? "" : ", ",
-                     text(c, "move"), p->key, number(c, "eval_metric"),
-                     bytes(size, number(c, "model_size_bytes")), count(macs, number(c, "macs")),
-                     milliseconds(ms, number(c, "execution_time_ms")));
+    nt_times_text(c, sizeof c - sizeof NT_FACTS_MARK, ratio(p, "execution_time_ms"));
+    strcat(c, is_rough(p) ? " " NT_FACTS_MARK : "");
+    nt_doc_row(&p->d, NULL);
+    write_cells(p, cells, 4);
 }
 
-/* about is to be freed. */
-static nt_chart_point point_of(page *p, const cJSON *c, const char *cost)
+static void say_machine(nt_str *t, const nt_facts *f)
 {
-    bool reference = c == p->ref;
-    char *text_of = about(p, c);
-
-    p->out->failed = p->out->failed || !text_of;
-    return (nt_chart_point){.x = number(c, cost) / number(p->ref, cost),
-                            .y = number(c, "eval_metric"),
-                            .kind = reference ? "reference" : text(c, "move"),
-                            .ok = reference || cJSON_IsTrue(nt_json_get(c, "within_delta")),
-                            .best =
-                                strcmp(reference ? "reference" : text(c, "id"), p->best) == 0,
-                            .about = text_of};
+    nt_str_addf(t, "%s, batch %g.", nt_fact_text(f->is, "backend"),
+                nt_fact_number(f->is, "batch_size"));
+    if (f->turns)
+        nt_str_addf(t,
+                    " Both were timed in turn, in %g rounds that differ by %.1f %%; the "
+                    "result's time is its share of the reference's.",
+                    nt_fact_number(f->turns, "rounds"),
+                    100 * nt_fact_number(f->turns, "spread"));
 }
 
-/* From the best of all to the worst, or as far below the target as is of interest. */
-static void choose_range(nt_chart *c, double reference)
+static void say_disturbed(nt_str *t, const nt_facts *f)
 {
-    double sign = c->target <= reference ? 1 : -1, top = reference, foot = c->target, room;
-
-    for (int i = 0; i < c->n; i++) {
-        top = sign * fmax(sign * top, sign * c->points[i].y);
-        foot = sign * fmin(sign * foot, sign * c->points[i].y);
-    }
-    room = fmax(fabs(reference - c->target), fabs(reference) * 1e-3);
-    foot = sign * fmax(sign * foot, sign * c->target - MAX_BELOW * room);
-    room = fmax(fabs(top - foot), 1e-9);
-    c->y_from = foot - sign * 0.05 * room;
-    c->y_to = top + sign * 0.05 * room;
+    (void)f;
+    nt_str_add(t, NT_FACTS_MARK " Others used the machine while this was timed: the time is "
+                                "not to be relied on.");
 }
 
-static void write_key(nt_str *out)
+static void write_comparison(page *p)
 {
-    static const char *const keys[][2] = {{"reference", "reference"},
-                                          {"prune", "pruned, trained briefly"},
-                                          {"train", "trained on"},
-                                          {"cut", "one layer cut"}};
-    static const char *const shapes[] = {"<rect x=\"4\" y=\"4\" width=\"9\" height=\"9\"/>",
-                                         "<circle cx=\"8\" cy=\"8\" r=\"5\"/>",
-                                         "<path d=\"M8 2l6 6l-6 6l-6-6z\"/>",
-                                         "<path d=\"M8 2l6 11h-12z\"/>"};
+    static const char *const heads[] = {"", "reference", "result", ""};
 
-    nt_str_add(out, "<figcaption class=\"key\">Full: within delta. Ringed: the result.\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        nt_str_addf(out, "<svg viewBox=\"0 0 16 16\"><g class=\"%s ok\">%s</g></svg> %s\n",
-                    keys[i][0], shapes[i], keys[i][1]);
-    nt_str_add(out, "</figcaption>\n");
-}
-
-/* The picture of what `cost` buys; x_title says what share it is. */
-static void write_trade_off(page *p, const char *cost, const char *title, const char *x_title)
-{
-    nt_chart c = {.title = title, .x_title = x_title, .target = number(p->metrics, "target")};
-    nt_chart_point *points =
-        nt_calloc((size_t)cJSON_GetArraySize(p->candidates) + 1, sizeof *points);
-    char *y_title = nt_strfmt("%s on '%s'", p->key, text(p->metrics, "search_split"));
-    char target[SHORT];
-    const cJSON *v;
-
-    if (!points || !y_title) {
-        p->out->failed = true;
-        goto done;
-    }
-    points[c.n++] = point_of(p, p->ref, cost);
-    cJSON_ArrayForEach(v, p->candidates) if (cJSON_IsTrue(nt_json_get(v, "measured")))
-        points[c.n++] = point_of(p, v, cost);
-    snprintf(target, sizeof target, "target %.4g", c.target);
-    c.points = points;
-    c.y_title = y_title;
-    c.target_title = target;
-    choose_range(&c, number(p->ref, "eval_metric"));
-    nt_chart_write(p->out, &c);
-done:
-    for (int i = 0; points && i < c.n; i++)
-        nt_free((char *)points[i].about);
-    nt_free(points);
-    nt_free(y_title);
-}
-
-static void write_trade_offs(page *p)
-{
-    nt_str_add(p->out, "<h2>What was found</h2>\n<figure>\n");
-    write_trade_off(p, "model_size_bytes", "Metric by model size",
-                    "model size, share of the reference");
-    write_trade_off(p, "execution_time_ms", "Metric by execution time",
-                    "measured execution time, share of the reference");
-    write_key(p->out);
-    nt_str_add(p->out, "</figure>\n");
+    nt_doc_heading(&p->d, 2, "Reference and result");
+    write_heads(p, "lrrr", heads);
+    write_metrics(p);
+    write_cost_rows(p);
+    write_time_row(p);
+    nt_doc_table_end(&p->d);
+    write_said(p, NULL, say_machine);
+    if (is_rough(p))
+        write_said(p, "rough", say_disturbed);
 }
 
 /* ---- layers */
@@ -338,8 +289,8 @@ static const cJSON *find_layer(const cJSON *profile, const char *name)
 {
     const cJSON *l;
 
-    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) if (strcmp(text(l, "name"), name) ==
-                                                              0) return l;
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) if (strcmp(nt_fact_text(l, "name"),
+                                                                     name) == 0) return l;
     return NULL;
 }
 
@@ -348,157 +299,289 @@ static double most_of(const cJSON *profile, const char *key)
     const cJSON *l;
     double most = 0;
 
-    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) most = fmax(most, number(l, key));
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) most =
+        fmax(most, nt_fact_number(l, key));
     return most;
 }
 
-/* Length of a bar in per cent; what there is can be seen. */
-static double length(double v, double most)
+/* A layer's time: its share of all layers', of the time that the network has by `ms`. */
+static double layer_ms(const cJSON *measured, const char *name, double ms)
 {
-    return v > 0 ? fmax(100 * v / most, 0.5) : 0;
+    const cJSON *l, *profile = nt_json_get(measured, "profile");
+    double all = 0;
+
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers")) all +=
+        fmax(0, nt_fact_number(l, "execution_time_ms"));
+    return all > 0 ? nt_fact_number(find_layer(profile, name), "execution_time_ms") / all * ms
+                   : NAN;
 }
 
-/* A bar upon a bar, and both numbers; is NULL: the layer is gone. */
-static void write_change(page *p, const cJSON *was, const cJSON *is, const char *key)
+/* is NULL: the layer is gone. */
+static void write_count(page *p, const cJSON *was, const cJSON *is, const char *key)
 {
-    double most = most_of(p->was, key), before = number(was, key),
-           after = is ? number(is, key) : 0;
+    double before = nt_fact_number(was, key), after = is ? nt_fact_number(is, key) : 0;
     char a[SHORT], b[SHORT];
+    nt_doc_change c = {count(a, before), count(b, after), before, after,
+                       most_of(p->f.was, key)};
 
-    nt_str_addf(p->out,
-                "<td><svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\">"
-                "<rect class=\"was\" width=\"%.1f\" height=\"8\"/>"
-                "<rect class=\"is\" width=\"%.1f\" height=\"8\"/></svg></td>"
-                "<td class=\"n\">%s</td><td class=\"n\">%s</td>",
-                length(before, most), length(after, most), count(a, before), count(b, after));
+    nt_doc_cell_change(&p->d, &c);
+}
+
+static void write_bits(page *p, const cJSON *was, const cJSON *is)
+{
+    char a[SHORT], b[SHORT];
+    nt_doc_change c = {.before = plain(a, nt_fact_number(was, "bits")), .after = b};
+
+    plain(b, nt_fact_number(is ? is : was, "bits"));
+    nt_doc_cell_change(&p->d, &c);
+}
+
+static void write_layer_time(page *p, const char *name)
+{
+    const nt_facts *f = &p->f;
+    const cJSON *result = f->result ? f->result : f->ref;
+    char a[SHORT], b[SHORT];
+    nt_doc_change c = {.before = a, .after = b};
+
+    milliseconds(a, layer_ms(f->job->reference, name, nt_facts_ms(f, f->ref)));
+    milliseconds(b, layer_ms(f->result ? f->job->result : f->job->reference, name,
+                             nt_facts_ms(f, result)));
+    nt_doc_cell_change(&p->d, &c);
 }
 
 static void write_layer(page *p, const cJSON *was, const cJSON *is)
 {
-    nt_str_add(p->out, "<tr><td>");
-    nt_markup_text(p->out, text(was, "name"));
-    nt_str_add(p->out, "</td><td>");
-    nt_markup_text(p->out, text(was, "op"));
-    nt_str_add(p->out, "</td><td>");
-    nt_markup_text(p->out, text(was, "weight_shape"));
-    nt_str_add(p->out, "</td><td>");
-    nt_markup_text(p->out, is ? text(is, "weight_shape") : "folded into another");
-    nt_str_add(p->out, "</td>");
-    write_change(p, was, is, "params");
-    write_change(p, was, is, "macs");
-    nt_str_add(p->out, "</tr>\n");
+    nt_doc_change shape = {.before = nt_fact_text(was, "weight_shape"),
+                           .after = is ? nt_fact_text(is, "weight_shape") : "folded"};
+
+    nt_doc_row(&p->d, NULL);
+    nt_doc_cell(&p->d, nt_fact_text(was, "name"));
+    nt_doc_cell(&p->d, nt_fact_text(was, "op"));
+    nt_doc_cell_change(&p->d, &shape);
+    write_bits(p, was, is);
+    write_count(p, was, is, "params");
+    write_count(p, was, is, "macs");
+    if (p->f.job->reference)
+        write_layer_time(p, nt_fact_text(was, "name"));
+}
+
+static void say_layers(nt_str *t, const nt_facts *f)
+{
+    nt_str_add(t, "Before and after; weights are [outputs, inputs, ...].");
+    if (f->job->reference)
+        nt_str_add(t, " A layer's time is its share of its network's layers, of the network's "
+                      "time.");
 }
 
 static void write_layers(page *p)
 {
+    static const char *const heads[] = {"layer",      "",     "weight", "bits",
+                                        "parameters", "MACs", "time"};
     const cJSON *l;
 
-    nt_str_add(p->out,
-               "<h2>Layers</h2>\n<div class=\"wide\"><table>\n<tr><th>layer</th><th></th>"
-               "<th>weight before</th><th>after</th><th>parameters</th>"
-               "<th class=\"n\">before</th><th class=\"n\">after</th><th>MACs</th>"
-               "<th class=\"n\">before</th><th class=\"n\">after</th></tr>\n");
-    cJSON_ArrayForEach(l, nt_json_get(p->was, "layers")) if (number(l, "params") > 0)
-        write_layer(p, l, find_layer(p->is, text(l, "name")));
-    nt_str_add(p->out, "</table></div>\n");
+    nt_doc_heading(&p->d, 2, "Layers");
+    write_said(p, NULL, say_layers);
+    write_heads(p, p->f.job->reference ? "lllrrrr" : "lllrrr", heads);
+    cJSON_ArrayForEach(l, nt_json_get(p->f.was, "layers")) if (nt_fact_number(l, "params") > 0)
+        write_layer(p, l, find_layer(p->f.is, nt_fact_text(l, "name")));
+    nt_doc_table_end(&p->d);
 }
 
 /* ---- the search */
 
-static void write_move(page *p, const cJSON *c)
+static void write_stages(page *p, const cJSON *c)
 {
-    const char *move = text(c, "move");
+    nt_str t = {0};
 
-    if (strcmp(move, "prune") == 0)
-        nt_str_addf(p->out, "pruned to %.3g %%", 100 * number(c, "size"));
-    else if (strcmp(move, "train") == 0)
-        nt_str_add(p->out, "trained on");
-    else {
-        nt_markup_text(p->out, text(c, "layer"));
-        nt_str_addf(p->out, " cut to %.0f outputs", number(c, "keep"));
-    }
+    nt_facts_stages(&t, c);
+    p->d.out->failed = p->d.out->failed || t.failed;
+    nt_doc_cell(&p->d, t.p ? t.p : "");
+    nt_str_release(&t);
+}
+
+static const char *class_of(const page *p, const cJSON *c)
+{
+    if (c == p->f.result)
+        return "best";
+    return cJSON_IsTrue(nt_json_get(c, "within_delta")) ? "met" : "unmet";
+}
+
+/* "0.29 ms (41 %)" */
+static char *share_text(char *buf, const nt_facts *f, const cJSON *c)
+{
+    double share = nt_facts_time_share(f, c);
+
+    if (!isfinite(share))
+        return plain(buf, NAN);
+    snprintf(buf, SHORT, "%.3g ms (%.0f %%)%s", nt_facts_ms(f, c), 100 * share,
+             nt_facts_is_disturbed(c) ? " " NT_FACTS_MARK : "");
+    return buf;
 }
 
 static void write_candidate(page *p, const cJSON *c, int step)
 {
-    char a[SHORT], b[SHORT], d[SHORT], f[SHORT], g[SHORT];
-    bool best = strcmp(text(c, "id"), p->best) == 0,
-         ok = cJSON_IsTrue(nt_json_get(c, "within_delta"));
+    char n[SHORT], a[SHORT], b[SHORT], d[SHORT], f[SHORT], g[SHORT], h[SHORT];
+    const char *rest[] = {plain(a, nt_fact_number(c, "eval_metric")),
+                          plain(b, nt_fact_number(c, "drop")),
+                          cJSON_IsTrue(nt_json_get(c, "within_delta")) ? "yes" : "no",
+                          bytes(d, nt_fact_number(c, "model_size_bytes")),
+                          count(f, nt_fact_number(c, "macs")),
+                          share_text(g, &p->f, c),
+                          h};
 
-    nt_str_addf(p->out, "<tr class=\"%s\"><td class=\"n\">%d</td><td>",
-                best ? "best"
-                : ok ? "met"
-                     : "unmet",
-                step);
-    nt_markup_text(p->out, text(c, "id"));
-    nt_str_add(p->out, "</td><td>");
-    nt_markup_text(p->out, text(c, "parent"));
-    nt_str_add(p->out, "</td><td>");
-    write_move(p, c);
-    nt_str_addf(p->out,
-                "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td>%s</td>"
-                "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
-                "<td class=\"n\">%.0f s</td></tr>\n",
-                plain(a, number(c, "eval_metric")), plain(b, number(c, "drop")),
-                ok ? "yes" : "no", bytes(d, number(c, "model_size_bytes")),
-                count(f, number(c, "macs")), milliseconds(g, number(c, "execution_time_ms")),
-                number(c, "seconds"));
+    snprintf(n, sizeof n, "%d%s", step,
+             p->d.markdown && c == p->f.result ? " (the result)" : "");
+    snprintf(h, sizeof h, "%.0f s", nt_fact_number(c, "seconds"));
+    nt_doc_row(&p->d, class_of(p, c));
+    nt_doc_cell(&p->d, n);
+    nt_doc_cell(&p->d, nt_fact_text(c, "id"));
+    nt_doc_cell(&p->d, nt_fact_text(c, "parent"));
+    write_stages(p, c);
+    write_cells(p, rest, sizeof rest / sizeof *rest);
+}
+
+static void say_search(nt_str *t, const nt_facts *f)
+{
+    nt_str_addf(
+        t,
+        "Metric and drop are those on '%s'%s. Times are shares of the reference's, %.3g "
+        "ms, measured in turn with it. %.0f s in all.",
+        nt_fact_text(f->metrics, "search_split"),
+        f->surely ? ", the drop the upper bound of its 95 % interval" : "",
+        nt_fact_number(f->ref, "execution_time_ms"), nt_fact_number(f->metrics, "elapsed_s"));
+}
+
+static bool any_rough(const nt_facts *f)
+{
+    const cJSON *c;
+
+    cJSON_ArrayForEach(c, f->candidates) if (nt_facts_is_disturbed(c)) return true;
+    return false;
 }
 
 static void write_search(page *p)
 {
+    const char *heads[] = {"step", "candidate",           "made from", "how",  p->f.key,
+                           "drop", nt_facts_bound(&p->f), "size",      "MACs", "time",
+                           "took"};
     const cJSON *c;
     int step = 0;
 
-    nt_str_add(p->out,
-               "<h2>The search</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">step"
-               "</th><th>candidate</th><th>made from</th><th>how</th><th class=\"n\">");
-    nt_markup_text(p->out, p->key);
-    nt_str_add(p->out,
-               "</th><th class=\"n\">drop</th><th>within delta</th><th class=\"n\">size</th>"
-               "<th class=\"n\">MACs</th><th class=\"n\">time</th><th class=\"n\">took</th>"
-               "</tr>\n");
-    cJSON_ArrayForEach(c, p->candidates) if (cJSON_IsTrue(nt_json_get(c, "measured")))
+    nt_doc_heading(&p->d, 2, "The search");
+    if (!p->d.markdown)
+        nt_trade_write(p->d.out, &p->f);
+    write_heads(p, "rllwrrlrrrr", heads);
+    cJSON_ArrayForEach(c, p->f.candidates) if (cJSON_IsTrue(nt_json_get(c, "measured")))
         write_candidate(p, c, ++step);
-    nt_str_add(p->out, "</table></div>\n<p>Metric and drop are those on '");
-    nt_markup_text(p->out, text(p->metrics, "search_split"));
-    nt_str_addf(p->out,
-                "'; a size is the share of the reference's parameters that was aimed at. "
-                "%.0f s in all.</p>\n",
-                number(p->metrics, "elapsed_s"));
+    nt_doc_table_end(&p->d);
+    write_said(p, NULL, say_search);
+    if (any_rough(&p->f))
+        write_said(p, "rough", say_disturbed);
 }
 
-static nt_status write_origin(page *p, const char *history, nt_err *e)
+/* ---- how it is made */
+
+static void add_step(nt_str *t, const nt_facts *f, const cJSON *c)
 {
-    char *settings = nt_json_text(p->settings);
+    size_t from = t->n;
+
+    nt_str_addf(t, "# %s: %s, ", nt_fact_text(c, "id"), nt_fact_text(c, "parent"));
+    nt_facts_stages(t, c);
+    for (size_t i = from; i < t->n; i++) /* a name's end of line begins no command */
+        t->p[i] = t->p[i] == '\n' ? ' ' : t->p[i];
+    nt_str_add(t, "\n");
+    nt_facts_commands(t, f, nt_fact_text(c, "id"));
+}
+
+/* From the reference to the result, a step each. */
+static void add_chain(nt_str *t, const nt_facts *f)
+{
+    int n = 0, max = cJSON_GetArraySize(f->candidates); /* should parents go round */
+    const cJSON **step = nt_calloc((size_t)max + 1, sizeof *step);
+    const cJSON *c = f->result;
+
+    if (!step) {
+        t->failed = true;
+        return;
+    }
+    for (; c && n < max; c = nt_facts_find(f, nt_fact_text(c, "parent")))
+        step[n++] = c;
+    while (n > 0)
+        add_step(t, f, step[--n]);
+    nt_free(step);
+}
+
+static void say_again(nt_str *t, const nt_facts *f)
+{
+    (void)f;
+    nt_str_add(t, "In the job's folder 'make clean all' makes it again. The result's own "
+                  "history:");
+}
+
+static void write_settings(page *p, const char *settings)
+{
+    if (p->d.markdown) {
+        nt_doc_heading(&p->d, 2, "The job, with its defaults");
+        nt_doc_lines(&p->d, settings);
+        return;
+    }
+    nt_str_add(p->d.out, "<details><summary>The job, with its defaults</summary>\n");
+    nt_doc_lines(&p->d, settings);
+    nt_str_add(p->d.out, "</details>\n");
+}
+
+static void write_chain(page *p)
+{
+    nt_str t = {0};
+
+    add_chain(&t, &p->f);
+    nt_facts_commands(&t, &p->f, NULL);
+    p->d.out->failed = p->d.out->failed || t.failed;
+    if (t.n > 0)
+        nt_doc_lines(&p->d, t.p);
+    nt_str_release(&t);
+}
+
+static nt_status write_origin(page *p, nt_err *e)
+{
+    char *settings = nt_json_text(p->f.job->settings);
 
     if (!settings)
         return nt_fail_nomem(e);
-    nt_str_add(p->out, "<h2>How the result is made</h2>\n<pre>");
-    nt_markup_text(p->out, history);
-    nt_str_add(p->out,
-               "</pre>\n<p>In the job's folder <code>make clean all</code> makes it again."
-               "</p>\n<details><summary>The job, with its defaults</summary>\n<pre>");
-    nt_markup_text(p->out, settings);
-    nt_str_add(p->out, "</pre></details>\n</body>\n</html>\n");
+    nt_doc_heading(&p->d, 2, "How the result is made");
+    write_chain(p);
+    write_said(p, NULL, say_again);
+    nt_doc_lines(&p->d, p->f.job->history);
+    write_settings(p, settings);
     nt_free(settings);
     return NT_OK;
 }
 
-nt_status nt_html_write(nt_str *out, const nt_html_job *j, nt_err *e)
+static nt_status write(nt_str *out, const nt_html_job *j, bool markdown, nt_err *e)
 {
     nt_status s = NT_OK;
-    page p = {.out = out};
+    page p = {.d = {.out = out, .markdown = markdown}};
 
-    NT_TRY(read_job(&p, j, e));
+    NT_TRY(nt_facts_read(&p.f, j, e));
     write_head(&p);
     write_comparison(&p);
-    write_trade_offs(&p);
     write_layers(&p);
     write_search(&p);
-    NT_TRY(write_origin(&p, j->history, e));
+    NT_TRY(write_origin(&p, e));
+    if (!markdown)
+        nt_str_add(out, "</body>\n</html>\n");
     if (out->failed)
         NT_TRY(nt_fail_nomem(e));
 done:
     return s;
+}
+
+nt_status nt_html_write(nt_str *out, const nt_html_job *j, nt_err *e)
+{
+    return write(out, j, false, e);
+}
+
+nt_status nt_html_write_markdown(nt_str *out, const nt_html_job *j, nt_err *e)
+{
+    return write(out, j, true, e);
 }

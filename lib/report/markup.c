@@ -25,6 +25,26 @@ void nt_markup_text(nt_str *out, const char *text)
     }
 }
 
+void nt_markup_markdown(nt_str *out, const char *text)
+{
+    static const char special[] = "\\`*_[]<>&|#~$!";
+    size_t n = text ? strlen(text) : 0, len;
+
+    for (size_t i = 0; i < n; i += len ? len : 1) {
+        unsigned char c = (unsigned char)text[i];
+
+        len = nt_utf8_len(text + i, n - i);
+        if (len == 0)
+            nt_str_add(out, "?");
+        else if (c < ' ' || c == 0x7f)
+            nt_str_add(out, " ");
+        else {
+            nt_str_add(out, strchr(special, c) ? "\\" : "");
+            nt_str_addn(out, text + i, len);
+        }
+    }
+}
+
 /* Three digits that count, as many behind the point as that leaves. */
 static char *scaled(char *buf, size_t n, double v, const char *unit)
 {

@@ -29,13 +29,13 @@ NT_TEST(ticks_are_round_and_not_too_many)
 
 /* The reference at (1, 90), and some candidates. */
 static const nt_chart_point points[] = {
-    {1, 90, "reference", true, false, "R"},
-    {0.5, 91, "prune", true, false, "A"},
-    {0.25, 89.5, "train", true, true, "B"},
-    {0.4, 80, "prune", false, false, "C"},
-    {0.3, 89, "cut", true, false, "D"},
-    {0, 90, "prune", true, false, "no cost"},
-    {0.1, NAN, "prune", true, false, "no metric"},
+    {1, 90, "reference", true, false, "R", false},
+    {0.5, 91, "prune", true, false, "A", false},
+    {0.25, 89.5, "train", true, true, "B", false},
+    {0.4, 80, "prune", false, false, "C", false},
+    {0.3, 89, "cut", true, false, "D", false},
+    {0, 90, "prune", true, false, "no cost", false},
+    {0.1, NAN, "prune", true, false, "no metric", false},
 };
 
 static nt_chart chart(double from, double to)
@@ -157,11 +157,40 @@ NT_TEST(the_target_is_a_line_if_it_is_in_the_picture)
     nt_str_release(&s);
 }
 
+NT_TEST(a_bound_of_what_is_across_is_a_line_upwards_and_in_the_picture)
+{
+    nt_chart c = chart(88, 92);
+    nt_str s;
+
+    c.target = NAN;
+    c.x_target = 0.1; /* to the left of all points */
+    s = draw(c);
+    assert_true(has(&s, "<path class=\"target\" d=\"M"));
+    assert_true(has(&s, ">10 %</text>"));
+    assert_false(has(&s, "nan"));
+    nt_str_release(&s);
+}
+
+NT_TEST(a_rough_point_says_so_and_a_kind_is_text)
+{
+    nt_chart c = chart(88, 92);
+    const nt_chart_point odd[] = {{1, 90, "quantize", true, false, "R", true},
+                                  {0.5, 90, "a\"><b", false, false, "A", false}};
+    nt_str s;
+
+    c.points = odd;
+    c.n = 2;
+    s = draw(c);
+    assert_true(has(&s, "<g class=\"quantize ok rough\"><title>R</title><path"));
+    assert_true(has(&s, "<g class=\"a&quot;&gt;&lt;b\">"));
+    nt_str_release(&s);
+}
+
 NT_TEST(shares_are_told_in_per_cent)
 {
     nt_chart c = chart(88, 92);
-    nt_chart_point few[] = {{1, 90, "reference", true, false, "R"},
-                            {0.9, 90, "prune", true, false, "A"}};
+    nt_chart_point few[] = {{1, 90, "reference", true, false, "R", false},
+                            {0.9, 90, "prune", true, false, "A", false}};
     nt_str s = draw(c);
 
     assert_true(has(&s, ">50 %<") && !has(&s, ">20 %<") && has(&s, ">100 %<"));

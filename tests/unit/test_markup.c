@@ -29,6 +29,15 @@ NT_TEST(utf8_stays_and_what_is_none_or_controls_is_shown_as_a_question_mark)
     assert_text("\xff<\xc3", "?&lt;?");
 }
 
+NT_TEST(what_means_something_in_markdown_is_escaped_and_stays_on_its_line)
+{
+    nt_str out = {0};
+
+    nt_markup_markdown(&out, "a|b <c> *d* [e](f)\n# g\t\xff\\ \xe5\xb1\x82");
+    assert_string_equal(out.p, "a\\|b \\<c\\> \\*d\\* \\[e\\](f) \\# g ?\\\\ \xe5\xb1\x82");
+    nt_str_release(&out);
+}
+
 static void assert_number(char *(*show)(char *, size_t, double), double v, const char *want)
 {
     char buf[32];
