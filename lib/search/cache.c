@@ -231,18 +231,23 @@ static void leave(place *p)
     nt_free(p->entry);
 }
 
-static nt_status take(bool *took, const nt_cache *c, nt_sha256_hex key, const char *kind,
-                      const char *path, double *seconds, nt_err *e)
+/* A file of a job, and what it is kept under. */
+typedef struct kept {
+    nt_sha256_hex key;
+    const char *kind, *path;
+} kept;
+
+static nt_status take(bool *took, const nt_cache *c, const kept *k, double *seconds, nt_err *e)
 {
     place p = {0};
     nt_status s = NT_OK;
 
     *took = false;
-    if (nt_path_exists(path))
+    if (nt_path_exists(k->path))
         return NT_OK;
-    NT_TRY(find(&p, c, key, kind, e));
+    NT_TRY(find(&p, c, k->key, k->kind, e));
     if (is_whole(p.file, p.entry, seconds)) {
-        NT_TRY(copy(path, p.file, e));
+        NT_TRY(copy(k->path, p.file, e));
         *took = true;
     }
 done:
@@ -251,8 +256,7 @@ done:
 }
 
 /* The entry comes last: without it the file is nothing. */
-static nt_status put(const nt_cache *c, nt_sha256_hex key, const char *kind, const char *path,
-                     double seconds, nt_err *e)
+static nt_status put(const nt_cache *c, const kept *k, double seconds, nt_err *e)
 {
     place p = {0};
     nt_status s = NT_OK;
@@ -261,14 +265,14 @@ static nt_status put(const nt_cache *c, nt_sha256_hex key, const char *kind, con
     nt_sha256_hex h;
     double ignored = 0;
 
-    NT_TRY(find(&p, c, key, kind, e));
+    NT_TRY(find(&p, c, k->key, k->kind, e));
     if (is_whole(p.file, p.entry, &ignored))
         goto done;
-    NT_TRY(nt_sha256_file(&h, path, e));
+    NT_TRY(nt_sha256_file(&h, k->path, e));
     if (!j || !nt_json_add_str(j, "sha256", h.text) ||
         !nt_json_add_double(j, "seconds", seconds) || !(text = nt_json_text(j)))
         NT_TRY(nt_fail_nomem(e));
-    NT_TRY(copy(p.file, path, e));
+    NT_TRY(copy(p.file, k->path, e));
     NT_TRY(nt_outfile_save(p.entry, text, strlen(text), e));
 done:
     nt_free(text);
@@ -279,29 +283,31 @@ done:
 
 nt_status nt_cache_take(const nt_cache *c, nt_cached *f, nt_err *e)
 {
-    nt_sha256_hex key;
+    kept k = {archive_key(c, f), "nt", f->archive};
     nt_status s = NT_OK;
 
     f->took_measured = false;
-    NT_TRY(take(&f->took_archive, c, archive_key(c, f), "nt", f->archive, &f->seconds, e));
+    NT_TRY(take(&f->took_archive, c, &k, &f->seconds, e));
     if (!c->may_measure || !nt_path_exists(f->archive))
         goto done;
-    NT_TRY(measured_key(&key, c, f, e));
-    NT_TRY(take(&f->took_measured, c, key, "measured", f->measured, &f->seconds, e));
+    k = (kept){.kind = "measured", .path = f->measured};
+    NT_TRY(measured_key(&k.key, c, f, e));
+    NT_TRY(take(&f->took_measured, c, &k, &f->seconds, e));
 done:
     return s;
 }
 
 nt_status nt_cache_put(const nt_cache *c, const nt_cached *f, nt_err *e)
 {
-    nt_sha256_hex key;
+    kept k = {archive_key(c, f), "nt", f->archive};
     nt_status s = NT_OK;
 
-    NT_TRY(put(c, archive_key(c, f), "nt", f->archive, f->seconds, e));
+    NT_TRY(put(c, &k, f->seconds, e));
     if (!c->may_measure)
         goto done;
-    NT_TRY(measured_key(&key, c, f, e));
-    NT_TRY(put(c, key, "measured", f->measured, f->seconds, e));
+    k = (kept){.kind = "measured", .path = f->measured};
+    NT_TRY(measured_key(&k.key, c, f, e));
+    NT_TRY(put(c, &k, f->seconds, e));
 done:
     return s;
 }
