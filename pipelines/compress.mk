@@ -22,6 +22,7 @@ NT_REPORT ?= nt-report
 NT_OPTIMIZE ?= nt-optimize
 LAUNCHER ?=
 THREADS ?=
+COST_TIME ?=
 PRECISION ?= fp32
 
 ifdef DONE
@@ -53,7 +54,7 @@ ref_model.json: ref_model.nt
 # What layers take with fewer channels, on this machine or on that whose table was brought.
 ref_model.costs.json: ref_model.nt
 	$(if $(COST_TABLE),cp -- $(COST_TABLE) $@.part,\
-	  $(LAUNCHER) $(NT_PROFILE) --cost-table --json $(THREADS) $< >$@.part)
+	  $(LAUNCHER) $(NT_PROFILE) --cost-table --json $(COST_TIME) $(THREADS) $< >$@.part)
 	mv $@.part $@
 
 # ---- stages: $(call stage_NAME,INPUT,OPTIONS), a model to standard output or to -o

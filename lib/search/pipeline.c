@@ -14,6 +14,7 @@
 
 #define MAX_FILE ((size_t)1 << 24)
 #define DRY_SAMPLES 256
+#define DRY_COST_S 2
 
 /* ---- words of a Makefile */
 
@@ -237,6 +238,8 @@ static void add_tools(nt_str *t, const nt_pipeline_opts *o)
         nt_str_add(t, "\n");
     }
     nt_str_addf(t, "THREADS = --threads %lld\n", (long long)o->threads);
+    if (job->dryrun)
+        nt_str_addf(t, "COST_TIME = --time %d\n", DRY_COST_S);
     if (job->cost_table) {
         nt_str_add(t, "COST_TABLE = ");
         add_quoted(t, job->cost_table);
