@@ -183,11 +183,13 @@ weights()
     "${views[@]}" --teacher-cache said -o got.nt 2>err
     grep -q "said: damaged" err
     cmp want.nt got.nt
+    mv want.nt first.nt
     for other in "--seed 1" "--batch-size 10" "--teacher in.nt" "--precision fp32" \
         "--data idx:data,crop=8,padding=1,flip=true"; do
         cp good said
         # shellcheck disable=SC2086 # words are wanted
         "${views[@]}" $other -o want.nt 2>/dev/null
+        [ "$other" != "--precision fp32" ] || ! cmp -s <(weights first.nt) <(weights want.nt) || continue
         # shellcheck disable=SC2086
         "${views[@]}" $other --teacher-cache said -o got.nt 2>err
         grep -q "said: holds outputs of something else" err
