@@ -145,7 +145,7 @@ TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_RT='$(abspath $(RT))' NT_CC='$(CC)' NT_
 	$(if $(wildcard tests/lsan.supp),LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0))
 # The sanitizers have nothing to say of what is only read: layers, circles and headers. Whole jobs take
 # them minutes; those of nt-optimize.bats are enough for what runs in all of them.
-JOB_SUITES := $(patsubst %,tests/cli/%.bats,cache job-commands job-examples resume steps)
+JOB_SUITES := $(patsubst %,tests/cli/%.bats,cache job-commands job-examples job-keys resume steps)
 SUITES := $(filter-out $(if $(SAN),$(JOB_SUITES)),$(sort $(wildcard tests/cli/*.bats))) \
 	$(addprefix tests/suites/,$(if $(SAN),,layers circles headers) golden rt)
 JOBS ?= $(shell nproc)
