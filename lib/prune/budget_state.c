@@ -2,24 +2,11 @@
 #include "prune/budget_state.h"
 
 #include "base/alloc.h"
+#include "prune/ranked.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct ranked {
-    double score;
-    int channel;
-} ranked;
-
-static int by_score(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score < y->score ? -1 : 1;
-    return x->channel - y->channel;
-}
 
 /* ---- who takes what */
 
@@ -118,7 +105,7 @@ static nt_status find_shares(nt_budget_state *s, nt_err *e)
 
 static nt_status make_queues(nt_budget_state *s, int round, nt_err *e)
 {
-    ranked *order = nt_calloc((size_t)s->c->n_channels + 1, sizeof *order);
+    nt_ranked *order = nt_calloc((size_t)s->c->n_channels + 1, sizeof *order);
 
     for (int i = 0; order && i < s->c->n_sets; i++) {
         const nt_channel_set *set = &s->c->sets[i];
@@ -133,10 +120,10 @@ static nt_status make_queues(nt_budget_state *s, int round, nt_err *e)
         for (q->step = 1; q->step < round && 8 * q->step <= q->n; q->step *= 2)
             ;
         for (int k = 0; k < q->n; k++) {
-            order[k] = (ranked){s->score[set->channel[k]], set->channel[k]};
+            order[k] = (nt_ranked){s->score[set->channel[k]], set->channel[k]};
             q->sum += order[k].score;
         }
-        qsort(order, (size_t)q->n, sizeof *order, by_score);
+        nt_ranked_sort(order, (size_t)q->n);
         for (int k = 0; k < q->n; k++)
             q->channel[k] = order[k].channel;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * budget_state.h - what is left of a network while one channel goes after the other: for
- * budget.c and budget_time.c alone.
+ * budget.c alone.
  */
 #ifndef NT_PRUNE_BUDGET_STATE_H
 #define NT_PRUNE_BUDGET_STATE_H

@@ -3,16 +3,12 @@
 #include "base/alloc.h"
 #include "prune/planfile.h"
 #include "prune/prune.h"
+#include "prune/ranked.h"
 #include "prune/rules.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct ranked {
-    double score;
-    int channel;
-} ranked;
 
 typedef struct selection {
     const nt_channels *c;
@@ -22,17 +18,8 @@ typedef struct selection {
     int64_t *most; /* per set: bound of a global ranking */
     bool *held;    /* per set: takes no part */
     double *score; /* per channel */
-    ranked *order;
+    nt_ranked *order;
 } selection;
-
-static int by_score(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score < y->score ? -1 : 1;
-    return x->channel - y->channel;
-}
 
 /* floor(s n), not one less because 0.29 * 100 is 28.999... in binary. */
 static int64_t floor_share(double s, int64_t n)
@@ -73,8 +60,8 @@ static void order_set(selection *s, int set)
     const nt_channel_set *v = &s->c->sets[set];
 
     for (int i = 0; i < v->n_channels; i++)
-        s->order[i] = (ranked){s->score[v->channel[i]], v->channel[i]};
-    qsort(s->order, (size_t)v->n_channels, sizeof *s->order, by_score);
+        s->order[i] = (nt_ranked){s->score[v->channel[i]], v->channel[i]};
+    nt_ranked_sort(s->order, (size_t)v->n_channels);
 }
 
 static void take_from_set(selection *s, int set, int64_t count)
@@ -159,10 +146,10 @@ static void select_entry(selection *s, const cJSON *rules, int entry)
         for (int k = 0; k < c->sets[i].n_channels; k++) {
             int ch = c->sets[i].channel[k];
 
-            s->order[n++] = (ranked){mean > 0 ? s->score[ch] / mean : 0, ch};
+            s->order[n++] = (nt_ranked){mean > 0 ? s->score[ch] / mean : 0, ch};
         }
     }
-    qsort(s->order, (size_t)n, sizeof *s->order, by_score);
+    nt_ranked_sort(s->order, (size_t)n);
     count = floor_share(share, n);
     for (int i = 0; i < n && count > 0; i++) {
         int set = c->channels[s->order[i].channel].set;
