@@ -86,8 +86,14 @@ static nt_status fix_size(nt_graph *g, const nt_cli *c, nt_split *split, nt_err 
     return nt_pass_fix_size(g, sample.h, sample.w, e);
 }
 
-/* out: released by release_profiled, whatever comes of it. */
-static nt_status profile(nt_profiled *out, const bench *b, const char *path, nt_err *e)
+/* A model and its profile. */
+typedef struct profiled {
+    nt_model *m;
+    nt_profile *p;
+} profiled;
+
+/* out: to be released, whatever comes of it. */
+static nt_status profile(profiled *out, const bench *b, const char *path, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_profile_opts po = b->o->o;
@@ -95,7 +101,6 @@ static nt_status profile(nt_profiled *out, const bench *b, const char *path, nt_
     NT_TRY(nt_cli_model(&out->m, b->c, path, NT_CLI_TO_RUN, e));
     NT_TRY(fix_size(nt_model_graph(out->m), b->c, b->split, e));
     NT_TRY(nt_choose_bf16(&po.compute, nt_model_graph(out->m), b->dev, b->c->tolerance, e));
-    out->compute = po.compute;
     NT_TRY(nt_profile_new(&out->p, out->m, b->dev, &po, e));
     if (b->split)
         NT_TRY(evaluate(out->p, b, out->m, po.compute, e));
@@ -103,7 +108,7 @@ done:
     return s;
 }
 
-static void release_profiled(nt_profiled *v)
+static void release(profiled *v)
 {
     nt_profile_free(v->p);
     nt_model_free(v->m);
@@ -164,7 +169,7 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     nt_status s = NT_OK;
     bench b = {.c = c, .o = o, .dev = dev};
     nt_dataset *data = NULL;
-    nt_profiled v[2] = {{0}}; /* the model, and what it is compared with */
+    profiled v[2] = {{0}}; /* the model, and what it is compared with */
     nt_str text = {0};
     cJSON *json;
 
@@ -177,7 +182,7 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
     NT_TRY(profile(&v[0], &b, c->input, e));
     if (o->compare) {
         NT_TRY(profile(&v[1], &b, o->compare, e));
-        NT_TRY(nt_profile_in_turn(v, dev, &o->o, e));
+        NT_TRY(nt_profile_in_turn((nt_profile *const[]){v[0].p, v[1].p}, &o->o, e));
     }
     NT_TRY(nt_profile_text(&text, v[0].p, title(c->input), v[1].p,
                            o->compare ? title(o->compare) : NULL, e));
@@ -191,8 +196,8 @@ static nt_status profiles(nt_cli *c, options *o, nt_device *dev, nt_err *e)
 done:
     nt_str_release(&text);
     note_int8(c, v[0].p, dev);
-    release_profiled(&v[0]);
-    release_profiled(&v[1]);
+    release(&v[0]);
+    release(&v[1]);
     nt_split_free(b.split);
     nt_dataset_free(data);
     return s;

@@ -239,58 +239,46 @@ static void find_precisions(nt_profile *p, const nt_graph *g, nt_staged *net, nt
     }
 }
 
-/* Ready to run, on noise. */
-static nt_status open_net(nt_staged **out, const nt_graph *g, nt_device *dev, int64_t batch,
-                          nt_dtype compute, nt_err *e)
-{
-    nt_status s;
-    int64_t(*dims)[NT_MAX_RANK] = nt_pass_input_dims(g, batch ? batch : 1);
-    nt_plan_opts po = {.compute = compute, .dims = (const int64_t(*)[NT_MAX_RANK])dims};
-
-    if (!dims)
-        return nt_fail_nomem(e);
-    s = nt_staged_new(out, g, dev, &po, e);
-    if (s == NT_OK)
-        nt_staged_fill_noise(*out, 0);
-    nt_free(dims);
-    return s;
-}
-
 static nt_status measure(nt_profile *p, const nt_graph *g, nt_device *dev,
                          const nt_profile_opts *o, nt_err *e)
 {
     nt_status s = NT_OK;
+    int64_t(*dims)[NT_MAX_RANK] = NULL;
+    nt_plan_opts po = {.compute = o->compute};
     nt_staged *net = NULL;
 
     p->batch = o->batch ? o->batch : 1;
-    NT_TRY(open_net(&net, g, dev, o->batch, o->compute, e));
+    dims = nt_pass_input_dims(g, p->batch);
+    if (!dims)
+        return nt_fail_nomem(e);
+    po.dims = (const int64_t(*)[NT_MAX_RANK])dims;
+    NT_TRY(nt_staged_new(&net, g, dev, &po, e));
+    nt_staged_fill_noise(net, 0);
     NT_TRY(time_runs(p, net, o, e));
     if (!nt_dlrt_model_file(g))
         find_precisions(p, g, net, o->compute);
     if (o->layers && !nt_dlrt_model_file(g))
         NT_TRY(time_layers(p, g, net, e));
     p->peak_memory_bytes = (int64_t)(nt_staged_arena_bytes(net) + nt_staged_const_bytes(net));
+    if (o->in_turn) {
+        p->net = net;
+        net = NULL;
+    }
 done:
     nt_staged_free(net);
+    nt_free(dims);
     return s;
 }
 
-nt_status nt_profile_in_turn(const nt_profiled v[2], nt_device *dev, const nt_profile_opts *o,
-                             nt_err *e)
+nt_status nt_profile_in_turn(nt_profile *const v[2], const nt_profile_opts *o, nt_err *e)
 {
     const nt_turns_opts to = {.warmup = o->warmup, .rounds = o->runs};
-    nt_staged *net[2] = {NULL, NULL};
-    nt_turns *t = &v[0].p->turns;
-    nt_status s = NT_OK;
+    nt_staged *const net[2] = {v[0]->net, v[1]->net};
+    nt_turns *t = &v[0]->turns;
+    nt_status s = nt_turns_measure(t, net, &to, e);
 
-    for (int i = 0; i < 2; i++)
-        NT_TRY(open_net(&net[i], nt_model_graph(v[i].m), dev, o->batch, v[i].compute, e));
-    NT_TRY(nt_turns_measure(t, net, &to, e));
-    for (int i = 0; i < 2; i++)
-        put_time(v[i].p, &t->of[i]);
-done:
-    nt_staged_free(net[0]);
-    nt_staged_free(net[1]);
+    for (int i = 0; s == NT_OK && i < 2; i++)
+        put_time(v[i], &t->of[i]);
     return s;
 }
 
@@ -336,6 +324,7 @@ void nt_profile_free(nt_profile *p)
 {
     if (!p)
         return;
+    nt_staged_free(p->net);
     nt_free(p->layers);
     nt_free(p);
 }

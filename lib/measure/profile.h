@@ -14,7 +14,8 @@ typedef struct nt_profile_opts {
     nt_dtype compute; /* as in plan.h; 0: NT_F32 */
     int warmup, runs; /* 0: 5 and enough runs for half a second, 11 to 101 */
     bool layers;      /* time each layer too */
-    bool in_turn;     /* the time is left to nt_profile_in_turn */
+    bool in_turn;     /* the time is left to nt_profile_in_turn; the model has to stay until
+                         then */
 } nt_profile_opts;
 
 typedef struct nt_layer_profile {
@@ -37,6 +38,7 @@ typedef struct nt_profile {
     int64_t memory_footprint_bytes, peak_memory_bytes;
     double execution_time_ms, time_min_ms, time_max_ms;
     nt_turns turns; /* with the other model; no rounds: the time was taken alone */
+    nt_staged *net; /* ready to run, for a time in turn; NULL otherwise */
     int64_t batch;
     char backend[128];
     nt_layer_profile *layers;
@@ -54,15 +56,9 @@ nt_status nt_profile_new(nt_profile **out, nt_model *m, nt_device *dev,
                          const nt_profile_opts *o, nt_err *e) NT_MUST_CHECK;
 void nt_profile_free(nt_profile *p);
 
-typedef struct nt_profiled {
-    nt_profile *p;
-    nt_model *m;
-    nt_dtype compute; /* as in nt_profile_opts */
-} nt_profiled;
-
-/* The times of two models, in turn: execution_time_ms and its extremes of both, and the turns
- * of the first. */
-nt_status nt_profile_in_turn(const nt_profiled v[2], nt_device *dev, const nt_profile_opts *o,
+/* The times of two models, profiled with o->in_turn: execution_time_ms and its extremes of
+ * both, and the turns of the first. */
+nt_status nt_profile_in_turn(nt_profile *const v[2], const nt_profile_opts *o,
                              nt_err *e) NT_MUST_CHECK;
 
 /* The JSON of CONTRACT.md; with `other` also {"other": ..., "ratio": ...} where a ratio is
