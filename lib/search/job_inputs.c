@@ -54,56 +54,74 @@ done:
 
 /* ---- the model */
 
-static nt_status check_rules(const nt_job *job, nt_err *e)
+static nt_status check_rules(nt_graph *g, const cJSON *rules, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_model *m = NULL;
     nt_channels *c = NULL;
 
-    if (!job->config_list)
-        return NT_OK;
-    NT_TRY(nt_model_load(&m, job->model, nt_ops_table(), e));
-    NT_TRY(nt_pass_shuffle(nt_model_graph(m), NULL, e));
-    NT_TRY(nt_channels_new(&c, nt_model_graph(m), e));
-    NT_TRY(nt_prune_check_rules(c, job->config_list, e));
+    NT_TRY(nt_pass_shuffle(g, NULL, e));
+    NT_TRY(nt_channels_new(&c, g, e));
+    NT_TRY(nt_prune_check_rules(c, rules, e));
 done:
     nt_channels_free(c);
-    nt_model_free(m);
     return s;
 }
 
-static nt_status check_custom(const nt_job *job, nt_err *e)
+static nt_status check_custom(nt_graph *g, const cJSON *custom, nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_model *m = NULL;
     nt_qspec *q = NULL;
 
-    if (!job->custom)
-        return NT_OK;
-    NT_TRY(nt_model_load(&m, job->model, nt_ops_table(), e));
-    NT_TRY(nt_qspec_new(&q, nt_model_graph(m), e));
-    NT_TRY(nt_qspec_custom(q, job->custom, e));
+    NT_TRY(nt_qspec_new(&q, g, e));
+    NT_TRY(nt_qspec_custom(q, custom, e));
 done:
     nt_qspec_free(q);
-    nt_model_free(m);
     return s;
 }
 
 /* A network with dense layers behind its convolutions takes one size alone. */
-static nt_status check_size(const nt_job *job, const cJSON *size, nt_err *e)
+static nt_status check_size(nt_graph *g, const cJSON *size, nt_err *e)
+{
+    int64_t h = (int64_t)cJSON_GetArrayItem(size, 0)->valuedouble,
+            w = (int64_t)cJSON_GetArrayItem(size, 1)->valuedouble;
+    nt_status s = nt_pass_fix_size(g, h, w, e);
+
+    if (s == NT_OK || s == NT_ENOMEM)
+        return s;
+    nt_err_prefix(e, "export.kwargs.resolutions: the model does not take [%lld, %lld]",
+                  (long long)h, (long long)w);
+    return NT_EINVAL;
+}
+
+/* On a copy, which it may change. */
+static nt_status on_copy(nt_model *m, const cJSON *of,
+                         nt_status (*check)(nt_graph *g, const cJSON *of, nt_err *e), nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_graph *g = NULL;
+
+    NT_TRY(nt_graph_dup(&g, nt_model_graph(m), true, e));
+    NT_TRY(nt_graph_bind(g, nt_ops_table(), e));
+    NT_TRY(check(g, of, e));
+done:
+    nt_graph_free(g);
+    return s;
+}
+
+static nt_status check_model(const nt_job *job, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_model *m = NULL;
-    int64_t h = (int64_t)cJSON_GetArrayItem(size, 0)->valuedouble,
-            w = (int64_t)cJSON_GetArrayItem(size, 1)->valuedouble;
+    const cJSON *size;
 
+    if (!job->config_list && !job->custom && cJSON_GetArraySize(job->resolutions) == 0)
+        return NT_OK;
     NT_TRY(nt_model_load(&m, job->model, nt_ops_table(), e));
-    s = nt_pass_fix_size(nt_model_graph(m), h, w, e);
-    if (s != NT_OK && s != NT_ENOMEM) {
-        nt_err_prefix(e, "export.kwargs.resolutions: the model does not take [%lld, %lld]",
-                      (long long)h, (long long)w);
-        s = NT_EINVAL;
-    }
+    if (job->config_list)
+        NT_TRY(on_copy(m, job->config_list, check_rules, e));
+    if (job->custom)
+        NT_TRY(on_copy(m, job->custom, check_custom, e));
+    cJSON_ArrayForEach(size, job->resolutions) NT_TRY(on_copy(m, size, check_size, e));
 done:
     nt_model_free(m);
     return s;
@@ -112,12 +130,9 @@ done:
 nt_status nt_job_check_inputs(const nt_job *job, nt_err *e)
 {
     nt_status s = NT_OK;
-    const cJSON *size;
 
     NT_TRY(check_splits(job, e));
-    NT_TRY(check_rules(job, e));
-    NT_TRY(check_custom(job, e));
-    cJSON_ArrayForEach(size, job->resolutions) NT_TRY(check_size(job, size, e));
+    NT_TRY(check_model(job, e));
 done:
     return s;
 }
