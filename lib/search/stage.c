@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+#define MOST_BITS 8
 #define DRY_SAMPLES 32 /* of a dry run, where any ranges do */
 
 /* ---- prune: whole channels, the least important first, to a size */
@@ -148,7 +149,9 @@ static void quantize_options(nt_str *t, const nt_search_stage *s, const nt_stage
     nt_str_addf(t, "--method %s ", s->trains ? "lsq" : "ptq");
     if (at->job->dryrun)
         nt_str_addf(t, "--calibrate %d ", DRY_SAMPLES);
-    if (s->bits > 0)
+    if (s->bits == MOST_BITS) /* leaves nothing to choose */
+        nt_str_addf(t, "--bits %d", MOST_BITS);
+    else if (s->bits > 0)
         nt_str_addf(t, "--mixed 8$(comma)4$(comma)2%s --budget bits=%.9g",
                     s->bits < 2 ? "$(comma)1" : "", s->bits);
     else
