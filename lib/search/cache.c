@@ -48,17 +48,13 @@ static nt_status add_keys(nt_str *t, const nt_job *job, nt_err *e)
         "bn_fusion", "budget",    "confidence", "data",         "deepsearch", "delta",
         "dryrun",    "eval_func", "eval_key",   "eval_split",   "export",     "jobs",
         "launcher",  "level",     "model",      "optimization", "tools",      NULL};
-    cJSON *keys = cJSON_Duplicate(job->json, true);
-    char *text = NULL;
+    char *text = nt_job_text(job, others);
 
-    for (int i = 0; keys && others[i]; i++)
-        cJSON_DeleteItemFromObjectCaseSensitive(keys, others[i]);
-    text = keys ? nt_json_text(keys) : NULL;
-    if (text)
-        nt_str_add(t, text);
-    nt_json_free(keys);
+    if (!text)
+        return nt_fail_nomem(e);
+    nt_str_add(t, text);
     nt_free(text);
-    return text ? NT_OK : nt_fail_nomem(e);
+    return NT_OK;
 }
 
 static void add_inputs(nt_str *t, const cJSON *inputs, const char *const *names)

@@ -8,7 +8,6 @@
 #include "search/pipeline.h"
 #include "search/state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define MAX_REPORT ((size_t)1 << 20)
@@ -17,12 +16,12 @@
 static nt_status judge(nt_run *r, int i, double *drop, nt_err *e)
 {
     nt_status s = NT_OK;
-    char name[80];
+    char name[NT_RUN_NAME];
     const char *target[] = {name};
     char *path = NULL;
     cJSON *j = NULL;
 
-    snprintf(name, sizeof name, "candidates/%s.judged.json", r->search.v[i].id);
+    nt_run_file(name, r, i, ".judged.json");
     NT_TRY(nt_run_make(r, target, 1, e));
     if (!(path = nt_run_path(r, name)))
         NT_TRY(nt_fail_nomem(e));

@@ -32,16 +32,10 @@ static nt_status put_file(cJSON *out, const char *key, const char *path, nt_err 
 static nt_status put_keys(cJSON *out, const nt_job *job, nt_err *e)
 {
     static const char *const others[] = {"data", "jobs", "launcher", "model", "tools", NULL};
-    cJSON *keys = cJSON_Duplicate(job->json, true);
-    char *text = NULL;
-    nt_status s;
+    char *text = nt_job_text(job, others);
+    nt_status s = put_digest(out, "job", text, e);
 
-    for (int i = 0; keys && others[i]; i++)
-        cJSON_DeleteItemFromObjectCaseSensitive(keys, others[i]);
-    text = keys ? nt_json_text(keys) : NULL;
-    s = put_digest(out, "job", text, e);
     nt_free(text);
-    nt_json_free(keys);
     return s;
 }
 

@@ -402,6 +402,18 @@ done:
     return s;
 }
 
+char *nt_job_text(const nt_job *j, const char *const *without)
+{
+    cJSON *keys = cJSON_Duplicate(j->json, true);
+    char *text;
+
+    for (int i = 0; keys && without[i]; i++)
+        cJSON_DeleteItemFromObjectCaseSensitive(keys, without[i]);
+    text = keys ? nt_json_text(keys) : NULL;
+    nt_json_free(keys);
+    return text;
+}
+
 void nt_job_free(nt_job *j)
 {
     if (!j)

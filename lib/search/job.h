@@ -28,9 +28,8 @@ typedef struct nt_job {
     double target_ms; /* 0, or the time that is to be met, in place of delta */
     int level;        /* 1 or 3 */
     bool deepsearch, bn_fusion, dryrun;
-    const char *eval_key, *eval_split,
-        *search_split;         /* if not given, as job_split.h has it */
-    const char *eval_command;  /* NULL: our own metrics */
+    const char *eval_key, *eval_split, *search_split; /* if not given, as job_split.h has it */
+    const char *eval_command;                         /* NULL: our own metrics */
     const char *train_command; /* external_training_loop; NULL: our own trainings */
     const char *loss;
     const char *precision, *root_path; /* of the export; root_path may be NULL */
@@ -54,5 +53,8 @@ nt_status nt_job_load(cJSON **out, const char *path, nt_err *e) NT_MUST_CHECK;
  * a key and what is allowed, NT_EUNSUPPORTED what this build has not. */
 nt_status nt_job_new(nt_job **out, const cJSON *j, nt_err *e) NT_MUST_CHECK;
 void nt_job_free(nt_job *j);
+/* The job as run, as text, without these keys (a list with a NULL): what is left is by what two
+ * jobs are told apart. nt_free. NULL when memory ran out. */
+char *nt_job_text(const nt_job *j, const char *const *without);
 
 #endif

@@ -12,17 +12,13 @@ nt_status nt_job_id(char *id, const nt_job *job, const char *version, nt_err *e)
 {
     static const char *const how[] = {"jobs", "launcher", "model", NULL};
     nt_status s = NT_OK;
-    cJSON *keys = cJSON_Duplicate(job->json, true);
     nt_dataset *d = NULL;
     nt_split *split = NULL;
     nt_sha256_hex model;
     const char *digest;
-    char *text = NULL, *data = nt_json_text(job->data);
+    char *text = nt_job_text(job, how), *data = nt_json_text(job->data);
     nt_str all = {0};
 
-    for (int i = 0; keys && how[i]; i++)
-        cJSON_DeleteItemFromObjectCaseSensitive(keys, how[i]);
-    text = keys ? nt_json_text(keys) : NULL;
     if (!text || !data)
         NT_TRY(nt_fail_nomem(e));
     if ((s = nt_sha256_file(&model, job->model, e)) != NT_OK) {
@@ -48,6 +44,5 @@ done:
     nt_dataset_free(d);
     nt_free(text);
     nt_free(data);
-    nt_json_free(keys);
     return s;
 }

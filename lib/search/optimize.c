@@ -12,7 +12,6 @@
 #include "train/eval.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,9 +132,9 @@ static nt_status set_target(nt_run *r, nt_err *e)
         return nt_fail(e, NT_EINVAL, "target_ms: %g, but the reference takes only %.4g ms",
                        wanted, ref);
     }
-    r->search.o.target = wanted / ref;
     for (int i = 0; i < r->search.n_phases; i++)
         r->search.phase[i].o.target = wanted / ref;
+    nt_search_begin(&r->search);
     return NT_OK;
 }
 
@@ -254,9 +253,9 @@ done:
     return s;
 }
 
-/* What make is asked for: candidates/ID.SUFFIX of those from `first` on. */
+/* What make is asked for: a file of each candidate from `first` on. */
 typedef struct wanted {
-    char (*name)[64];
+    char (*name)[NT_RUN_NAME];
     const char **target;
     bool *is_new; /* is it not of the cache? */
     size_t n;
@@ -278,13 +277,10 @@ static void release_wanted(wanted *w)
     nt_free(w->is_new);
 }
 
-static nt_status make_wanted(nt_run *r, wanted *w, int first, const char *suffix, nt_err *e)
+static nt_status make_wanted(nt_run *r, wanted *w, int first, const char *ending, nt_err *e)
 {
-    for (size_t i = 0; i < w->n; i++) {
-        snprintf(w->name[i], sizeof w->name[i], "candidates/%s.%s",
-                 r->search.v[first + (int)i].id, suffix);
-        w->target[i] = w->name[i];
-    }
+    for (size_t i = 0; i < w->n; i++)
+        w->target[i] = nt_run_file(w->name[i], r, first + (int)i, ending);
     return nt_run_make(r, w->target, w->n, e);
 }
 
@@ -296,20 +292,13 @@ static nt_status make_candidates(nt_run *r, wanted *w, int first, nt_err *e)
 
     NT_TRY(nt_run_write_makefile(r, e));
     if (r->search.strategy->by_time && w->n > 1) {
-        NT_TRY(make_wanted(r, w, first, "nt", e));
+        NT_TRY(make_wanted(r, w, first, ".nt", e));
         r->runner.jobs = 1;
     }
-    s = make_wanted(r, w, first, "json", e);
+    s = make_wanted(r, w, first, ".json", e);
     r->runner.jobs = jobs;
 done:
     return s;
-}
-
-/* Of candidate i, "candidates/ID" and this ending. */
-static const char *file_of(char name[80], const nt_run *r, int i, const char *ending)
-{
-    snprintf(name, 80, "candidates/%s%s", r->search.v[i].id, ending);
-    return name;
 }
 
 /* Says what candidate i is; what the cache has of it is taken. */
@@ -333,14 +322,13 @@ static nt_status end(nt_run *r, int i, double seconds, nt_err *e)
 {
     nt_search *q = &r->search;
     nt_measure m = {.seconds = q->v[i].m.seconds > 0 ? q->v[i].m.seconds : seconds};
-    char name[80];
+    char name[NT_RUN_NAME];
     nt_status s = NT_OK;
 
-    NT_TRY(load(r, &m, file_of(name, r, i, ".json"), e));
+    NT_TRY(load(r, &m, nt_run_file(name, r, i, ".json"), e));
     nt_search_told(q, i, &m);
     NT_TRY(nt_trust_record(r->trust, name, e));
-    NT_TRY(nt_trust_record(r->trust, file_of(name, r, i, ".nt"), e));
-    NT_TRY(nt_trust_record(r->trust, "ref_model.costs.json", e));
+    NT_TRY(nt_trust_record(r->trust, nt_run_file(name, r, i, ".nt"), e));
     NT_TRY(say_measured(r, i, e));
 done:
     return s;
@@ -358,6 +346,7 @@ static nt_status measure_from(nt_run *r, int first, nt_err *e)
     for (int i = first; i < q->n; i++)
         NT_TRY(begin(r, &w.is_new[i - first], i, e));
     NT_TRY(make_candidates(r, &w, first, e));
+    NT_TRY(nt_trust_record(r->trust, "ref_model.costs.json", e));
     for (int i = first; i < q->n; i++) {
         NT_TRY(end(r, i, (nt_run_now() - start) / (double)w.n, e));
         if (w.is_new[i - first])
@@ -377,9 +366,9 @@ static nt_status resume(nt_run *r, nt_err *e)
         return NT_OK;
     nt_joblog_info(&r->log, "Going on: %d candidates so far", r->search.n);
     for (int i = 0; i < r->search.n; i++) {
-        char name[80];
+        char name[NT_RUN_NAME];
 
-        NT_TRY(nt_trust_verify(r->trust, file_of(name, r, i, ".nt"), e));
+        NT_TRY(nt_trust_verify(r->trust, nt_run_file(name, r, i, ".nt"), e));
     }
     NT_TRY(measure_from(r, 0, e));
     nt_search_go_on(&r->search);

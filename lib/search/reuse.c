@@ -52,10 +52,11 @@ static nt_status add_costs(nt_str *chain, const nt_run *r, int i, nt_err *e)
 
 static nt_status find(paths *p, nt_cached *f, const nt_run *r, int i, nt_err *e)
 {
+    char name[NT_RUN_NAME];
     nt_status s = NT_OK;
 
-    p->archive = nt_strfmt("%s/candidates/%s.nt", r->dir, r->search.v[i].id);
-    p->measured = nt_strfmt("%s/candidates/%s.json", r->dir, r->search.v[i].id);
+    p->archive = nt_run_path(r, nt_run_file(name, r, i, ".nt"));
+    p->measured = nt_run_path(r, nt_run_file(name, r, i, ".json"));
     nt_pipeline_chain(&p->chain, i, &r->search, r->job);
     NT_TRY(add_costs(&p->chain, r, i, e));
     *f = (nt_cached){.chain = p->chain.p,

@@ -2,20 +2,18 @@
 #include "search/run.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/outfile.h"
 #include "search/pipeline.h"
 #include "search/state.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 double nt_run_now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return 1e-3 * nt_clock_ms();
 }
 
 double nt_run_elapsed(const nt_run *r)
@@ -26,6 +24,12 @@ double nt_run_elapsed(const nt_run *r)
 char *nt_run_path(const nt_run *r, const char *name)
 {
     return nt_path_join(r->dir, name);
+}
+
+const char *nt_run_file(char name[NT_RUN_NAME], const nt_run *r, int i, const char *ending)
+{
+    snprintf(name, NT_RUN_NAME, "candidates/%s%s", r->search.v[i].id, ending);
+    return name;
 }
 
 nt_status nt_run_save_json(const nt_run *r, const char *name, const cJSON *j, nt_err *e)

@@ -37,6 +37,9 @@ double nt_run_now(void);
 double nt_run_elapsed(const nt_run *r);
 /* A file's path in the job's folder; nt_free. NULL when memory ran out. */
 char *nt_run_path(const nt_run *r, const char *name);
+/* "candidates/ID" of candidate i, and this ending; returns name. */
+enum { NT_RUN_NAME = 80 };
+const char *nt_run_file(char name[NT_RUN_NAME], const nt_run *r, int i, const char *ending);
 nt_status nt_run_save_json(const nt_run *r, const char *name, const cJSON *j,
                            nt_err *e) NT_MUST_CHECK;
 /* state.json, and the digests of what was made. */
