@@ -13,6 +13,7 @@
 #include "quant/qat.h"
 #include "train/command.h"
 #include "train/settings.h"
+#include "train/settle.h"
 #include "train/trainer.h"
 #include "train/views_of.h"
 
@@ -28,6 +29,7 @@ typedef struct job {
     nt_train_settings s;
     const char *command; /* in place of the training; NULL: none */
     bool finetuning;
+    int64_t settle; /* batches, in place of the training; 0: none */
     nt_qconfig qat;
     cJSON *config;
     nt_sha256_hex config_digest, qat_digest;
@@ -384,6 +386,71 @@ done:
     return s;
 }
 
+/* ---- statistics in its place */
+
+static nt_status report_settled(const job *j, const nt_settled *d, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char text[128];
+    cJSON *r = cJSON_CreateObject();
+
+    if (r == NULL || !nt_json_add_i64(r, "normalisations", d->norms) ||
+        !nt_json_add_i64(r, "batches", d->batches) ||
+        !nt_json_add_i64(r, "samples", d->samples) || !nt_split_report_left_out(r, j->train))
+        NT_TRY(nt_fail_nomem(e));
+    snprintf(text, sizeof text, "settled %lld normalisations by %lld samples in %lld batches\n",
+             (long long)d->norms, (long long)d->samples, (long long)d->batches);
+    NT_TRY(nt_cli_report(j->c, r, text, e));
+done:
+    nt_json_free(r);
+    return s;
+}
+
+static nt_status settle(job *j, nt_err *e)
+{
+    nt_status s = NT_OK;
+    nt_settled d = {0};
+    cJSON *record = NULL, *taken;
+    const nt_settle_opts o = {.batches = j->settle,
+                              .batch_size = j->s.o.batch_size,
+                              .workers = j->s.o.workers,
+                              .compute = j->s.o.compute,
+                              .seed = j->s.o.seed};
+
+    NT_TRY(make_record(&record, j, e));
+    s = nt_settle(&d, nt_model_graph(j->m), j->dev, j->train, &o, e);
+    NT_TRY(blame_model(j, s, e));
+    taken = record;
+    record = NULL;
+    NT_TRY(nt_model_add_history(j->m, taken, e));
+    NT_TRY(nt_model_save(j->m, j->c->output, e));
+    nt_cli_warn_take(j->c, nt_split_skipped_text(j->train));
+    NT_TRY(report_settled(j, &d, e));
+done:
+    nt_json_free(record);
+    return s;
+}
+
+static bool is_of_training(const char *name)
+{
+    for (const nt_opt *o = nt_train_rows; o->kind != NT_OPTK_END; o++)
+        if (o->name != NULL && strcmp(o->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What says how to train says nothing where there is no training. */
+static void check_settle(const job *j)
+{
+    if (j->settle == 0)
+        return;
+    if (j->command != NULL || j->c->config != NULL)
+        nt_cli_usage(j->c, "--settle goes without --%s", j->command ? "command" : "config");
+    for (const cJSON *o = j->c->record ? j->c->record->child : NULL; o != NULL; o = o->next)
+        if (is_of_training(o->string))
+            nt_cli_usage(j->c, "--settle goes without --%s", o->string);
+}
+
 /* ---- the user's program in its place */
 
 static const char *switch_text(bool on)
@@ -508,13 +575,16 @@ int main(int argc, char **argv)
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT | NT_CLI_CONFIG | NT_CLI_DATA |
                          NT_CLI_SEED | NT_CLI_COMPUTE | NT_CLI_REPORT};
     job j = {.c = &c};
-    nt_opt opts[NT_TRAIN_ROWS + 3];
+    nt_opt opts[NT_TRAIN_ROWS + 4];
     const nt_opt own[] = {
         NT_OPT_STR(0, "command", &j.command, "CMD",
                    "run CMD with the paths of the model and of the one to write, and do not "
                    "train"),
         NT_OPT_BOOL(0, "finetuning", &j.finetuning,
                     "tell CMD that this is a short training, after a change"),
+        NT_OPT_I64(0, "settle", &j.settle, "BATCHES", 1, 1 << 30,
+                   "only find the statistics of normalisations anew, by so many batches, and "
+                   "do not train"),
         NT_OPT_END,
     };
     nt_err e = {{0}};
@@ -529,6 +599,7 @@ int main(int argc, char **argv)
     if (j.s.o.resume && j.s.o.checkpoint == NULL)
         nt_cli_usage(&c, "--resume needs --checkpoint FILE");
     check_command(&j);
+    check_settle(&j);
     nt_cli_check_terminal(&c, true);
     nt_cli_check_terminal(&c, false);
     NT_TRY(read_settings(&j, &e));
@@ -537,7 +608,7 @@ int main(int argc, char **argv)
         goto done;
     }
     NT_TRY(load(&j, &e));
-    NT_TRY(train(&j, &e));
+    NT_TRY(j.settle > 0 ? settle(&j, &e) : train(&j, &e));
 done:
     job_release(&j);
     return nt_cli_finish(&c, s, &e);

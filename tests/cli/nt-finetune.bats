@@ -80,6 +80,45 @@ nearly()
     [ "$(bytes less.json)" -lt "$(bytes all.json)" ]
 }
 
+# Of an archive: the bytes of the model itself.
+network()
+{
+    tar xOf "$1" model.onnx
+}
+
+@test "--settle finds statistics anew and changes nothing else, the same bytes each time" {
+    nt-zoo resnet8 --input 1x8x8 -o deep.nt
+    settle=(nt-finetune --data idx:data --threads 1 --batch-size 16)
+    "${settle[@]}" --settle 3 --report r.json deep.nt -o a.nt
+    "${settle[@]}" --settle 3 <deep.nt >b.nt
+    cmp a.nt b.nt
+    grep -q '"batches": 3,' r.json
+    grep -q '"samples": 48' r.json
+    not cmp -s <(network deep.nt) <(network a.nt)
+    "${settle[@]}" --settle 3 a.nt -o again.nt # from other statistics, the same ones
+    cmp <(network a.nt) <(network again.nt)
+    "${settle[@]}" --settle 3 --seed 1 deep.nt | not cmp -s a.nt -
+    "${settle[@]}" --settle 99 --report r.json deep.nt -o all.nt # 60 samples
+    grep -q '"batches": 4,' r.json
+    nt-info --history all.nt | grep -q -- '--settle 99'
+}
+
+@test "--settle is refused where there is nothing to settle, or something to train" {
+    refuses 1 "in.nt: it has no BatchNormalization to settle" \
+        nt-finetune --data idx:data --settle 2 in.nt -o out.nt
+    refuses 2 "--settle goes without --epochs" \
+        nt-finetune --data idx:data --settle 2 --epochs 1 in.nt -o out.nt
+    refuses 2 "--settle goes without --teacher" \
+        nt-finetune --data idx:data --settle 2 --teacher in.nt in.nt -o out.nt
+    refuses 2 "--settle goes without --command" \
+        nt-finetune --data idx:data --settle 2 --command true in.nt -o out.nt
+    echo '{}' >c.json
+    refuses 2 "--settle goes without --config" \
+        nt-finetune --data idx:data --settle 2 -c c.json in.nt -o out.nt
+    refuses 2 "settle" nt-finetune --data idx:data --settle 0 in.nt -o out.nt
+    [ ! -e out.nt ]
+}
+
 @test "a run that is resumed gives the bytes of one that never stopped" {
     run_opts=(--epochs 100 --optimizer adam --momentum 0 --scheduler cosine,interval=iteration --ema 0.9)
     "${train[@]}" "${run_opts[@]}" >whole.nt
