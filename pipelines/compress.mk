@@ -61,6 +61,8 @@ ref_model.costs.json: ref_model.nt
 stage_prune = $(LAUNCHER) $(NT_PRUNE) -q $(2) $(1) | $(LAUNCHER) $(NT_SHRINK) -q
 stage_cut = $(stage_prune)
 stage_quantize = $(LAUNCHER) $(NT_QUANTIZE) -q --data data.json $(2) $(THREADS) $(1)
+# statistics of normalisations found anew, nothing trained
+stage_settle = $(LAUNCHER) $(NT_FINETUNE) -q --data data.json $(2) $(THREADS) $(1)
 # with the reference as teacher
 stage_train = $(LAUNCHER) $(NT_FINETUNE) -q $(TRAIN) $(2) $(THREADS) $(1)
 

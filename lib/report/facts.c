@@ -241,6 +241,15 @@ static void say_prune(nt_str *t, const cJSON *o)
     else
         nt_str_addf(t, "pruned to %.3g %% of the reference's parameters",
                     100 * nt_fact_number(o, "size"));
+    if (*nt_fact_text(o, "criterion"))
+        nt_str_addf(t, " by %s", nt_fact_text(o, "criterion"));
+    if (nt_fact_number(o, "macs_weight") > 0)
+        nt_str_addf(t, ", %.3g %% of the cost MACs", 100 * nt_fact_number(o, "macs_weight"));
+}
+
+static void say_settle(nt_str *t, const cJSON *o)
+{
+    nt_str_addf(t, "settled by %.0f batches, not trained", nt_fact_number(o, "batches"));
 }
 
 static void say_cut(nt_str *t, const cJSON *o)
@@ -273,6 +282,7 @@ static void say_stage(nt_str *t, const cJSON *o)
     } stages[] = {{"prune", say_prune},
                   {"cut", say_cut},
                   {"train", say_train},
+                  {"settle", say_settle},
                   {"quantize", say_quantize}};
     const char *name = nt_fact_text(o, "stage");
 

@@ -17,6 +17,8 @@ static nt_search_opts defaults(int level, bool deepsearch)
     return (nt_search_opts){.ratio = high ? 0.4 : 0.25,
                             .close = high ? 1.15 : 1.3,
                             .steps = high ? 16 : 6,
+                            .ways = high ? 5 : 3,
+                            .keep = high ? 2 : 1,
                             .deep_steps = deepsearch ? 16 : 0};
 }
 
@@ -28,6 +30,15 @@ static double cost(const nt_measure *m)
 static bool is_cut(const nt_search *q, int i)
 {
     return nt_candidate_is(&q->v[i], &nt_stage_cut);
+}
+
+static int64_t count_cuts(const nt_search *q)
+{
+    int64_t n = 0;
+
+    for (int i = q->first; i < q->n; i++)
+        n += is_cut(q, i);
+    return n;
 }
 
 static bool has_failed(const nt_search *q, const char *layer)
@@ -61,7 +72,7 @@ static nt_status add_cut(nt_search *q, int from, int *n, nt_err *e)
 
 static nt_status next(nt_search *q, int max, int *n, nt_err *e)
 {
-    int64_t cuts = q->n - q->first - nt_search_count_steps(q);
+    int64_t cuts = count_cuts(q);
     nt_status s = NT_OK;
 
     if (cuts == 0)

@@ -18,9 +18,10 @@
  *      at most `close` times as dear as bad.
  *   4. The best gets its long training, if it had none, and while steps are left 1 to 3 go on
  *      from it: what the long training gained can be spent.
- * Steps and time are bounded; one long training is kept back for the best.
+ * Steps and time are bounded; one long training is kept back for the best. Where ways to a size
+ * are scored (score.h), the search goes on from the best of those that were trained.
  */
-#include "search/search.h"
+#include "search/score.h"
 
 #include <math.h>
 
@@ -36,9 +37,15 @@ static bool within(const nt_search *q, int i)
     return nt_search_is_within(q, i);
 }
 
+/* Only scored, or not the best of its size. */
+static bool is_left_out(const nt_search *q, int i)
+{
+    return nt_search_is_scored(q, i) || nt_search_is_beaten(q, i);
+}
+
 static bool is_prune(const nt_search *q, int i)
 {
-    return nt_candidate_is(&q->v[i], &nt_stage_prune);
+    return nt_candidate_is(&q->v[i], &nt_stage_prune) && !is_left_out(q, i);
 }
 
 static bool is_cut(const nt_search *q, int i)
@@ -92,7 +99,8 @@ static double bad_size(const nt_search *q, int ok)
         if (is_prune(q, i) && cost_of(q, i) >= q->strategy->less * cost_of(q, from) &&
             cost_of(q, i) >= q->strategy->less * cost_of(q, ok))
             return cost_of(q, ok);
-        if (!is_cut(q, i) && !within(q, i) && !is_open(q, i) && cost_of(q, i) < cost_of(q, ok))
+        if (!is_cut(q, i) && !is_left_out(q, i) && !within(q, i) && !is_open(q, i) &&
+            cost_of(q, i) < cost_of(q, ok))
             bad = fmax(bad, fmin(reached(q, i), cost_of(q, ok)));
     }
     return bad;
@@ -103,7 +111,7 @@ int nt_search_count_steps(const nt_search *q)
     int n = 0;
 
     for (int i = q->first; i < q->n; i++)
-        n += !is_cut(q, i);
+        n += !is_cut(q, i) && !nt_search_is_scored(q, i);
     return n;
 }
 
@@ -127,18 +135,23 @@ static double next_ratio(const nt_search *q, int from)
     return fmin(pow(q->o.ratio, fmin(left, 1)), 1 / q->o.close);
 }
 
-/* `max` sizes: ever smaller ones, or between that of `from` and bad. */
+/* `max` sizes, or the ways to one: ever smaller ones, or between that of `from` and bad. */
 static nt_status add_prunes(nt_search *q, int from, double bad, int max, int *n, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_candidate c = tuned(from, &nt_stage_prune);
     double *share = aim(q, &c.stage[0]);
-    double step = bad > 0 ? pow(bad / cost_of(q, from), 1.0 / (max + 1)) : next_ratio(q, from);
+    int ways = nt_score_ways(q);
+    double step;
 
+    if (ways > 0)
+        max = 1;
+    step = bad > 0 ? pow(bad / cost_of(q, from), 1.0 / (max + 1)) : next_ratio(q, from);
     *share = cost_of(q, from);
-    for (*n = 0; *n < max; ++*n) {
+    *n = ways > 0 ? 0 : max;
+    for (int i = 0; i < max; i++) {
         *share *= step;
-        NT_TRY(nt_search_add(q, &c, e));
+        NT_TRY(ways > 0 ? nt_score_add(q, &c, ways, n, e) : nt_search_add(q, &c, e));
     }
 done:
     return s;
@@ -148,7 +161,9 @@ static nt_status next_dry(nt_search *q, int *n, nt_err *e)
 {
     if (q->n == q->first)
         return add_prunes(q, nt_search_base(q), 0, 1, n, e);
-    return q->n == q->first + 1 ? nt_search_add_train(q, q->first, n, e) : NT_OK;
+    if (nt_score_is_due(q))
+        return nt_score_train(q, 1, n, e);
+    return nt_search_is_train(q, q->n - 1) ? NT_OK : nt_search_add_train(q, q->n - 1, n, e);
 }
 
 /* Before the first long training: is the open candidate so close to delta that a smaller one
@@ -164,21 +179,24 @@ static bool may_descend(const nt_search *q, int open)
 /* What is pruned needs a second step, the long training, to be worth it. */
 nt_status nt_search_descend(nt_search *q, int max, int *n, nt_err *e)
 {
-    int ok = nt_search_best_here(q);
+    int ok = nt_search_best_trained(q);
     double bad = bad_size(q, ok);
     int open = open_candidate(q, ok, bad), from = ok;
+    bool due = nt_score_is_due(q);
     bool final = ok > nt_search_base(q) && !nt_search_was_trained(q, ok), train = open >= 0;
     int64_t total = q->o.steps - nt_search_count_steps(q), left = total - (final || open >= 0);
 
     if (q->o.dry)
         return next_dry(q, n, e);
+    if (due && nt_search_has_time(q, false, final || open >= 0))
+        return nt_score_train(q, left, n, e);
     if (open >= 0 && bad <= 0 && left > 0 && may_descend(q, open)) {
         from = open;
         train = false;
     }
     if (train && left >= 0 && nt_search_has_time(q, true, final))
         return nt_search_add_train(q, open, n, e);
-    if (!train && left > 0 && (total > 1 || q->n == q->first) &&
+    if (!train && !due && left > 0 && (total > 1 || total == q->o.steps) &&
         nt_search_has_time(q, false, final || open >= 0) &&
         (bad <= 0 || cost_of(q, from) > q->o.close * bad))
         return add_prunes(q, from, bad, max < left ? max : (int)left, n, e);

@@ -203,6 +203,9 @@ static nt_status check_target(const reader *r)
         return nt_fail(r->e, NT_EINVAL, "target_ms: goes with the optimization 'latency'");
     if (r->s.cost_table && !latency)
         return nt_fail(r->e, NT_EINVAL, "cost_table: goes with the optimization 'latency'");
+    if (r->s.scored > 0 && r->job->strategy[0] != &nt_strategy_compression)
+        return nt_fail(r->e, NT_EINVAL,
+                       "budget.scored: goes with the optimization 'compression'");
     if (r->s.target_ms > 0 && cJSON_IsNumber(nt_json_get(r->in, "delta")))
         return nt_fail(r->e, NT_EINVAL,
                        "target_ms: takes the place of delta, give one of them");
@@ -279,7 +282,9 @@ static nt_status put_budget(reader *r)
     NT_TRY(nt_json_put(o, "time_s", bound(r->s.time_s), r->e));
     NT_TRY(nt_json_put(o, "steps", bound((double)r->s.steps), r->e));
     r->job->time_s = r->s.time_s;
+    NT_TRY(nt_json_put(o, "scored", bound((double)r->s.scored), r->e));
     r->job->steps = r->s.steps;
+    r->job->scored = r->s.scored;
 done:
     return s;
 }

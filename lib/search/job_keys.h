@@ -28,7 +28,7 @@ typedef struct nt_job_settings {
     const char *root_path, *loss;
     const cJSON *full_trainer, *loop_params; /* read by train/settings.h */
     double time_s;
-    int64_t steps, seed, jobs;
+    int64_t steps, scored, seed, jobs;
     const char *launcher;
     const cJSON *tools, *config_list;
     const cJSON *rules, *layers; /* of custom_compression: one of them, or neither ... */

@@ -301,6 +301,17 @@ done:
     return s;
 }
 
+/* Of those that are scored as it is, or not, the how manieth candidate i is, from 1. */
+static int number_of(const nt_search *q, int i)
+{
+    bool scored = nt_search_is_scored(q, i);
+    int n = 1;
+
+    for (int k = 0; k < i; k++)
+        n += nt_search_is_scored(q, k) == scored;
+    return n;
+}
+
 /* Says what candidate i is; what the cache has of it is taken. */
 static nt_status begin(nt_run *r, bool *is_new, int i, nt_err *e)
 {
@@ -310,7 +321,8 @@ static nt_status begin(nt_run *r, bool *is_new, int i, nt_err *e)
     describe(&text, &r->search, i);
     if (text.failed)
         NT_TRY(nt_fail_nomem(e));
-    nt_joblog_info(&r->log, "Step %d: %s", i + 1, text.p);
+    nt_joblog_info(&r->log, "%s %d: %s", nt_search_is_scored(&r->search, i) ? "Score" : "Step",
+                   number_of(&r->search, i), text.p);
     NT_TRY(nt_reuse_take(is_new, r, i, e));
 done:
     nt_str_release(&text);
@@ -410,6 +422,21 @@ static double epochs_of(const cJSON *settings)
 }
 
 #define FIRST_SHARE 0.5 /* of delta, for the first of two searches */
+#define SETTLE 32       /* batches that normalisations settle by */
+
+/* By our own tool, and data that it can read. */
+static int64_t settle_batches(const nt_job *job)
+{
+    if (!job->data || nt_json_get(job->tools, "nt-finetune"))
+        return 0;
+    return job->dryrun ? 1 : SETTLE;
+}
+
+/* As nt-prune takes them. */
+static bool has_gradients(const nt_job *job)
+{
+    return job->data && !job->train_command && strcmp(job->loss, "cross_entropy") == 0;
+}
 
 static nt_search_opts opts_of(const nt_job *job, int phase)
 {
@@ -424,6 +451,10 @@ static nt_search_opts opts_of(const nt_job *job, int phase)
     o.low_bits = strcmp(job->precision, "fp32") == 0;
     o.dry = job->dryrun;
     o.given = job->custom != NULL;
+    o.has_gradients = has_gradients(job);
+    o.has_rules = job->config_list != NULL;
+    o.scored = o.ways > 0 ? job->scored : 0;
+    o.settle = settle_batches(job);
     return o;
 }
 

@@ -37,8 +37,10 @@ void nt_search_begin(nt_search *q)
 /* Steps that are left over go to the next. */
 static void enter_next(nt_search *q, int first, int base)
 {
-    int64_t steps = q->o.steps - (first - q->first);
+    int64_t steps = q->o.steps;
 
+    for (int i = q->first; i < first; i++)
+        steps -= !nt_search_is_scored(q, i);
     enter(q, q->at + 1);
     q->o.steps += steps > 0 ? steps : 0;
     q->first = first;
@@ -125,12 +127,26 @@ static bool better(const nt_search *q, int i, int than)
     return first[0] != first[1] ? first[0] < first[1] : then[0] < then[1];
 }
 
+/* What lost a comparison is no result beside one of about its cost that is better. */
+static bool is_passed_over(const nt_search *q, int first, const bool *skip, int i)
+{
+    if (!nt_search_is_scored(q, i) && !nt_search_is_beaten(q, i))
+        return false;
+    for (int k = first; k < q->n; k++)
+        if (k != i && nt_search_is_ok(q, k) && !(skip && skip[k]) &&
+            !nt_search_is_scored(q, k) && q->v[k].m.drop <= q->v[i].m.drop &&
+            nt_search_share(q, k) * q->strategy->less <= nt_search_share(q, i))
+            return true;
+    return false;
+}
+
 static int best_from(const nt_search *q, int first, const bool *skip)
 {
     int best = -1;
 
     for (int i = first; i < q->n; i++)
-        if (nt_search_is_ok(q, i) && !(skip && skip[i]) && better(q, i, best))
+        if (nt_search_is_ok(q, i) && !(skip && skip[i]) && better(q, i, best) &&
+            !is_passed_over(q, first, skip, i))
             best = i;
     return best;
 }
@@ -144,6 +160,17 @@ int nt_search_best_here(const nt_search *q)
 {
     int best = best_from(q, q->first, NULL);
 
+    return best < 0 ? nt_search_base(q) : best;
+}
+
+int nt_search_best_trained(const nt_search *q)
+{
+    int best = -1;
+
+    for (int i = q->first; i < q->n; i++)
+        if (nt_search_is_ok(q, i) && !nt_search_is_scored(q, i) && !nt_search_is_beaten(q, i) &&
+            better(q, i, best))
+            best = i;
     return best < 0 ? nt_search_base(q) : best;
 }
 
@@ -172,6 +199,39 @@ bool nt_candidate_is(const nt_candidate *c, const nt_stage_kind *first)
     return c->stage[0].kind == first;
 }
 
+/* ---- ways to one size */
+
+bool nt_search_is_scored(const nt_search *q, int i)
+{
+    const nt_candidate *c = &q->v[i];
+
+    for (int k = 0; k < c->n_stages; k++)
+        if (c->stage[k].kind == &nt_stage_train)
+            return false;
+    return nt_candidate_is(c, &nt_stage_prune);
+}
+
+static bool are_siblings(const nt_candidate *a, const nt_candidate *b)
+{
+    const nt_search_stage *s = nt_candidate_first(a), *t = nt_candidate_first(b);
+
+    return s->kind == &nt_stage_prune && t->kind == s->kind && a->parent == b->parent &&
+           s->size == t->size && s->time == t->time && a->n_stages == b->n_stages &&
+           a->stage[a->n_stages - 1].kind == b->stage[b->n_stages - 1].kind;
+}
+
+bool nt_search_is_beaten(const nt_search *q, int i)
+{
+    for (int k = 0; k < q->n; k++) {
+        double gain = q->v[i].m.drop - q->v[k].m.drop;
+
+        if (k != i && q->v[k].measured && are_siblings(&q->v[i], &q->v[k]) &&
+            (gain > 0 || (gain == 0 && k < i)))
+            return true;
+    }
+    return false;
+}
+
 /* ---- trainings */
 
 bool nt_search_is_train(const nt_search *q, int i)
@@ -197,17 +257,22 @@ double nt_search_recovery(const nt_search *q)
     return most < 0 ? FIRST_GAIN * q->o.delta : RECOVERY * most;
 }
 
-static double short_seconds(const nt_search *q)
+/* What the last one took that was trained briefly, or only scored. */
+static double last_seconds(const nt_search *q, bool scored)
 {
     for (int i = q->n - 1; i >= 0; i--)
-        if (!nt_search_is_train(q, i))
+        if (!nt_search_is_train(q, i) && nt_search_is_scored(q, i) == scored)
             return q->v[i].m.seconds;
     return 0;
 }
 
 bool nt_search_has_time(const nt_search *q, bool is_long, bool reserve)
 {
-    double t = short_seconds(q), need = is_long ? t * q->o.long_cost : t;
+    double t = last_seconds(q, false), need = is_long ? t * q->o.long_cost : t;
+    bool is_due = q->n > 0 && nt_search_is_scored(q, q->n - 1); /* it was scored already */
+
+    if (!is_long && !is_due)
+        need += q->o.ways * last_seconds(q, true);
 
     if (q->o.time_s <= 0)
         return true;

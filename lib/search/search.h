@@ -29,6 +29,8 @@ typedef struct nt_measure {
     double latency_ms;
     double time_share;       /* its time / the reference's, both measured in turn */
     bool disturbed;          /* ... on a machine that others used, too */
+    bool has_norms;          /* BatchNormalization, which settling finds anew ... */
+    bool all_norms;          /* ... and one behind each convolution */
     double seconds;          /* it took to make and to measure */
     nt_search_layer *layers; /* those that can be cut; nt_free */
     int n_layers;
@@ -54,6 +56,11 @@ typedef struct nt_search_opts {
     double ratio, close; /* see the strategy */
     int64_t steps;       /* at most so many candidates ... */
     int64_t deep_steps;  /* ... and so many cuts; 0: no deepsearch */
+    int64_t scored;      /* so many more are only scored (score.h); 0: none */
+    int ways, keep;      /* of a size: so many ways are scored, the best of them trained */
+    int64_t settle;      /* batches by which normalisations settle before; 0: they cannot */
+    bool has_gradients;  /* of the loss, by the data's labels */
+    bool has_rules;      /* layers are dealt with as the job says */
     double time_s;       /* 0: no bound */
     double long_cost;    /* a long training takes so many times as long as a short one */
     bool given;          /* what is done is not searched for, but said by the job */
@@ -67,8 +74,9 @@ struct nt_strategy {
     const char *name; /* as "optimization" has it */
     /* What of the options a level (1 or 3) decides; the rest is 0. */
     nt_search_opts (*defaults)(int level, bool deepsearch);
-    /* Appends what to make next, at most `max` candidates that do not need each other; *n is
-     * how many, 0: the search has ended. All earlier ones must have been measured. */
+    /* Appends what to make next, at most `max` candidates that do not need each other, or all
+     * that are compared as ways to one size; *n is how many, 0: the search has ended. All
+     * earlier ones must have been measured. */
     nt_status (*next)(nt_search *s, int max, int *n, nt_err *e);
     /* What is to become small. */
     double (*cost)(const nt_measure *m);
@@ -129,11 +137,18 @@ int nt_search_best(const nt_search *s, const bool *skip);
 int nt_search_base(const nt_search *s);
 /* The cheapest candidate of the phase that is ok, or what it goes on from. */
 int nt_search_best_here(const nt_search *s);
+/* ... and of those that were trained, and are not beaten. */
+int nt_search_best_trained(const nt_search *s);
 /* The search for less by pruning and training that compression and latency share; *n stays 0
  * when it is over. */
 nt_status nt_search_descend(nt_search *s, int max, int *n, nt_err *e) NT_MUST_CHECK;
-/* Candidates of the phase, those that cut one layer left out. */
+/* Candidates of the phase, those that cut one layer and those that are only scored left out. */
 int nt_search_count_steps(const nt_search *s);
+/* Is candidate i pruned and not trained, to be compared with others of its size? */
+bool nt_search_is_scored(const nt_search *s, int i);
+/* Is there another, pruned from the same parent to the same size and trained as well, that
+ * drops less? */
+bool nt_search_is_beaten(const nt_search *s, int i);
 /* The cost of candidate i (-1: the reference) as a share of the reference's. */
 double nt_search_share(const nt_search *s, int i);
 nt_status nt_search_add(nt_search *s, const nt_candidate *c, nt_err *e) NT_MUST_CHECK;

@@ -1,14 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 #include "search/stage.h"
 
+#include "prune/criterion.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define MOST_BITS 8
 #define DRY_SAMPLES 32 /* of a dry run, where any ranges do */
+#define ROUND 8        /* what is left of a wide layer is a multiple of it */
 
 /* ---- prune: whole channels, the least important first, to a size */
+
+static const nt_criterion *criterion(const char *name)
+{
+    const nt_criterion *c = nt_criterion_at(0);
+
+    for (size_t i = 0; c && strcmp(c->name, name) != 0; i++)
+        c = nt_criterion_at(i + 1);
+    return c;
+}
+
+static int64_t round_of(const nt_prune_way *w)
+{
+    return w->round > 0 ? w->round : ROUND;
+}
+
+/* What the defaults of nt-prune do not say. */
+static void way_options(nt_str *t, const nt_prune_way *w, const nt_job *job)
+{
+    const nt_criterion *c = *w->criterion ? criterion(w->criterion) : NULL;
+
+    if (c)
+        nt_str_addf(t, " --criterion %s", c->name);
+    if (c && c->wants_gradients)
+        nt_str_addf(t, " --data data.json --seed %lld $(THREADS)", (long long)job->seed);
+    if (w->macs_weight > 0)
+        nt_str_addf(t, " --macs-weight %.9g", w->macs_weight);
+}
 
 static void prune_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
 {
@@ -16,7 +46,19 @@ static void prune_options(nt_str *t, const nt_search_stage *s, const nt_stage_at
         nt_str_addf(t, "--time %.9g --costs ref_model.costs.json", s->time / at->parent_time);
     else
         nt_str_addf(t, "--size %.9g", s->size / at->parent);
-    nt_str_addf(t, " --round 8%s", at->job->config_list ? " --config config_list.json" : "");
+    nt_str_addf(t, " --round %lld%s", (long long)round_of(&s->way),
+                at->job->config_list ? " --config config_list.json" : "");
+    way_options(t, &s->way, at->job);
+}
+
+static void way_describe(nt_str *t, const nt_prune_way *w)
+{
+    if (*w->criterion)
+        nt_str_addf(t, " by %s", w->criterion);
+    if (w->macs_weight > 0)
+        nt_str_addf(t, " with %.0f %% of the cost in MACs", 100 * w->macs_weight);
+    if (w->round > 0)
+        nt_str_addf(t, " in multiples of %lld", (long long)w->round);
 }
 
 static void prune_describe(nt_str *t, const nt_search_stage *s)
@@ -25,21 +67,45 @@ static void prune_describe(nt_str *t, const nt_search_stage *s)
         nt_str_addf(t, "pruned to %.1f %% of the reference's time", 100 * s->time);
     else
         nt_str_addf(t, "pruned to %.1f %% of the reference's parameters", 100 * s->size);
+    way_describe(t, &s->way);
 }
 
 static bool prune_save(cJSON *o, const nt_search_stage *s)
 {
-    return s->time > 0 ? nt_json_add_double(o, "time", s->time)
-                       : nt_json_add_double(o, "size", s->size);
+    const nt_prune_way *w = &s->way;
+
+    return (s->time > 0 ? nt_json_add_double(o, "time", s->time)
+                        : nt_json_add_double(o, "size", s->size)) &&
+           (!*w->criterion || nt_json_add_str(o, "criterion", w->criterion)) &&
+           (w->macs_weight <= 0 || nt_json_add_double(o, "macs_weight", w->macs_weight)) &&
+           (w->round <= 0 || nt_json_add_i64(o, "round", w->round));
+}
+
+/* Names go into a shell's words: only those that there are. */
+static nt_status way_load(nt_prune_way *w, const cJSON *o, nt_err *e)
+{
+    nt_status s = NT_OK;
+    const char *name = "";
+
+    NT_TRY(nt_json_get_str(&name, o, "criterion", "stages", e));
+    if (*name && !criterion(name))
+        NT_TRY(nt_fail(e, NT_EFORMAT, "stages.criterion: there is no '%.40s'", name));
+    snprintf(w->criterion, sizeof w->criterion, "%s", name);
+    NT_TRY(
+        nt_json_get_double(&w->macs_weight, o, "macs_weight", (nt_bounds){0, 1}, "stages", e));
+    NT_TRY(nt_json_get_i64(&w->round, o, "round", (nt_bounds){0, 32}, "stages", e));
+done:
+    return s;
 }
 
 static nt_status prune_load(nt_search_stage *s, const cJSON *o, nt_err *e)
 {
-    nt_status status = nt_json_get_double(&s->time, o, "time", (nt_bounds){0, 1}, "stages", e);
+    nt_status status = NT_OK;
 
-    return status == NT_OK
-               ? nt_json_get_double(&s->size, o, "size", (nt_bounds){0, 1}, "stages", e)
-               : status;
+    status = nt_json_get_double(&s->time, o, "time", (nt_bounds){0, 1}, "stages", e);
+    if (status == NT_OK)
+        status = nt_json_get_double(&s->size, o, "size", (nt_bounds){0, 1}, "stages", e);
+    return status == NT_OK ? way_load(&s->way, o, e) : status;
 }
 
 const nt_stage_kind nt_stage_prune = {.name = "prune",
@@ -185,10 +251,39 @@ const nt_stage_kind nt_stage_quantize = {.name = "quantize",
                                          .save = quantize_save,
                                          .load = quantize_load};
 
+/* ---- settle: the statistics of normalisations found anew, nothing trained */
+
+static void settle_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
+{
+    nt_str_addf(t, "--settle %lld --seed %lld", (long long)s->batches,
+                (long long)at->job->seed);
+}
+
+static void settle_describe(nt_str *t, const nt_search_stage *s)
+{
+    nt_str_addf(t, "settled by %lld batches", (long long)s->batches);
+}
+
+static bool settle_save(cJSON *o, const nt_search_stage *s)
+{
+    return nt_json_add_i64(o, "batches", s->batches);
+}
+
+static nt_status settle_load(nt_search_stage *s, const cJSON *o, nt_err *e)
+{
+    return nt_json_get_i64(&s->batches, o, "batches", (nt_bounds){1, 1 << 30}, "stages", e);
+}
+
+const nt_stage_kind nt_stage_settle = {.name = "settle",
+                                       .options = settle_options,
+                                       .describe = settle_describe,
+                                       .save = settle_save,
+                                       .load = settle_load};
+
 /* ---- all of them */
 
 static const nt_stage_kind *const kinds[] = {&nt_stage_prune, &nt_stage_cut, &nt_stage_train,
-                                             &nt_stage_quantize};
+                                             &nt_stage_quantize, &nt_stage_settle};
 
 const nt_stage_kind *nt_search_stage_find(const char *name)
 {

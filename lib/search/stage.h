@@ -25,6 +25,13 @@ typedef struct nt_stage_at {
     double parent, parent_time;
 } nt_stage_at;
 
+/* How a size is pruned to; all 0: as searches always do. */
+typedef struct nt_prune_way {
+    char criterion[16]; /* of nt-prune; "": l1 */
+    double macs_weight; /* 0: nt-prune's */
+    int64_t round;      /* 0: 8 */
+} nt_prune_way;
+
 typedef struct nt_stage_kind {
     const char *name;
     /* The tool's options, words of a shell without commas, which make would cut at. */
@@ -44,16 +51,19 @@ typedef struct nt_stage_kind {
 
 struct nt_search_stage {
     const nt_stage_kind *kind;
-    double size;     /* prune: share of the reference's parameters aimed at, ... */
-    double time;     /* ... or, where it is not 0, of its time */
-    char layer[128]; /* cut: this one ... */
-    int64_t keep;    /* ... keeps so many outputs */
-    bool full;       /* train: the long training, else the short one */
-    double bits;     /* quantize: of a weight on average ... */
-    bool trains;     /* ... and prepared for training, instead of at once */
+    double size;      /* prune: share of the reference's parameters aimed at, ... */
+    double time;      /* ... or, where it is not 0, of its time */
+    nt_prune_way way; /* ... how */
+    char layer[128];  /* cut: this one ... */
+    int64_t keep;     /* ... keeps so many outputs */
+    bool full;        /* train: the long training, else the short one */
+    double bits;      /* quantize: of a weight on average ... */
+    bool trains;      /* ... and prepared for training, instead of at once */
+    int64_t batches;  /* settle: by so many */
 };
 
-extern const nt_stage_kind nt_stage_prune, nt_stage_cut, nt_stage_train, nt_stage_quantize;
+extern const nt_stage_kind nt_stage_prune, nt_stage_cut, nt_stage_train, nt_stage_quantize,
+    nt_stage_settle;
 
 /* By name; NULL: there is none. */
 const nt_stage_kind *nt_search_stage_find(const char *name);

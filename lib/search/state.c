@@ -47,6 +47,27 @@ static nt_status read_turns(nt_measure *m, const cJSON *turns, nt_err *e)
     return s;
 }
 
+static bool is_op(const cJSON *layer, const char *name)
+{
+    const cJSON *op = nt_json_get(layer, "op");
+
+    return cJSON_IsString(op) && strcmp(op->valuestring, name) == 0;
+}
+
+static void find_norms(nt_measure *m, const cJSON *profile)
+{
+    const cJSON *l;
+
+    m->has_norms = false;
+    m->all_norms = true;
+    cJSON_ArrayForEach(l, nt_json_get(profile, "layers"))
+    {
+        m->has_norms = m->has_norms || is_op(l, "BatchNormalization");
+        m->all_norms = m->all_norms && (!(is_op(l, "Conv") || is_op(l, "ConvTranspose")) ||
+                                        is_op(l->next, "BatchNormalization"));
+    }
+}
+
 static nt_status read_profile(nt_measure *m, const cJSON *p, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -60,6 +81,7 @@ static nt_status read_profile(nt_measure *m, const cJSON *p, nt_err *e)
     m->params = (int64_t)params;
     m->macs = (int64_t)macs;
     m->bytes = (int64_t)bytes;
+    find_norms(m, p);
 done:
     return s;
 }

@@ -62,7 +62,7 @@ warns()
         eval_func=null eval_key='"accuracy"' eval_split='"test"' search_split='"search"' \
         export.format='"onnx"' export.kwargs.precision='"fp32"' 'export.kwargs.resolutions=[]' \
         export.kwargs.root_path=null loss_function='"cross_entropy"' external_training_loop=null \
-        budget.time_s=null budget.steps=null seed=0 jobs=1 launcher=null tools=null \
+        budget.time_s=null budget.steps=null budget.scored=null seed=0 jobs=1 launcher=null tools=null \
         config_list=null custom_compression=null
     for t in full_trainer fine_tuner.loop_params; do
         gives '' $t.eval_freq=2 $t.eval_skip=1 $t.eval_key='"accuracy"' $t.eval_split=null \
@@ -113,6 +113,7 @@ warns()
     gives '"confidence": 0.95' confidence=0.95
     gives '"config_list": [{"op_types": ["Linear"], "sparsity": 0.5}]' config_list.sparsity=0.5
     gives '"budget": {"time_s": 5, "steps": 7}' budget.time_s=5 budget.steps=7
+    gives '"budget": {"scored": 12}' budget.scored=12
     gives '"seed": 3, "jobs": 2, "launcher": "nice"' seed=3 jobs=2 launcher='"nice"'
     gives '"tools": {"nt-prune": "./mine"}' tools.nt-prune='"./mine"'
 }

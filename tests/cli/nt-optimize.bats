@@ -50,6 +50,25 @@ state()
     nt-eval "$dir/opt_model.nt" --data idx:data --threads 1
 }
 
+@test "with --scored ways to a size settle and are measured, and the best is trained" {
+    nt-zoo resnet8 --input 1x8x8 | nt-finetune -q --data idx:data --epochs 10 --lr 0.05 --momentum 0.9 \
+        --batch-size 20 --threads 1 -o ref.nt
+    search() { optimize job.json -q --delta 20 --steps 2 --scored 3 --job-dir job "$@" || [ $? -eq 3 ]; }
+    search
+    [ "$(grep -c 'nt-finetune -q --data data.json --settle' job/job.log)" = 3 ]
+    [ "$(grep -c 'Score [123]: .*the reference, pruned to .*, settled by 32 batches' job/job.log)" = 3 ]
+    [ "$(grep -c 'Step [12]: ' job/job.log)" = 2 ]
+    grep -q 'Step 1: .*the reference, pruned to .*, tuned' job/job.log
+    [ "$(grep -c '"stage": "settle"' job/state.json)" = 3 ]
+    [ "$(grep -c '"measured": true' job/state.json)" = 5 ]
+    grep -q 'settled by 32 batches, not trained' job/report.html
+    cp -r job one
+    rm -rf job
+    search --jobs 2 # the same, side by side
+    ids() { grep -oE '"id": "[^"]*"' "$1/state.json"; }
+    [ "$(ids job)" = "$(ids one)" ]
+}
+
 @test "the same job has the same folder, and is not done again" {
     optimize job.json -q
     dir=$(echo home/jobs/*)
