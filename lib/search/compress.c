@@ -19,6 +19,7 @@ static nt_search_opts defaults(int level, bool deepsearch)
                             .steps = high ? 16 : 6,
                             .ways = high ? 5 : 3,
                             .keep = high ? 2 : 1,
+                            .scored = high ? 40 : 0,
                             .deep_steps = deepsearch ? 16 : 0};
 }
 

@@ -37,7 +37,7 @@ typedef struct nt_job {
     const cJSON *resolutions;          /* array of [h, w] */
     double time_s;                     /* 0: no bound */
     int64_t steps;                     /* 0: the level's */
-    int64_t scored;                    /* candidates that are only scored; 0: none */
+    int64_t scored;                    /* candidates that are only scored; 0: the level's */
     int64_t seed, jobs;
     const char *launcher;
     const char *cost_table; /* a file that is brought; NULL: this machine's is measured */

@@ -453,7 +453,8 @@ static nt_search_opts opts_of(const nt_job *job, int phase)
     o.given = job->custom != NULL;
     o.has_gradients = has_gradients(job);
     o.has_rules = job->config_list != NULL;
-    o.scored = o.ways > 0 ? job->scored : 0;
+    if (job->scored > 0)
+        o.scored = job->scored;
     o.settle = settle_batches(job);
     return o;
 }

@@ -22,7 +22,8 @@ nt_status nt_gradients_each(const nt_graph *g, const nt_gradients_opts *o,
                             nt_err *e)
 {
     nt_status s = NT_OK;
-    nt_loader_opts lo = {.batch_size = o->batch_size,
+    int64_t samples = (int64_t)nt_split_count(o->split);
+    nt_loader_opts lo = {.batch_size = samples < o->batch_size ? samples : o->batch_size,
                          .shuffle = 1,
                          .augment = o->augment,
                          .drop_last = true,
@@ -44,7 +45,7 @@ nt_status nt_gradients_each(const nt_graph *g, const nt_gradients_opts *o,
     NT_TRY(nt_params_new(&p, with_loss, e));
     NT_TRY(nt_loader_new(&l, o->split, &lo, e));
     po.params = p;
-    like = nt_batch_like_of(l, o->batch_size);
+    like = nt_batch_like_of(l, lo.batch_size);
     like.target = loss.target->name;
     NT_TRY(nt_batch_plan_new(&bp, with_loss, o->dev, &po, &like, e));
     if (loss.target->role == NT_ROLE_LABEL)
@@ -52,9 +53,6 @@ nt_status nt_gradients_each(const nt_graph *g, const nt_gradients_opts *o,
     NT_TRY(nt_loader_start(l, 0, 0, e));
     for (int64_t i = 0; i < o->batches; i++) {
         NT_TRY(nt_loader_next(l, &b, e));
-        if (!b && i == 0)
-            NT_TRY(nt_fail(e, NT_EINVAL, "%s: the split has no %lld samples for a batch",
-                           o->who, (long long)o->batch_size));
         if (!b)
             break;
         NT_TRY(one_batch(bp, b, (uint64_t)i, e));

@@ -10,7 +10,7 @@
 typedef struct nt_gradients_opts {
     nt_device *dev;
     nt_split *split;
-    int64_t batch_size, batches; /* at most so many */
+    int64_t batch_size, batches; /* at most so many; a smaller split is one batch */
     uint64_t seed;
     nt_dtype compute;
     bool augment;
@@ -18,7 +18,7 @@ typedef struct nt_gradients_opts {
 } nt_gradients_opts;
 
 /* Calls see after each batch of n samples with the gradients (p->g) of its mean cross-entropy,
- * with batch statistics as in training. NT_EINVAL where the split has not even one batch. */
+ * with batch statistics as in training. */
 nt_status nt_gradients_each(const nt_graph *g, const nt_gradients_opts *o,
                             void (*see)(void *ctx, const nt_params *p, int64_t n), void *ctx,
                             nt_err *e) NT_MUST_CHECK;

@@ -57,10 +57,11 @@ state()
     search
     [ "$(grep -c 'nt-finetune -q --data data.json --settle' job/job.log)" = 3 ]
     [ "$(grep -c 'Score [123]: .*the reference, pruned to .*, settled by 32 batches' job/job.log)" = 3 ]
-    [ "$(grep -c 'Step [12]: ' job/job.log)" = 2 ]
+    steps=$(grep -c 'Step [12]: ' job/job.log)
+    [ "$steps" -ge 1 ]
     grep -q 'Step 1: .*the reference, pruned to .*, tuned' job/job.log
     [ "$(grep -c '"stage": "settle"' job/state.json)" = 3 ]
-    [ "$(grep -c '"measured": true' job/state.json)" = 5 ]
+    [ "$(grep -c '"measured": true' job/state.json)" = $((3 + steps)) ]
     grep -q 'settled by 32 batches, not trained' job/report.html
     cp -r job one
     rm -rf job
