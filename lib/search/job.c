@@ -292,7 +292,7 @@ done:
 static nt_status put_running(reader *r)
 {
     static const char *const counts[] = {"seed", "jobs", NULL};
-    static const char *const flags[] = {"use_horovod", NULL};
+    static const char *const others[] = {"teacher_precision", "use_horovod", NULL};
     nt_job *j = r->job;
     nt_status s = NT_OK;
 
@@ -303,8 +303,9 @@ static nt_status put_running(reader *r)
     NT_TRY(put_str(r, "launcher", r->s.launcher));
     NT_TRY(put_copy(r, "tools", r->s.tools));
     NT_TRY(put_copy(r, "config_list", r->s.config_list));
-    NT_TRY(put_rows(r, flags));
+    NT_TRY(put_rows(r, others));
     NT_TRY(nt_job_put_custom(j, r->out, &r->s, r->in, r->e));
+    j->int8_teacher = strcmp(kept(r, "teacher_precision"), "int8") == 0;
     j->seed = r->s.seed;
     j->jobs = r->s.jobs;
     j->launcher = kept(r, "launcher");

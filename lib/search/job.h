@@ -32,6 +32,7 @@ typedef struct nt_job {
     const char *eval_command;                         /* NULL: our own metrics */
     const char *train_command; /* external_training_loop; NULL: our own trainings */
     const char *loss;
+    bool int8_teacher;                 /* the reference, quantized, is the teacher */
     const char *precision, *root_path; /* of the export; root_path may be NULL */
     const cJSON *formats;              /* names of what is exported */
     const cJSON *resolutions;          /* array of [h, w] */

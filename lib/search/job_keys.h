@@ -10,13 +10,14 @@
 #include "base/opt.h"
 
 #define NT_JOB_PRECISIONS "fp32|fp16"
+#define NT_JOB_TEACHERS   "auto|int8"
 
 /* What a job says, as it says it; strings and values are borrowed. */
 typedef struct nt_job_settings {
     const char *model;
     const cJSON *data;
     const cJSON *optimization;
-    int task, precision; /* words of the rows */
+    int task, precision, teacher; /* words of the rows */
     const char *device, *cost_table;
     double delta, confidence, target_ms;
     int64_t level;

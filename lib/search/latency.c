@@ -36,14 +36,6 @@ static double cost(const nt_measure *m)
     return m->time_share;
 }
 
-static bool has_stage(const nt_candidate *c, const nt_stage_kind *kind)
-{
-    for (int k = 0; k < c->n_stages; k++)
-        if (c->stage[k].kind == kind)
-            return true;
-    return false;
-}
-
 static nt_search_stage in_int8(bool trains)
 {
     return (nt_search_stage){.kind = &nt_stage_quantize, .bits = 8, .trains = trains};
@@ -95,7 +87,7 @@ static int last_pruned(const nt_search *q, bool int8, int *count)
     *count = 0;
     for (int i = q->first; i < q->n; i++) {
         if (!nt_candidate_is(&q->v[i], &nt_stage_prune) ||
-            has_stage(&q->v[i], &nt_stage_quantize) != int8)
+            nt_candidate_has(&q->v[i], &nt_stage_quantize) != int8)
             continue;
         last = i;
         ++*count;

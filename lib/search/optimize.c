@@ -359,6 +359,7 @@ static nt_status measure_from(nt_run *r, int first, nt_err *e)
         NT_TRY(begin(r, &w.is_new[i - first], i, e));
     NT_TRY(make_candidates(r, &w, first, e));
     NT_TRY(nt_trust_record(r->trust, "ref_model.costs.json", e));
+    NT_TRY(nt_trust_record(r->trust, "teacher.nt", e));
     for (int i = first; i < q->n; i++) {
         NT_TRY(end(r, i, (nt_run_now() - start) / (double)w.n, e));
         if (w.is_new[i - first])

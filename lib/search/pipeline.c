@@ -274,8 +274,8 @@ static void add_eval(nt_str *t, const nt_job *job)
 
 static void add_train(nt_str *t, const nt_job *job)
 {
-    nt_str_addf(t, "TRAIN = --data data.json --teacher ref_model.nt --seed %lld --loss ",
-                (long long)job->seed);
+    nt_str_addf(t, "TRAIN = --data data.json --teacher %s --seed %lld --loss ",
+                job->int8_teacher ? "teacher.nt" : "ref_model.nt", (long long)job->seed);
     add_quoted(t, job->loss);
     if (job->train_command) {
         nt_str_add(t, " --command ");
@@ -355,7 +355,11 @@ static void add_candidate(nt_str *t, const nt_candidate *c, const nt_search *s,
         nt_str_add(t, "ref_model.nt");
     else
         nt_str_addf(t, "candidates/%s.nt ref_model.nt", s->v[c->parent].id);
-    nt_str_add(t, c->stage[0].time > 0 ? " ref_model.costs.json\n" : "\n");
+    if (c->stage[0].time > 0)
+        nt_str_add(t, " ref_model.costs.json");
+    if (job->int8_teacher && nt_candidate_has(c, &nt_stage_train))
+        nt_str_add(t, " teacher.nt");
+    nt_str_add(t, "\n");
 }
 
 nt_status nt_pipeline_write(const char *dir, const nt_search *q, const nt_pipeline_opts *o,

@@ -199,16 +199,21 @@ bool nt_candidate_is(const nt_candidate *c, const nt_stage_kind *first)
     return c->stage[0].kind == first;
 }
 
+bool nt_candidate_has(const nt_candidate *c, const nt_stage_kind *kind)
+{
+    for (int i = 0; i < c->n_stages; i++)
+        if (c->stage[i].kind == kind)
+            return true;
+    return false;
+}
+
 /* ---- ways to one size */
 
 bool nt_search_is_scored(const nt_search *q, int i)
 {
     const nt_candidate *c = &q->v[i];
 
-    for (int k = 0; k < c->n_stages; k++)
-        if (c->stage[k].kind == &nt_stage_train)
-            return false;
-    return nt_candidate_is(c, &nt_stage_prune);
+    return nt_candidate_is(c, &nt_stage_prune) && !nt_candidate_has(c, &nt_stage_train);
 }
 
 static bool are_siblings(const nt_candidate *a, const nt_candidate *b)

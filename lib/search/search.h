@@ -166,5 +166,7 @@ nt_status nt_search_add_train(nt_search *s, int parent, int *n, nt_err *e) NT_MU
 /* The stage that a candidate begins with: what it is called after. */
 const nt_search_stage *nt_candidate_first(const nt_candidate *c);
 bool nt_candidate_is(const nt_candidate *c, const nt_stage_kind *first);
+/* Is a stage of this kind among its own? */
+bool nt_candidate_has(const nt_candidate *c, const nt_stage_kind *kind);
 
 #endif

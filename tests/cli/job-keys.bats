@@ -62,7 +62,7 @@ warns()
         eval_func=null eval_key='"accuracy"' eval_split='"test"' search_split='"search"' \
         export.format='"onnx"' export.kwargs.precision='"fp32"' 'export.kwargs.resolutions=[]' \
         export.kwargs.root_path=null loss_function='"cross_entropy"' external_training_loop=null \
-        budget.time_s=null budget.steps=null budget.scored=null seed=0 jobs=1 launcher=null tools=null \
+        budget.time_s=null budget.steps=null budget.scored=null teacher_precision='"auto"' seed=0 jobs=1 launcher=null tools=null \
         config_list=null custom_compression=null
     for t in full_trainer fine_tuner.loop_params; do
         gives '' $t.eval_freq=2 $t.eval_skip=1 $t.eval_key='"accuracy"' $t.eval_split=null \
@@ -115,6 +115,7 @@ warns()
     gives '"budget": {"time_s": 5, "steps": 7}' budget.time_s=5 budget.steps=7
     gives '"budget": {"scored": 12}' budget.scored=12
     gives '"seed": 3, "jobs": 2, "launcher": "nice"' seed=3 jobs=2 launcher='"nice"'
+    gives '"teacher_precision": "int8"' teacher_precision='"int8"'
     gives '"tools": {"nt-prune": "./mine"}' tools.nt-prune='"./mine"'
 }
 

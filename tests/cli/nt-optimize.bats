@@ -70,6 +70,20 @@ state()
     [ "$(ids job)" = "$(ids one)" ]
 }
 
+@test "a teacher in int8 is the reference quantized, and is made again as it was" {
+    optimize job.json --steps 1 --teacher-precision int8 --job-dir job -q
+    grep -qx 'TRAIN = .*--teacher teacher.nt .*' job/Makefile
+    grep -q 'nt-quantize .*--bits 8 .*-o teacher.nt ref_model.nt' job/job.log
+    nt-info job/teacher.nt | grep -q 'nt-quantize'
+    cksum job/teacher.nt job/candidates/*.nt >before
+    make -s -C job clean all >/dev/null 2>&1
+    cksum job/teacher.nt job/candidates/*.nt | cmp before
+    cp ref.nt job/teacher.nt
+    run optimize job.json --steps 1 --teacher-precision int8 --job-dir job -q
+    [ "$status" -eq 2 ]
+    [[ $output == *teacher.nt* ]]
+}
+
 @test "the same job has the same folder, and is not done again" {
     optimize job.json -q
     dir=$(echo home/jobs/*)

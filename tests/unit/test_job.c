@@ -142,7 +142,7 @@ NT_TEST(defaults_are_those_that_are_shown)
             assert_memory_equal(o->def, first, strlen(first));
         tried++;
     }
-    assert_int_equal(tried, 13);
+    assert_int_equal(tried, 14);
     assert_string_equal(s.loss, "cross_entropy");
 }
 
@@ -151,14 +151,24 @@ NT_TEST(options_go_under_the_keys_of_the_job)
 {
     static const struct {
         const char *name, *key;
-    } want[] = {{"model", "model"},         {"data", "data"},
-                {"delta", "delta"},         {"target-ms", "target_ms"},
-                {"costs", "cost_table"},    {"confidence", "confidence"},
-                {"level", "level"},         {"deepsearch", "deepsearch"},
-                {"bn-fusion", "bn_fusion"}, {"dryrun", "dryrun"},
-                {"jobs", "jobs"},           {"launcher", "launcher"},
-                {"time", "budget.time_s"},  {"steps", "budget.steps"},
-                {"seed", "seed"},           {"device", "device"}};
+    } want[] = {{"model", "model"},
+                {"data", "data"},
+                {"delta", "delta"},
+                {"target-ms", "target_ms"},
+                {"costs", "cost_table"},
+                {"confidence", "confidence"},
+                {"level", "level"},
+                {"deepsearch", "deepsearch"},
+                {"bn-fusion", "bn_fusion"},
+                {"dryrun", "dryrun"},
+                {"teacher-precision", "teacher_precision"},
+                {"jobs", "jobs"},
+                {"launcher", "launcher"},
+                {"time", "budget.time_s"},
+                {"steps", "budget.steps"},
+                {"scored", "budget.scored"},
+                {"seed", "seed"},
+                {"device", "device"}};
     size_t n = 0;
 
     for (const nt_opt *o = nt_job_rows; o->kind != NT_OPTK_END; o++) {
