@@ -187,7 +187,7 @@ goes_on()
     echo '{"model": "ref.nt", "data": "idx:data,crop=8,padding=1,flip=true", "delta": 90,
         "search_split": "train", "budget": {"steps": 3}}' >job.json
     optimize job.json -q --job-dir job
-    grep -q '"teacher_views": 6' job/full_trainer.json
+    grep -q '"teacher_views": 3' job/full_trainer.json
     grep -q '"teacher_views": 1' job/fine_tuner.json
     grep -q 'nt-finetune .*--teacher-cache teacher.said --config full_trainer.json' job/job.log
     for f in teacher search judge; do [ -s "job/$f.said" ]; done

@@ -216,12 +216,12 @@ NT_TEST(trainings_of_a_length_of_their_own_have_the_views_that_they_say)
         const char *more;
         int full, tuner;
     } cases[] = {
-        {"\"level\": 1", 6, 1},
-        {"\"level\": 3", 16, 2},
-        {"\"optimization\": \"quantization\"", 6, 1},
+        {"\"level\": 1", 3, 1},
+        {"\"level\": 3", 8, 2},
+        {"\"optimization\": \"quantization\"", 3, 1},
         {"\"epochs\": 9", 0, 1},
         {"\"full_trainer\": {\"epochs\": 9, \"teacher_views\": 4}", 4, 1},
-        {"\"fine_tuner\": {\"loop_params\": {\"teacher_views\": 0}}", 6, 0},
+        {"\"fine_tuner\": {\"loop_params\": {\"teacher_views\": 0}}", 3, 0},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
