@@ -12,6 +12,7 @@
 #include "op/registry.h"
 #include "quant/qdq.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct options {
@@ -20,7 +21,7 @@ typedef struct options {
     int io;        /* nt_export_io */
     nt_strlist resolutions;
     int64_t (*sizes)[2]; /* what they say */
-    bool dynamic, fixed, verify, int4;
+    bool dynamic, fixed, verify, int4, arena;
     const nt_export_format **formats; /* what `format` names, then NULL */
 } options;
 
@@ -54,6 +55,20 @@ typedef struct job {
     nt_model *m;
 } job;
 
+static nt_status print_report(const job *w, const nt_export_format *f, const nt_onnx_export *x,
+                              nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *text = NULL;
+
+    NT_TRY(f->report(&text, nt_model_graph(w->m), x, e));
+    if (fputs(text, stdout) == EOF)
+        NT_TRY(nt_fail_errno(e, "standard output"));
+done:
+    nt_free(text);
+    return s;
+}
+
 static nt_status save(const job *w, const nt_export_format *f, const char *path,
                       const nt_onnx_export *x, nt_err *e)
 {
@@ -63,6 +78,8 @@ static nt_status save(const job *w, const nt_export_format *f, const char *path,
     NT_TRY(f->save(path, g, x, e));
     if (w->o->verify)
         NT_TRY(f->verify(nt_outfile_place(path), g, nt_ops_table(), x, e));
+    if (w->o->arena && f->report)
+        NT_TRY(print_report(w, f, x, e));
     nt_cli_note(w->c, "%s: %s", path, f->says(x));
 done:
     return s;
@@ -177,6 +194,22 @@ static nt_status check_one(const options *o, nt_err *e)
     return NT_OK;
 }
 
+/* Is what was asked to be checked or told possible with these formats? */
+static nt_status check_reports(const options *o, nt_err *e)
+{
+    bool any = false;
+
+    for (int i = 0; o->formats[i]; i++) {
+        any = any || o->formats[i]->report;
+        if (o->verify && !o->formats[i]->verify)
+            return nt_fail(e, NT_EINVAL, "--verify: nt does not read format '%s'",
+                           o->formats[i]->name);
+    }
+    if (o->arena && !any)
+        return nt_fail(e, NT_EINVAL, "--arena-report is for format 'c'");
+    return NT_OK;
+}
+
 /* Before the first file is made. */
 static nt_status check_options(const nt_cli *c, options *o, nt_err *e)
 {
@@ -189,6 +222,7 @@ static nt_status check_options(const nt_cli *c, options *o, nt_err *e)
         if (o->formats[i]->check)
             NT_TRY(o->formats[i]->check(&x, e));
     }
+    NT_TRY(check_reports(o, e));
     if (o->io == NT_IO_F16 && o->precision == 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "--io fp16 goes with --precision fp16"));
     if (o->fixed && o->dynamic)
@@ -224,8 +258,8 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-export",
-                .synopsis = "-f onnx|dlrt [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
-                .about = "Writes a model as ONNX files or as a packed .dlrt file.",
+                .synopsis = "-f onnx|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
+                .about = "Writes a model as ONNX files, as a packed .dlrt file or as C.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
@@ -246,6 +280,8 @@ int main(int argc, char **argv)
         NT_OPT_BOOL(0, "fixed", &o.fixed, "batch 1, and nothing open"),
         NT_OPT_BOOL(0, "dynamic", &o.dynamic, "open batch, and size where the net allows"),
         NT_OPT_BOOL(0, "verify", &o.verify, "run the written file and compare (exit 3)"),
+        NT_OPT_BOOL(0, "arena-report", &o.arena,
+                    "print the bytes of the C file's arena, and who lies where"),
         NT_OPT_END,
     };
     nt_err e = {{0}};

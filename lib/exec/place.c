@@ -2,18 +2,12 @@
 #include "exec/place.h"
 
 #include "base/alloc.h"
+#include "exec/lives.h"
 #include "kernel/eltwise.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define ALIGN 64
-
-typedef struct life {
-    nt_tid t;
-    int first, last; /* steps, both included */
-    size_t bytes, offset;
-} life;
 
 static size_t rounded(size_t n)
 {
@@ -75,7 +69,7 @@ static void mark_once(nt_program *p, int *writers)
 
 /* ---- liveness */
 
-static void touch(life *l, int step)
+static void touch(nt_life *l, int step)
 {
     if (l->first < 0 || step < l->first)
         l->first = step;
@@ -84,10 +78,10 @@ static void touch(life *l, int step)
 }
 
 /* What a step reads and writes lives then; so does what a result is to take over. */
-static void find_lives(const nt_program *p, life *l)
+static void find_lives(const nt_program *p, nt_life *l)
 {
     for (int t = 0; t < p->n_t; t++)
-        l[t] = (life){.t = t, .first = -1, .last = -1, .bytes = rounded(p->t[t].bytes)};
+        l[t] = (nt_life){.t = t, .first = -1, .last = -1, .bytes = rounded(p->t[t].bytes)};
     for (int i = 0; i < p->n_step; i++) {
         for (int a = 0; a < p->step[i].n_args; a++) {
             nt_tid t = p->step[i].arg[a];
@@ -155,7 +149,7 @@ static bool uses(const nt_program *p, const nt_pstep *s, nt_tid r, bool writes)
 }
 
 /* May w, first written by step i, take over the memory of r? */
-static bool can_share(const nt_program *p, const life *l, nt_tid w, nt_tid r, int i)
+static bool can_share(const nt_program *p, const nt_life *l, nt_tid w, nt_tid r, int i)
 {
     const nt_ptensor *m = &p->t[r];
 
@@ -168,12 +162,12 @@ static bool can_share(const nt_program *p, const life *l, nt_tid w, nt_tid r, in
            m->bytes >= p->t[w].bytes && p->t[w].root == w;
 }
 
-static bool writes_first(const life *l, const nt_pstep *s, int a, int i)
+static bool writes_first(const nt_life *l, const nt_pstep *s, int a, int i)
 {
     return s->writes[a] && s->arg[a] >= 0 && l[s->arg[a]].first == i;
 }
 
-static nt_status settle_inplace(nt_program *p, life *l, nt_err *e)
+static nt_status settle_inplace(nt_program *p, nt_life *l, nt_err *e)
 {
     nt_status s = NT_OK;
 
@@ -202,42 +196,6 @@ done:
 
 /* ---- places */
 
-static int by_size(const void *a, const void *b)
-{
-    const life *x = a, *y = b;
-
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? 1 : -1;
-    return x->t - y->t;
-}
-
-static int by_offset(const void *a, const void *b)
-{
-    const life *const *x = a, *const *y = b;
-
-    return (*x)->offset < (*y)->offset ? -1 : (*x)->offset > (*y)->offset;
-}
-
-/* Lowest offset where l fits between those already placed that live at the same time. */
-static size_t lowest_fit(const life *l, const life *placed, int n, const life **near)
-{
-    size_t at = 0;
-    int m = 0;
-
-    for (int i = 0; i < n; i++) {
-        if (placed[i].first <= l->last && placed[i].last >= l->first)
-            near[m++] = &placed[i];
-    }
-    qsort(near, (size_t)m, sizeof *near, by_offset);
-    for (int i = 0; i < m; i++) {
-        if (near[i]->offset >= at + l->bytes)
-            break;
-        if (near[i]->offset + near[i]->bytes > at)
-            at = near[i]->offset + near[i]->bytes;
-    }
-    return at;
-}
-
 /* False when all of them, one beside the other, are more than can be addressed: then no offset
  * below can overflow. */
 static bool is_addressable(const nt_program *p)
@@ -251,22 +209,9 @@ static bool is_addressable(const nt_program *p)
     return sum < SIZE_MAX / 2;
 }
 
-static size_t place_arena(life *l, int n, const life **near)
-{
-    size_t end = 0;
-
-    qsort(l, (size_t)n, sizeof *l, by_size);
-    for (int i = 0; i < n; i++) {
-        l[i].offset = lowest_fit(&l[i], l, i, near);
-        if (l[i].offset + l[i].bytes > end)
-            end = l[i].offset + l[i].bytes;
-    }
-    return end;
-}
-
 /* Temporaries of this kind of memory that need a place in the arena go to `out`; returns how
  * many. The others' bytes are summed. */
-static int sort_out(nt_program *p, const life *l, int where, life *out, size_t *fixed)
+static int sort_out(nt_program *p, const nt_life *l, int where, nt_life *out, size_t *fixed)
 {
     int n = 0;
 
@@ -310,8 +255,8 @@ static void resolve(nt_program *p)
 
 /* What placing works with: room for all tensors in each. */
 typedef struct desk {
-    life *lives, *tmp;
-    const life **near;
+    nt_life *lives, *tmp;
+    const nt_life **near;
     int *writers;
 } desk;
 
@@ -338,10 +283,10 @@ static void desk_release(desk *w)
 static nt_status place_kind(nt_place_kind *k, nt_program *p, int where, size_t extra, desk *w,
                             nt_err *e)
 {
-    const life *l = w->lives;
+    const nt_life *l = w->lives;
     int n = sort_out(p, l, where, w->tmp, &k->fixed_bytes);
 
-    k->arena_bytes = place_arena(w->tmp, n, w->near);
+    k->arena_bytes = nt_lives_place(w->tmp, n, w->near);
     /* zeroed: blocked layouts have padding that kernels read and nobody writes */
     k->arena = nt_device_alloc(p->dev, where, k->arena_bytes + extra + ALIGN);
     k->fixed = nt_device_alloc(p->dev, where, k->fixed_bytes + ALIGN);

@@ -22,8 +22,7 @@ typedef struct nt_placement {
 /*
  * Decides which steps run once (their reads are all constant), settles in-place requests
  * (adding copies where an operand is still needed), places every temporary and resolves the
- * steps' addresses. Greedy by size, lowest offset first (Pisarchyk & Lee 2020,
- * arXiv:2001.03288).
+ * steps' addresses (lives.h).
  */
 nt_status nt_place(nt_placement *out, nt_program *p, nt_err *e) NT_MUST_CHECK;
 void nt_placement_release(nt_placement *pl);

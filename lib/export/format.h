@@ -20,15 +20,17 @@ typedef struct nt_export_format {
     char *(*file_name)(const char *stem, const nt_graph *g, const nt_onnx_export *x);
     /* path "-": standard output. */
     nt_status (*save)(const char *path, const nt_graph *g, const nt_onnx_export *x, nt_err *e);
-    /* As verify.h has it. */
+    /* As verify.h has it; NULL: nt has no reader for such a file. */
     nt_status (*verify)(const char *path, const nt_graph *g, const nt_graph_ops *ops,
                         const nt_onnx_export *x, nt_err *e);
+    /* Where its memory goes, as lines of text (nt_free); NULL: the format lays out none. */
+    nt_status (*report)(char **out, const nt_graph *g, const nt_onnx_export *x, nt_err *e);
     /* A few words on the file that was written. */
     const char *(*says)(const nt_onnx_export *x);
 } nt_export_format;
 
-extern const nt_export_format nt_format_onnx, nt_format_dlrt;
-#define NT_FORMATS "onnx|dlrt" /* their names, for option tables */
+extern const nt_export_format nt_format_onnx, nt_format_dlrt, nt_format_c;
+#define NT_FORMATS "onnx|dlrt|c" /* their names, for option tables */
 
 /* All of them; NULL past the last. */
 const nt_export_format *nt_format_at(size_t i);

@@ -3,8 +3,12 @@
 #
 #     input x N 3 4 4                       a word is a symbol
 #     const w 4 3 1 1 = 0.5 -1 ...          float32; fewer numbers are repeated
+#     longs shape 2 = 1 -1                  int64
 #     node Conv x w -> y                    then, for its attributes:
 #     ints perm 0 3 1 2
+#     int axis 1
+#     float alpha 0.5
+#     word mode edge
 #     output y N 4 4 4
 #
 # Protocol buffers are keys (field number times 8 plus kind), numbers of 7 bits a byte, and
@@ -18,10 +22,11 @@ onnx()
     }
     function int_field(f, v) { return number(f * 8) number(v) }
     function bytes_field(f, b,  t) { return number(f * 8 + 2) number(split(b, t, " ")) b }
-    function text_field(f, s,  b, i) {
+    function letters(s,  b, i) {
         for (i = 1; i <= length(s); i++) b = b code[substr(s, i, 1)] " "
-        return bytes_field(f, b)
+        return b
     }
+    function text_field(f, s) { return bytes_field(f, letters(s)) }
     function real(x,  e, b, s, k, neg) {
         neg = x < 0; if (neg) x = -x
         if (x > 0) {
@@ -38,28 +43,37 @@ onnx()
         return bytes_field(f, text_field(1, $2) \
             bytes_field(2, bytes_field(1, int_field(1, 1) bytes_field(2, dims))))
     }
+    function floor(x) { return int(x) - (x < int(x)) }
+    function whole(x,  s, k, b) { # 8 bytes
+        for (k = 0; k < 8; k++) { b = floor(x / 256); s = s (x - 256 * b) " "; x = b }
+        return s
+    }
+    function attribute(b, type) { node = node bytes_field(5, text_field(1, $2) b int_field(20, type)) }
     function flush() { if (node != "") graph = graph bytes_field(1, node); node = "" }
     BEGIN { for (i = 32; i < 127; i++) code[sprintf("%c", i)] = i }
-    { if ($1 != "ints") flush() }
+    $1 !~ /^(ints|int|float|word)$/ { flush() }
     $1 == "input" { graph = graph value(11) }
     $1 == "output" { graph = graph value(12) }
-    $1 == "const" {
+    $1 == "const" || $1 == "longs" {
         dims = ""; n = 1
         for (i = 3; $i != "="; i++) { dims = dims int_field(1, $i); n *= $i }
         raw = ""
-        for (k = 0; k < n; k++) raw = raw real($(i + 1 + k % (NF - i)))
-        graph = graph bytes_field(5, dims int_field(2, 1) text_field(8, $2) bytes_field(9, raw))
+        for (k = 0; k < n; k++) raw = raw ($1 == "const" ? real($(i + 1 + k % (NF - i))) : whole($(i + 1 + k % (NF - i))))
+        graph = graph bytes_field(5, dims int_field(2, $1 == "const" ? 1 : 7) text_field(8, $2) bytes_field(9, raw))
     }
     $1 == "node" {
-        for (i = 3; $i != "->"; i++) node = node text_field(1, $i)
+        for (i = 3; $i != "->"; i++) node = node text_field(1, $i == "-" ? "" : $i)
         for (i++; i <= NF; i++) node = node text_field(2, $i)
         node = node text_field(4, $2)
     }
     $1 == "ints" {
-        ints = text_field(1, $2)
+        ints = ""
         for (i = 3; i <= NF; i++) ints = ints int_field(8, $i)
-        node = node bytes_field(5, ints int_field(20, 7))
+        attribute(ints, 7)
     }
+    $1 == "int" { attribute(int_field(3, $3), 2) }
+    $1 == "float" { attribute(number(2 * 8 + 5) real($3), 1) }
+    $1 == "word" { attribute(bytes_field(4, letters($3)), 3) }
     END {
         flush()
         all = int_field(1, 8) bytes_field(7, graph) bytes_field(8, int_field(2, 13))

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "export/c_eltwise.h"
+
+#include "base/alloc.h"
+#include "export/c_conv.h"
+#include "export/c_text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- one element */
+
+/* What becomes of v, with $0 and $1 for two attributes. */
+typedef struct unary {
+    const char *op_type, *text;
+    const char *attr[2];
+    float dflt[2];
+} unary;
+
+static const unary unaries[] = {
+    {.op_type = "Abs", .text = "fabsf(v)"},
+    {.op_type = "Ceil", .text = "ceilf(v)"},
+    {.op_type = "Elu", .text = "v < 0.0f ? $0 * expm1f(v) : v", .attr = {"alpha"}, .dflt = {1}},
+    {.op_type = "Erf", .text = "erff(v)"},
+    {.op_type = "Exp", .text = "expf(v)"},
+    {.op_type = "Floor", .text = "floorf(v)"},
+    {.op_type = "HardSigmoid",
+     .text = "cut($0 * v + $1, 0.0f, 1.0f)",
+     .attr = {"alpha", "beta"},
+     .dflt = {0.2F, 0.5F}},
+    {.op_type = "HardSwish", .text = "v * cut(v / 6.0f + 0.5f, 0.0f, 1.0f)"},
+    {.op_type = "LeakyRelu",
+     .text = "v < 0.0f ? $0 * v : v",
+     .attr = {"alpha"},
+     .dflt = {0.01F}},
+    {.op_type = "Log", .text = "logf(v)"},
+    {.op_type = "Neg", .text = "-v"},
+    {.op_type = "Reciprocal", .text = "1.0f / v"},
+    {.op_type = "Relu", .text = "v < 0.0f ? 0.0f : v"},
+    {.op_type = "Sigmoid", .text = "1.0f / (1.0f + expf(-v))"},
+    {.op_type = "Sqrt", .text = "sqrtf(v)"},
+    {.op_type = "Tanh", .text = "tanhf(v)"},
+    {0},
+};
+
+/* text with the attributes' values. */
+static void fill_in(nt_str *s, const unary *u, const nt_node *n)
+{
+    char buf[NT_C_NUMBER];
+
+    for (const char *t = u->text; *t; t++) {
+        int i = *t == '$' ? t[1] - '0' : -1;
+
+        if (i < 0) {
+            nt_str_addn(s, t, 1);
+            continue;
+        }
+        nt_str_add(s, nt_c_float(buf, nt_node_float(n, u->attr[i], u->dflt[i])));
+        t++;
+    }
+}
+
+/* y[i] = what becomes of v = x[i]. */
+static nt_status write_each(nt_c *c, const nt_node *n, const char *text, nt_err *e)
+{
+    nt_c_walk w = nt_c_walk_of(n->out[0], 2);
+    nt_status s = NT_OK;
+    char *line = NULL;
+
+    w.op[1] = w.op[0];
+    line = nt_strfmt("{ const float v = x[@1]; y[@0] = %s; }", text);
+    if (!line)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_c_open(c, n->out[0], n->in[0], NULL, e));
+    nt_c_loops(c, &w, line);
+    nt_c_close(c);
+done:
+    nt_free(line);
+    return s;
+}
+
+nt_status nt_c_unary(nt_c *c, const nt_node *n, nt_err *e)
+{
+    const unary *u = unaries;
+    nt_status s = NT_OK;
+    nt_str text = {0};
+
+    while (u->op_type && strcmp(u->op_type, n->op_type) != 0)
+        u++;
+    if (!u->op_type)
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "it has no form in C"));
+    fill_in(&text, u, n);
+    if (text.failed)
+        NT_TRY(nt_fail_nomem(e));
+    if (strstr(u->text, "cut("))
+        nt_c_function(c, nt_c_cut);
+    NT_TRY(write_each(c, n, text.p, e));
+done:
+    nt_str_release(&text);
+    return s;
+}
+
+/* cut(v, lo, hi) with what of it is needed: v alone where there are no bounds. */
+static char *cut_text(const char *v, nt_c_range r)
+{
+    char lo[NT_C_NUMBER], hi[NT_C_NUMBER];
+
+    nt_c_float(lo, r.lo);
+    nt_c_float(hi, r.hi);
+    if (isinf(r.lo) && isinf(r.hi))
+        return nt_strdup(v);
+    if (isinf(r.hi))
+        return nt_strfmt("%s < %s ? %s : %s", v, lo, lo, v);
+    return nt_strfmt("%s < %s ? %s : %s > %s ? %s : %s", v, lo, lo, v, hi, hi, v);
+}
+
+nt_status nt_c_clip(nt_c *c, const nt_node *n, nt_err *e)
+{
+    nt_status s = NT_OK;
+    char *text = NULL;
+    nt_c_range r;
+
+    if (!nt_c_is_bounds(&r, n))
+        NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
+                       "bounds that are no constants, or have no number "
+                       "between them, have no form in C"));
+    text = cut_text("v", r);
+    if (!text)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(write_each(c, n, text, e));
+done:
+    nt_free(text);
+    return s;
+}
+
+/* ---- two */
+
+/* "x[@1]", or the number where v is a constant of one element. */
+static char *operand_text(const nt_value *v, int i)
+{
+    char buf[NT_C_NUMBER];
+
+    if (v->data && v->data->dtype == NT_F32 && nt_tensor_count(v->data) == 1)
+        return nt_strdup(nt_c_float(buf, *(const float *)v->data->data));
+    return nt_strfmt("x%s[@%d]", i ? "2" : "", i + 1);
+}
+
+static char *binary_text(const nt_node *n, char sign, nt_c_range r)
+{
+    char *a = operand_text(n->in[0], 0), *b = operand_text(n->in[1], 1);
+    char *cut = cut_text("v", r), *text = NULL;
+
+    if (a && b && cut && strcmp(cut, "v") == 0)
+        text = nt_strfmt("y[@0] = %s %c %s;", a, sign, b);
+    else if (a && b && cut)
+        text = nt_strfmt("{ const float v = %s %c %s; y[@0] = %s; }", a, sign, b, cut);
+    nt_free(a);
+    nt_free(b);
+    nt_free(cut);
+    return text;
+}
+
+static const nt_value *pointer_to(const nt_value *v)
+{
+    return v->data && v->data->dtype == NT_F32 && nt_tensor_count(v->data) == 1 ? NULL : v;
+}
+
+nt_status nt_c_binary(nt_c *c, const nt_node *n, nt_err *e)
+{
+    static const struct {
+        const char *op_type;
+        char sign;
+    } signs[] = {{"Add", '+'}, {"Sub", '-'}, {"Mul", '*'}, {"Div", '/'}};
+    nt_c_walk w = nt_c_walk_of(n->out[0], 3);
+    nt_status s = NT_OK;
+    char sign = 0, *text;
+
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        sign = nt_node_is(n, signs[i].op_type) ? signs[i].sign : sign;
+    text = binary_text(n, sign, nt_c_bounds(c, n));
+    if (!text)
+        NT_TRY(nt_fail_nomem(e));
+    nt_c_broadcast(&w, 1, n->in[0]);
+    nt_c_broadcast(&w, 2, n->in[1]);
+    NT_TRY(nt_c_open(c, n->out[0], pointer_to(n->in[0]), pointer_to(n->in[1]), e));
+    nt_c_loops(c, &w, text);
+    nt_c_close(c);
+done:
+    nt_free(text);
+    return s;
+}
+
+/* ---- normalisation */
+
+static bool is_row(const nt_value *v, int64_t k)
+{
+    return v->data && v->data->dtype == NT_F32 && nt_tensor_count(v->data) == k;
+}
+
+/* x * a + b of each channel. */
+static void factors(float *a, float *b, const nt_node *n, int64_t k)
+{
+    const float *gamma = n->in[1]->data->data, *beta = n->in[2]->data->data;
+    const float *mean = n->in[3]->data->data, *var = n->in[4]->data->data;
+    float eps = nt_node_float(n, "epsilon", 1e-5F);
+
+    for (int64_t i = 0; i < k; i++) {
+        double f = gamma[i] / sqrt((double)var[i] + eps);
+
+        a[i] = (float)f;
+        b[i] = (float)(beta[i] - mean[i] * f);
+    }
+}
+
+static nt_status write_factors(nt_c *c, const nt_node *n, const float *a, const float *b,
+                               nt_err *e)
+{
+    const nt_value *x = n->in[0];
+    int64_t k = x->dims[1].value, inner = nt_c_product(x, 2, x->rank);
+    int ka = nt_c_constant(c, a, (size_t)k), kb = nt_c_constant(c, b, (size_t)k);
+    nt_status s = NT_OK;
+
+    NT_TRY(nt_c_open(c, n->out[0], x, NULL, e));
+    nt_str_addf(&c->body,
+                "        for (long i = 0; i < %" PRId64 "; i++)\n"
+                "            for (long k = 0; k < %" PRId64 "; k++)\n"
+                "                for (long j = 0; j < %" PRId64 "; j++, x++)\n"
+                "                    *y++ = *x * k%d[k] + k%d[k];\n",
+                x->dims[0].value, k, inner, ka, kb);
+    nt_c_close(c);
+done:
+    return s;
+}
+
+nt_status nt_c_batchnorm(nt_c *c, const nt_node *n, nt_err *e)
+{
+    int64_t k = n->in[0]->rank > 1 ? n->in[0]->dims[1].value : 0;
+    nt_status s = NT_OK;
+    float *a;
+
+    for (int i = 1; i < 5; i++) {
+        if (!is_row(n->in[i], k))
+            return nt_fail(e, NT_EUNSUPPORTED, "input %d is no constant row of channels", i);
+    }
+    if (nt_node_int(n, "training_mode", 0))
+        return nt_fail(e, NT_EUNSUPPORTED, "training_mode has no form in C");
+    a = nt_alloc((size_t)k * 2, sizeof *a);
+    if (!a)
+        return nt_fail_nomem(e);
+    factors(a, a + k, n, k);
+    s = write_factors(c, n, a, a + k, e);
+    nt_free(a);
+    return s;
+}
+
+/* ---- none */
+
+nt_status nt_c_view(nt_c *c, const nt_node *n, nt_err *e)
+{
+    nt_c_walk w = nt_c_walk_of(n->out[0], 2);
+    nt_status s = NT_OK;
+
+    if (!n->in[0]->data)
+        return NT_OK;
+    w.op[1] = w.op[0];
+    NT_TRY(nt_c_open(c, n->out[0], n->in[0], NULL, e));
+    nt_c_loops(c, &w, "y[@0] = x[@1];");
+    nt_c_close(c);
+done:
+    return s;
+}
