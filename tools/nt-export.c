@@ -77,7 +77,7 @@ static nt_status save(const job *w, const nt_export_format *f, const char *path,
 
     NT_TRY(f->save(path, g, x, e));
     if (w->o->verify)
-        NT_TRY(f->verify(nt_outfile_place(path), g, nt_ops_table(), x, e));
+        NT_TRY(f->verify(path, g, nt_ops_table(), x, e));
     if (w->o->arena && f->report)
         NT_TRY(print_report(w, f, x, e));
     nt_cli_note(w->c, "%s: %s", path, f->says(x));

@@ -21,10 +21,16 @@ typedef struct unary {
 static const unary unaries[] = {
     {.op_type = "Abs", .text = "fabsf(v)"},
     {.op_type = "Ceil", .text = "ceilf(v)"},
+    {.op_type = "Celu",
+     .text = "v < 0.0f ? $0 * expm1f(v / $0) : v",
+     .attr = {"alpha"},
+     .dflt = {1}},
+    {.op_type = "Cos", .text = "cosf(v)"},
     {.op_type = "Elu", .text = "v < 0.0f ? $0 * expm1f(v) : v", .attr = {"alpha"}, .dflt = {1}},
     {.op_type = "Erf", .text = "erff(v)"},
     {.op_type = "Exp", .text = "expf(v)"},
     {.op_type = "Floor", .text = "floorf(v)"},
+    {.op_type = "Gelu", .text = "0.5f * v * (1.0f + erff(v * 0.707106781f))"},
     {.op_type = "HardSigmoid",
      .text = "cut($0 * v + $1, 0.0f, 1.0f)",
      .attr = {"alpha", "beta"},
@@ -35,12 +41,36 @@ static const unary unaries[] = {
      .attr = {"alpha"},
      .dflt = {0.01F}},
     {.op_type = "Log", .text = "logf(v)"},
+    {.op_type = "Mish", .text = "v * tanhf((v > 0.0f ? v : 0.0f) + log1pf(expf(-fabsf(v))))"},
     {.op_type = "Neg", .text = "-v"},
     {.op_type = "Reciprocal", .text = "1.0f / v"},
     {.op_type = "Relu", .text = "v < 0.0f ? 0.0f : v"},
+    {.op_type = "Round", .text = "rintf(v)"},
+    {.op_type = "Selu",
+     .text = "$1 * (v < 0.0f ? $0 * expm1f(v) : v)",
+     .attr = {"alpha", "gamma"},
+     .dflt = {1.67326319217681884765625F, 1.05070102214813232421875F}},
+    {.op_type = "Shrink",
+     .text = "v < -($0) ? v + $1 : v > $0 ? v - ($1) : v != v ? v : 0.0f",
+     .attr = {"lambd", "bias"},
+     .dflt = {0.5F, 0}},
     {.op_type = "Sigmoid", .text = "1.0f / (1.0f + expf(-v))"},
+    {.op_type = "Sign", .text = "v > 0.0f ? 1.0f : v < 0.0f ? -1.0f : v"},
+    {.op_type = "Sin", .text = "sinf(v)"},
+    {.op_type = "Softplus", .text = "(v > 0.0f ? v : 0.0f) + log1pf(expf(-fabsf(v)))"},
+    {.op_type = "Softsign", .text = "v / (1.0f + fabsf(v))"},
     {.op_type = "Sqrt", .text = "sqrtf(v)"},
+    {.op_type = "Swish",
+     .text = "v / (1.0f + expf(-($0 * v)))",
+     .attr = {"alpha"},
+     .dflt = {1}},
     {.op_type = "Tanh", .text = "tanhf(v)"},
+    {.op_type = "ThresholdedRelu",
+     .text = "v <= $0 ? 0.0f : v",
+     .attr = {"alpha"},
+     .dflt = {1}},
+    {.op_type = "tanh Gelu",
+     .text = "0.5f * v * (1.0f + tanhf(0.797884561f * (v + 0.044715f * v * v * v)))"},
     {0},
 };
 
@@ -80,13 +110,22 @@ done:
     return s;
 }
 
+/* Of Gelu there are two forms. */
+static const char *name_of(const nt_node *n)
+{
+    bool near =
+        nt_node_is(n, "Gelu") && strcmp(nt_node_str(n, "approximate", "none"), "tanh") == 0;
+
+    return near ? "tanh Gelu" : n->op_type;
+}
+
 nt_status nt_c_unary(nt_c *c, const nt_node *n, nt_err *e)
 {
     const unary *u = unaries;
     nt_status s = NT_OK;
     nt_str text = {0};
 
-    while (u->op_type && strcmp(u->op_type, n->op_type) != 0)
+    while (u->op_type && strcmp(u->op_type, name_of(n)) != 0)
         u++;
     if (!u->op_type)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "it has no form in C"));
@@ -146,19 +185,60 @@ static char *operand_text(const nt_value *v, int i)
     return nt_strfmt("x%s[@%d]", i ? "2" : "", i + 1);
 }
 
-static char *binary_text(const nt_node *n, char sign, nt_c_range r)
-{
-    char *a = operand_text(n->in[0], 0), *b = operand_text(n->in[1], 1);
-    char *cut = cut_text("v", r), *text = NULL;
+/* What becomes of two elements $0 and $1. */
+static const struct {
+    const char *op_type, *text;
+} binaries[] = {
+    {"Add", "$0 + $1"},
+    {"Div", "$0 / $1"},
+    {"Max", "$0 > $1 || $0 != $0 ? $0 : $1"},
+    {"Min", "$0 < $1 || $0 != $0 ? $0 : $1"},
+    {"Mul", "$0 * $1"},
+    {"PRelu", "$0 < 0.0f ? $0 * $1 : $0"},
+    {"Pow", "$1 == 2.0f ? $0 * $0 : powf($0, $1)"},
+    {"Sub", "$0 - $1"},
+};
 
-    if (a && b && cut && strcmp(cut, "v") == 0)
-        text = nt_strfmt("y[@0] = %s %c %s;", a, sign, b);
-    else if (a && b && cut)
-        text = nt_strfmt("{ const float v = %s %c %s; y[@0] = %s; }", a, sign, b, cut);
-    nt_free(a);
-    nt_free(b);
+/* Which of $0 and $1 is which: a constant is no number to ask whether it is one. */
+static int first_of(const nt_node *n)
+{
+    bool free = nt_node_is(n, "Max") || nt_node_is(n, "Min");
+
+    return free && n->in[0]->data ? 1 : 0;
+}
+
+static const char *form_of(const nt_node *n)
+{
+    for (size_t i = 0; i < sizeof binaries / sizeof *binaries; i++) {
+        if (nt_node_is(n, binaries[i].op_type))
+            return binaries[i].text;
+    }
+    return NULL;
+}
+
+/* NULL: no memory. */
+static char *binary_text(const nt_node *n, nt_c_range r)
+{
+    char *operand[2] = {operand_text(n->in[0], 0), operand_text(n->in[1], 1)};
+    char *cut = cut_text("v", r), *made;
+    nt_str text = {0};
+
+    text.failed = !operand[0] || !operand[1] || !cut;
+    for (const char *t = form_of(n); *t && !text.failed; t++) {
+        if (*t == '$')
+            nt_str_add(&text, operand[(*++t - '0') ^ first_of(n)]);
+        else
+            nt_str_addn(&text, t, 1);
+    }
+    made = text.failed ? NULL
+           : strcmp(cut, "v") == 0
+               ? nt_strfmt("y[@0] = %s;", text.p)
+               : nt_strfmt("{ const float v = %s; y[@0] = %s; }", text.p, cut);
+    nt_str_release(&text);
+    nt_free(operand[0]);
+    nt_free(operand[1]);
     nt_free(cut);
-    return text;
+    return made;
 }
 
 static const nt_value *pointer_to(const nt_value *v)
@@ -168,17 +248,13 @@ static const nt_value *pointer_to(const nt_value *v)
 
 nt_status nt_c_binary(nt_c *c, const nt_node *n, nt_err *e)
 {
-    static const struct {
-        const char *op_type;
-        char sign;
-    } signs[] = {{"Add", '+'}, {"Sub", '-'}, {"Mul", '*'}, {"Div", '/'}};
     nt_c_walk w = nt_c_walk_of(n->out[0], 3);
     nt_status s = NT_OK;
-    char sign = 0, *text;
+    char *text;
 
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        sign = nt_node_is(n, signs[i].op_type) ? signs[i].sign : sign;
-    text = binary_text(n, sign, nt_c_bounds(c, n));
+    if (!form_of(n) || n->n_in != 2)
+        return nt_fail(e, NT_EUNSUPPORTED, "%d inputs have no form in C", n->n_in);
+    text = binary_text(n, nt_c_bounds(c, n));
     if (!text)
         NT_TRY(nt_fail_nomem(e));
     nt_c_broadcast(&w, 1, n->in[0]);

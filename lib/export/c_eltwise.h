@@ -9,7 +9,7 @@
  * NT_EUNSUPPORTED. */
 nt_status nt_c_unary(nt_c *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 nt_status nt_c_clip(nt_c *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
-/* Add, Sub, Mul, Div. */
+/* Of two elements, broadcast. */
 nt_status nt_c_binary(nt_c *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;
 /* BatchNormalization that no layer could take in: a factor and a summand for each channel. */
 nt_status nt_c_batchnorm(nt_c *c, const nt_node *n, nt_err *e) NT_MUST_CHECK;

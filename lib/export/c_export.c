@@ -245,6 +245,8 @@ nt_status nt_c_save(const char *path, const nt_graph *g, int64_t h, int64_t w, n
     if (!nt_ends_with(path, ".c"))
         return nt_fail(e, NT_EINVAL,
                        "C is two files, NAME.c and NAME.h: give -o NAME.c or -d DIR");
+    if (strpbrk(path, "\"\\\n"))
+        return nt_fail(e, NT_EINVAL, "%s: C includes no file of such a name", path);
     NT_TRY(prepare(&copy, g, h, w, e));
     NT_TRY(init(&c, copy, e));
     NT_TRY(write_body(&c, e));

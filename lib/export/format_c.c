@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "export/c_export.h"
 #include "export/format.h"
+#include "export/verify_c.h"
 
 static nt_status check(const nt_onnx_export *x, nt_err *e)
 {
@@ -40,5 +41,6 @@ const nt_export_format nt_format_c = {.name = "c",
                                       .check = check,
                                       .file_name = file_name,
                                       .save = save,
+                                      .verify = nt_verify_c,
                                       .report = report,
                                       .says = says};

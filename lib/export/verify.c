@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/outfile.h"
 #include "exec/staged.h"
 #include "export/dlrt_read.h"
 #include "graph/onnx_io.h"
@@ -34,8 +35,7 @@ done:
     return s;
 }
 
-/* |a - b| / |b| in L2. */
-static double relative_error(const nt_tensor *a, const nt_tensor *b)
+double nt_verify_error(const nt_tensor *a, const nt_tensor *b)
 {
     double d2 = 0, b2 = 0;
 
@@ -58,7 +58,7 @@ static nt_status compare(const nt_staged *a, const nt_staged *b, const nt_graph 
         if (!x || !y || !nt_tensor_same_shape(x, y))
             return nt_fail(e, NT_EMISSED, "output '%s' has another shape in the written file",
                            g->outputs[i]->name);
-        d = relative_error(x, y);
+        d = nt_verify_error(x, y);
         if (!(d <= limit))
             return nt_fail(e, NT_EMISSED, "output '%s' of the written file differs by %.3g",
                            g->outputs[i]->name, d);
@@ -112,7 +112,7 @@ nt_status nt_verify_onnx(const char *path, const nt_graph *g, const nt_graph_ops
     nt_status s = NT_OK;
     nt_graph *file = NULL;
 
-    NT_TRY(read_back(&file, path, ops, e));
+    NT_TRY(read_back(&file, nt_outfile_place(path), ops, e));
     NT_TRY(verify(file, g, x, x->fp16 ? 1e-2 : 1e-5, e));
 done:
     nt_graph_free(file);
@@ -125,7 +125,7 @@ nt_status nt_verify_dlrt(const char *path, const nt_graph *g, const nt_graph_ops
     nt_status s = NT_OK;
     nt_model *m = NULL;
 
-    NT_TRY(nt_dlrt_model_load(&m, path, ops, e));
+    NT_TRY(nt_dlrt_model_load(&m, nt_outfile_place(path), ops, e));
     NT_TRY(verify(nt_model_graph(m), g, x, NT_VERIFY_DLRT, e));
 done:
     nt_model_free(m);

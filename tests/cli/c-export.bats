@@ -283,6 +283,142 @@ T
     agrees m.onnx 1,4,6,5 "$shapes" "$SANITIZED"
 }
 
+@test "up again: transposed convolutions, and points between others" {
+    onnx >d.onnx <<'T'
+input x N 4 5 6
+const w1 4 3 3 2 = 0.31 -0.2 0.17 -0.41 0.05 0.23 -0.11
+const b1 6 = 0.1 -0.2 0.3
+node ConvTranspose x w1 b1 -> a1
+int group 2
+ints strides 2 3
+ints dilations 2 1
+ints pads 1 0 2 1
+ints output_padding 1 0
+node Relu a1 -> r1
+const w2 6 2 4 4 = 0.11 -0.12 0.07 -0.21 0.15 0.03 -0.11 0.02
+node ConvTranspose r1 w2 -> y1
+ints strides 2 2
+word auto_pad SAME_UPPER
+const scales 4 = 1 1 2 1.5
+node Resize x - scales -> y2
+word mode linear
+longs sizes 4 = 1 4 9 4
+node Resize x - - sizes -> y3
+word mode linear
+word coordinate_transformation_mode align_corners
+node Resize x - - sizes -> y4
+word mode cubic
+const one 4 = 1 1 1 2
+node Resize x - one -> y5
+word mode linear
+const channels 4 = 1 1.5 1 0.5
+node Resize x - channels -> y6
+word mode linear
+word coordinate_transformation_mode asymmetric
+output y1 N 2 24 34
+output y2 N 4 10 9
+output y3 N 4 9 4
+output y4 N 4 9 4
+output y5 N 4 5 12
+output y6 N 6 5 3
+T
+    shapes=$(nt-info d.onnx | sed -n 's/^output .*\[[N1],\(.*\)\].*/1,\1/p' | tr '\n' ' ')
+    agrees d.onnx 1,4,5,6 "$shapes"
+    agrees d.onnx 1,4,5,6 "$shapes" "$SANITIZED"
+}
+
+@test "normalisation by what was computed" {
+    onnx 21 >n.onnx <<'T'
+input x N 6 4 5
+const s6 6 = 1.5 -0.5 2 0.25
+const b6 6 = 0.1 -0.2 0.3
+node InstanceNormalization x s6 b6 -> i1
+node Relu i1 -> r1
+node GroupNormalization r1 s6 b6 -> y1
+int num_groups 3
+float epsilon 0.01
+const s5 5 = 1 0.5 -2 1.25
+node LayerNormalization x s5 -> l1
+const s20 4 5 = 1.5 -0.5 2 0.25 0.75 1.1 -0.3
+const b20 4 5 = 0.1 -0.2 0.3
+node LayerNormalization l1 s20 b20 -> y2
+int axis 2
+output y1 N 6 4 5
+output y2 N 6 4 5
+T
+    agrees n.onnx 1,6,4,5 "1,6,4,5 1,6,4,5"
+    agrees n.onnx 1,6,4,5 "1,6,4,5 1,6,4,5" "$SANITIZED"
+}
+
+@test "functions of one element and of two" {
+    onnx 20 >f.onnx <<'T'
+input x N 3 40
+const lo = -0.25
+node Max x lo -> a1
+node Max lo x -> a2
+const row 3 1 = 0.5 -0.25 0.125
+node Min x row -> a3
+node PRelu a3 row -> a4
+node Add a4 a1 -> a5
+const two = 2
+node Pow a5 two -> a6
+node Abs x -> ab
+const half = 0.5
+node Pow ab half -> a7
+node Celu x -> b1
+float alpha 0.7
+node Gelu x -> b2
+node Gelu x -> b3
+word approximate tanh
+node Mish x -> b4
+node HardSwish x -> b5
+node Selu x -> b6
+node Shrink x -> b7
+float lambd 0.3
+float bias 0.1
+node Softplus x -> b8
+node Softsign x -> b9
+node ThresholdedRelu x -> b10
+float alpha 0.4
+const ten = 10
+node Mul x ten -> c1
+node Round c1 -> c2
+node Sign x -> c3
+node Sin c1 -> c4
+node Cos c1 -> c5
+node Elu x -> c6
+node Concat a2 a6 a7 b1 b2 b3 b4 b5 b6 b7 b8 b9 b10 c2 c3 c4 c5 c6 -> y
+int axis 1
+output y N 54 40
+T
+    agrees f.onnx 1,3,40 1,54,40
+    agrees f.onnx 1,3,40 1,54,40 "$SANITIZED"
+    command -v clang >/dev/null || return 0
+    agrees f.onnx 1,3,40 1,54,40 "clang -O2"
+}
+
+@test "--verify compiles and runs what was written" {
+    nt-zoo resnet8 -o a.nt
+    nt-export -f c --verify a.nt -o net.c
+    [ -e net.c ] && [ -e net.h ]
+    CC="gcc -O3" nt-export -f onnx,c --verify --fixed a.nt -d set --name 'a b'
+    [ -e "set/a b.c" ] && [ -e "set/a b.h" ]
+    mkdir tmp
+    CC=no-such-compiler refuses 1 "no C compiler" nt-export -f c --verify a.nt -o b.c
+    CC=false refuses 1 "no success" nt-export -f c --verify a.nt -o b.c
+    u_net >u.onnx
+    cat >half <<'H'
+#!/bin/sh
+# a compiler whose programs halve what convolutions make
+for f; do case $f in */b.c) sed -i 's/cut(a\[/0.5f * cut(a[/' "$f" ;; esac; done
+exec gcc "$@"
+H
+    chmod +x half
+    TMPDIR=$PWD/tmp CC=./half refuses 3 "of the written file differs by" nt-export -f c --verify u.onnx -o b.c
+    [ -z "$(ls tmp)" ]
+    [ -e b.c ] && [ -e b.h ] # what missed is there to be looked at
+}
+
 @test "clang compiles it too" {
     command -v clang >/dev/null || skip "no clang"
     u_net >u.onnx
@@ -323,19 +459,18 @@ T
 @test "what has no form in C is refused by node, and nothing is left behind" {
     onnx >l.onnx <<'T'
 input x N 4 6 5
-const scales 4 = 1 1 2 2
-node Resize x - scales -> y
-word mode linear
-output y N 4 12 10
+node TopK x k -> y i
+longs k 1 = 2
+output y N 4 6 2
 T
-    refuses 1 "mode 'linear' has no form in C" nt-export -f c l.onnx -o net.c
-    [[ "$output" == *"node 'Resize_0': Resize"* ]]
+    refuses 1 "operator 'TopK' has no form in C" nt-export -f c l.onnx -o net.c
+    [[ "$output" == *"node 'TopK_0'"* ]]
     nt-zoo resnet8 --input 1x8x8 | nt-quantize --bits 8/32 -o q.nt
     refuses 1 "Linear' has no form in C" nt-export -f c q.nt -o net.c
     nt-zoo lenet5 -o a.nt
     refuses 2 "give -o NAME.c or -d DIR" nt-export -f c a.nt -o net
     refuses 2 "give -o NAME.c or -d DIR" bash -c 'nt-export -f c a.nt | cat; exit "${PIPESTATUS[0]}"'
-    refuses 2 "nt does not read format 'c'" nt-export -f c --verify a.nt -o net.c
+    refuses 2 "no file of such a name" nt-export -f c a.nt -o 'a"b.c'
     refuses 2 "neither --precision fp16 nor --dynamic" nt-export -f c --precision fp16 a.nt -o net.c
     refuses 2 "--arena-report is for format 'c'" nt-export --arena-report a.nt -o net.onnx
     [ ! -e net.c ] && [ ! -e net.h ] && [ ! -e net ] && [ ! -e net.onnx ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# onnx <TEXT >MODEL: a small ONNX file of opset 13 from lines of
+# onnx [OPSET] <TEXT >MODEL: a small ONNX file, of opset 13 unless told, from lines of
 #
 #     input x N 3 4 4                       a word is a symbol
 #     const w 4 3 1 1 = 0.5 -1 ...          float32; fewer numbers are repeated
@@ -15,7 +15,7 @@
 # lengths before their bytes; the fields are those of onnx.proto. Bytes are kept as numbers.
 onnx()
 {
-    awk '
+    awk -v opset="${1:-13}" '
     function number(v,  s) {
         for (; v > 127; v = int(v / 128)) s = s (v % 128 + 128) " "
         return s v " "
@@ -76,7 +76,7 @@ onnx()
     $1 == "word" { attribute(bytes_field(4, letters($3)), 3) }
     END {
         flush()
-        all = int_field(1, 8) bytes_field(7, graph) bytes_field(8, int_field(2, 13))
+        all = int_field(1, 8) bytes_field(7, graph) bytes_field(8, int_field(2, opset))
         gsub(" ", "\n", all)
         printf "%s", all
     }' | to_bytes
