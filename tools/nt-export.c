@@ -19,6 +19,7 @@ typedef struct options {
     const char *format, *dir, *name;
     int precision; /* 0 fp32, 1 fp16 */
     int io;        /* nt_export_io */
+    int layout;    /* 0 as the format has it, 1 nchw */
     nt_strlist resolutions;
     int64_t (*sizes)[2]; /* what they say */
     bool dynamic, fixed, verify, int4, arena;
@@ -141,6 +142,7 @@ static nt_onnx_export asked(const options *o)
     return (nt_onnx_export){.fp16 = o->precision == 1,
                             .io = (nt_export_io)o->io,
                             .int4 = o->int4,
+                            .nchw = o->layout == 1,
                             .dynamic = o->dynamic,
                             .fixed = o->fixed};
 }
@@ -258,8 +260,8 @@ done:
 int main(int argc, char **argv)
 {
     nt_cli c = {.tool = "nt-export",
-                .synopsis = "-f onnx|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
-                .about = "Writes a model as ONNX files, as a packed .dlrt file or as C.",
+                .synopsis = "-f onnx|tflite|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
+                .about = "Writes a model as ONNX files, for TensorFlow Lite, packed (.dlrt), or as C.",
                 .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
@@ -273,6 +275,8 @@ int main(int argc, char **argv)
         NT_OPT_ENUM(0, "io", &o.io, "keep|fp32|fp16",
                     "type of inputs and outputs with --precision fp16",
                     .def = "keep, as in the model"),
+        NT_OPT_ENUM(0, "layout", &o.layout, "nhwc|nchw",
+                    "order of pictures in a .tflite file", .def = "nhwc"),
         NT_OPT_BOOL(0, "int4", &o.int4,
                     "weights of at most 4 bits as INT4 or UINT4, at opset 21"),
         NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",

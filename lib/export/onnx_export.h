@@ -15,6 +15,7 @@ typedef struct nt_onnx_export {
     bool dynamic; /* batch, and height and width, open where the network takes any */
     bool fixed;   /* batch 1, and nothing open */
     int64_t h, w; /* fixed, at this resolution; 0: at the model's own */
+    bool nchw;    /* pictures keep their order in formats that have channels last */
 } nt_onnx_export;
 
 /* A changed copy of g, all of it in float32 (a model in float16 or bfloat16 too) or float16.
