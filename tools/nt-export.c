@@ -196,6 +196,15 @@ static nt_status check_one(const options *o, nt_err *e)
     return NT_OK;
 }
 
+static bool has_format(const options *o, const char *name)
+{
+    for (int i = 0; o->formats[i]; i++) {
+        if (strcmp(o->formats[i]->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Is what was asked to be checked or told possible with these formats? */
 static nt_status check_reports(const options *o, nt_err *e)
 {
@@ -225,6 +234,8 @@ static nt_status check_options(const nt_cli *c, options *o, nt_err *e)
             NT_TRY(o->formats[i]->check(&x, e));
     }
     NT_TRY(check_reports(o, e));
+    if (o->layout && !has_format(o, "tflite"))
+        NT_TRY(nt_fail(e, NT_EINVAL, "--layout is for format 'tflite'"));
     if (o->io == NT_IO_F16 && o->precision == 0)
         NT_TRY(nt_fail(e, NT_EINVAL, "--io fp16 goes with --precision fp16"));
     if (o->fixed && o->dynamic)
@@ -259,10 +270,11 @@ done:
 
 int main(int argc, char **argv)
 {
-    nt_cli c = {.tool = "nt-export",
-                .synopsis = "-f onnx|tflite|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
-                .about = "Writes a model as ONNX files, for TensorFlow Lite, packed (.dlrt), or as C.",
-                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
+    nt_cli c = {
+        .tool = "nt-export",
+        .synopsis = "-f onnx|tflite|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
+        .about = "Writes a model as ONNX files, for TensorFlow Lite, packed (.dlrt), or as C.",
+        .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
         NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas",
@@ -275,8 +287,8 @@ int main(int argc, char **argv)
         NT_OPT_ENUM(0, "io", &o.io, "keep|fp32|fp16",
                     "type of inputs and outputs with --precision fp16",
                     .def = "keep, as in the model"),
-        NT_OPT_ENUM(0, "layout", &o.layout, "nhwc|nchw",
-                    "order of pictures in a .tflite file", .def = "nhwc"),
+        NT_OPT_ENUM(0, "layout", &o.layout, "nhwc|nchw", "order of pictures in a .tflite file",
+                    .def = "nhwc"),
         NT_OPT_BOOL(0, "int4", &o.int4,
                     "weights of at most 4 bits as INT4 or UINT4, at opset 21"),
         NT_OPT_LIST(0, "resolution", &o.resolutions, "HxW",

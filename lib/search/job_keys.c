@@ -305,7 +305,7 @@ const nt_opt nt_job_rows[] = {
                .def = "search, else a tenth of train, kept back", .key = "search_split",
                .nullable = true, AT(search_split)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "a list of formats; the archive is written besides",
-                  .def = "[\"onnx\"]; this build has dlrt, too", .key = "export.format",
+                  .def = "[\"onnx\"]; this build has tflite and dlrt, too", .key = "export.format",
                   .old = old_format, .nullable = true, .json = keep_formats, AT(format)),
     NT_OPT_ENUM(0, NULL, NULL, NT_JOB_PRECISIONS, "the type of what is exported",
                 .def = "fp32", .key = "export.kwargs.precision", .old = old_precision,
