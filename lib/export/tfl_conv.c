@@ -5,6 +5,7 @@
  * CONCATENATION.
  */
 #include "base/alloc.h"
+#include "export/tfl_code.h"
 #include "export/tfl_window.h"
 #include "export/tfl_writers.h"
 
@@ -12,28 +13,31 @@
 
 typedef struct conv {
     const nt_node *n;
+    const float *filters, *bias; /* bias: or NULL */
     nt_tfl_window win;
     nt_tfl_padding padding;
     nt_tfl_act act;
     int64_t g, c, k, r, s; /* c, k: of a group */
 } conv;
 
-static bool is_f32(const nt_value *v)
-{
-    return v->data && v->data->dtype == NT_F32;
-}
-
-static nt_status read_conv(conv *d, const nt_node *n, nt_err *e)
+static nt_status read_conv(conv *d, nt_tfl *l, const nt_node *n, nt_err *e)
 {
     const nt_value *f = n->in[1];
     int64_t ker[3] = {0};
+    const float *filters = nt_tfl_numbers(l, f), *bias = NULL;
     nt_status s = NT_OK;
 
-    if (!is_f32(f) || (n->n_in > 2 && n->in[2] && !is_f32(n->in[2])))
+    if (n->n_in > 2 && n->in[2])
+        bias = nt_tfl_numbers(l, n->in[2]);
+    if (!filters || (!bias && n->n_in > 2 && n->in[2]))
         return nt_tfl_refuse(e, "a weight that is no constant has");
     for (int i = 2; i < f->rank && i < 5; i++)
         ker[i - 2] = f->dims[i].value;
-    *d = (conv){.n = n, .g = nt_node_int(n, "group", 1), .c = f->dims[1].value};
+    *d = (conv){.n = n,
+                .filters = filters,
+                .bias = bias,
+                .g = nt_node_int(n, "group", 1),
+                .c = f->dims[1].value};
     NT_TRY(nt_tfl_window_read(&d->win, n, ker, e));
     d->k = f->dims[0].value / d->g;
     d->r = d->win.h.ker;
@@ -80,9 +84,11 @@ static nt_status add_filters(int *t, nt_tfl *l, const conv *d, int64_t group, bo
         return nt_fail_nomem(e);
     if (depthwise) {
         shape = (nt_tfl_shape){4, {1, d->r, d->s, d->g * d->k}};
-        turn_depthwise(data, f->data->data, d);
+        turn_depthwise(data, d->filters, d);
     } else
-        turn_filters(data, (const float *)f->data->data + group * n, d);
+        turn_filters(data, d->filters + group * n, d);
+    if (l->coded)
+        return nt_tfl_code_weight(t, l, f, &shape, data, depthwise ? -1 : group * d->k, e);
     return nt_tfl_weight(t, l, f->name, &shape, data, e);
 }
 
@@ -90,20 +96,21 @@ static nt_status add_filters(int *t, nt_tfl *l, const conv *d, int64_t group, bo
 static nt_status add_bias(int *t, nt_tfl *l, const conv *d, int64_t first, int64_t k, nt_err *e)
 {
     const nt_node *n = d->n;
-    bool has = n->n_in > 2 && n->in[2];
     float *data = nt_tfl_floats(l, k);
 
     if (!data)
         return nt_fail_nomem(e);
-    if (has)
-        memcpy(data, (const float *)n->in[2]->data->data + first, (size_t)k * sizeof *data);
-    return nt_tfl_const(t, l, has ? n->in[2]->name : nt_tfl_name(l, n->in[1], "bias"),
+    if (d->bias)
+        memcpy(data, d->bias + first, (size_t)k * sizeof *data);
+    if (l->coded)
+        return nt_tfl_code_bias(t, l, n->in[0], n->in[1], data, first, k, e);
+    return nt_tfl_const(t, l, d->bias ? n->in[2]->name : nt_tfl_name(l, n->in[1], "bias"),
                         &(nt_tfl_shape){1, {k}}, data, e);
 }
 
 /* ---- operators */
 
-static void set_options(nt_tfl_op *o, const conv *d, bool depthwise)
+static void set_options(nt_tfl_op *o, const conv *d, bool depthwise, bool quantized)
 {
     int at = 3;
 
@@ -117,6 +124,8 @@ static void set_options(nt_tfl_op *o, const conv *d, bool depthwise)
     nt_tfl_set_int32(o, at + 2, d->win.h.dil, 1);
     if (depthwise && (d->win.w.dil > 1 || d->win.h.dil > 1))
         o->version = 2;
+    if (quantized)
+        o->version = 3;
 }
 
 /* One group of x (all of them: depthwise) into y. */
@@ -132,7 +141,7 @@ static nt_status write_group(nt_tfl *l, const conv *d, int x, int y, int64_t gro
     NT_TRY(add_bias(&in[2], l, d, depthwise ? 0 : group * d->k, k, e));
     NT_TRY(
         nt_tfl_op1(&o, l, depthwise ? NT_TFL_DEPTHWISE_CONV_2D : NT_TFL_CONV_2D, in, 3, y, e));
-    set_options(o, d, depthwise);
+    set_options(o, d, depthwise, l->coded);
 done:
     return s;
 }
@@ -182,7 +191,8 @@ static nt_status write_groups(nt_tfl *l, const conv *d, int x, int y, nt_err *e)
         NT_TRY(write_group(l, d, parts[i], parts[d->g + i], i, e));
     }
     NT_TRY(nt_tfl_add_op(&o, &l->m,
-                         &(nt_tfl_op){.code = NT_TFL_CONCATENATION,
+                         &(nt_tfl_op){.version = l->coded + 1,
+                                      .code = NT_TFL_CONCATENATION,
                                       .in = parts + d->g,
                                       .n_in = (int)d->g,
                                       .out = &y,
@@ -200,7 +210,7 @@ nt_status nt_tfl_conv(nt_tfl *l, const nt_node *n, nt_err *e)
     int x, y;
     conv d;
 
-    NT_TRY(read_conv(&d, n, e));
+    NT_TRY(read_conv(&d, l, n, e));
     NT_TRY(nt_tfl_picture_in(&x, l, n->in[0], e));
     if (!nt_tfl_window_padding(&d.padding, &d.win))
         NT_TRY(nt_tfl_window_pad(&x, l, n->in[0], &d.win, 0, e));

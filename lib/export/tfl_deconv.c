@@ -70,11 +70,6 @@ static nt_status read_side(side *d, const deconv *t, const nt_window *w, int i, 
     return begin_of(&d->lo, n, w, i, d, e);
 }
 
-static bool is_f32(const nt_value *v)
-{
-    return v->data && v->data->dtype == NT_F32;
-}
-
 static nt_status read_deconv(deconv *d, const nt_node *n, nt_err *e)
 {
     const nt_value *f = n->in[1];
@@ -85,7 +80,7 @@ static nt_status read_deconv(deconv *d, const nt_node *n, nt_err *e)
 
     if (sp < 1 || sp > 2)
         return nt_fail(e, NT_EUNSUPPORTED, "%d dimensions have no form in TFLite", sp);
-    if (!is_f32(f) || (n->n_in > 2 && n->in[2] && !is_f32(n->in[2])))
+    if (!nt_tfl_is_const(f) || (n->n_in > 2 && n->in[2] && !nt_tfl_is_const(n->in[2])))
         return nt_tfl_refuse(e, "a weight that is no constant has");
     if (nt_node_int(n, "group", 1) != 1)
         return nt_tfl_refuse(e, "more than one group has");
@@ -105,12 +100,12 @@ done:
 static nt_status add_filters(int *t, nt_tfl *l, const deconv *d, nt_err *e)
 {
     const nt_value *f = d->n->in[1];
-    const float *from = f->data->data;
+    const float *from = nt_tfl_numbers(l, f);
     int64_t taps = d->h.ker * d->w.ker;
     float *data = nt_tfl_floats(l, taps * d->c * d->k), *to = data;
     nt_tfl_shape shape = {4, {d->k, d->h.ker, d->w.ker, d->c}};
 
-    if (!data)
+    if (!data || !from)
         return nt_fail_nomem(e);
     for (int64_t k = 0; k < d->k; k++) {
         for (int64_t i = 0; i < taps; i++) {

@@ -5,6 +5,7 @@
  * that nothing is transposed.
  */
 #include "base/alloc.h"
+#include "export/tfl_code.h"
 #include "export/tfl_writers.h"
 
 #include <string.h>
@@ -33,10 +34,11 @@ static int64_t moved(const nt_value *rows, int64_t c)
 
 static nt_status add_weight(int *t, nt_tfl *l, const dense *d, const nt_value *rows, nt_err *e)
 {
-    const float *from = d->w->data->data;
+    const float *from = nt_tfl_numbers(l, d->w);
     float *to = nt_tfl_floats(l, d->c * d->k);
+    nt_tfl_shape shape = {2, {d->k, d->c}};
 
-    if (!to)
+    if (!to || !from)
         return nt_fail_nomem(e);
     for (int64_t c = 0; c < d->c; c++) {
         int64_t at = moved(rows, c);
@@ -44,19 +46,31 @@ static nt_status add_weight(int *t, nt_tfl *l, const dense *d, const nt_value *r
         for (int64_t k = 0; k < d->k; k++)
             to[k * d->c + at] = d->alpha * from[d->transposed ? k * d->c + c : c * d->k + k];
     }
-    return nt_tfl_weight(t, l, d->w->name, &(nt_tfl_shape){2, {d->k, d->c}}, to, e);
+    if (!l->coded)
+        return nt_tfl_weight(t, l, d->w->name, &shape, to, e);
+    shape = (nt_tfl_shape){4, {d->k, 1, 1, d->c}};
+    return nt_tfl_code_weight(t, l, d->w, &shape, to, 0, e);
+}
+
+static int64_t count_of(const nt_value *v)
+{
+    nt_tfl_shape s = nt_tfl_shape_of(v, NT_TFL_PLAIN);
+
+    return nt_tfl_count(&s);
 }
 
 static nt_status add_bias(int *t, nt_tfl *l, const dense *d, nt_err *e)
 {
     float *to = nt_tfl_floats(l, d->k);
-    const float *from = d->b ? d->b->data->data : NULL;
-    bool one = d->b && nt_tensor_count(d->b->data) == 1;
+    const float *from = d->b ? nt_tfl_numbers(l, d->b) : NULL;
+    bool one = d->b && count_of(d->b) == 1;
 
     if (!to)
         return nt_fail_nomem(e);
     for (int64_t k = 0; k < d->k && from; k++)
         to[k] = d->beta * from[one ? 0 : k];
+    if (l->coded)
+        return nt_tfl_code_bias(t, l, d->n->in[0], d->w, to, 0, d->k, e);
     return nt_tfl_const(t, l, d->b ? d->b->name : nt_tfl_name(l, d->w, "bias"),
                         &(nt_tfl_shape){1, {d->k}}, to, e);
 }
@@ -75,6 +89,42 @@ done:
     return s;
 }
 
+static nt_status input(int *t, nt_tfl *l, const nt_value *x, const nt_value *rows, nt_err *e)
+{
+    return rows ? rows_in(t, l, x, rows, e) : nt_tfl_in(t, l, x, NT_TFL_PLAIN, e);
+}
+
+/* Of codes with a scale for each output, which FULLY_CONNECTED knows only lately, CONV_2D does
+ * the same at pictures of one point. */
+static nt_status write_points(nt_tfl *l, const dense *d, nt_err *e)
+{
+    const nt_value *x = d->n->in[0], *rows = nt_tfl_rows(l, x), *out;
+    nt_tfl_shape from = {4, {count_of(x) / d->c, 1, 1, d->c}}, to = from;
+    nt_status s = NT_OK;
+    int in[3], flat, point, y;
+    nt_tfl_act act;
+    nt_tfl_op *o;
+
+    to.dims[3] = d->k;
+    NT_TRY(input(&flat, l, x, rows, e));
+    NT_TRY(nt_tfl_temp(&in[0], l, x, "point", &from, e));
+    NT_TRY(nt_tfl_reshape(l, flat, in[0], e));
+    NT_TRY(add_weight(&in[1], l, d, rows, e));
+    NT_TRY(add_bias(&in[2], l, d, e));
+    out = nt_tfl_fuse(&act, l, d->n);
+    NT_TRY(nt_tfl_temp(&point, l, out, "point", &to, e));
+    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_CONV_2D, in, 3, point, e));
+    o->version = 3;
+    nt_tfl_set_int8(o, 0, NT_TFL_VALID);
+    nt_tfl_set_int32(o, 1, 1, 0);
+    nt_tfl_set_int32(o, 2, 1, 0);
+    nt_tfl_set_int8(o, 3, act);
+    NT_TRY(nt_tfl_out(&y, l, out, NT_TFL_PLAIN, e));
+    NT_TRY(nt_tfl_reshape(l, point, y, e));
+done:
+    return s;
+}
+
 static nt_status write_dense(nt_tfl *l, const dense *d, nt_err *e)
 {
     const nt_value *x = d->n->in[0], *rows = nt_tfl_rows(l, x), *out;
@@ -83,10 +133,9 @@ static nt_status write_dense(nt_tfl *l, const dense *d, nt_err *e)
     nt_tfl_op *o;
     int in[3], y;
 
-    if (rows)
-        NT_TRY(rows_in(&in[0], l, x, rows, e));
-    else
-        NT_TRY(nt_tfl_in(&in[0], l, x, NT_TFL_PLAIN, e));
+    if (l->coded)
+        return write_points(l, d, e);
+    NT_TRY(input(&in[0], l, x, rows, e));
     NT_TRY(add_weight(&in[1], l, d, rows, e));
     NT_TRY(add_bias(&in[2], l, d, e));
     out = nt_tfl_fuse(&act, l, d->n);
@@ -103,7 +152,7 @@ done:
 
 static bool is_f32(const nt_value *v)
 {
-    return v->data && v->data->dtype == NT_F32;
+    return nt_tfl_is_const(v) && v->dtype == NT_F32;
 }
 
 nt_status nt_tfl_gemm(nt_tfl *l, const nt_node *n, nt_err *e)
@@ -124,8 +173,8 @@ nt_status nt_tfl_gemm(nt_tfl *l, const nt_node *n, nt_err *e)
         return nt_tfl_refuse(e, "B or C that is no constant has");
     if (b && d.beta != 0)
         d.b = b;
-    if (d.b && nt_tensor_count(d.b->data) != 1 &&
-        (nt_tensor_count(d.b->data) != d.k || d.b->dims[d.b->rank - 1].value != d.k))
+    if (d.b && count_of(d.b) != 1 &&
+        (count_of(d.b) != d.k || d.b->dims[d.b->rank - 1].value != d.k))
         return nt_tfl_refuse(e, "a C other than one row has");
     return write_dense(l, &d, e);
 }

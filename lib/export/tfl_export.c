@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/outfile.h"
 #include "export/onnx_export.h"
+#include "export/tfl_code.h"
 #include "export/tfl_lower.h"
 #include "graph/pass.h"
 #include "graph/pass_fuse_bn.h"
@@ -37,7 +38,8 @@ static nt_status init(nt_tfl *l, const nt_graph *g, bool fp16, nt_err *e)
     if (!l->m.arena || !l->v || !l->merged)
         return nt_fail_nomem(e);
     for (int i = 0; i < g->n_values; i++)
-        l->v[i].t[0] = l->v[i].t[1] = -1;
+        for (int k = 0; k < 4; k++)
+            l->v[i].side[k / 2].t[k % 2] = -1;
     return NT_OK;
 }
 
@@ -176,12 +178,15 @@ static nt_status write_node(nt_tfl *l, const nt_node *n, nt_err *e)
     for (int i = 0; i < n->n_out; i++) {
         if (!is_wanted(n->out[i]))
             continue;
-        NT_TRY(check_value(n->out[i], "output", e));
+        if (!nt_node_is(n, "QuantizeLinear"))
+            NT_TRY(check_value(n->out[i], "output", e));
         if (i > 0 && !nt_node_is(n, "Split"))
             return nt_fail(e, NT_EUNSUPPORTED, "output %d has no form in TFLite", i);
     }
+    l->coded = nt_tfl_on_codes(l, n);
     NT_TRY(w->write(l, n, e));
 done:
+    l->coded = false;
     return s;
 }
 
@@ -212,6 +217,7 @@ nt_status nt_tfl_bytes(uint8_t **out, size_t *n, const nt_graph *g, const nt_tfl
 
     NT_TRY(prepare(&copy, g, o, e));
     NT_TRY(init(&l, copy, o->fp16, e));
+    NT_TRY(nt_tfl_plan_codes(&l, e));
     NT_TRY(add_inputs(&l, o->nchw, e));
     NT_TRY(write_nodes(&l, e));
     NT_TRY(add_outputs(&l, o->nchw, e));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tfl_export.h - a network as TensorFlow Lite's .tflite, in float32, for one sample at the
- * graph's own resolution or at h x w. Pictures (values of four axes) go in and come out with
- * their channels last, NHWC. Batch normalisation is folded into the layer before it where it
- * can be, activations into their operators. The same graph gives the same bytes.
+ * tfl_export.h - a network as TensorFlow Lite's .tflite, for one sample at the graph's own
+ * resolution or at h x w, in float32, and in int8 what a quantized network says so of
+ * (tfl_code.h). Inputs and outputs are float32; pictures (values of four axes) go in and come
+ * out with their channels last, NHWC. Batch normalisation is folded into the layer before it
+ * where it can be, activations into their operators. The same graph gives the same bytes.
  *
  * NT_EUNSUPPORTED names the node that has no form in TFLite.
  */

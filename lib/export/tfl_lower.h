@@ -15,9 +15,15 @@
 
 typedef enum nt_tfl_form { NT_TFL_PLAIN, NT_TFL_LAST } nt_tfl_form;
 
+/* The tensors of a value, of one type. */
+typedef struct nt_tfl_pair {
+    int t[2];           /* in each form; -1: not there */
+    nt_tfl_form native; /* that which was there first */
+} nt_tfl_pair;
+
 typedef struct nt_tfl_place {
-    int t[2];             /* its tensor in each form; -1: not there */
-    nt_tfl_form native;   /* that which was there first */
+    nt_tfl_pair side[2];      /* as float32, and as int8 codes */
+    const nt_tfl_quant *code; /* what its codes mean, where it has or may have some */
     const nt_value *rows; /* the value, channels last, that this one is, flattened; or NULL */
 } nt_tfl_place;
 
@@ -27,6 +33,7 @@ typedef struct nt_tfl {
     nt_tfl_place *v; /* [values] */
     bool *merged;    /* [nodes]: another one computes it, too */
     bool fp16;       /* weights are stored so */
+    bool coded;      /* values are asked for, and made, as codes */
 } nt_tfl;
 
 /* ---- operators */
@@ -85,6 +92,11 @@ nt_status nt_tfl_picture_close(nt_tfl *l, const nt_value *v, int t, nt_err *e) N
 nt_tfl_shape nt_tfl_picture_shape(const nt_value *v);
 
 /* ---- constants */
+
+/* The numbers of a constant, also of one that is dequantized: float32, of the graph or the
+ * model's arena. NULL: v is none. */
+const float *nt_tfl_numbers(nt_tfl *l, const nt_value *v);
+bool nt_tfl_is_const(const nt_value *v);
 
 /* Of the model's arena (NULL: no memory). */
 float *nt_tfl_floats(nt_tfl *l, int64_t n);

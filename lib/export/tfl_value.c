@@ -47,9 +47,18 @@ int64_t nt_tfl_count(const nt_tfl_shape *s)
     return n;
 }
 
+static bool is_there(const nt_tfl_pair *p)
+{
+    return p->t[0] >= 0 || p->t[1] >= 0;
+}
+
 nt_tfl_form nt_tfl_form_of(const nt_tfl *l, const nt_value *v)
 {
-    return v->data || v->rank < 3 ? NT_TFL_PLAIN : l->v[v->id].native;
+    const nt_tfl_place *p = &l->v[v->id];
+
+    if (nt_tfl_is_const(v) || v->rank < 3)
+        return NT_TFL_PLAIN;
+    return p->side[is_there(&p->side[l->coded]) ? l->coded : !l->coded].native;
 }
 
 nt_tfl_form nt_tfl_form_in(const nt_tfl *l, const nt_node *n)
@@ -62,6 +71,11 @@ nt_tfl_form nt_tfl_form_in(const nt_tfl *l, const nt_node *n)
 }
 
 /* ---- constants */
+
+bool nt_tfl_is_const(const nt_value *v)
+{
+    return v->data || (nt_node_is(v->producer, "DequantizeLinear") && v->producer->in[0]->data);
+}
 
 float *nt_tfl_floats(nt_tfl *l, int64_t n)
 {
@@ -173,11 +187,13 @@ nt_status nt_tfl_ints(int *t, nt_tfl *l, const int64_t *v, int n, int rank, nt_e
 nt_status nt_tfl_op1(nt_tfl_op **o, nt_tfl *l, nt_tfl_code code, const int *in, int n_in,
                      int out, nt_err *e)
 {
-    int ins[4] = {0};
+    int ins[4] = {0}, version = l->coded && code != NT_TFL_RESHAPE ? 2 : 1;
 
     memcpy(ins, in, (size_t)n_in * sizeof *in);
     return nt_tfl_add_op(
-        o, &l->m, &(nt_tfl_op){.code = code, .in = ins, .n_in = n_in, .out = &out, .n_out = 1},
+        o, &l->m,
+        &(nt_tfl_op){
+            .code = code, .version = version, .in = ins, .n_in = n_in, .out = &out, .n_out = 1},
         e);
 }
 
@@ -221,24 +237,35 @@ nt_status nt_tfl_transpose(nt_tfl *l, int in, int out, const int64_t *perm, nt_e
         return nt_tfl_refuse(e, "a transposition of more than 6 axes has");
     NT_TRY(nt_tfl_ints(&list, l, perm, rank, 1, e));
     NT_TRY(nt_tfl_op1(&o, l, NT_TFL_TRANSPOSE, (int[]){in, list}, 2, out, e));
-    o->version = rank > 5 ? 5 : rank > 4 ? 4 : 1;
+    o->version = rank > 5 ? 5 : rank > 4 ? 4 : o->version;
 done:
     return s;
 }
 
 /* ---- values */
 
+/* Of the type that values have now; codes mean what v's do. */
+static nt_tfl_tensor value_tensor(const nt_tfl *l, const nt_value *v, const char *name,
+                                  const nt_tfl_shape *s)
+{
+    nt_tfl_tensor t = tensor_of(name, l->coded ? NT_TFL_I8 : NT_TFL_F32, s);
+
+    if (l->coded)
+        t.quant = *l->v[v->id].code;
+    return t;
+}
+
 nt_status nt_tfl_temp(int *t, nt_tfl *l, const nt_value *like, const char *what,
                       const nt_tfl_shape *s, nt_err *e)
 {
-    nt_tfl_tensor v = tensor_of(nt_tfl_name(l, like, what), NT_TFL_F32, s);
+    nt_tfl_tensor v = value_tensor(l, like, nt_tfl_name(l, like, what), s);
 
     return nt_tfl_add_tensor(t, &l->m, &v, e);
 }
 
 void nt_tfl_is(nt_tfl *l, const nt_value *v, nt_tfl_form form, int t)
 {
-    nt_tfl_place *p = &l->v[v->id];
+    nt_tfl_pair *p = &l->v[v->id].side[l->coded];
 
     if (v->rank < 3)
         form = NT_TFL_PLAIN;
@@ -256,7 +283,7 @@ nt_status nt_tfl_out(int *t, nt_tfl *l, const nt_value *v, nt_tfl_form form, nt_
     if (v->rank < 3)
         form = NT_TFL_PLAIN;
     shape = nt_tfl_shape_of(v, form);
-    tensor = tensor_of(v->name, NT_TFL_F32, &shape);
+    tensor = value_tensor(l, v, v->name, &shape);
     NT_TRY(nt_tfl_add_tensor(t, &l->m, &tensor, e));
     nt_tfl_is(l, v, form, *t);
 done:
@@ -274,14 +301,14 @@ static nt_status turn(nt_tfl *l, const nt_value *v, nt_tfl_form form, nt_err *e)
     for (int i = 0; i < v->rank; i++)
         perm[i] = nt_tfl_stored(v->rank, !form, nt_tfl_axis_of(v->rank, form, i));
     NT_TRY(nt_tfl_temp(&t, l, v, form == NT_TFL_LAST ? "nhwc" : "nchw", &shape, e));
-    NT_TRY(nt_tfl_transpose(l, l->v[v->id].t[!form], t, perm, e));
-    l->v[v->id].t[form] = t;
+    NT_TRY(nt_tfl_transpose(l, l->v[v->id].side[l->coded].t[!form], t, perm, e));
+    l->v[v->id].side[l->coded].t[form] = t;
 done:
     return s;
 }
 
 /* v's numbers, of the shape s once axes of extent 1 stand before it. */
-static void copy_last(float *to, const nt_tensor *from, const nt_tfl_shape *plain)
+static void copy_last(float *to, const float *from, const nt_tfl_shape *plain)
 {
     int64_t c = plain->rank > 1 ? plain->dims[1] : 1, inner = 1, i = 0;
 
@@ -290,7 +317,7 @@ static void copy_last(float *to, const nt_tensor *from, const nt_tfl_shape *plai
     for (int64_t n = 0; n < plain->dims[0]; n++) {
         for (int64_t k = 0; k < inner; k++) {
             for (int64_t j = 0; j < c; j++)
-                to[i++] = ((const float *)from->data)[(n * c + j) * inner + k];
+                to[i++] = from[(n * c + j) * inner + k];
         }
     }
 }
@@ -300,27 +327,30 @@ static nt_status constant(int *t, nt_tfl *l, const nt_value *v, int rank, nt_tfl
                           nt_err *e)
 {
     nt_tfl_shape plain = {.rank = rank}, shape = {.rank = rank};
+    const float *numbers = nt_tfl_numbers(l, v);
     float *data;
 
-    if (v->data->dtype != NT_F32)
+    if (!numbers)
         return nt_fail(e, NT_EUNSUPPORTED, "a constant of %s has no form in TFLite",
-                       nt_dtype_name(v->data->dtype));
+                       nt_dtype_name(v->dtype));
     for (int i = 0; i < rank; i++)
-        plain.dims[i] = i < rank - v->rank ? 1 : v->data->dims[i - (rank - v->rank)];
+        plain.dims[i] = i < rank - v->rank ? 1 : v->dims[i - (rank - v->rank)].value;
     for (int i = 0; i < rank; i++)
         shape.dims[i] = plain.dims[nt_tfl_axis_of(rank, form, i)];
     if (!(data = nt_tfl_floats(l, nt_tfl_count(&shape))))
         return nt_fail_nomem(e);
     if (form == NT_TFL_LAST && rank > 2)
-        copy_last(data, v->data, &plain);
+        copy_last(data, numbers, &plain);
     else
-        memcpy(data, v->data->data, (size_t)nt_tfl_count(&shape) * sizeof *data);
+        memcpy(data, numbers, (size_t)nt_tfl_count(&shape) * sizeof *data);
     return nt_tfl_const(t, l, v->name, &shape, data, e);
 }
 
 const nt_value *nt_tfl_rows(const nt_tfl *l, const nt_value *v)
 {
-    return l->v[v->id].t[NT_TFL_PLAIN] < 0 ? l->v[v->id].rows : NULL;
+    const nt_tfl_place *p = &l->v[v->id];
+
+    return p->side[l->coded].t[NT_TFL_PLAIN] < 0 ? p->rows : NULL;
 }
 
 /* What was flattened, in ONNX's order. */
@@ -336,21 +366,49 @@ done:
     return s;
 }
 
-nt_status nt_tfl_in(int *t, nt_tfl *l, const nt_value *v, nt_tfl_form form, nt_err *e)
+/* Numbers of codes. */
+static nt_status dequantize(nt_tfl *l, const nt_value *v, nt_err *e)
+{
+    const nt_tfl_pair *codes = &l->v[v->id].side[1];
+    nt_status s = NT_OK;
+    nt_tfl_op *o;
+    int t;
+
+    NT_TRY(nt_tfl_out(&t, l, v, codes->native, e));
+    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_DEQUANTIZE, &codes->t[codes->native], 1, t, e));
+    o->version = 2;
+done:
+    return s;
+}
+
+/* v is there, in one form at least. */
+static nt_status make(nt_tfl *l, const nt_value *v, nt_tfl_form form, nt_err *e)
 {
     nt_tfl_place *p = &l->v[v->id];
+    nt_tfl_pair *mine = &p->side[l->coded];
+
+    if (is_there(mine))
+        return NT_OK;
+    if (nt_tfl_is_const(v) && !l->coded)
+        return constant(&mine->t[form], l, v, v->rank, form, e);
+    if (p->rows)
+        return flatten(l, v, e);
+    if (!l->coded && is_there(&p->side[1]))
+        return dequantize(l, v, e);
+    return nt_fail(e, NT_EUNSUPPORTED, "value '%s' has no form in TFLite", v->name);
+}
+
+nt_status nt_tfl_in(int *t, nt_tfl *l, const nt_value *v, nt_tfl_form form, nt_err *e)
+{
+    nt_tfl_pair *p = &l->v[v->id].side[l->coded];
     nt_status s = NT_OK;
 
     if (v->rank < 3)
         form = NT_TFL_PLAIN;
-    if (p->t[form] < 0 && v->data)
-        NT_TRY(constant(&p->t[form], l, v, v->rank, form, e));
-    if (p->t[form] < 0 && p->rows && p->t[!form] < 0)
-        NT_TRY(flatten(l, v, e));
-    if (p->t[form] < 0 && p->t[!form] >= 0)
-        NT_TRY(turn(l, v, form, e));
     if (p->t[form] < 0)
-        NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "value '%s' has no form in TFLite", v->name));
+        NT_TRY(make(l, v, form, e));
+    if (p->t[form] < 0)
+        NT_TRY(turn(l, v, form, e));
     *t = p->t[form];
 done:
     return s;
@@ -390,7 +448,8 @@ nt_status nt_tfl_operand(int *t, nt_tfl *l, const nt_value *v, int rank, nt_tfl_
         return nt_tfl_in(t, l, v, form, e);
     if (v->data && nt_tensor_count(v->data) == 1)
         rank = v->rank;
-    return v->data ? constant(t, l, v, rank, form, e) : widen(t, l, v, rank, form, e);
+    return nt_tfl_is_const(v) ? constant(t, l, v, rank, form, e)
+                              : widen(t, l, v, rank, form, e);
 }
 
 /* ---- pictures */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "export/tfl_window.h"
 
+#include "export/tfl_code.h"
+
 #include <string.h>
 
 static nt_tfl_side side_of(const nt_value *x, const nt_window *w, const int64_t *out, int i)
@@ -80,7 +82,8 @@ nt_status nt_tfl_window_pad(int *x, nt_tfl *l, const nt_value *v, const nt_tfl_w
         shape.dims[i] += pads[2 * i] + pads[2 * i + 1];
     NT_TRY(nt_tfl_ints(&in[1], l, pads, 8, 2, e));
     if (fill != 0)
-        NT_TRY(nt_tfl_scalar(&in[2], l, fill, e));
+        NT_TRY(l->coded ? nt_tfl_lowest_code(&in[2], l, v, e)
+                        : nt_tfl_scalar(&in[2], l, fill, e));
     NT_TRY(nt_tfl_temp(x, l, v, "pad", &shape, e));
     NT_TRY(
         nt_tfl_op1(&o, l, fill != 0 ? NT_TFL_PADV2 : NT_TFL_PAD, in, fill != 0 ? 3 : 2, *x, e));

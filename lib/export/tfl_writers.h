@@ -36,4 +36,8 @@ nt_status nt_tfl_turn(nt_tfl *l, const nt_node *n, nt_err *e);
 nt_status nt_tfl_depth(nt_tfl *l, const nt_node *n, nt_err *e);
 nt_status nt_tfl_resize(nt_tfl *l, const nt_node *n, nt_err *e);
 
+/* tfl_code.c */
+nt_status nt_tfl_quantize(nt_tfl *l, const nt_node *n, nt_err *e);
+nt_status nt_tfl_dequantize(nt_tfl *l, const nt_node *n, nt_err *e);
+
 #endif

@@ -106,11 +106,23 @@ refused()
         <<<$'input x 1 2 6 6\nconst s 4 = 1 1 0.4 1\nnode Resize x - s -> y\nword mode linear\noutput y 1 2 2 6'
 }
 
-@test "a quantized network is refused by name" {
+@test "weights of 8 bits without activations are float32 in the file" {
     nt-zoo -q mlp -o a.nt
     nt-quantize -q --bits 8/32 a.nt -o q.nt
-    refuses 1 "DequantizeLinear: the operator has no form in TFLite" nt-export -f tflite q.nt -o q.tflite
-    [ ! -e q.tflite ]
+    nt-export -q -f tflite a.nt -o a.tflite
+    nt-export -q -f tflite q.nt -o q.tflite
+    [ "$(stat -c %s q.tflite)" -le $(($(stat -c %s a.tflite) + 512)) ]
+    ! cmp -s a.tflite q.tflite
+}
+
+@test "a network of 8 bits is a third of the size or less" {
+    data=idx:/usr/share/datasets/fashion-mnist
+    [ -d "${data#idx:}" ] || skip "no fashion-mnist"
+    nt-zoo -q mlp -o a.nt
+    nt-quantize -q --bits 8/8 --data "$data" --calibrate 32 a.nt -o q.nt
+    nt-export -q -f tflite a.nt -o a.tflite
+    nt-export -q -f tflite q.nt -o q.tflite
+    [ $((3 * $(stat -c %s q.tflite))) -lt "$(stat -c %s a.tflite)" ]
 }
 
 @test "settings of other formats are usage errors" {

@@ -158,3 +158,46 @@ write('unet', [1, 3, 8, 8], [1, 2, 8, 8], [...conv('x', 'a', [4, 3, 3, 3], { pad
     ...conv('h', 'y', [2, 8, 1, 1])], { most: 'TRANSPOSE=0 PAD=0 RELU=0' });
 write('attention', [2, 4, 6], [2, 4, 6], [f('q', [6, 6]), f('k', [6, 6]), node('MatMul', ['x', 'q'], ['a']), node('MatMul', ['x', 'k'], ['b']),
     node('Transpose', ['b'], ['c'], { perm: [0, 2, 1] }), node('MatMul', ['a', 'c'], ['d']), node('Softmax', ['d'], ['e'], { axis: -1 }), node('MatMul', ['e', 'x'], ['y'])]);
+
+// ---- int8: outputs are codes of a step of 0.02, computed on codes alone but for the ends
+const one = (name, type, v) => tensor(name, type, [], [v]);
+// x rounded to codes of uint8 or int8
+const round = (x, y, scale = .02, zero = 128, type = T.UINT8) => [one(y + '_s', T.FLOAT, scale), one(y + '_z', type, zero),
+    node('QuantizeLinear', [x, y + '_s', y + '_z'], [y + '_q']), node('DequantizeLinear', [y + '_q', y + '_s', y + '_z'], [y])];
+// a weight of int8 with a scale for each output
+const coded = (y, dims, axis = 0) => {
+    const k = dims[axis];
+    return [tensor(y + '_q', T.INT8, dims, numbers(count(dims)).map(v => Math.round(127 * v))), f(y + '_s', [k], numbers(k).map(v => .002 * (1.5 + v))),
+        tensor(y + '_z', T.INT8, [k], new Array(k).fill(0)), node('DequantizeLinear', [y + '_q', y + '_s', y + '_z'], [y], { axis })];
+};
+const qconv = (x, y, w, attrs = {}) => [...coded(y + '_w', w), f(y + '_b', [w[0]]), node('Conv', [x, y + '_w', y + '_b'], [y], attrs)];
+const ends = 'QUANTIZE=1 DEQUANTIZE=1 TRANSPOSE=0';
+const int8 = (name, x, y, parts, most = ends) => write('int8_' + name, x, y, [...round('x', 'in', .01, 120), ...parts, ...round('out', 'y')], { most });
+
+int8('conv', P, [1, 5, 9, 11], qconv('in', 'out', [5, 3, 3, 3], { pads: [1, 1, 1, 1] }));
+int8('conv_pads', [1, 3, 8, 12], [1, 5, 4, 6], qconv('in', 'out', [5, 3, 3, 3], { pads: [1, 1, 1, 1], strides: [2, 2] }));
+int8('conv_relu', P, [1, 5, 7, 9], [...qconv('in', 'a', [5, 3, 3, 3]), node('Relu', ['a'], ['out'])], ends + ' RELU=0');
+int8('depthwise', [1, 4, 8, 8], [1, 8, 6, 6], qconv('in', 'out', [8, 1, 3, 3], { group: 4 }), ends + ' DEPTHWISE_CONV_2D=1');
+int8('groups', [1, 6, 8, 8], [1, 4, 6, 6], qconv('in', 'out', [4, 3, 3, 3], { group: 2 }));
+int8('group_filters', [1, 6, 8, 8], [1, 2, 6, 6], qconv('in', 'out', [2, 3, 3, 3], { group: 2 }));
+int8('one_filter', [1, 4, 8, 8], [1, 1, 6, 6], qconv('in', 'out', [1, 4, 3, 3]));
+int8('chain', P, [1, 4, 9, 11], [...qconv('in', 'a', [5, 3, 3, 3], { pads: [1, 1, 1, 1] }), node('Relu', ['a'], ['b']), ...round('b', 'c', .015, 0),
+    ...qconv('c', 'out', [4, 5, 1, 1])]);
+int8('max', [1, 3, 8, 12], [1, 5, 4, 6], [...qconv('in', 'a', [5, 3, 1, 1]), node('MaxPool', ['a'], ['out'], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })]);
+int8('max_even', [1, 3, 8, 12], [1, 5, 4, 6], [...qconv('in', 'a', [5, 3, 1, 1]), node('Relu', ['a'], ['b']), node('MaxPool', ['b'], ['out'], { kernel_shape: [2, 2], strides: [2, 2] })]);
+int8('signed', P, [1, 5, 7, 9], [...qconv('in', 'a', [5, 3, 1, 1]), ...round('a', 'b', .02, 3, T.INT8), ...qconv('b', 'out', [5, 5, 3, 3])]);
+int8('residual', P, [1, 3, 9, 11], [...qconv('in', 'a', [3, 3, 3, 3], { pads: [1, 1, 1, 1] }), ...round('a', 'b', .025, 100), node('Add', ['b', 'in'], ['c']), node('Relu', ['c'], ['out'])]);
+int8('global', P, [1, 5, 1, 1], [...qconv('in', 'a', [5, 3, 3, 3]), ...round('a', 'b', .02, 128), node('GlobalAveragePool', ['b'], ['out'])]);
+int8('concat', P, [1, 9, 9, 11], [...qconv('in', 'a', [5, 3, 1, 1]), ...qconv('in', 'b', [4, 3, 1, 1]), node('Concat', ['a', 'b'], ['out'], { axis: 1 })]);
+int8('dense', [2, 7], [2, 5], [...coded('w', [5, 7]), f('b', [5]), node('Gemm', ['in', 'w', 'b'], ['out'], { transB: 1 })]);
+int8('matmul', [2, 7], [2, 5], [...coded('w', [7, 5], 1), node('MatMul', ['in', 'w'], ['out'])]);
+int8('flatten', [1, 3, 4, 5], [1, 6], [...qconv('in', 'a', [4, 3, 3, 3]), node('Flatten', ['a'], ['b']), ...round('b', 'c'), ...coded('w', [6, 24]),
+    f('w_b', [6]), node('Gemm', ['c', 'w', 'w_b'], ['out'], { transB: 1 })]);
+int8('flatten_max', [1, 3, 6, 6], [1, 6], [...qconv('in', 'a', [4, 3, 3, 3]), node('Relu', ['a'], ['b']), node('MaxPool', ['b'], ['c'], { kernel_shape: [2, 2], strides: [2, 2] }),
+    node('Flatten', ['c'], ['d']), ...round('d', 'e', .02, 0), ...coded('w', [6, 16]), f('w_b', [6]), node('Gemm', ['e', 'w', 'w_b'], ['out'], { transB: 1 })]);
+// what has no codes between: float32, and right
+int8('sigmoid', P, P, [node('Sigmoid', ['in'], ['out'])], 'QUANTIZE=2 DEQUANTIZE=2');
+int8('concat_scales', P, [1, 6, 9, 11], [node('Tanh', ['x'], ['a']), ...round('a', 'b', .008, 128), node('Concat', ['in', 'b'], ['out'], { axis: 1 })], '');
+int8('average', P, [1, 3, 4, 5], [node('AveragePool', ['in'], ['out'], { kernel_shape: [2, 2], strides: [2, 2] })], '');
+write('int8_weights', P, [1, 5, 7, 9], [...coded('w', [5, 3, 3, 3]), node('Conv', ['x', 'w'], ['y'])], { most: 'QUANTIZE=0' });
+write('int8_tail', [1, 7], [1, 5], [...round('x', 'in'), ...coded('w', [5, 7]), node('Gemm', ['in', 'w'], ['y'], { transB: 1 })], { most: 'QUANTIZE=1 DEQUANTIZE=1' });
