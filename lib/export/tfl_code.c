@@ -224,26 +224,6 @@ nt_status nt_tfl_lowest_code(int *t, nt_tfl *l, const nt_value *v, nt_err *e)
     return nt_tfl_add_tensor(t, &l->m, &c, e);
 }
 
-/* Of a constant, or what DequantizeLinear makes of one. */
-const float *nt_tfl_numbers(nt_tfl *l, const nt_value *v)
-{
-    const nt_tensor *t = v->data;
-    nt_tensor out = {.dtype = NT_F32, .rank = v->rank}, *made = &out;
-    const nt_tensor *in[3] = {NULL};
-    nt_err ignored;
-
-    if (t)
-        return t->dtype == NT_F32 ? t->data : NULL;
-    if (!nt_tfl_is_const(v) || v->dtype != NT_F32 || !nt_value_shape(v, out.dims))
-        return NULL;
-    for (int i = 0; i < v->producer->n_in && i < 3; i++)
-        in[i] = nt_const_in(v->producer, i);
-    out.data = nt_tfl_floats(l, nt_tensor_count(&out));
-    if (!out.data || l->g->ops->eval(v->producer, in, &made, &ignored) != NT_OK)
-        return NULL;
-    return out.data;
-}
-
 /* ---- nodes */
 
 static bool has_codes(const nt_tfl *l, const nt_value *v)

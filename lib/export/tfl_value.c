@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "export/c_emit.h"
+#include "facet/arg.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,6 +81,26 @@ bool nt_tfl_is_const(const nt_value *v)
 float *nt_tfl_floats(nt_tfl *l, int64_t n)
 {
     return nt_arena_alloc(l->m.arena, (size_t)n, sizeof(float));
+}
+
+/* Of a constant, or what DequantizeLinear makes of one. */
+const float *nt_tfl_numbers(nt_tfl *l, const nt_value *v)
+{
+    const nt_tensor *t = v->data;
+    nt_tensor out = {.dtype = NT_F32, .rank = v->rank}, *made = &out;
+    const nt_tensor *in[3] = {NULL};
+    nt_err ignored;
+
+    if (t)
+        return t->dtype == NT_F32 ? t->data : NULL;
+    if (!nt_tfl_is_const(v) || v->dtype != NT_F32 || !nt_value_shape(v, out.dims))
+        return NULL;
+    for (int i = 0; i < v->producer->n_in && i < 3; i++)
+        in[i] = nt_const_in(v->producer, i);
+    out.data = nt_tfl_floats(l, nt_tensor_count(&out));
+    if (!out.data || l->g->ops->eval(v->producer, in, &made, &ignored) != NT_OK)
+        return NULL;
+    return out.data;
 }
 
 const char *nt_tfl_name(nt_tfl *l, const nt_value *v, const char *what)
