@@ -96,11 +96,12 @@ candidates/%.json: candidates/%.nt ref_model.nt
 FORMATS ?= onnx
 TYPE ?= $(PRECISION)
 exported_onnx = ref_modelfp32_dynamic_shape.onnx opt_model$(TYPE)_dynamic_shape.onnx
+exported_jit = ref_model_jit.pt opt_model_jit.pt
 exported_dlrt = opt_model.dlrt
 
 results: opt_model.nt report $(foreach f,$(FORMATS),$(exported_$(f)))
 	$(if $(ROOT_PATH),mkdir -p $(ROOT_PATH) && shopt -s nullglob && \
-	  cp ref_model*.onnx opt_model*.onnx opt_model*.dlrt $(ROOT_PATH))
+	  cp ref_model*.onnx opt_model*.onnx *_model*_jit.pt opt_model*.dlrt $(ROOT_PATH))
 
 opt_model.nt: $(if $(BEST),candidates/$(BEST).nt,ref_model.nt)
 	$(LAUNCHER) $(if $(FUSE),$(NT_FUSE_BN),$(NT_IMPORT)) -q $< -o $@
@@ -127,6 +128,12 @@ opt_model$(TYPE)_dynamic_shape.onnx: opt_model.nt
 	$(call onnx,--precision $(PRECISION))
 	$(call open_onnx,--precision $(PRECISION))
 
+ref_model_jit.pt: ref_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f jit -d . --name ref_model $(RESOLUTIONS) $<
+
+opt_model_jit.pt: opt_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f jit -d . --name opt_model --precision $(PRECISION) $(RESOLUTIONS) $<
+
 opt_model.dlrt: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f dlrt -d . --name opt_model $(RESOLUTIONS) $<
 
@@ -136,6 +143,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 clean:
-	rm -f candidates/*.nt candidates/*.json ref_model.* teacher.nt opt_model.* *.onnx *.dlrt *.said report report.html profile.json
+	rm -f candidates/*.nt candidates/*.json ref_model.* teacher.nt opt_model.* *.onnx *_jit.pt *.dlrt *.said \
+	  report report.html profile.json
 
 .PHONY: all results clean

@@ -270,11 +270,12 @@ done:
 
 int main(int argc, char **argv)
 {
-    nt_cli c = {
-        .tool = "nt-export",
-        .synopsis = "-f onnx|tflite|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] [MODEL]",
-        .about = "Writes a model as ONNX files, for TensorFlow Lite, packed (.dlrt), or as C.",
-        .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
+    nt_cli c = {.tool = "nt-export",
+                .synopsis = "-f onnx|jit|tflite|dlrt|c [-d DIR | -o FILE] [--precision fp32|fp16] "
+                            "[MODEL]",
+                .about = "Writes a model as ONNX files, as TorchScript, for TensorFlow Lite, "
+                         "packed (.dlrt), or as C.",
+                .takes = NT_CLI_INPUT | NT_CLI_OUTPUT};
     options o = {.format = "onnx", .name = "model"};
     const nt_opt opts[] = {
         NT_OPT_STR('f', "format", &o.format, "LIST", "formats, separated by commas",

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const nt_export_format *const all[] = {&nt_format_onnx, &nt_format_tflite,
+static const nt_export_format *const all[] = {&nt_format_onnx, &nt_format_jit, &nt_format_tflite,
                                               &nt_format_dlrt, &nt_format_c};
 
 enum { N_FORMATS = sizeof all / sizeof *all };

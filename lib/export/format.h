@@ -29,8 +29,9 @@ typedef struct nt_export_format {
     const char *(*says)(const nt_onnx_export *x);
 } nt_export_format;
 
-extern const nt_export_format nt_format_onnx, nt_format_tflite, nt_format_dlrt, nt_format_c;
-#define NT_FORMATS "onnx|tflite|dlrt|c" /* their names, for option tables */
+extern const nt_export_format nt_format_onnx, nt_format_jit, nt_format_tflite, nt_format_dlrt,
+    nt_format_c;
+#define NT_FORMATS "onnx|jit|tflite|dlrt|c" /* their names, for option tables */
 
 /* All of them; NULL past the last. */
 const nt_export_format *nt_format_at(size_t i);

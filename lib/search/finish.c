@@ -114,10 +114,15 @@ static nt_status say_exported(nt_run *r, nt_err *e)
 
     cJSON_ArrayForEach(f, r->job->formats)
     {
-        bool onnx = strcmp(f->valuestring, "onnx") == 0;
+        const char *v = f->valuestring;
 
-        nt_str_addf(&t, "%s%s/opt_model%s%s.%s", t.n ? ", " : "", dir, onnx ? type : "",
-                    onnx ? "_dynamic_shape" : "", f->valuestring);
+        nt_str_addf(&t, "%s%s/opt_model", t.n ? ", " : "", dir);
+        if (strcmp(v, "onnx") == 0)
+            nt_str_addf(&t, "%s_dynamic_shape.onnx", type);
+        else if (strcmp(v, "jit") == 0)
+            nt_str_add(&t, "_jit.pt");
+        else
+            nt_str_addf(&t, ".%s", v);
     }
     if (t.failed)
         NT_TRY(nt_fail_nomem(e));

@@ -113,7 +113,7 @@ own_names()
 }
 
 @test "bad usage is one line and status 2" {
-    refuses 2 "format 'jit' is not supported (onnx, tflite, dlrt, c)" nt-export -f jit a.nt -o x
+    refuses 2 "format 'pt2' is not supported (onnx, jit, tflite, dlrt, c)" nt-export -f pt2 a.nt -o x
     refuses 2 "'32' is not HxW" nt-export --resolution 32 a.nt -o x
     refuses 2 "exclude each other" nt-export a.nt -d x -o y
     refuses 2 "one file has one resolution" nt-export --resolution 32x32 --resolution 64x64 a.nt -o x
