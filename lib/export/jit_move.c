@@ -339,8 +339,11 @@ nt_status nt_jit_expand(nt_jit *j, const nt_node *n, nt_err *e)
     size_t count;
     bool given;
 
-    if (!nt_const_in(n, 1))
-        return nt_jit_set(j, n, e, "torch.expand($0, annotate(List[int], ($1).tolist()))");
+    if (!nt_const_in(n, 1) && nt_jit_type(n->in[0]->dtype) >= 0)
+        return nt_jit_set(j, n, e,
+                          "torch.mul($0, torch.ones(annotate(List[int], ($1).tolist()), "
+                          "dtype=%d))",
+                          nt_jit_type(n->in[0]->dtype));
     NT_TRY(read_list(v, &count, &given, n, "shape", 1, e));
     more = (int)count > rank ? (int)count - rank : 0;
     for (int i = 0; i < rank + more; i++) {
@@ -380,7 +383,10 @@ nt_status nt_jit_gather(nt_jit *j, const nt_node *n, nt_err *e)
 
     NT_TRY(nt_axis(&axis, nt_node_int(n, "axis", 0), n->in[0]->rank, e));
     if (nt_node_is(n, "GatherElements"))
-        return nt_jit_set(j, n, e, "torch.gather($0, %d, torch.to($1, 4))", axis);
+        return nt_jit_set(j, n, e,
+                          "torch.gather($0, %d, torch.add(torch.to($1, 4), torch.mul(torch.to("
+                          "torch.lt($1, 0), 4), torch.size($0, %d))))",
+                          axis, axis);
     nt_str_add(&t, "torch.index($0, annotate(List[Optional[Tensor]], [");
     for (int i = 0; i < axis; i++)
         nt_str_add(&t, "None, ");
