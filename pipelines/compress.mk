@@ -98,10 +98,13 @@ TYPE ?= $(PRECISION)
 exported_onnx = ref_modelfp32_dynamic_shape.onnx opt_model$(TYPE)_dynamic_shape.onnx
 exported_jit = ref_model_jit.pt opt_model_jit.pt
 exported_dlrt = opt_model.dlrt
+exported_tflite = opt_model.tflite
+exported_c = opt_model.c
 
 results: opt_model.nt report $(foreach f,$(FORMATS),$(exported_$(f)))
 	$(if $(ROOT_PATH),mkdir -p $(ROOT_PATH) && shopt -s nullglob && \
-	  cp ref_model*.onnx opt_model*.onnx *_model*_jit.pt opt_model*.dlrt $(ROOT_PATH))
+	  cp ref_model*.onnx opt_model*.onnx *_model*_jit.pt opt_model*.dlrt opt_model*.tflite \
+	    opt_model*.[ch] $(ROOT_PATH))
 
 opt_model.nt: $(if $(BEST),candidates/$(BEST).nt,ref_model.nt)
 	$(LAUNCHER) $(if $(FUSE),$(NT_FUSE_BN),$(NT_IMPORT)) -q $< -o $@
@@ -134,6 +137,12 @@ ref_model_jit.pt: ref_model.nt
 opt_model_jit.pt: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f jit -d . --name opt_model --precision $(PRECISION) $(RESOLUTIONS) $<
 
+opt_model.tflite: opt_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f tflite -d . --name opt_model --precision $(PRECISION) $(RESOLUTIONS) $<
+
+opt_model.c: opt_model.nt
+	$(LAUNCHER) $(NT_EXPORT) -q -f c -d . --name opt_model $(RESOLUTIONS) $<
+
 opt_model.dlrt: opt_model.nt
 	$(LAUNCHER) $(NT_EXPORT) -q -f dlrt -d . --name opt_model $(RESOLUTIONS) $<
 
@@ -143,7 +152,7 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 endif
 
 clean:
-	rm -f candidates/*.nt candidates/*.json ref_model.* teacher.nt opt_model.* *.onnx *_jit.pt *.dlrt *.said \
+	rm -f candidates/*.nt candidates/*.json ref_model.* teacher.nt opt_model.* *.onnx *_jit.pt *.dlrt *.tflite opt_model*.[ch] *.said \
 	  report report.html profile.json
 
 .PHONY: all results clean

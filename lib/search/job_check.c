@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "search/job_check.h"
 
-#include "base/str.h"
-#include "export/format.h"
 #include "search/search.h"
 #include "train/settings.h"
 
@@ -241,41 +239,6 @@ static const char *text_of(const nt_job *job, const char *key)
     return nt_json_get(job->json, key)->valuestring;
 }
 
-static const char *format_at(size_t i)
-{
-    return nt_format_at(i) ? nt_format_at(i)->name : NULL;
-}
-
-/* "export.format: this build cannot write 'jit', only 'onnx' and 'dlrt'" */
-static nt_status fail_lack(const char *what, const char *(*at)(size_t i), nt_err *e)
-{
-    nt_str known = {0};
-    nt_status s;
-
-    for (size_t i = 0; at(i); i++)
-        nt_str_addf(&known, "%s'%s'", i == 0 ? "" : at(i + 1) ? ", " : " and ", at(i));
-    s = known.failed ? nt_fail_nomem(e)
-                     : nt_fail(e, NT_EUNSUPPORTED, "%s, only %s", what, known.p);
-    nt_str_release(&known);
-    return s;
-}
-
-static nt_status check_formats(const nt_job *job, nt_err *e)
-{
-    const cJSON *format;
-    char what[96];
-
-    cJSON_ArrayForEach(format, job->formats)
-    {
-        if (nt_format_find(format->valuestring))
-            continue;
-        snprintf(what, sizeof what, "export.format: this build cannot write '%s'",
-                 format->valuestring);
-        return fail_lack(what, format_at, e);
-    }
-    return NT_OK;
-}
-
 static bool reads(const nt_job *job, const char *key)
 {
     for (int i = 0; i < job->n_strategies; i++)
@@ -318,7 +281,6 @@ nt_status nt_job_check_supported(const nt_job *job, nt_err *e)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "use_horovod: this build has no distributed training");
     NT_TRY(check_layers_key(job, e));
-    NT_TRY(check_formats(job, e));
     if (job->eval_command && job->confidence > 0)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "confidence: there is no interval for the metrics of "

@@ -2,6 +2,7 @@
 #include "search/job_keys.h"
 
 #include "base/opt_old.h"
+#include "export/format.h"
 #include "prune/rules.h"
 #include "search/job.h"
 #include "search/search.h"
@@ -92,24 +93,14 @@ static bool is_count(const cJSON *j, double max)
            j->valuedouble == (double)(int64_t)j->valuedouble;
 }
 
-static bool is_format(const cJSON *v)
-{
-    static const char *const known[] = {"onnx", "jit", "tflite", "dlrt"};
-
-    for (size_t i = 0; cJSON_IsString(v) && i < sizeof known / sizeof *known; i++)
-        if (strcmp(v->valuestring, known[i]) == 0)
-            return true;
-    return false;
-}
-
 static nt_status keep_formats(void *out, const cJSON *v, const char *where, nt_err *e)
 {
     const cJSON *one = cJSON_IsArray(v) ? v->child : v;
 
     for (; one; one = cJSON_IsArray(v) ? one->next : NULL)
-        if (!is_format(one))
-            return nt_fail(e, NT_EINVAL,
-                           "%s: want 'onnx', 'jit', 'tflite', 'dlrt' or a list of them", where);
+        if (!cJSON_IsString(one) || !nt_format_find(one->valuestring))
+            return nt_fail(e, NT_EINVAL, "%s: want one of " NT_FORMATS ", or a list of them",
+                           where);
     return keep(out, v, where, e);
 }
 
@@ -305,8 +296,7 @@ const nt_opt nt_job_rows[] = {
                .def = "search, else a tenth of train, kept back", .key = "search_split",
                .nullable = true, AT(search_split)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "a list of formats; the archive is written besides",
-                  .def = "[\"onnx\"]; this build has jit, tflite, dlrt and c, too",
-                  .key = "export.format",
+                  .words = NT_FORMATS, .def = "[\"onnx\"]", .key = "export.format",
                   .old = old_format, .nullable = true, .json = keep_formats, AT(format)),
     NT_OPT_ENUM(0, NULL, NULL, NT_JOB_PRECISIONS, "the type of what is exported",
                 .def = "fp32", .key = "export.kwargs.precision", .old = old_precision,

@@ -38,6 +38,22 @@ state()
     nt-info --verify job/opt_model.nt
 }
 
+@test "every format that there is, of sizes asked for, in a folder of their own, too" {
+    sed 's|"delta"|"export": {"format": ["onnx", "jit", "tflite", "dlrt", "c"], "kwargs": {"root_path": "out", "resolutions": [[8, 8]]}}, "delta"|' \
+        job.json >all.json
+    optimize all.json --dryrun --job-dir job >out.txt
+    for f in ref_modelfp32_dynamic_shape.onnx opt_modelfp32_dynamic_shape.onnx opt_model8x8fp32.onnx \
+        ref_model_jit.pt opt_model_jit.pt opt_model.tflite opt_model.dlrt opt_model.c opt_model.h; do
+        [ -s "job/$f" ] || { echo "no job/$f"; ls job; return 1; }
+        cmp "job/$f" "out/$f"
+    done
+    for f in _jit.pt .tflite .dlrt .c; do grep -q "opt_model$f" job/job.log; done
+    cp job/opt_model.tflite job/opt_model_jit.pt .
+    PATH=/usr/bin:/bin make -s -C job clean all >/dev/null
+    cmp job/opt_model.tflite opt_model.tflite
+    cmp job/opt_model_jit.pt opt_model_jit.pt
+}
+
 @test "a job ends with a smaller model, a table and the whole curve" {
     optimize job.json >out
     dir=$(echo home/jobs/*)

@@ -327,7 +327,6 @@ NT_TEST(what_this_build_lacks_is_refused_not_ignored)
         {"\"use_horovod\": true", "use_horovod: "},
         {"\"distributed\": true", "use_horovod: "},
         {"\"horovod\": true", "use_horovod: "},
-        {"\"export\": {\"format\": [\"onnx\", \"tflite\"]}", "export.format: "},
         {"\"eval_func\": \"x\", \"confidence\": 0.95", "confidence: "},
     };
     fixture f;
