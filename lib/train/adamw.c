@@ -24,7 +24,7 @@ const nt_optim_kind nt_optim_adamw = {
     .name = "adamw",
     .n_buffers = 2,
     .buffer_name = {"exp_avg", "exp_avg_sq"},
-    .lr = 1e-3,
-    .weight_decay = 1e-2,
+    .has = NT_OPTIM_BETAS | NT_OPTIM_EPS,
+    .defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 1e-2},
     .update = update,
 };

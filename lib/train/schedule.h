@@ -9,16 +9,24 @@
  *   multistep    milestones (30:60:80), gamma (0.1): lr gamma^(how many milestones <= t)
  *   exponential  gamma (0.95): lr gamma^t
  *   linear       end_factor (0), total_iters (the run): straight from lr to lr end_factor
+ *   LinearLR     start_factor (1/3), end_factor (1), total_iters (5)
+ *   PolynomialLR total_iters (5), power (1): lr (1 - min(t, total_iters) / total_iters)^power
  *   cosine       T_max (the run), eta_min (0): Loshchilov & Hutter 2017, arXiv:1608.03983 (5)
+ *   warmrestarts T_0 (no default), T_mult (1), eta_min (0): cosines of T_0, T_0 T_mult, ...
+ *   cyclic       max_lr (no default), base_lr (lr), step_size_up (2000), step_size_down
+ *                (step_size_up), mode (triangular, triangular2, exp_range), gamma (1),
+ *                cycle_momentum (true), base_momentum (0.8), max_momentum (0.9): Smith 2017,
+ *                arXiv:1506.01186
  *   onecycle     max_lr (lr), total_steps (the run), pct_start (0.3), div_factor (25),
- *                final_div_factor (1e4), cycle_momentum (true), base_momentum (0.85),
- *                max_momentum (0.95): Smith & Topin 2019, arXiv:1708.07120
- *   plateau      mode (max, or min where the metric is a loss), factor (0.1), patience (10),
- *                threshold (1e-4, relative), cooldown (0), min_lr (0)
+ *                final_div_factor (1e4), anneal_strategy (cos, linear), three_phase (false),
+ *                cycle_momentum (true), base_momentum (0.85), max_momentum (0.95): Smith &
+ * Topin 2019, arXiv:1708.07120 plateau      mode (max, or min where the metric is a loss),
+ * factor (0.1), patience (10), threshold (1e-4), threshold_mode (rel, abs), cooldown (0),
+ * min_lr (0), eps (1e-8)
  *
  * t counts epochs, updates or evaluations as `interval` says: epoch (default), iteration
- * (default, and the only one, of onecycle) or eval (the only one of plateau). PyTorch's class
- * names (CosineAnnealingLR, StepLR, ...) are taken too.
+ * (default of cyclic; default, and the only one, of onecycle) or eval (the only one of
+ * plateau). PyTorch's class names (CosineAnnealingLR, StepLR, ...) are taken too.
  *
  * Warm-up: the schedule's value is multiplied by min(1, (update + 1) / warm-up updates).
  */
@@ -31,7 +39,9 @@
 #include <stdint.h>
 
 /* Those names, for option tables. */
-#define NT_SCHEDULES "constant|step|multistep|exponential|linear|cosine|onecycle|plateau"
+#define NT_SCHEDULES                                                                           \
+    "constant|step|multistep|exponential|linear|cosine|onecycle|plateau|linearlr|polynomial|"  \
+    "warmrestarts|cyclic"
 
 typedef struct nt_schedule nt_schedule;
 

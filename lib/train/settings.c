@@ -168,17 +168,33 @@ const nt_opt nt_train_rows[] = {
                   .words = NT_OPTIMIZERS, .def = "sgd", .key = "optimizer.name",
                   .required = true, .text = set_optimizer, AT(o.optim)),
     NT_OPT_DOUBLE(0, "lr", NULL, "X", 0, 1e6, "learning rate",
-                  .def = "0.001", ARG("lr"), AT(o.optim.lr)),
-    NT_OPT_DOUBLE(0, "momentum", NULL, "X", 0, BELOW_ONE, "momentum of sgd",
+                  .def = "0.001; of rmsprop and adagrad 0.01, of adadelta 1, of nadam 0.002, of "
+                         "lion 0.0001",
+                  ARG("lr"), AT(o.optim.lr)),
+    NT_OPT_DOUBLE(0, "momentum", NULL, "X", 0, BELOW_ONE, "momentum of sgd and rmsprop",
                   .def = "0", ARG("momentum"), AT(o.optim.momentum)),
     NT_OPT_BOOL(0, "nesterov", NULL, "Nesterov's momentum",
                 ARG("nesterov"), AT(o.optim.nesterov)),
     NT_OPT_DOUBLE(0, "weight-decay", NULL, "X", 0, 1e6, "weight decay",
                   .def = "0, of adamw 0.01", ARG("weight_decay"), AT(o.optim.weight_decay)),
-    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "two numbers in [0, 1) of adam and adamw",
-                  .def = "[0.9, 0.999]", ARG("betas"), .json = read_betas, AT(o.optim)),
-    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e6, "what adam and adamw add to the root",
-                  .def = "1e-8", ARG("eps"), AT(o.optim.eps)),
+    NT_OPT_CUSTOM(0, NULL, NULL, NULL, "two numbers in [0, 1) of adam, adamw, nadam, radam and lion",
+                  .def = "[0.9, 0.999], of lion [0.9, 0.99]", ARG("betas"), .json = read_betas, AT(o.optim)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e6, "what all but sgd and lion add to the root",
+                  .def = "1e-8, of adagrad 1e-10, of adadelta 1e-6", ARG("eps"),
+                  AT(o.optim.eps)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, BELOW_ONE, "how the mean square of rmsprop fades",
+                  .def = "0.99", ARG("alpha"), AT(o.optim.alpha)),
+    NT_OPT_BOOL(0, NULL, NULL, "rmsprop by the deviation, not by the mean square",
+                ARG("centered"), AT(o.optim.centered)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, BELOW_ONE, "how the mean squares of adadelta fade",
+                  .def = "0.9", ARG("rho"), AT(o.optim.rho)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e6,
+                  "adagrad's rate at update t is lr / (1 + (t - 1) lr_decay)",
+                  .def = "0", ARG("lr_decay"), AT(o.optim.lr_decay)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e6, "what adagrad's sum of squares begins with",
+                  .def = "0", ARG("initial_accumulator_value"), AT(o.optim.initial)),
+    NT_OPT_DOUBLE(0, NULL, NULL, NULL, 0, 1e6, "how the momentum of nadam grows",
+                  .def = "0.004", ARG("momentum_decay"), AT(o.optim.momentum_decay)),
     NT_OPT_CUSTOM(0, "no-decay", NULL, "norm,bias",
                   "no weight decay on normalisations, biases or both",
                   .text = set_no_decay, AT(o)),
@@ -188,7 +204,7 @@ const nt_opt nt_train_rows[] = {
                   AT(o.schedule)),
     NT_OPT_CUSTOM(0, NULL, NULL, NULL, "what the schedule counts",
                   .words = "epoch|iteration|eval",
-                  .def = "epoch, of onecycle iteration, of plateau eval",
+                  .def = "epoch, of onecycle and cyclic iteration, of plateau eval",
                   .key = "scheduler.interval", .old = old_interval, .text = set_interval,
                   AT(interval)),
     NT_OPT_DOUBLE(0, "warmup", NULL, "EPOCHS", 0, 1e6,
@@ -230,6 +246,8 @@ const nt_opt nt_train_rows[] = {
                .key = "progressive", .nullable = true, AT(o.progressive)),
     NT_OPT_DOUBLE(0, "clip-norm", NULL, "X", 0, 1e30, "bound the gradient's norm",
                   AT(o.clip_norm)),
+    NT_OPT_DOUBLE(0, "clip-value", NULL, "X", 0, 1e30,
+                  "bound each element of the gradient, before its norm", AT(o.clip_value)),
     NT_OPT_STR(0, "eval-split", NULL, "NAME", "evaluate on this split", .key = "eval_split",
                .nullable = true, AT(eval_split)),
     NT_OPT_I64(0, "eval-freq", NULL, "N", 1, COUNT, "evaluate every N epochs",
@@ -337,6 +355,9 @@ nt_status nt_train_settings_check(const nt_train_settings *s, const char *where,
     if (status == NT_OK)
         status =
             make_schedule(&schedule, s, true, below(path, sizeof path, where, "scheduler"), e);
+    if (status == NT_OK)
+        status = nt_train_check_momentum(
+            schedule, &s->o.optim, below(path, sizeof path, where, "scheduler.factory"), e);
     nt_schedule_free(schedule);
     return status;
 }
@@ -356,21 +377,45 @@ bool nt_train_settings_watch(const nt_train_settings *s)
 
 /* ---- to JSON, as they are read */
 
+/* The arguments that one optimizer alone has. */
+static bool add_own(cJSON *to, const nt_optim_opts *o)
+{
+    const unsigned has = o->kind->has;
+
+    if (has & NT_OPTIM_ALPHA)
+        return nt_json_add_double(to, "alpha", o->alpha) &&
+               nt_json_add_bool(to, "centered", o->centered);
+    if (has & NT_OPTIM_LR_DECAY)
+        return nt_json_add_double(to, "lr_decay", o->lr_decay) &&
+               nt_json_add_double(to, "initial_accumulator_value", o->initial);
+    if (has & NT_OPTIM_RHO)
+        return nt_json_add_double(to, "rho", o->rho);
+    return !(has & NT_OPTIM_MOMENTUM_DECAY) ||
+           nt_json_add_double(to, "momentum_decay", o->momentum_decay);
+}
+
 static bool add_optimizer(cJSON *j, const nt_optim_opts *o)
 {
     cJSON *to = nt_json_add_object(j, "optimizer"), *betas;
     const double pair[2] = {o->beta1, o->beta2};
+    const unsigned has = o->kind->has;
 
     if (!to || !nt_json_add_str(to, "name", o->kind->name) ||
         !nt_json_add_double(to, "lr", o->lr) ||
         !nt_json_add_double(to, "weight_decay", o->weight_decay))
         return false;
-    if (o->kind == &nt_optim_sgd)
-        return nt_json_add_double(to, "momentum", o->momentum) &&
-               nt_json_add_bool(to, "nesterov", o->nesterov);
-    betas = cJSON_CreateDoubleArray(pair, 2);
-    return betas && cJSON_AddItemToObject(to, "betas", betas) &&
-           nt_json_add_double(to, "eps", o->eps);
+    if (has & NT_OPTIM_MOMENTUM && !nt_json_add_double(to, "momentum", o->momentum))
+        return false;
+    if (has & NT_OPTIM_NESTEROV && !nt_json_add_bool(to, "nesterov", o->nesterov))
+        return false;
+    if (has & NT_OPTIM_BETAS) {
+        betas = cJSON_CreateDoubleArray(pair, 2);
+        if (!betas || !cJSON_AddItemToObject(to, "betas", betas))
+            return false;
+    }
+    if (has & NT_OPTIM_EPS && !nt_json_add_double(to, "eps", o->eps))
+        return false;
+    return add_own(to, o);
 }
 
 static bool add_schedule(cJSON *j, const nt_train_settings *s)

@@ -31,7 +31,7 @@ typedef struct nt_train_settings {
 
 /* Rows of an nt_train_settings, to be bound to one (nt_opt_bind); at most NT_TRAIN_ROWS with
  * their end. */
-enum { NT_TRAIN_ROWS = 48 };
+enum { NT_TRAIN_ROWS = 64 };
 extern const nt_opt nt_train_rows[];
 
 /* Defaults (nt_train_defaults), and nothing given. */

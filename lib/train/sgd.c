@@ -28,6 +28,7 @@ const nt_optim_kind nt_optim_sgd = {
     .name = "sgd",
     .n_buffers = 1,
     .buffer_name = {"momentum_buffer"},
-    .lr = 1e-3,
+    .has = NT_OPTIM_MOMENTUM | NT_OPTIM_NESTEROV,
+    .defaults = {.lr = 1e-3},
     .update = update,
 };

@@ -107,6 +107,8 @@ static nt_status step(nt_trainer *t, const nt_batch *b, nt_err *e)
     nt_trainer_apply_masks(t, t->p->g);
     NT_TRY(nt_trainer_check_gradient(t, e));
     nt_along_adjust(t);
+    if (t->o.clip_value > 0)
+        nt_clip_value(t->p->g, t->p->n_w, t->o.clip_value);
     if (t->o.clip_norm > 0)
         nt_clip_norm(t->p->g, t->p->n_w, t->o.clip_norm);
     nt_optim_step(t->optim, t->p->w, t->p->g, t->lr,

@@ -44,7 +44,7 @@ typedef struct nt_train_opts {
     const char *teacher_cache;    /* a file that keeps them (views.h); NULL: none */
     const char *teacher_identity; /* of that file */
     double ema_decay, ema_period; /* decay 0: no EMA */
-    double clip_norm;             /* 0: none */
+    double clip_norm, clip_value; /* 0: none */
     double freeze_bn; /* from that epoch on (a fraction, too) the statistics of normalisations
                          stay as they are and count; negative: never */
     const char *progressive;     /* bits by epochs (qat.h); NULL: the model's own */
@@ -75,6 +75,11 @@ typedef struct nt_train_opts {
 /* PyTorch's defaults where it has one: SGD, constant rate, no decay, everything decays alike.
  */
 void nt_train_defaults(nt_train_opts *o);
+/* NT_EINVAL, behind `where`, for a schedule that cycles the momentum of an optimiser without.
+ */
+nt_status nt_train_check_momentum(const nt_schedule *s, const nt_optim_opts *o,
+                                  const char *where, nt_err *e) NT_MUST_CHECK;
+
 typedef struct nt_trainer nt_trainer;
 
 /* What a training works with: teacher and eval may be NULL. */

@@ -69,6 +69,16 @@ static void plan_length(nt_trainer *t)
     t->epochs = (t->steps + t->per_epoch - 1) / t->per_epoch;
 }
 
+nt_status nt_train_check_momentum(const nt_schedule *s, const nt_optim_opts *o,
+                                  const char *where, nt_err *e)
+{
+    if (isnan(nt_schedule_momentum(s, &(nt_clock){0})) ||
+        o->kind->has & (NT_OPTIM_MOMENTUM | NT_OPTIM_BETAS))
+        return NT_OK;
+    return nt_fail(e, NT_EINVAL, "%s.cycle_momentum: %s has no momentum to cycle (want false)",
+                   where, o->kind->name);
+}
+
 static nt_status make_schedule(nt_trainer *t, nt_err *e)
 {
     nt_status s = NT_OK;
@@ -83,6 +93,7 @@ static nt_status make_schedule(nt_trainer *t, nt_err *e)
     for (uint64_t i = 1; i <= t->epochs; i++)
         run.evals += nt_trainer_eval_is_due(t, i);
     NT_TRY(nt_schedule_new(&t->schedule, t->o.schedule, &run, "scheduler", e));
+    NT_TRY(nt_train_check_momentum(t->schedule, &t->o.optim, "scheduler", e));
     if (nt_schedule_wants_metric(t->schedule) && t->eval == NULL)
         s = nt_fail(e, NT_EINVAL, "scheduler: 'plateau' needs an eval split");
 done:

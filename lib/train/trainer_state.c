@@ -55,6 +55,7 @@ static cJSON *state_json(nt_trainer *t)
 {
     cJSON *j = cJSON_CreateObject(), *sub;
     count c[N_COUNTS];
+    const double *product = nt_optim_product(t->optim);
     bool ok = j != NULL && nt_json_add_str(j, "identity", t->o.identity ? t->o.identity : "");
 
     list_counts(t, c);
@@ -65,6 +66,7 @@ static cJSON *state_json(nt_trainer *t)
          nt_json_add_i64(j, "without_gain", t->without_gain) &&
          nt_json_add_double(j, "loss_sum", t->loss_sum) &&
          nt_json_add_double(j, "metric", t->metric) && nt_json_add_double(j, "best", t->best) &&
+         (product == NULL || nt_json_add_double(j, "mu_product", *product)) &&
          (t->stopped == NULL || nt_json_add_str(j, "stopped", t->stopped));
     sub = ok ? nt_schedule_state(t->schedule) : NULL;
     ok = sub != NULL && cJSON_AddItemToObject(j, "schedule", sub);
@@ -120,6 +122,9 @@ static nt_status read_counts(nt_trainer *t, const cJSON *j, nt_err *e)
     NT_TRY(nt_json_get_i64(&t->without_gain, j, "without_gain", (nt_bounds){0, MAX_COUNT},
                            "train.json", e));
     nt_optim_set_updates(t->optim, (uint64_t)updates);
+    if (nt_optim_product(t->optim) != NULL)
+        NT_TRY(nt_json_get_double(nt_optim_product(t->optim), j, "mu_product",
+                                  (nt_bounds){0, 1}, "train.json", e));
     if (t->ema != NULL)
         nt_ema_set_updates(t->ema, (uint64_t)ema);
 done:

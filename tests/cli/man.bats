@@ -59,7 +59,7 @@ options_of_page()
     fill() { "$NT_ROOT/share/man/fill" "$BATS_FILE_TMPDIR/nt-finetune.man" "$1"; }
     page=$man/man1/nt-finetune.1
     for change in 's/^\.It Fl -lr Ar X/.It Fl -lr Ar Y/' 's/by default 0.001/by default 0.01/' \
-        's/^\.Va optimizer.lr \./.Va optimizer.rate ./' '/^\.Cm adamw \.$/d' 's/in \[0, 1\]/in [0, 2]/' \
+        's/^\.Va optimizer.lr \./.Va optimizer.rate ./' '/^\.Cm lion \.$/d' 's/in \[0, 1\]/in [0, 2]/' \
         's/^\.It Va eval_skip/.It Va eval_omit/'; do
         sed "$change" "$page" >changed
         not cmp -s changed "$page" || { echo "$change changes nothing"; return 1; }
@@ -122,7 +122,7 @@ complete_words()
     complete_words nt-prune --cri | grep -qx -- --criterion
     [ "$(complete_words nt-prune --criterion = ta)" = taylor ]
     [ "$(complete_words nt-run --device g)" = gpu ]
-    [ "$(complete_words nt-finetune --optimizer '' | xargs)" = "sgd adam adamw" ]
+    [ "$(complete_words nt-finetune --optimizer '' | xargs)" = "sgd adam adamw rmsprop adagrad adadelta nadam radam lion" ]
     [ "$(complete_words nt-finetune --scheduler on)" = onecycle ]
     [ "$(complete_words nt-finetune --metric = t)" = top5 ]
     [ "$(complete_words nt-export --format d)" = dlrt ]

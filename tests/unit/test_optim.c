@@ -127,30 +127,87 @@ NT_TEST(values_out_of_range_are_refused)
     o = named("sgd");
     o.lr = NAN;
     assert_int_equal(nt_optim_new(&p, &o, 1, &e), NT_EINVAL);
-    assert_int_equal(nt_optim_defaults(&o, "lion", &e), NT_EINVAL);
-    assert_string_equal(e.msg, "optimizer 'lion' is not known (sgd, adam, adamw)");
+    assert_int_equal(nt_optim_defaults(&o, "lamb", &e), NT_EINVAL);
+    assert_string_equal(
+        e.msg, "optimizer 'lamb' is not known (sgd, adam, adamw, rmsprop, adagrad, adadelta, "
+               "nadam, radam, lion)");
     assert_null(p);
+}
+
+/* Ten updates in one go, and ten with another optimiser's state taken over after the fifth; the
+ * momentum moves, as a schedule moves it. */
+static void goes_on_alike(const nt_optim_opts *o)
+{
+    nt_optim *a = NULL, *b = NULL;
+    float wa[3], wb[3];
+
+    assert_ok(nt_optim_new(&a, o, 3, e));
+    assert_ok(nt_optim_new(&b, o, 3, e));
+    memcpy(wa, start, sizeof wa);
+    for (int i = 0; i < 10; i++) {
+        nt_optim_step(a, wa, grads[i % 3], 0.1, 0.9 - 0.01 * i);
+        if (i == 4) {
+            memcpy(wb, wa, sizeof wb);
+            for (int k = 0; k < nt_optim_n_buffers(a); k++)
+                memcpy(nt_optim_buffer(b, k), nt_optim_buffer(a, k), sizeof wa);
+            nt_optim_set_updates(b, nt_optim_updates(a));
+            if (nt_optim_product(a) != NULL)
+                *nt_optim_product(b) = *nt_optim_product(a);
+        }
+        if (i > 4)
+            nt_optim_step(b, wb, grads[i % 3], 0.1, 0.9 - 0.01 * i);
+    }
+    assert_memory_equal(wa, wb, sizeof wa);
+    assert_true(wa[0] != start[0]);
+    nt_optim_free(a);
+    nt_optim_free(b);
 }
 
 NT_TEST(state_put_into_a_new_optimiser_goes_on_alike)
 {
-    nt_optim_opts o = named("adam");
-    nt_optim *a = NULL, *b = NULL;
-    float wa[3], wb[3];
+    static const char *const names[] = {"sgd",      "adam",  "adamw", "rmsprop", "adagrad",
+                                        "adadelta", "nadam", "radam", "lion"};
 
-    assert_ok(nt_optim_new(&a, &o, 3, e));
-    assert_ok(nt_optim_new(&b, &o, 3, e));
-    memcpy(wa, start, sizeof wa);
-    nt_optim_step(a, wa, grads[0], 0.1, NAN);
-    memcpy(wb, wa, sizeof wb);
-    for (int i = 0; i < nt_optim_n_buffers(a); i++)
-        memcpy(nt_optim_buffer(b, i), nt_optim_buffer(a, i), sizeof wa);
-    nt_optim_set_updates(b, nt_optim_updates(a));
-    nt_optim_step(a, wa, grads[1], 0.1, NAN);
-    nt_optim_step(b, wb, grads[1], 0.1, NAN);
-    assert_memory_equal(wa, wb, sizeof wa);
-    nt_optim_free(a);
-    nt_optim_free(b);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        nt_optim_opts o = named(names[i]);
+
+        goes_on_alike(&o);
+    }
+}
+
+NT_TEST(arguments_of_another_optimiser_are_refused)
+{
+    nt_optim_opts o = named("adagrad");
+    nt_err e;
+
+    o.beta1 = 0.5;
+    assert_int_equal(nt_optim_check(&o, &e), NT_EINVAL);
+    assert_string_equal(e.msg, "betas goes with the optimizer adam, adamw, nadam, radam, lion "
+                               "(adagrad has none)");
+    o = named("sgd");
+    o.centered = true;
+    assert_int_equal(nt_optim_check(&o, &e), NT_EINVAL);
+    assert_string_equal(e.msg, "centered goes with the optimizer rmsprop (sgd has none)");
+    o = named("adadelta");
+    o.rho = 1;
+    assert_int_equal(nt_optim_check(&o, &e), NT_EINVAL);
+    assert_string_equal(e.msg, "rho 1 is outside [0, 1)");
+}
+
+NT_TEST(lion_steps_by_the_sign_of_what_it_blends)
+{
+    nt_optim_opts o = named("lion");
+
+    /* c of w[1]: -0.02, then 0.9 * -0.002 + 0.005 > 0, then 0.9 * -0.00148 < 0: + - + */
+    check(&o, 0.4f, -1.15f, 1.9f);
+}
+
+NT_TEST(clipping_by_value_bounds_each_element)
+{
+    float g[4] = {3, -4, 0.5f, -0.25f};
+
+    nt_clip_value(g, 4, 1);
+    assert_true(g[0] == 1 && g[1] == -1 && g[2] == 0.5f && g[3] == -0.25f);
 }
 
 NT_TEST(clipping_keeps_the_direction_and_bounds_the_norm)

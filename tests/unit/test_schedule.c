@@ -188,4 +188,39 @@ NT_TEST(a_bad_spec_is_refused_with_its_path)
     assert_non_null(strstr(refusal("plateau,interval=epoch"), "goes by 'eval'"));
 }
 
+/* The run's rate is 0.1; by updates. */
+static void by_updates(const char *spec, const double *want, uint64_t n)
+{
+    nt_schedule *s = make(spec, (nt_schedule_run){.lr = 0.1, .epochs = 1, .steps = n});
+
+    for (uint64_t i = 0; i < n; i++)
+        assert_float_equal(nt_schedule_lr(s, &(nt_clock){.step = i}), want[i], 1e-12);
+    nt_schedule_free(s);
+}
+
+NT_TEST(warm_restarts_begin_anew_in_longer_cycles)
+{
+    by_updates(
+        "CosineAnnealingWarmRestarts,T_0=2,T_mult=2,interval=iteration",
+        (const double[]){0.1, 0.05, 0.1, 0.085355339059327, 0.05, 0.014644660940673, 0.1}, 7);
+}
+
+NT_TEST(cyclic_goes_up_and_down_as_its_mode_says)
+{
+    by_updates("CyclicLR,max_lr=0.5,step_size_up=2",
+               (const double[]){0.1, 0.3, 0.5, 0.3, 0.1, 0.3}, 6);
+    by_updates("cyclic,max_lr=0.5,step_size_up=2,mode=triangular2",
+               (const double[]){0.1, 0.3, 0.5, 0.3, 0.1, 0.2, 0.3}, 7);
+    by_updates("cyclic,max_lr=0.5,step_size_up=1,step_size_down=2,mode=exp_range,gamma=0.5",
+               (const double[]){0.1, 0.3, 0.15, 0.1, 0.125}, 5);
+}
+
+NT_TEST(linearlr_and_polynomial_have_pytorchs_defaults)
+{
+    by_updates("LinearLR,interval=iteration",
+               (const double[]){0.1 / 3, 0.14 / 3, 0.06, 0.22 / 3, 0.26 / 3, 0.1, 0.1}, 7);
+    by_updates("polynomial,interval=iteration",
+               (const double[]){0.1, 0.08, 0.06, 0.04, 0.02, 0, 0}, 7);
+}
+
 NT_TEST_MAIN

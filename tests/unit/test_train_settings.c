@@ -239,7 +239,7 @@ NT_TEST(mistakes_are_named_by_their_path)
         {"{\"epochs\": 0}", "full_trainer.epochs"},
         {"{\"epochs\": \"3\"}", "full_trainer.epochs"},
         {"{\"optimizer\": {\"lr\": 1}}", "full_trainer.optimizer.name: missing"},
-        {"{\"optimizer\": {\"name\": \"lion\"}}", "full_trainer.optimizer.name"},
+        {"{\"optimizer\": {\"name\": \"lamb\"}}", "full_trainer.optimizer.name"},
         {"{\"optimizer\": {\"name\": \"sgd\", \"lr\": -1}}", "full_trainer.optimizer.lr"},
         {"{\"optimizer\": {\"name\": \"sgd\", \"kwargs\": {\"x\": 1}}}",
          "full_trainer.optimizer.kwargs.x"},
