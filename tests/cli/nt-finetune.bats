@@ -261,7 +261,7 @@ weights()
 @test "bad usage is one line and status 2" {
     refuses 2 "--data is missing" nt-finetune in.nt -o out.nt
     refuses 2 "--resume needs --checkpoint" "${train[@]}" --resume -o out.nt
-    refuses 2 "optimizer 'lion' is not known" "${train[@]}" --optimizer lion -o out.nt
+    refuses 2 "optimizer 'lamb' is not known" "${train[@]}" --optimizer lamb -o out.nt
     refuses 2 "schedule 'cosin' is not known" "${train[@]}" --scheduler cosin -o out.nt
     refuses 2 "scheduler.T_maxx" "${train[@]}" --scheduler cosine,T_maxx=3 -o out.nt
     refuses 2 "loss 'focal' is not known" "${train[@]}" --loss focal -o out.nt
