@@ -36,7 +36,7 @@ ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -Ilib -I$(B)/gen -MMD -MP -ffp-c
 LIBS = $(PKG_LIBS) $(if $(NO_ONEDNN),,-ldnnl) -lgomp -lpthread -lm
 
 # Layers from the bottom up: a file includes its own layer and those before it.
-LAYERS := base archive graph kernel facet lower couple op data exec train prune quant export \
+LAYERS := base archive graph kernel facet lower couple op data exec train prune lowrank quant export \
 	measure report search cli
 RT_LIB := $(B)/libnt-rt.a
 LAYER_LIBS := $(foreach l,$(LAYERS),$(B)/libnt-$(l).a)

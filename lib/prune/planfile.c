@@ -14,6 +14,13 @@ static bool is_whole(const cJSON *v, double lo)
     return cJSON_IsNumber(v) && d >= lo && d <= INT32_MAX && d == floor(d);
 }
 
+static bool is_rank(const cJSON *v)
+{
+    if (cJSON_IsArray(v) && cJSON_GetArraySize(v) == 2)
+        return is_whole(cJSON_GetArrayItem(v, 0), 1) && is_whole(cJSON_GetArrayItem(v, 1), 1);
+    return is_whole(v, 1);
+}
+
 nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
 {
     static const char *const keys[] = {
@@ -30,6 +37,7 @@ nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
     {
         const cJSON *layer = cJSON_GetObjectItemCaseSensitive(o, "layer");
         const cJSON *keep = cJSON_GetObjectItemCaseSensitive(o, "keep");
+        const cJSON *rank = cJSON_GetObjectItemCaseSensitive(o, "rank");
 
         snprintf(where, sizeof where, "plan[%d]", i++);
         if (!cJSON_IsObject(o))
@@ -39,6 +47,9 @@ nt_status nt_planfile_check(const cJSON *plan, nt_err *e)
             return nt_fail(e, NT_EINVAL, "%s.layer: a name or an index is wanted", where);
         if (keep && !cJSON_IsNull(keep) && !is_whole(keep, 1))
             return nt_fail(e, NT_EINVAL, "%s.keep: a whole number from 1 is wanted", where);
+        if (rank && !cJSON_IsNull(rank) && !is_rank(rank))
+            return nt_fail(e, NT_EINVAL,
+                           "%s.rank: a whole number from 1, or two of them, is wanted", where);
     }
 done:
     return s;
@@ -105,6 +116,35 @@ int64_t nt_planfile_keep(const cJSON *plan, const char *layer_name, int index)
             found = (int64_t)keep->valuedouble;
     }
     return found;
+}
+
+static const cJSON *rank_of(const cJSON *o)
+{
+    const cJSON *rank = cJSON_GetObjectItemCaseSensitive(o, "rank");
+
+    return cJSON_IsNull(rank) ? NULL : rank;
+}
+
+const cJSON *nt_planfile_rank(const cJSON *plan, const char *layer_name, int index)
+{
+    const cJSON *found = NULL, *o;
+
+    cJSON_ArrayForEach(o, plan) if (rank_of(o) &&
+                                    names(cJSON_GetObjectItemCaseSensitive(o, "layer"),
+                                          layer_name, index)) found = rank_of(o);
+    return found;
+}
+
+nt_status nt_planfile_check_ranks(const cJSON *plan, const char *const *layer_names, int n,
+                                  nt_err *e)
+{
+    nt_status s = NT_OK;
+    const cJSON *o;
+
+    cJSON_ArrayForEach(o, plan) if (rank_of(o))
+        NT_TRY(check_name(cJSON_GetObjectItemCaseSensitive(o, "layer"), layer_names, n, e));
+done:
+    return s;
 }
 
 static bool add_entry(cJSON *plan, const nt_channel_layer *l, const bool *removed)

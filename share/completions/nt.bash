@@ -42,5 +42,5 @@ _nt()
     mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur")
 }
 
-complete -o filenames -F _nt nt-diff nt-eval nt-export nt-finetune nt-fuse-bn nt-import nt-info \
-    nt-optimize nt-profile nt-prune nt-quantize nt-report nt-run nt-shrink nt-zoo
+complete -o filenames -F _nt nt-decompose nt-diff nt-eval nt-export nt-finetune nt-fuse-bn nt-import \
+    nt-info nt-optimize nt-profile nt-prune nt-quantize nt-report nt-run nt-shrink nt-zoo

@@ -4,7 +4,7 @@
 load helpers
 
 # The tools that read a model and write one, with options that suit the networks below.
-filters=("nt-import" "nt-fuse-bn" "nt-prune -s 0.5" "nt-shrink" "nt-export -f onnx")
+filters=("nt-import" "nt-fuse-bn" "nt-prune -s 0.5" "nt-shrink" "nt-decompose --rank 2" "nt-export -f onnx")
 # Those that read a model and write text.
 reporters=("nt-info" "nt-run --random --threads 1" "nt-profile --threads 1 --runs 1")
 
