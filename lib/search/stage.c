@@ -208,11 +208,13 @@ const nt_stage_kind nt_stage_train = {.name = "train",
                                       .save = train_save,
                                       .load = train_load};
 
-/* ---- quantize: weights of so many bits on average, activations of 8 */
+/* ---- quantize: weights of so many bits on average, activations of 8. What is trained keeps its
+ * normalisations: deep networks without them do not learn, and exports fold them all the same.
+ */
 
 static void quantize_options(nt_str *t, const nt_search_stage *s, const nt_stage_at *at)
 {
-    nt_str_addf(t, "--method %s ", s->trains ? "lsq" : "ptq");
+    nt_str_addf(t, "--method %s ", s->trains ? "lsq --keep-bn" : "ptq");
     if (at->job->dryrun)
         nt_str_addf(t, "--calibrate %d ", DRY_SAMPLES);
     if (s->bits == MOST_BITS) /* leaves nothing to choose */

@@ -318,7 +318,7 @@ J
     run optimize job.json --job-dir job -q
     [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
     grep -q '"trains": true' job/state.json
-    grep -q 'nt-quantize -q --data data.json --method lsq' job/job.log
+    grep -q 'nt-quantize -q --data data.json --method lsq --keep-bn ' job/job.log
     grep -q 'nt-finetune -q .*--teacher ref_model.nt' job/job.log
 }
 
