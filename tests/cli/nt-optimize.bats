@@ -272,7 +272,6 @@ J
     try 2 '"optimization": []' "optimization: want"
     try 2 '"target_ms": 3' "goes with the optimization 'latency'"
     try 2 '"optimization": "latency", "delta": 1, "target_ms": 3' "takes the place of delta"
-    try 1 '"export": {"format": ["onnx", "tflite"]}' "tflite"
     try 2 '"custom_compression": {"layers": {}}' "custom_compression"
     [ ! -e bad ]
     refuses 2 "--model" nt-optimize

@@ -27,7 +27,7 @@ fails()
         fails 2 "'$size' is not HxW" nt-export a.nt -o x.onnx "--resolution=$size"
     done
     fails 2 "" nt-export -f onnx,dlrt a.nt -d set --resolution 8x8 --int4
-    fails 2 "format 'jit'" nt-export -f onnx,jit a.nt -d set
+    fails 2 "format 'pt2'" nt-export -f onnx,pt2 a.nt -d set
 }
 
 @test "of several files none appears where one fails" {
