@@ -143,10 +143,11 @@ TEST_ENV = NT_BIN='$(abspath $(BIN))' NT_RT='$(abspath $(RT))' NT_CC='$(CC)' NT_
 	OMP_WAIT_POLICY=passive $(if $(SAN),NT_SAN=1 \
 	ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(if $(wildcard tests/lsan.supp),LSAN_OPTIONS=suppressions=$(abspath tests/lsan.supp):print_suppressions=0))
-# The sanitizers have nothing to say of what is only read: layers, circles and headers. Whole jobs take
-# them minutes; those of nt-optimize.bats are enough for what runs in all of them.
-JOB_SUITES := $(patsubst %,tests/cli/%.bats,cache job-commands job-examples job-keys resume steps)
-SUITES := $(filter-out $(if $(SAN),$(JOB_SUITES)),$(sort $(wildcard tests/cli/*.bats))) \
+# The sanitizers have nothing to say of what is only read: layers, circles and headers, manuals and the
+# README. Whole jobs take them minutes; those of nt-optimize.bats are enough for what runs in all of them.
+NOT_SAN := $(patsubst %,tests/cli/%.bats,cache job-commands job-examples job-keys job-refused man readme \
+	resume steps)
+SUITES := $(filter-out $(if $(SAN),$(NOT_SAN)),$(sort $(wildcard tests/cli/*.bats))) \
 	$(addprefix tests/suites/,$(if $(SAN),,layers circles headers) golden rt)
 JOBS ?= $(shell nproc)
 # a make of our own, on all processors unless the user said how many

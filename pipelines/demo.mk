@@ -14,6 +14,7 @@ STEPS ?= 4
 
 demo:
 	mkdir -p $(OUT)
-	nt-optimize --model $(MODEL) --data $(DATA) --delta $(DELTA) --steps $(STEPS) --job-dir $(OUT)
+	nt-optimize --model $(MODEL) --data $(DATA) --delta $(DELTA) --steps $(STEPS) \
+		--teacher-precision int8 --job-dir $(OUT)
 
 .PHONY: demo
