@@ -221,12 +221,14 @@ static size_t make_vtable(uint8_t out[4 + 2 * NT_FB_SLOTS], const nt_fb *b, nt_f
     return v[0];
 }
 
-/* One that is written already; 0: there is none. The first two bytes say its size, so that no
- * other begins with the same n. */
+/* One that is written already; 0: there is none. The first two bytes say its size: one of another
+ * may end where the buffer does. */
 static nt_fb_ref find_vtable(const nt_fb *b, const uint8_t *bytes, size_t n)
 {
     for (size_t i = 0; i < b->n_vtables; i++) {
-        if (memcmp(b->p + b->cap - b->vtables[i], bytes, n) == 0)
+        const uint8_t *v = b->p + b->cap - b->vtables[i];
+
+        if (memcmp(v, bytes, 2) == 0 && memcmp(v, bytes, n) == 0)
             return b->vtables[i];
     }
     return 0;

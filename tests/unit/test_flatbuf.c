@@ -143,6 +143,31 @@ static file shifted(size_t n)
     return finish(&b, nt_fb_end(&b));
 }
 
+/* The small one's vtable is the last thing in the file. */
+NT_TEST(a_vtable_is_looked_for_among_shorter_ones)
+{
+    nt_fb b = {0};
+    nt_fb_ref small;
+    size_t t;
+    file f;
+
+    nt_fb_begin(&b);
+    nt_fb_set_i32(&b, 0, 1, 0);
+    small = nt_fb_end(&b);
+    nt_fb_begin(&b);
+    for (int i = 1; i < 9; i++)
+        nt_fb_set_i32(&b, i, i, 0);
+    nt_fb_set_ref(&b, 9, small);
+    f = finish(&b, nt_fb_end(&b));
+    t = u32(&f, 0);
+    assert_int_equal(u16(&f, vtable_of(&f, t)), 4 + 2 * 10);
+    assert_int_equal(u32(&f, field(&f, t, 8)), 8);
+    t = follow(&f, field(&f, t, 9));
+    assert_int_equal(u16(&f, vtable_of(&f, t)), 4 + 2);
+    assert_int_equal(u32(&f, field(&f, t, 0)), 1);
+    nt_free(f.p);
+}
+
 NT_TEST(elements_are_aligned_from_the_beginning_at_all_lengths)
 {
     for (size_t n = 0; n <= 32; n++) {
