@@ -7,8 +7,9 @@
 A dense layer with softmax is trained by both from the same weights on the same batches, one batch
 an epoch, so that the report tells the rate of each update. |a - b| <= 1e-4 |b| for the rates, and
 for the weights |a - b| <= 1e-4 (|b| + the largest weight's): the gradient's own rounding is not the
-optimiser's. Lion, which PyTorch 1.13 lacks, is written out here from its paper, and NAdam. Exit 0 if they
-agree, 1 if not, 77 without PyTorch.
+optimiser's. Two are written out here: Lion, which PyTorch 1.13 lacks, from its paper, and NAdam from
+PyTorch's documentation, from which 1.13 differs unless foreach is set. Exit 0 if they agree, 1 if
+not, 77 without PyTorch.
 """
 import json
 import os
@@ -48,7 +49,7 @@ class Lion(optim.Optimizer):
 
 
 class NAdam(optim.Optimizer):
-    """As PyTorch's documentation gives it; 1.13's own code takes mu_t twice into the next product."""
+    """As PyTorch's documentation gives it; 1.13's own without foreach has mu_t twice in a product."""
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0,
                  momentum_decay=4e-3):
