@@ -28,21 +28,21 @@ async function tfjs() {
     globalThis.window = globalThis.self = globalThis;
     vm.runInThisContext(at('tflite_web_api_cc_simd.js').toString());
     const m = await globalThis.tflite_web_api_ModuleFactory({ wasmBinary: at('tflite_web_api_cc_simd.wasm'), print: () => {}, printErr: () => {} });
-    return async (bytes, inputs) => {
+    return async bytes => {
         const p = m._malloc(bytes.length);
         m.HEAPU8.set(bytes, p);
         const made = m.TFLiteWebModelRunner.CreateFromBufferAndOptions(p, bytes.length, { numThreads: 1, enableProfiling: false, maxProfilingBufferEntries: 16 });
         if (!made.ok()) throw new Error(made.errorMessage());
         const runner = made.value();
-        list(runner.GetInputs()).forEach((t, i) => {
-            if (String(shape(t)) != String(inputs[i].dims)) throw new Error(`input ${i} is [${shape(t)}], not [${inputs[i].dims}]`);
-            t.data().set(inputs[i].data);
-        });
-        if (!runner.Infer()) throw new Error('it does not run');
-        const outputs = list(runner.GetOutputs()).map(t => ({ dims: shape(t), data: t.data().slice() }));
-        runner.delete();
-        m._free(p);
-        return outputs;
+        const infer = async inputs => {
+            list(runner.GetInputs()).forEach((t, i) => {
+                if (String(shape(t)) != String(inputs[i].dims)) throw new Error(`input ${i} is [${shape(t)}], not [${inputs[i].dims}]`);
+                t.data().set(inputs[i].data);
+            });
+            if (!runner.Infer()) throw new Error('it does not run');
+            return list(runner.GetOutputs()).map(t => ({ dims: shape(t), data: t.data().slice() }));
+        };
+        return { infer, close: () => { runner.delete(); m._free(p); } };
     };
 }
 
@@ -55,33 +55,40 @@ async function litert(files) {
     globalThis.Module = { wasmBinary: fs.readFileSync(path.join(dir, 'litert_wasm_compat_internal.wasm')), print: t => saw.push(t), printErr: t => saw.push(t) };
     const { loadLiteRt, loadAndCompile, Tensor } = await import(path.join(folder('@litertjs/core'), 'dist/index.js'));
     await loadLiteRt(path.join(dir, 'litert_wasm_compat_internal.js'));
-    return async (bytes, inputs) => {
+    return async bytes => {
         saw.length = 0;
         const model = await loadAndCompile(new Uint8Array(bytes), { accelerator: 'wasm' });
-        const results = await model.run(inputs.map(a => new Tensor(a.data, a.dims)));
-        const said = saw.find(t => !/^(INFO|WARNING|VERBOSE)/.test(t) && /error|fail/i.test(t)); // its calls resolve even then
-        if (said) throw new Error(said);
-        const outputs = results.map(t => ({ dims: [...t.type.layout.dimensions], data: t.toTypedArray().slice() }));
-        results.forEach(t => t.delete());
-        model.delete();
-        return outputs;
+        const infer = async inputs => {
+            const given = inputs.map(a => new Tensor(a.data, a.dims)), results = await model.run(given);
+            const said = saw.find(t => !/^(INFO|WARNING|VERBOSE)/.test(t) && /error|fail/i.test(t)); // its calls resolve even then
+            if (said) throw new Error(said);
+            const outputs = results.map(t => ({ dims: [...t.type.layout.dimensions], data: t.toTypedArray().slice() }));
+            [...given, ...results].forEach(t => t.delete());
+            return outputs;
+        };
+        return { infer, close: () => model.delete() };
     };
 }
 
-(async () => {
+const main = async () => {
     const [, , runtime, list] = process.argv;
-    const run = await { tfjs, litert }[runtime]();
+    const open = await { tfjs, litert }[runtime]();
     for (const line of fs.readFileSync(list, 'utf8').split('\n').filter(l => l)) {
         const [model, prefix, ...files] = line.split(' ');
         try {
-            const outputs = await run(fs.readFileSync(model), files.map(f => last(npy.load(f))));
+            const opened = await open(fs.readFileSync(model)), outputs = await opened.infer(files.map(f => last(npy.load(f))));
+            opened.close();
             outputs.forEach((o, i) => npy.save(`${prefix}${i}.npy`, first({ dims: o.dims, data: Float32Array.from(o.data) })));
         } catch (e) {
             console.log(`${model}: ${e.message || e}`);
         }
     }
     process.exit(0);
-})().catch(e => {
-    console.log(e.stack || e);
-    process.exit(1);
-});
+};
+
+module.exports = { tfjs, litert };
+if (require.main === module)
+    main().catch(e => {
+        console.log(e.stack || e);
+        process.exit(1);
+    });
