@@ -82,15 +82,17 @@ done:
 
 /* ---- lists that are attributes or inputs */
 
-static nt_status read_list(int64_t *v, size_t *count, bool *given, const nt_node *n,
-                           const char *attr, int i, nt_err *e)
+/* a: without the constant, which is its node's input i. */
+static nt_status read_list(int64_t *v, size_t *count, bool *given, nt_arg a, int i, nt_err *e)
 {
+    const nt_node *n = a.node;
+
     if (nt_has_in(n, i) && !nt_const_in(n, i))
         return nt_fail(e, NT_EUNSUPPORTED,
                        "input %d that is no constant has no form in "
                        "TorchScript",
                        i);
-    return nt_arg_ints(v, count, given, (nt_arg){n, attr, nt_const_in(n, i)}, e);
+    return nt_arg_ints(v, count, given, (nt_arg){n, a.attr, nt_const_in(n, i)}, e);
 }
 
 /* One of several lists of Slice: by its place. */
@@ -103,7 +105,7 @@ static nt_status read_slice(int64_t v[4][NT_MAX_RANK], size_t *count, const nt_n
     size_t k;
 
     for (int i = 0; i < 4; i++) {
-        NT_TRY(read_list(v[i], &k, &given, n, names[i], i + 1, e));
+        NT_TRY(read_list(v[i], &k, &given, (nt_arg){n, names[i], NULL}, i + 1, e));
         for (size_t a = 0; !given && a < NT_MAX_RANK; a++)
             v[i][a] = i == 3 ? 1 : (int64_t)a;
         *count = i == 0 ? k : *count;
@@ -229,7 +231,7 @@ nt_status nt_jit_reshape(nt_jit *j, const nt_node *n, nt_err *e)
 
     if (nt_has_in(n, 1) && !nt_const_in(n, 1))
         return nt_jit_set(j, n, e, "torch.reshape($0, annotate(List[int], ($1).tolist()))");
-    NT_TRY(read_list(v, &count, &given, n, "shape", 1, e));
+    NT_TRY(read_list(v, &count, &given, (nt_arg){n, "shape", NULL}, 1, e));
     nt_str_add(&t, "torch.reshape($0, [");
     for (size_t i = 0; i < count; i++) {
         nt_str_add(&t, i ? ", " : "");
@@ -344,7 +346,7 @@ nt_status nt_jit_expand(nt_jit *j, const nt_node *n, nt_err *e)
                           "torch.mul($0, torch.ones(annotate(List[int], ($1).tolist()), "
                           "dtype=%d))",
                           nt_jit_type(n->in[0]->dtype));
-    NT_TRY(read_list(v, &count, &given, n, "shape", 1, e));
+    NT_TRY(read_list(v, &count, &given, (nt_arg){n, "shape", NULL}, 1, e));
     more = (int)count > rank ? (int)count - rank : 0;
     for (int i = 0; i < rank + more; i++) {
         int k = i - (rank + more - (int)count);
@@ -368,7 +370,7 @@ nt_status nt_jit_tile(nt_jit *j, const nt_node *n, nt_err *e)
         return nt_fail(e, NT_EUNSUPPORTED,
                        "repeats that are no constant have no form in "
                        "TorchScript");
-    NT_TRY(read_list(v, &count, &given, n, "repeats", 1, e));
+    NT_TRY(read_list(v, &count, &given, (nt_arg){n, "repeats", NULL}, 1, e));
     NT_TRY(nt_jit_set(j, n, e, "torch.repeat($0, %s)", nt_jit_list(list, v, (int)count)));
 done:
     return s;

@@ -166,10 +166,10 @@ static int8_t code_of(float v, float scale)
 }
 
 nt_status nt_tfl_code_weight(int *t, nt_tfl *l, const nt_value *w, const nt_tfl_shape *s,
-                             const float *numbers, int64_t first, nt_err *e)
+                             const nt_tfl_part *part, nt_err *e)
 {
     int64_t n = nt_tfl_count(s), k = s->dims[s->rank - 1];
-    bool last = first < 0;
+    bool last = part->first < 0;
     int8_t *codes = nt_arena_alloc(l->m.arena, (size_t)n, 1);
     nt_tfl_tensor c = {
         .name = w->name, .type = NT_TFL_I8, .rank = s->rank, .data = codes, .bytes = (size_t)n};
@@ -178,15 +178,17 @@ nt_status nt_tfl_code_weight(int *t, nt_tfl *l, const nt_value *w, const nt_tfl_
     if (!codes)
         return nt_fail_nomem(e);
     memcpy(c.dims, s->dims, sizeof c.dims);
-    st = add_quant(&c, l, w, last ? s->rank - 1 : 0, last ? 0 : first, e);
+    st = add_quant(&c, l, w, last ? s->rank - 1 : 0, last ? 0 : part->first, e);
     for (int64_t i = 0; i < n && st == NT_OK; i++)
-        codes[i] = code_of(numbers[i], c.quant.scale[last ? i % k : i / (n / s->dims[0])]);
+        codes[i] =
+            code_of(part->numbers[i], c.quant.scale[last ? i % k : i / (n / s->dims[0])]);
     return st == NT_OK ? nt_tfl_add_tensor(t, &l->m, &c, e) : st;
 }
 
 nt_status nt_tfl_code_bias(int *t, nt_tfl *l, const nt_value *x, const nt_value *w,
-                           const float *numbers, int64_t first, int64_t k, nt_err *e)
+                           const nt_tfl_part *part, nt_err *e)
 {
+    int64_t k = part->n;
     int64_t *zero = nt_arena_alloc(l->m.arena, (size_t)k, sizeof *zero);
     int32_t *codes = nt_arena_alloc(l->m.arena, (size_t)k, sizeof *codes);
     float *scale = nt_tfl_floats(l, k);
@@ -202,8 +204,8 @@ nt_status nt_tfl_code_bias(int *t, nt_tfl *l, const nt_value *x, const nt_value 
     for (int64_t i = 0; i < k; i++) {
         double v;
 
-        scale[i] = *l->v[x->id].code->scale * scale_at(scales_of(w), first + i);
-        v = numbers[i] == 0 ? 0 : rint((double)numbers[i] / scale[i]);
+        scale[i] = *l->v[x->id].code->scale * scale_at(scales_of(w), part->first + i);
+        v = part->numbers[i] == 0 ? 0 : rint((double)part->numbers[i] / scale[i]);
         if (!(fabs(v) <= INT32_MAX))
             return nt_tfl_refuse(e, "a bias of more than 2^31 codes has");
         codes[i] = (int32_t)v;
@@ -293,7 +295,7 @@ nt_status nt_tfl_quantize(nt_tfl *l, const nt_node *n, nt_err *e)
     l->coded = true;
     NT_TRY(nt_tfl_out(&to, l, y, form, e));
     l->coded = false;
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_QUANTIZE, &from, 1, to, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_QUANTIZE, &from, 1}, to, e));
 done:
     return s;
 }

@@ -18,14 +18,19 @@
 nt_status nt_tfl_plan_codes(nt_tfl *l, nt_err *e) NT_MUST_CHECK;
 bool nt_tfl_on_codes(const nt_tfl *l, const nt_node *n);
 
+/* What belongs to n outputs of a layer, from `first` on. */
+typedef struct nt_tfl_part {
+    const float *numbers;
+    int64_t first, n;
+} nt_tfl_part;
+
 /* Codes of the weight w, whose numbers are given in the file's order: outputs are the first
- * axis, those from `first` on, or, where that is -1, the last axis, all of them. */
+ * axis, or, where `first` is -1, the last axis, all of them. */
 nt_status nt_tfl_code_weight(int *t, nt_tfl *l, const nt_value *w, const nt_tfl_shape *s,
-                             const float *numbers, int64_t first, nt_err *e) NT_MUST_CHECK;
-/* k biases as int32, at the product of x's scale and the weight's. */
+                             const nt_tfl_part *part, nt_err *e) NT_MUST_CHECK;
+/* Biases as int32, at the product of x's scale and the weight's. */
 nt_status nt_tfl_code_bias(int *t, nt_tfl *l, const nt_value *x, const nt_value *w,
-                           const float *numbers, int64_t first, int64_t k,
-                           nt_err *e) NT_MUST_CHECK;
+                           const nt_tfl_part *part, nt_err *e) NT_MUST_CHECK;
 /* The least code there is, of v. */
 nt_status nt_tfl_lowest_code(int *t, nt_tfl *l, const nt_value *v, nt_err *e) NT_MUST_CHECK;
 

@@ -88,7 +88,8 @@ static nt_status add_filters(int *t, nt_tfl *l, const conv *d, int64_t group, bo
     } else
         turn_filters(data, d->filters + group * n, d);
     if (l->coded)
-        return nt_tfl_code_weight(t, l, f, &shape, data, depthwise ? -1 : group * d->k, e);
+        return nt_tfl_code_weight(t, l, f, &shape,
+                                  &(nt_tfl_part){data, depthwise ? -1 : group * d->k, d->k}, e);
     return nt_tfl_weight(t, l, f->name, &shape, data, e);
 }
 
@@ -103,7 +104,7 @@ static nt_status add_bias(int *t, nt_tfl *l, const conv *d, int64_t first, int64
     if (d->bias)
         memcpy(data, d->bias + first, (size_t)k * sizeof *data);
     if (l->coded)
-        return nt_tfl_code_bias(t, l, n->in[0], n->in[1], data, first, k, e);
+        return nt_tfl_code_bias(t, l, n->in[0], n->in[1], &(nt_tfl_part){data, first, k}, e);
     return nt_tfl_const(t, l, d->bias ? n->in[2]->name : nt_tfl_name(l, n->in[1], "bias"),
                         &(nt_tfl_shape){1, {k}}, data, e);
 }
@@ -139,8 +140,9 @@ static nt_status write_group(nt_tfl *l, const conv *d, int x, int y, int64_t gro
 
     NT_TRY(add_filters(&in[1], l, d, group, depthwise, e));
     NT_TRY(add_bias(&in[2], l, d, depthwise ? 0 : group * d->k, k, e));
-    NT_TRY(
-        nt_tfl_op1(&o, l, depthwise ? NT_TFL_DEPTHWISE_CONV_2D : NT_TFL_CONV_2D, in, 3, y, e));
+    NT_TRY(nt_tfl_op1(
+        &o, l, (nt_tfl_from){depthwise ? NT_TFL_DEPTHWISE_CONV_2D : NT_TFL_CONV_2D, in, 3}, y,
+        e));
     set_options(o, d, depthwise, l->coded);
 done:
     return s;

@@ -125,7 +125,7 @@ static nt_status add_cut(nt_tfl *l, const deconv *d, int from, int to, nt_err *e
 
     NT_TRY(nt_tfl_ints(&in[1], l, begin, 4, 1, e));
     NT_TRY(nt_tfl_ints(&in[2], l, (int64_t[4]){-1, d->h.out, d->w.out, -1}, 4, 1, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_SLICE, in, 3, to, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_SLICE, in, 3}, to, e));
 done:
     return s;
 }
@@ -143,7 +143,7 @@ static nt_status add_deconv(nt_tfl *l, const deconv *d, int x, int y, nt_err *e)
     in[2] = x;
     if (bias)
         NT_TRY(nt_tfl_in(&in[3], l, d->n->in[2], NT_TFL_PLAIN, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_TRANSPOSE_CONV, in, bias ? 4 : 3, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_TRANSPOSE_CONV, in, bias ? 4 : 3}, y, e));
     o->version = bias ? 3 : 1;
     nt_tfl_set_int8(o, 0, d->padding);
     nt_tfl_set_int32(o, 1, d->w.stride, 0);

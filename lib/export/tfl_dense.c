@@ -49,7 +49,7 @@ static nt_status add_weight(int *t, nt_tfl *l, const dense *d, const nt_value *r
     if (!l->coded)
         return nt_tfl_weight(t, l, d->w->name, &shape, to, e);
     shape = (nt_tfl_shape){4, {d->k, 1, 1, d->c}};
-    return nt_tfl_code_weight(t, l, d->w, &shape, to, 0, e);
+    return nt_tfl_code_weight(t, l, d->w, &shape, &(nt_tfl_part){to, 0, d->k}, e);
 }
 
 static int64_t count_of(const nt_value *v)
@@ -70,7 +70,7 @@ static nt_status add_bias(int *t, nt_tfl *l, const dense *d, nt_err *e)
     for (int64_t k = 0; k < d->k && from; k++)
         to[k] = d->beta * from[one ? 0 : k];
     if (l->coded)
-        return nt_tfl_code_bias(t, l, d->n->in[0], d->w, to, 0, d->k, e);
+        return nt_tfl_code_bias(t, l, d->n->in[0], d->w, &(nt_tfl_part){to, 0, d->k}, e);
     return nt_tfl_const(t, l, d->b ? d->b->name : nt_tfl_name(l, d->w, "bias"),
                         &(nt_tfl_shape){1, {d->k}}, to, e);
 }
@@ -113,7 +113,7 @@ static nt_status write_points(nt_tfl *l, const dense *d, nt_err *e)
     NT_TRY(add_bias(&in[2], l, d, e));
     out = nt_tfl_fuse(&act, l, d->n);
     NT_TRY(nt_tfl_temp(&point, l, out, "point", &to, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_CONV_2D, in, 3, point, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_CONV_2D, in, 3}, point, e));
     o->version = 3;
     nt_tfl_set_int8(o, 0, NT_TFL_VALID);
     nt_tfl_set_int32(o, 1, 1, 0);
@@ -140,7 +140,7 @@ static nt_status write_dense(nt_tfl *l, const dense *d, nt_err *e)
     NT_TRY(add_bias(&in[2], l, d, e));
     out = nt_tfl_fuse(&act, l, d->n);
     NT_TRY(nt_tfl_out(&y, l, out, NT_TFL_PLAIN, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_FULLY_CONNECTED, in, 3, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_FULLY_CONNECTED, in, 3}, y, e));
     nt_tfl_set_int8(o, 0, act);
     if (x->rank > 2) {
         nt_tfl_set_int8(o, 2, 1);
@@ -188,7 +188,7 @@ static nt_status write_product(nt_tfl *l, const nt_node *n, nt_err *e)
     for (int i = 0; i < 2; i++)
         NT_TRY(nt_tfl_in(&in[i], l, n->in[i], NT_TFL_PLAIN, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], NT_TFL_PLAIN, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_BATCH_MATMUL, in, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_BATCH_MATMUL, in, 2}, y, e));
 done:
     return s;
 }

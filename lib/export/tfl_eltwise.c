@@ -17,7 +17,7 @@ static nt_status unary(nt_tfl *l, const nt_node *n, nt_tfl_code code, nt_tfl_op 
 
     NT_TRY(nt_tfl_in(&x, l, n->in[0], form, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], form, e));
-    NT_TRY(nt_tfl_op1(o, l, code, &x, 1, y, e));
+    NT_TRY(nt_tfl_op1(o, l, (nt_tfl_from){code, &x, 1}, y, e));
 done:
     return s;
 }
@@ -77,7 +77,7 @@ static nt_status bound(nt_tfl *l, nt_tfl_code code, int x, float v, int y, nt_er
     nt_tfl_op *o;
 
     NT_TRY(nt_tfl_scalar(&in[1], l, v, e));
-    NT_TRY(nt_tfl_op1(&o, l, code, in, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){code, in, 2}, y, e));
 done:
     return s;
 }
@@ -134,7 +134,7 @@ static nt_status with_number(nt_tfl *l, nt_tfl_code code, int x, float v, int y,
     nt_tfl_op *o;
 
     NT_TRY(nt_tfl_scalar(&in[1], l, v, e));
-    NT_TRY(nt_tfl_op1(&o, l, code, in, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){code, in, 2}, y, e));
 done:
     return s;
 }
@@ -191,7 +191,7 @@ static nt_status chain(nt_tfl *l, const nt_node *n, nt_tfl_code code, nt_tfl_for
             NT_TRY(nt_tfl_out(&y, l, out, form, e));
         else
             NT_TRY(nt_tfl_temp(&y, l, n->out[0], "part", &shape, e));
-        NT_TRY(nt_tfl_op1(&o, l, code, in, 2, y, e));
+        NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){code, in, 2}, y, e));
         if (has_act(code) && i == n->n_in - 1)
             nt_tfl_set_int8(o, 0, act);
         in[0] = y;
@@ -227,7 +227,7 @@ nt_status nt_tfl_prelu(nt_tfl *l, const nt_node *n, nt_err *e)
     NT_TRY(nt_tfl_in(&in[0], l, n->in[0], form, e));
     NT_TRY(nt_tfl_operand(&in[1], l, n->in[1], n->in[0]->rank, form, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], form, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_PRELU, in, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_PRELU, in, 2}, y, e));
 done:
     return s;
 }
@@ -267,9 +267,9 @@ static nt_status write_factors(nt_tfl *l, const nt_node *n, const float *a, cons
     NT_TRY(nt_tfl_const(&x[1], l, n->in[1]->name, &row, a, e));
     NT_TRY(nt_tfl_const(&times[1], l, n->in[2]->name, &row, b, e));
     NT_TRY(nt_tfl_temp(&times[0], l, n->out[0], "times", &shape, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_MUL, x, 2, times[0], e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_MUL, x, 2}, times[0], e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], NT_TFL_LAST, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_ADD, times, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_ADD, times, 2}, y, e));
 done:
     return s;
 }

@@ -116,9 +116,16 @@ const char *nt_tfl_name(nt_tfl *l, const nt_value *v, const char *what);
 
 /* ---- operators that are made */
 
+/* What an operator is, and reads. */
+typedef struct nt_tfl_from {
+    nt_tfl_code code;
+    const int *in;
+    int n_in;
+} nt_tfl_from;
+
 /* Of one output. *o is to be given its options before the next one is added. */
-nt_status nt_tfl_op1(nt_tfl_op **o, nt_tfl *l, nt_tfl_code code, const int *in, int n_in,
-                     int out, nt_err *e) NT_MUST_CHECK;
+nt_status nt_tfl_op1(nt_tfl_op **o, nt_tfl *l, nt_tfl_from from, int out,
+                     nt_err *e) NT_MUST_CHECK;
 nt_status nt_tfl_reshape(nt_tfl *l, int in, int out, nt_err *e) NT_MUST_CHECK;
 nt_status nt_tfl_transpose(nt_tfl *l, int in, int out, const int64_t *perm,
                            nt_err *e) NT_MUST_CHECK;

@@ -36,8 +36,9 @@ done:
 
 /* The parts' extents and tensors. */
 static nt_status split_parts(int64_t *sizes, int *out, nt_tfl *l, const nt_node *n, int axis,
-                             nt_tfl_form form, nt_err *e)
+                             nt_err *e)
 {
+    nt_tfl_form form = nt_tfl_form_in(l, n);
     nt_status s = NT_OK;
 
     for (int i = 0; i < n->n_out; i++) {
@@ -64,7 +65,7 @@ nt_status nt_tfl_split(nt_tfl *l, const nt_node *n, nt_err *e)
     NT_TRY(nt_axis(&axis, nt_node_int(n, "axis", 0), n->in[0]->rank, e));
     at = nt_tfl_stored(n->in[0]->rank, form, axis);
     NT_TRY(nt_tfl_in(&in[0], l, n->in[0], form, e));
-    NT_TRY(split_parts(sizes, out, l, n, axis, form, e));
+    NT_TRY(split_parts(sizes, out, l, n, axis, e));
     NT_TRY(nt_tfl_ints(&in[1], l, sizes, n->n_out, 1, e));
     NT_TRY(nt_tfl_ints(&in[2], l, &at, 1, 0, e));
     NT_TRY(nt_tfl_add_op(
@@ -116,7 +117,7 @@ static nt_status add_slice(nt_tfl *l, const range *r, int rank, int x, int y, nt
     }
     for (int i = 0; i < 3; i++)
         NT_TRY(nt_tfl_ints(&in[1 + i], l, list[i], rank, 1, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_STRIDED_SLICE, in, 4, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_STRIDED_SLICE, in, 4}, y, e));
     nt_tfl_set_int32(o, 1, open, 0);
 done:
     return s;
@@ -193,10 +194,11 @@ static nt_status add_pad(nt_tfl *l, const nt_node *n, nt_tfl_form form, const in
         NT_TRY(nt_tfl_scalar(&in[2], l, (float)fill, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], form, e));
     NT_TRY(nt_tfl_op1(&o, l,
-                      mirror   ? NT_TFL_MIRROR_PAD
-                      : number ? NT_TFL_PADV2
-                               : NT_TFL_PAD,
-                      in, number ? 3 : 2, y, e));
+                      (nt_tfl_from){mirror   ? NT_TFL_MIRROR_PAD
+                                    : number ? NT_TFL_PADV2
+                                             : NT_TFL_PAD,
+                                    in, number ? 3 : 2},
+                      y, e));
 done:
     return s;
 }
@@ -243,7 +245,7 @@ nt_status nt_tfl_gather(nt_tfl *l, const nt_node *n, nt_err *e)
     NT_TRY(nt_tfl_in(&in[0], l, n->in[0], form, e));
     NT_TRY(nt_tfl_ints(&in[1], l, list, (int)nt_tensor_count(index), index->rank, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], form, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_GATHER, in, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_GATHER, in, 2}, y, e));
     nt_tfl_set_int32(o, 0, nt_tfl_stored(n->in[0]->rank, form, axis), 0);
 done:
     return s;

@@ -24,14 +24,20 @@ done:
     return s;
 }
 
-static nt_status add_pool(nt_tfl *l, nt_tfl_code code, const nt_tfl_window *w, int x, int y,
-                          nt_tfl_padding padding, nt_err *e)
+/* From x to y. */
+typedef struct pooled {
+    nt_tfl_code code;
+    int x, y;
+    nt_tfl_padding padding;
+} pooled;
+
+static nt_status add_pool(nt_tfl *l, const pooled *p, const nt_tfl_window *w, nt_err *e)
 {
     nt_status s = NT_OK;
     nt_tfl_op *o;
 
-    NT_TRY(nt_tfl_op1(&o, l, code, &x, 1, y, e));
-    nt_tfl_set_int8(o, 0, padding);
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){p->code, &p->x, 1}, p->y, e));
+    nt_tfl_set_int8(o, 0, p->padding);
     nt_tfl_set_int32(o, 1, w->w.stride, 0);
     nt_tfl_set_int32(o, 2, w->h.stride, 0);
     nt_tfl_set_int32(o, 3, w->w.ker, 0);
@@ -61,7 +67,7 @@ nt_status nt_tfl_max_pool(nt_tfl *l, const nt_node *n, nt_err *e)
         NT_TRY(
             nt_tfl_window_pad(&x, l, n->in[0], &w, is_positive(n->in[0]) ? 0 : -INFINITY, e));
     NT_TRY(nt_tfl_picture_out(&y, l, n->out[0], e));
-    NT_TRY(add_pool(l, NT_TFL_MAX_POOL_2D, &w, x, y, padding, e));
+    NT_TRY(add_pool(l, &(pooled){NT_TFL_MAX_POOL_2D, x, y, padding}, &w, e));
     NT_TRY(nt_tfl_picture_close(l, n->out[0], y, e));
 done:
     return s;
@@ -121,11 +127,11 @@ static nt_status padded_mean(nt_tfl *l, const nt_node *n, const nt_tfl_window *w
     NT_TRY(nt_tfl_window_pad(&x, l, n->in[0], w, 0, e));
     if (!plain)
         NT_TRY(nt_tfl_temp(&in[0], l, n->out[0], "mean", &shape, e));
-    NT_TRY(add_pool(l, NT_TFL_AVERAGE_POOL_2D, w, x, in[0], NT_TFL_VALID, e));
+    NT_TRY(add_pool(l, &(pooled){NT_TFL_AVERAGE_POOL_2D, x, in[0], NT_TFL_VALID}, w, e));
     if (plain)
         goto done;
     NT_TRY(add_factors(&in[1], l, w, with_pads, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_MUL, in, 2, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_MUL, in, 2}, y, e));
 done:
     return s;
 }
@@ -144,7 +150,7 @@ nt_status nt_tfl_average_pool(nt_tfl *l, const nt_node *n, nt_err *e)
     NT_TRY(nt_tfl_picture_out(&y, l, n->out[0], e));
     same = nt_tfl_window_padding(&padding, &w);
     if (same && (padding == NT_TFL_VALID || !nt_node_int(n, "count_include_pad", 0)))
-        NT_TRY(add_pool(l, NT_TFL_AVERAGE_POOL_2D, &w, x, y, padding, e));
+        NT_TRY(add_pool(l, &(pooled){NT_TFL_AVERAGE_POOL_2D, x, y, padding}, &w, e));
     else
         NT_TRY(padded_mean(l, n, &w, x, y, e));
     NT_TRY(nt_tfl_picture_close(l, n->out[0], y, e));
@@ -154,16 +160,23 @@ done:
 
 /* ---- whole axes */
 
-static nt_status add_reduce(nt_tfl *l, nt_tfl_code code, int x, int y, const int64_t *axes,
-                            int n, bool keep, nt_err *e)
+/* Of these axes, as they lie; from x to y. */
+typedef struct reduced {
+    nt_tfl_code code;
+    int x, y, n;
+    int64_t axes[NT_MAX_RANK];
+    bool keep;
+} reduced;
+
+static nt_status add_reduce(nt_tfl *l, const reduced *r, nt_err *e)
 {
     nt_status s = NT_OK;
-    int in[2] = {x};
+    int in[2] = {r->x};
     nt_tfl_op *o;
 
-    NT_TRY(nt_tfl_ints(&in[1], l, axes, n, 1, e));
-    NT_TRY(nt_tfl_op1(&o, l, code, in, 2, y, e));
-    nt_tfl_set_int8(o, 0, keep);
+    NT_TRY(nt_tfl_ints(&in[1], l, r->axes, r->n, 1, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){r->code, in, 2}, r->y, e));
+    nt_tfl_set_int8(o, 0, r->keep);
 done:
     return s;
 }
@@ -187,15 +200,14 @@ static nt_tfl_code code_of(const nt_node *n)
 
 nt_status nt_tfl_global_pool(nt_tfl *l, const nt_node *n, nt_err *e)
 {
-    int64_t axes[NT_MAX_RANK];
-    int rank = n->in[0]->rank, x, y;
+    reduced r = {.code = code_of(n), .n = n->in[0]->rank - 2, .keep = true};
     nt_status s = NT_OK;
 
-    for (int i = 2; i < rank; i++)
-        axes[i - 2] = i - 1;
-    NT_TRY(nt_tfl_in(&x, l, n->in[0], NT_TFL_LAST, e));
-    NT_TRY(nt_tfl_out(&y, l, n->out[0], NT_TFL_LAST, e));
-    NT_TRY(add_reduce(l, code_of(n), x, y, axes, rank - 2, true, e));
+    for (int i = 0; i < r.n; i++)
+        r.axes[i] = i + 1;
+    NT_TRY(nt_tfl_in(&r.x, l, n->in[0], NT_TFL_LAST, e));
+    NT_TRY(nt_tfl_out(&r.y, l, n->out[0], NT_TFL_LAST, e));
+    NT_TRY(add_reduce(l, &r, e));
 done:
     return s;
 }
@@ -236,22 +248,22 @@ static bool stay_in_order(int rank, const bool *gone)
 
 nt_status nt_tfl_reduce(nt_tfl *l, const nt_node *n, nt_err *e)
 {
-    bool gone[NT_MAX_RANK] = {false}, keep = nt_node_int(n, "keepdims", 1) != 0;
+    reduced r = {.code = code_of(n), .keep = nt_node_int(n, "keepdims", 1) != 0};
+    bool gone[NT_MAX_RANK] = {false};
     nt_tfl_form form = nt_tfl_form_in(l, n);
-    int64_t axes[NT_MAX_RANK];
-    int rank = n->in[0]->rank, count = 0, x, y;
+    int rank = n->in[0]->rank;
     nt_status s = NT_OK;
 
     NT_TRY(read_axes(gone, n, e));
-    if (!keep && !stay_in_order(rank, gone))
+    if (!r.keep && !stay_in_order(rank, gone))
         form = NT_TFL_PLAIN;
     for (int i = 0; i < rank; i++) {
         if (gone[nt_tfl_axis_of(rank, form, i)])
-            axes[count++] = i;
+            r.axes[r.n++] = i;
     }
-    NT_TRY(nt_tfl_in(&x, l, n->in[0], form, e));
-    NT_TRY(nt_tfl_out(&y, l, n->out[0], keep ? form : NT_TFL_PLAIN, e));
-    NT_TRY(add_reduce(l, code_of(n), x, y, axes, count, keep, e));
+    NT_TRY(nt_tfl_in(&r.x, l, n->in[0], form, e));
+    NT_TRY(nt_tfl_out(&r.y, l, n->out[0], r.keep ? form : NT_TFL_PLAIN, e));
+    NT_TRY(add_reduce(l, &r, e));
 done:
     return s;
 }
@@ -264,7 +276,8 @@ static nt_status add_softmax(nt_tfl *l, const nt_node *n, int x, int y, nt_err *
     nt_status s = NT_OK;
     nt_tfl_op *o;
 
-    NT_TRY(nt_tfl_op1(&o, l, log ? NT_TFL_LOG_SOFTMAX : NT_TFL_SOFTMAX, &x, 1, y, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){log ? NT_TFL_LOG_SOFTMAX : NT_TFL_SOFTMAX, &x, 1}, y,
+                      e));
     if (!log)
         nt_tfl_set_float(o, 0, 1);
 done:

@@ -117,9 +117,11 @@ static nt_status add_resize(nt_tfl *l, const resize *r, const setting *t, nt_err
     NT_TRY(nt_tfl_in(&in[0], l, r->n->in[0], NT_TFL_LAST, e));
     NT_TRY(nt_tfl_ints(&in[1], l, size, 2, 1, e));
     NT_TRY(nt_tfl_out(&y, l, v, NT_TFL_LAST, e));
-    NT_TRY(nt_tfl_op1(&o, l,
-                      r->nearest ? NT_TFL_RESIZE_NEAREST_NEIGHBOR : NT_TFL_RESIZE_BILINEAR, in,
-                      2, y, e));
+    NT_TRY(nt_tfl_op1(
+        &o, l,
+        (nt_tfl_from){r->nearest ? NT_TFL_RESIZE_NEAREST_NEIGHBOR : NT_TFL_RESIZE_BILINEAR, in,
+                      2},
+        y, e));
     nt_tfl_set_int8(o, first, t->corners);
     nt_tfl_set_int8(o, first + 1, t->half);
     o->version = t->half || (r->nearest && t->corners) ? 3 : 1;
@@ -142,7 +144,7 @@ static nt_status add_gather(nt_tfl *l, const float *from, int64_t n, int axis, c
     for (int64_t i = 0; i < n; i++)
         list[i] = (int64_t)from[i];
     NT_TRY(nt_tfl_ints(&in[1], l, list, (int)n, 1, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_GATHER, in, 2, xy[1], e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_GATHER, in, 2}, xy[1], e));
     nt_tfl_set_int32(o, 0, axis, 0);
 done:
     return s;

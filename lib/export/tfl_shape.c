@@ -110,8 +110,9 @@ nt_status nt_tfl_depth(nt_tfl *l, const nt_node *n, nt_err *e)
         return nt_tfl_refuse(e, "a mode other than DCR has");
     NT_TRY(nt_tfl_in(&x, l, n->in[0], NT_TFL_LAST, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], NT_TFL_LAST, e));
-    NT_TRY(nt_tfl_op1(&o, l, to_space ? NT_TFL_DEPTH_TO_SPACE : NT_TFL_SPACE_TO_DEPTH, &x, 1, y,
-                      e));
+    NT_TRY(nt_tfl_op1(
+        &o, l, (nt_tfl_from){to_space ? NT_TFL_DEPTH_TO_SPACE : NT_TFL_SPACE_TO_DEPTH, &x, 1},
+        y, e));
     nt_tfl_set_int32(o, 0, nt_node_int(n, "blocksize", 1), 0);
 done:
     return s;

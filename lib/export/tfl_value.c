@@ -172,7 +172,7 @@ nt_status nt_tfl_weight(int *t, nt_tfl *l, const char *name, const nt_tfl_shape 
     if (st == NT_OK)
         st = nt_tfl_add_tensor(t, &l->m, &wide, e);
     if (st == NT_OK)
-        st = nt_tfl_op1(&o, l, NT_TFL_DEQUANTIZE, &half, 1, *t, e);
+        st = nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_DEQUANTIZE, &half, 1}, *t, e);
     if (st == NT_OK)
         o->version = 3;
     return st;
@@ -205,17 +205,19 @@ nt_status nt_tfl_ints(int *t, nt_tfl *l, const int64_t *v, int n, int rank, nt_e
 
 /* ---- moving */
 
-nt_status nt_tfl_op1(nt_tfl_op **o, nt_tfl *l, nt_tfl_code code, const int *in, int n_in,
-                     int out, nt_err *e)
+nt_status nt_tfl_op1(nt_tfl_op **o, nt_tfl *l, nt_tfl_from from, int out, nt_err *e)
 {
-    int ins[4] = {0}, version = l->coded && code != NT_TFL_RESHAPE ? 2 : 1;
+    int ins[4] = {0}, version = l->coded && from.code != NT_TFL_RESHAPE ? 2 : 1;
 
-    memcpy(ins, in, (size_t)n_in * sizeof *in);
-    return nt_tfl_add_op(
-        o, &l->m,
-        &(nt_tfl_op){
-            .code = code, .version = version, .in = ins, .n_in = n_in, .out = &out, .n_out = 1},
-        e);
+    memcpy(ins, from.in, (size_t)from.n_in * sizeof *from.in);
+    return nt_tfl_add_op(o, &l->m,
+                         &(nt_tfl_op){.code = from.code,
+                                      .version = version,
+                                      .in = ins,
+                                      .n_in = from.n_in,
+                                      .out = &out,
+                                      .n_out = 1},
+                         e);
 }
 
 nt_status nt_tfl_reshape(nt_tfl *l, int in, int out, nt_err *e)
@@ -226,7 +228,7 @@ nt_status nt_tfl_reshape(nt_tfl *l, int in, int out, nt_err *e)
     int shape;
 
     NT_TRY(nt_tfl_ints(&shape, l, t.dims, t.rank, 1, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_RESHAPE, (int[]){in, shape}, 2, out, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_RESHAPE, (int[]){in, shape}, 2}, out, e));
 done:
     return s;
 }
@@ -257,7 +259,7 @@ nt_status nt_tfl_transpose(nt_tfl *l, int in, int out, const int64_t *perm, nt_e
     if (rank > 6)
         return nt_tfl_refuse(e, "a transposition of more than 6 axes has");
     NT_TRY(nt_tfl_ints(&list, l, perm, rank, 1, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_TRANSPOSE, (int[]){in, list}, 2, out, e));
+    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_TRANSPOSE, (int[]){in, list}, 2}, out, e));
     o->version = rank > 5 ? 5 : rank > 4 ? 4 : o->version;
 done:
     return s;
@@ -396,7 +398,8 @@ static nt_status dequantize(nt_tfl *l, const nt_value *v, nt_err *e)
     int t;
 
     NT_TRY(nt_tfl_out(&t, l, v, codes->native, e));
-    NT_TRY(nt_tfl_op1(&o, l, NT_TFL_DEQUANTIZE, &codes->t[codes->native], 1, t, e));
+    NT_TRY(
+        nt_tfl_op1(&o, l, (nt_tfl_from){NT_TFL_DEQUANTIZE, &codes->t[codes->native], 1}, t, e));
     o->version = 2;
 done:
     return s;

@@ -85,8 +85,9 @@ nt_status nt_tfl_window_pad(int *x, nt_tfl *l, const nt_value *v, const nt_tfl_w
         NT_TRY(l->coded ? nt_tfl_lowest_code(&in[2], l, v, e)
                         : nt_tfl_scalar(&in[2], l, fill, e));
     NT_TRY(nt_tfl_temp(x, l, v, "pad", &shape, e));
-    NT_TRY(
-        nt_tfl_op1(&o, l, fill != 0 ? NT_TFL_PADV2 : NT_TFL_PAD, in, fill != 0 ? 3 : 2, *x, e));
+    NT_TRY(nt_tfl_op1(
+        &o, l, (nt_tfl_from){fill != 0 ? NT_TFL_PADV2 : NT_TFL_PAD, in, fill != 0 ? 3 : 2}, *x,
+        e));
 done:
     return s;
 }
