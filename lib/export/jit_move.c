@@ -220,6 +220,38 @@ done:
 /* ---- shapes */
 
 /* A 0 takes the input's extent. */
+/* A 0 in a shape that is computed stands for the extent that the data has there. */
+static nt_status reshape_computed(nt_jit *j, const nt_node *n, bool zeros, nt_err *e)
+{
+    const nt_value *x = n->in[0], *shape = n->in[1];
+    int64_t count = shape->rank == 1 ? shape->dims[0].value : -1;
+    nt_status s = NT_OK;
+    nt_str own = {0};
+
+    if (!zeros)
+        return nt_jit_set(j, n, e, "torch.reshape($0, annotate(List[int], ($1).tolist()))");
+    if (count < 0)
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "a shape of unknown length has no form in TorchScript");
+    for (int64_t i = 0; i < count; i++) {
+        nt_str_add(&own, i ? ", " : "");
+        if (i < x->rank)
+            nt_str_addf(&own, "torch.size($0, %" PRId64 ")", i);
+        else
+            nt_str_add(&own, "0");
+    }
+    if (own.failed)
+        NT_TRY(nt_fail_nomem(e));
+    NT_TRY(nt_jit_set(
+        j, n, e,
+        "torch.reshape($0, annotate(List[int], (torch.add($1, torch.mul(torch.eq($1, "
+        "0), torch.tensor([%s])))).tolist()))",
+        own.p ? own.p : ""));
+done:
+    nt_str_release(&own);
+    return s;
+}
+
 nt_status nt_jit_reshape(nt_jit *j, const nt_node *n, nt_err *e)
 {
     bool zeros = nt_node_int(n, "allowzero", 0) == 0, given;
@@ -230,7 +262,7 @@ nt_status nt_jit_reshape(nt_jit *j, const nt_node *n, nt_err *e)
     size_t count;
 
     if (nt_has_in(n, 1) && !nt_const_in(n, 1))
-        return nt_jit_set(j, n, e, "torch.reshape($0, annotate(List[int], ($1).tolist()))");
+        return reshape_computed(j, n, zeros, e);
     NT_TRY(read_list(v, &count, &given, (nt_arg){n, "shape", NULL}, 1, e));
     nt_str_add(&t, "torch.reshape($0, [");
     for (size_t i = 0; i < count; i++) {
