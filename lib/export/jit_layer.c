@@ -202,7 +202,7 @@ nt_status nt_jit_max_pool(nt_jit *j, const nt_node *n, nt_err *e)
 
     if (n->n_out > 1 && n->out[1])
         return nt_fail(e, NT_EUNSUPPORTED, "indices have no form in TorchScript");
-    if (n->in[0]->dtype != NT_F32 && n->in[0]->dtype != NT_F64)
+    if (!nt_dtype_is_real(n->in[0]->dtype))
         return nt_fail(e, NT_EUNSUPPORTED, "maxima of %s have no form in TorchScript",
                        nt_dtype_name(n->in[0]->dtype));
     NT_TRY(read_view(&v, n, NULL, e));
