@@ -46,8 +46,8 @@ static uint32_t crc_of(const nt_zip *z, const unsigned char *p, size_t n)
 /* The n lowest bytes, the lowest first. */
 static void little(nt_str *s, uint64_t v, int n)
 {
-    for (int i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)(v >> (8 * i) & 0xFF);
+    for (; n > 0; n--, v >>= 8) {
+        unsigned char c = (unsigned char)(v & 0xFF);
 
         nt_str_addn(s, &c, 1);
     }
