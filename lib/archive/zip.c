@@ -43,16 +43,6 @@ static uint32_t crc_of(const nt_zip *z, const unsigned char *p, size_t n)
     return ~c;
 }
 
-/* The n lowest bytes, the lowest first. */
-static void little(nt_str *s, uint64_t v, int n)
-{
-    for (; n > 0; n--, v >>= 8) {
-        unsigned char c = (unsigned char)(v & 0xFF);
-
-        nt_str_addn(s, &c, 1);
-    }
-}
-
 nt_status nt_zip_open(nt_zip **out, const char *path, nt_err *e)
 {
     nt_zip *z = nt_calloc(1, sizeof *z);
@@ -87,16 +77,16 @@ static nt_status put(nt_zip *z, const void *bytes, size_t n, nt_err *e)
 /* What both headers of an entry have in common, from the version that reading needs (2.0). */
 static void add_common(nt_str *s, uint32_t crc, size_t n, size_t name, size_t extra)
 {
-    little(s, 20, 2);
-    little(s, UTF8_NAMES, 2);
-    little(s, 0, 2); /* stored */
-    little(s, 0, 2);
-    little(s, FIRST_DAY, 2);
-    little(s, crc, 4);
-    little(s, n, 4);
-    little(s, n, 4);
-    little(s, name, 2);
-    little(s, extra, 2);
+    nt_str_add_little(s, 20, 2);
+    nt_str_add_little(s, UTF8_NAMES, 2);
+    nt_str_add_little(s, 0, 2); /* stored */
+    nt_str_add_little(s, 0, 2);
+    nt_str_add_little(s, FIRST_DAY, 2);
+    nt_str_add_little(s, crc, 4);
+    nt_str_add_little(s, n, 4);
+    nt_str_add_little(s, n, 4);
+    nt_str_add_little(s, name, 2);
+    nt_str_add_little(s, extra, 2);
 }
 
 /* Bytes between name and data: none, or an extra field. */
@@ -112,8 +102,8 @@ static void add_padding(nt_str *s, size_t n)
 {
     if (!n)
         return;
-    little(s, PAD_FIELD, 2);
-    little(s, n - MIN_EXTRA, 2);
+    nt_str_add_little(s, PAD_FIELD, 2);
+    nt_str_add_little(s, n - MIN_EXTRA, 2);
     for (size_t i = MIN_EXTRA; i < n; i++)
         nt_str_addn(s, "", 1);
 }
@@ -122,11 +112,11 @@ static void add_to_directory(nt_zip *z, const char *name, uint32_t crc, size_t n
 {
     nt_str *s = &z->directory;
 
-    little(s, 0x02014B50, 4);
-    little(s, 20, 2); /* made by version 2.0, on nothing in particular */
+    nt_str_add_little(s, 0x02014B50, 4);
+    nt_str_add_little(s, 20, 2); /* made by version 2.0, on nothing in particular */
     add_common(s, crc, n, strlen(name), 0);
-    little(s, 0, 2 + 2 + 2 + 4); /* comment, disk, attributes inside and outside */
-    little(s, z->at, 4);
+    nt_str_add_little(s, 0, 2 + 2 + 2 + 4); /* comment, disk, attributes inside and outside */
+    nt_str_add_little(s, z->at, 4);
     nt_str_add(s, name);
 }
 
@@ -148,7 +138,7 @@ nt_status nt_zip_add(nt_zip *z, const char *name, const void *bytes, size_t n, n
     nt_str head = {0};
 
     NT_TRY(check_room(z, name, n, e));
-    little(&head, 0x04034B50, 4);
+    nt_str_add_little(&head, 0x04034B50, 4);
     add_common(&head, crc, n, strlen(name), extra);
     nt_str_add(&head, name);
     add_padding(&head, extra);
@@ -171,13 +161,13 @@ nt_status nt_zip_commit(nt_zip *z, nt_err *e)
     nt_outfile *f = z->f;
     nt_status s = NT_OK;
 
-    little(d, 0x06054B50, 4);
-    little(d, 0, 2 + 2); /* this disk, the directory's */
-    little(d, (uint64_t)z->count, 2);
-    little(d, (uint64_t)z->count, 2);
-    little(d, n, 4);
-    little(d, at, 4);
-    little(d, 0, 2);
+    nt_str_add_little(d, 0x06054B50, 4);
+    nt_str_add_little(d, 0, 2 + 2); /* this disk, the directory's */
+    nt_str_add_little(d, (uint64_t)z->count, 2);
+    nt_str_add_little(d, (uint64_t)z->count, 2);
+    nt_str_add_little(d, n, 4);
+    nt_str_add_little(d, at, 4);
+    nt_str_add_little(d, 0, 2);
     if (d->failed)
         NT_TRY(nt_fail_nomem(e));
     NT_TRY(put(z, d->p, d->n, e));

@@ -65,6 +65,15 @@ void nt_str_addn(nt_str *s, const void *bytes, size_t n)
     s->p[s->n] = '\0';
 }
 
+void nt_str_add_little(nt_str *s, uint64_t v, int n)
+{
+    for (; n > 0; n--, v >>= 8) {
+        unsigned char c = (unsigned char)(v & 0xFF);
+
+        nt_str_addn(s, &c, 1);
+    }
+}
+
 void nt_str_addf(nt_str *s, const char *fmt, ...)
 {
     va_list ap;

@@ -21,6 +21,8 @@ typedef struct nt_str {
 void nt_str_release(nt_str *s);
 void nt_str_add(nt_str *s, const char *text);
 void nt_str_addn(nt_str *s, const void *bytes, size_t n);
+/* The n lowest bytes of v, the lowest first; 0 past its eighth. */
+void nt_str_add_little(nt_str *s, uint64_t v, int n);
 void nt_str_addf(nt_str *s, const char *fmt, ...) NT_PRINTF(2, 3);
 /* Gives the text to the caller (nt_free) and empties s; NULL when it failed. */
 char *nt_str_take(nt_str *s);

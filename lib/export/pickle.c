@@ -10,13 +10,6 @@ static void byte(nt_str *s, unsigned v)
     nt_str_addn(s, &c, 1);
 }
 
-/* The n lowest bytes, the lowest first. */
-static void little(nt_str *s, uint64_t v, int n)
-{
-    for (int i = 0; i < n; i++)
-        byte(s, (unsigned)(v >> (8 * i) & 0xFF));
-}
-
 void nt_pickle_begin(nt_str *s)
 {
     nt_str_add(s, "\x80\x02");
@@ -48,13 +41,13 @@ void nt_pickle_int(nt_str *s, int64_t v)
         nt_str_addn(s, "\x8a\x08", 2);
     else
         byte(s, n == 1 ? 'K' : n == 2 ? 'M' : 'J');
-    little(s, (uint64_t)v, n);
+    nt_str_add_little(s, (uint64_t)v, n);
 }
 
 void nt_pickle_text(nt_str *s, const char *text)
 {
     byte(s, 'X');
-    little(s, strlen(text), 4);
+    nt_str_add_little(s, strlen(text), 4);
     nt_str_add(s, text);
 }
 

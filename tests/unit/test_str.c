@@ -164,4 +164,16 @@ NT_TEST(utf8_is_what_the_rfc_says)
     assert_int_equal(nt_utf8_len("\xff", 1), 0);
 }
 
+NT_TEST(numbers_are_added_lowest_byte_first_and_zeros_past_the_eighth)
+{
+    static const unsigned char want[] = {4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 4, 3};
+    nt_str s = {0};
+
+    nt_str_add_little(&s, 0x01020304, 10);
+    nt_str_add_little(&s, 0x01020304, 2);
+    assert_int_equal(s.n, sizeof want);
+    assert_memory_equal(s.p, want, sizeof want);
+    nt_str_release(&s);
+}
+
 NT_TEST_MAIN
