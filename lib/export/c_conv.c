@@ -391,7 +391,7 @@ static void find_middle(int64_t *q0, int64_t *q1, const conv *d)
         *q0 = *q1 = 0;
 }
 
-static void add_dims(nt_c *c, const conv *d, nt_c_range r)
+static void add_dims(nt_c *c, const conv *d, nt_plain_range r)
 {
     char lo[NT_C_NUMBER], hi[NT_C_NUMBER];
     int64_t q0, q1;

@@ -118,7 +118,7 @@ static nt_status add_weights(int id[2], nt_c *c, const nt_node *n, int64_t k, nt
 static void add_dims(nt_c *c, const nt_node *n, const side *h, const side *w)
 {
     int64_t g = nt_node_int(n, "group", 1);
-    nt_c_range r = nt_c_bounds(c, n);
+    nt_plain_range r = nt_c_bounds(c, n);
     char lo[NT_C_NUMBER], hi[NT_C_NUMBER];
 
     nt_str_addf(&c->body,

@@ -101,7 +101,7 @@ static nt_status add_weights(int id[2], nt_c *c, const dense *d, nt_err *e)
 static nt_status write_dense(nt_c *c, const nt_node *n, const dense *d, nt_err *e)
 {
     char x[NT_C_EXPR], y[NT_C_EXPR], lo[NT_C_NUMBER], hi[NT_C_NUMBER];
-    nt_c_range r = nt_c_bounds(c, n);
+    nt_plain_range r = nt_c_bounds(c, n);
     nt_status s = NT_OK;
     int id[2] = {0};
 

@@ -141,7 +141,7 @@ done:
 }
 
 /* cut(v, lo, hi) with what of it is needed: v alone where there are no bounds. */
-static char *cut_text(const char *v, nt_c_range r)
+static char *cut_text(const char *v, nt_plain_range r)
 {
     char lo[NT_C_NUMBER], hi[NT_C_NUMBER];
 
@@ -158,9 +158,9 @@ nt_status nt_c_clip(nt_c *c, const nt_node *n, nt_err *e)
 {
     nt_status s = NT_OK;
     char *text = NULL;
-    nt_c_range r;
+    nt_plain_range r;
 
-    if (!nt_c_is_bounds(&r, n))
+    if (!nt_plain_is_bounds(&r, n))
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
                        "bounds that are no constants, or have no number "
                        "between them, have no form in C"));
@@ -217,7 +217,7 @@ static const char *form_of(const nt_node *n)
 }
 
 /* NULL: no memory. */
-static char *binary_text(const nt_node *n, nt_c_range r)
+static char *binary_text(const nt_node *n, nt_plain_range r)
 {
     char *operand[2] = {operand_text(n->in[0], 0), operand_text(n->in[1], 1)};
     char *cut = cut_text("v", r), *made;
@@ -269,26 +269,6 @@ done:
 
 /* ---- normalisation */
 
-static bool is_row(const nt_value *v, int64_t k)
-{
-    return v->data && v->data->dtype == NT_F32 && nt_tensor_count(v->data) == k;
-}
-
-/* x * a + b of each channel. */
-static void factors(float *a, float *b, const nt_node *n, int64_t k)
-{
-    const float *gamma = n->in[1]->data->data, *beta = n->in[2]->data->data;
-    const float *mean = n->in[3]->data->data, *var = n->in[4]->data->data;
-    float eps = nt_node_float(n, "epsilon", 1e-5F);
-
-    for (int64_t i = 0; i < k; i++) {
-        double f = gamma[i] / sqrt((double)var[i] + eps);
-
-        a[i] = (float)f;
-        b[i] = (float)(beta[i] - mean[i] * f);
-    }
-}
-
 static nt_status write_factors(nt_c *c, const nt_node *n, const float *a, const float *b,
                                nt_err *e)
 {
@@ -313,19 +293,17 @@ nt_status nt_c_batchnorm(nt_c *c, const nt_node *n, nt_err *e)
 {
     int64_t k = n->in[0]->rank > 1 ? n->in[0]->dims[1].value : 0;
     nt_status s = NT_OK;
-    float *a;
+    float *a = NULL;
 
-    for (int i = 1; i < 5; i++) {
-        if (!is_row(n->in[i], k))
-            return nt_fail(e, NT_EUNSUPPORTED, "input %d is no constant row of channels", i);
-    }
+    NT_TRY(nt_plain_norm_check(n, k, e));
     if (nt_node_int(n, "training_mode", 0))
         return nt_fail(e, NT_EUNSUPPORTED, "training_mode has no form in C");
     a = nt_alloc((size_t)k * 2, sizeof *a);
     if (!a)
         return nt_fail_nomem(e);
-    factors(a, a + k, n, k);
-    s = write_factors(c, n, a, a + k, e);
+    nt_plain_norm_factors(a, a + k, n, k);
+    NT_TRY(write_factors(c, n, a, a + k, e));
+done:
     nt_free(a);
     return s;
 }

@@ -74,39 +74,13 @@ nt_status nt_c_ref(char buf[NT_C_EXPR], nt_c *c, const nt_value *v, nt_err *e)
 
 /* ---- bounds */
 
-static bool scalar(float *out, const nt_node *n, int i)
-{
-    const nt_tensor *t = nt_const_in(n, i);
-
-    if (!nt_has_in(n, i))
-        return true;
-    if (!t || nt_tensor_count(t) != 1)
-        return false;
-    *out = (float)nt_tensor_get(t, 0);
-    return true;
-}
-
-bool nt_c_is_bounds(nt_c_range *r, const nt_node *n)
-{
-    *r = (nt_c_range){-INFINITY, INFINITY};
-    if (nt_node_is(n, "Relu")) {
-        r->lo = 0;
-        return true;
-    }
-    if (!nt_node_is(n, "Clip"))
-        return false;
-    r->lo = nt_node_float(n, "min", r->lo);
-    r->hi = nt_node_float(n, "max", r->hi);
-    return scalar(&r->lo, n, 1) && scalar(&r->hi, n, 2) && r->lo <= r->hi;
-}
-
-nt_c_range nt_c_bounds(const nt_c *c, const nt_node *n)
+nt_plain_range nt_c_bounds(const nt_c *c, const nt_node *n)
 {
     const nt_value *y = n->out[0];
-    nt_c_range r = {-INFINITY, INFINITY};
+    nt_plain_range r = {-INFINITY, INFINITY};
 
     if (y->n_uses == 1 && c->merged[y->uses[0].node->id])
-        nt_c_is_bounds(&r, y->uses[0].node);
+        nt_plain_is_bounds(&r, y->uses[0].node);
     return r;
 }
 

@@ -10,6 +10,7 @@
 #define NT_EXPORT_C_EMIT_H
 
 #include "base/str.h"
+#include "export/plain.h"
 #include "graph/graph.h"
 
 typedef enum nt_c_kind {
@@ -67,12 +68,7 @@ int nt_c_table(nt_c *c, const int64_t *v, size_t n);
 /* A function, or a type, that is written unless it is there already. */
 void nt_c_function(nt_c *c, const char *text);
 /* What n cuts its results to: the bounds of the node that was merged into it. */
-typedef struct nt_c_range {
-    float lo, hi;
-} nt_c_range;
-nt_c_range nt_c_bounds(const nt_c *c, const nt_node *n);
-/* Is n a Relu or a Clip of constant bounds? */
-bool nt_c_is_bounds(nt_c_range *r, const nt_node *n);
+nt_plain_range nt_c_bounds(const nt_c *c, const nt_node *n);
 
 /* ---- shapes */
 int64_t nt_c_count(const nt_value *v); /* all dims are known */

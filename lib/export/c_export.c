@@ -5,32 +5,13 @@
 #include "base/outfile.h"
 #include "export/c_place.h"
 #include "export/c_text.h"
-#include "export/onnx_export.h"
-#include "graph/pass.h"
-#include "graph/pass_fuse_bn.h"
+#include "export/plain.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- the graph */
-
-static nt_status prepare(nt_graph **out, const nt_graph *g, int64_t h, int64_t w, nt_err *e)
-{
-    nt_onnx_export fixed = {.fixed = true, .h = h, .w = w};
-    nt_status s = NT_OK;
-    nt_graph *c = NULL;
-
-    NT_TRY(nt_onnx_export_graph(&c, g, &fixed, e));
-    NT_TRY(nt_pass_fuse_bn(c, NULL, NULL, e));
-    NT_TRY(nt_pass_infer(c, e));
-    NT_TRY(nt_pass_dead(c, NULL, e));
-    *out = c;
-    c = NULL;
-done:
-    nt_graph_free(c);
-    return s;
-}
 
 static nt_status init(nt_c *c, const nt_graph *g, nt_err *e)
 {
@@ -247,7 +228,7 @@ nt_status nt_c_save(const char *path, const nt_graph *g, int64_t h, int64_t w, n
                        "C is two files, NAME.c and NAME.h: give -o NAME.c or -d DIR");
     if (strpbrk(path, "\"\\\n"))
         return nt_fail(e, NT_EINVAL, "%s: C includes no file of such a name", path);
-    NT_TRY(prepare(&copy, g, h, w, e));
+    NT_TRY(nt_plain_graph(&copy, g, h, w, e));
     NT_TRY(init(&c, copy, e));
     NT_TRY(write_body(&c, e));
     NT_TRY(save_files(path, &c, e));
@@ -264,7 +245,7 @@ nt_status nt_c_report(char **out, const nt_graph *g, int64_t h, int64_t w, nt_er
     nt_str text = {0};
     nt_c c = {0};
 
-    NT_TRY(prepare(&copy, g, h, w, e));
+    NT_TRY(nt_plain_graph(&copy, g, h, w, e));
     NT_TRY(init(&c, copy, e));
     nt_c_place_report(&text, &c);
     *out = nt_str_take(&text);

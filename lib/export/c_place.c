@@ -106,10 +106,10 @@ static bool can_merge(const nt_node *n)
 {
     const nt_value *x = n->in[0];
     const nt_c_op *op = x->producer ? nt_c_find(x->producer) : NULL;
-    nt_c_range r;
+    nt_plain_range r;
 
     return op && (op->flags & NT_C_BOUNDS) && x->n_uses == 1 && !x->is_output &&
-           nt_c_is_bounds(&r, n);
+           nt_plain_is_bounds(&r, n);
 }
 
 static void share(nt_c *c, const nt_node *n, const nt_c_op *op)

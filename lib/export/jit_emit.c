@@ -2,6 +2,7 @@
 #include "export/jit_emit.h"
 
 #include "base/alloc.h"
+#include "facet/arg.h"
 #include "facet/op.h"
 
 #include <inttypes.h>
@@ -111,6 +112,14 @@ void nt_jit_identifier(char buf[NT_JIT_NAME], const char *text)
     buf[n] = '\0';
     if (is_taken(buf))
         strcpy(buf + n, "_");
+}
+
+nt_status nt_jit_axes(bool *flags, bool *given, const nt_node *n, int rank, nt_err *e)
+{
+    if (nt_has_in(n, 1) && !nt_const_in(n, 1))
+        return nt_fail(e, NT_EUNSUPPORTED,
+                       "axes that are no constant have no form in TorchScript");
+    return nt_arg_axes(flags, given, (nt_arg){n, "axes", nt_const_in(n, 1)}, rank, e);
 }
 
 const char *nt_jit_list(char buf[NT_JIT_LIST], const int64_t *v, int n)

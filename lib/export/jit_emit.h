@@ -56,6 +56,10 @@ void nt_jit_need(nt_jit *j, int version);
 
 /* A name for Python made of text. */
 void nt_jit_identifier(char buf[NT_JIT_NAME], const char *text);
+/* The axes that n's attribute or input 1 names, of `rank`; *given: does it name any? An input
+ * that is no constant is NT_EUNSUPPORTED. */
+nt_status nt_jit_axes(bool *flags, bool *given, const nt_node *n, int rank,
+                      nt_err *e) NT_MUST_CHECK;
 const char *nt_jit_list(char buf[NT_JIT_LIST], const int64_t *v, int n);
 /* In full, and a float for Python too. */
 const char *nt_jit_float(char buf[NT_JIT_FLOAT], double v);

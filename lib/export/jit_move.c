@@ -309,28 +309,30 @@ nt_status nt_jit_transpose(nt_jit *j, const nt_node *n, nt_err *e)
     return nt_jit_set(j, n, e, "torch.permute($0, %s)", nt_jit_list(list, v, rank));
 }
 
+/* "torch.WORD(..., i)" on what the axes before made of it; *any: was there one before? */
+static nt_status by_axis(nt_jit *j, const nt_node *n, const char *word, int i, bool *any,
+                         nt_err *e)
+{
+    char from[32] = "$0";
+
+    if (*any)
+        snprintf(from, sizeof from, "v%d", n->out[0]->id);
+    *any = true;
+    return nt_jit_set(j, n, e, "torch.%s(%s, %d)", word, from, i);
+}
+
+/* The last first, so that those before keep their numbers. */
 nt_status nt_jit_squeeze(nt_jit *j, const nt_node *n, nt_err *e)
 {
     bool flags[NT_MAX_RANK] = {false}, given, any = false;
     nt_status s = NT_OK;
 
-    if (nt_has_in(n, 1) && !nt_const_in(n, 1))
-        return nt_fail(e, NT_EUNSUPPORTED,
-                       "axes that are no constant have no form in "
-                       "TorchScript");
-    NT_TRY(
-        nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, n->in[0]->rank, e));
+    NT_TRY(nt_jit_axes(flags, &given, n, n->in[0]->rank, e));
     if (!given)
         return nt_jit_set(j, n, e, "torch.squeeze($0)");
-    for (int i = n->in[0]->rank - 1; i >= 0; i--) {
-        char from[32] = "$0";
-
-        if (any)
-            snprintf(from, sizeof from, "v%d", n->out[0]->id);
+    for (int i = n->in[0]->rank - 1; i >= 0; i--)
         if (flags[i])
-            NT_TRY(nt_jit_set(j, n, e, "torch.squeeze(%s, %d)", from, i));
-        any = any || flags[i];
-    }
+            NT_TRY(by_axis(j, n, "squeeze", i, &any, e));
     if (!any)
         NT_TRY(nt_jit_set(j, n, e, "$0"));
 done:
@@ -342,21 +344,10 @@ nt_status nt_jit_unsqueeze(nt_jit *j, const nt_node *n, nt_err *e)
     bool flags[NT_MAX_RANK] = {false}, given, any = false;
     nt_status s = NT_OK;
 
-    if (nt_has_in(n, 1) && !nt_const_in(n, 1))
-        return nt_fail(e, NT_EUNSUPPORTED,
-                       "axes that are no constant have no form in "
-                       "TorchScript");
-    NT_TRY(
-        nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, n->out[0]->rank, e));
-    for (int i = 0; i < n->out[0]->rank; i++) {
-        char from[32] = "$0";
-
-        if (any)
-            snprintf(from, sizeof from, "v%d", n->out[0]->id);
+    NT_TRY(nt_jit_axes(flags, &given, n, n->out[0]->rank, e));
+    for (int i = 0; i < n->out[0]->rank; i++)
         if (flags[i])
-            NT_TRY(nt_jit_set(j, n, e, "torch.unsqueeze(%s, %d)", from, i));
-        any = any || flags[i];
-    }
+            NT_TRY(by_axis(j, n, "unsqueeze", i, &any, e));
     if (!any)
         NT_TRY(nt_jit_set(j, n, e, "$0"));
 done:

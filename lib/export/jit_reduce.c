@@ -9,27 +9,30 @@
 #include <string.h>
 
 /* # is the list of axes, ! whether they stay. */
-static const struct {
+typedef struct reduction {
     const char *op_type, *text;
-} reductions[] = {
-    {"GlobalAveragePool", "torch.mean($0, #, !)"},
-    {"GlobalMaxPool", "torch.amax($0, #, !)"},
-    {"ReduceL1", "torch.sum(torch.abs($0), #, !)"},
-    {"ReduceL2", "torch.sqrt(torch.sum(torch.mul($0, $0), #, !))"},
-    {"ReduceLogSum", "torch.log(torch.sum($0, #, !))"},
-    {"ReduceLogSumExp", "torch.logsumexp($0, #, !)"},
-    {"ReduceMax", "torch.amax($0, #, !)"},
-    {"ReduceMean", "torch.mean($0, #, !)"},
-    {"ReduceMin", "torch.amin($0, #, !)"},
-    {"ReduceSum", "torch.sum($0, #, !)"},
-    {"ReduceSumSquare", "torch.sum(torch.mul($0, $0), #, !)"},
+    bool planes; /* over all axes of a picture, which stay */
+} reduction;
+
+static const reduction reductions[] = {
+    {"GlobalAveragePool", "torch.mean($0, #, !)", true},
+    {"GlobalMaxPool", "torch.amax($0, #, !)", true},
+    {"ReduceL1", "torch.sum(torch.abs($0), #, !)", false},
+    {"ReduceL2", "torch.sqrt(torch.sum(torch.mul($0, $0), #, !))", false},
+    {"ReduceLogSum", "torch.log(torch.sum($0, #, !))", false},
+    {"ReduceLogSumExp", "torch.logsumexp($0, #, !)", false},
+    {"ReduceMax", "torch.amax($0, #, !)", false},
+    {"ReduceMean", "torch.mean($0, #, !)", false},
+    {"ReduceMin", "torch.amin($0, #, !)", false},
+    {"ReduceSum", "torch.sum($0, #, !)", false},
+    {"ReduceSumSquare", "torch.sum(torch.mul($0, $0), #, !)", false},
 };
 
-static const char *text_of(const nt_node *n)
+static const reduction *reduction_of(const nt_node *n)
 {
     for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
         if (nt_node_is(n, reductions[i].op_type))
-            return reductions[i].text;
+            return &reductions[i];
     }
     return NULL;
 }
@@ -37,23 +40,19 @@ static const char *text_of(const nt_node *n)
 /* *count 0: nothing is reduced. */
 static nt_status find_axes(int64_t *axis, int *count, const nt_node *n, nt_err *e)
 {
-    bool flags[NT_MAX_RANK] = {false}, given = false, global = n->op_type[0] == 'G',
-         any = false;
+    bool flags[NT_MAX_RANK] = {false}, given = false, any = false;
+    bool planes = reduction_of(n)->planes;
     int rank = n->in[0]->rank;
     nt_status s = NT_OK;
 
-    if (nt_has_in(n, 1) && !nt_const_in(n, 1))
-        NT_TRY(nt_fail(e, NT_EUNSUPPORTED,
-                       "axes that are no constant have no form in "
-                       "TorchScript"));
-    if (!global)
-        NT_TRY(nt_arg_axes(flags, &given, (nt_arg){n, "axes", nt_const_in(n, 1)}, rank, e));
+    if (!planes)
+        NT_TRY(nt_jit_axes(flags, &given, n, rank, e));
     for (int i = 0; i < rank; i++)
         any = any || flags[i];
     *count = 0;
     for (int i = 0; i < rank; i++) {
-        if (flags[i] || (global && i >= 2) ||
-            (!any && !global && !nt_node_int(n, "noop_with_empty_axes", 0)))
+        if (flags[i] || (planes && i >= 2) ||
+            (!any && !planes && !nt_node_int(n, "noop_with_empty_axes", 0)))
             axis[(*count)++] = i;
     }
 done:
@@ -62,7 +61,8 @@ done:
 
 nt_status nt_jit_reduce(nt_jit *j, const nt_node *n, nt_err *e)
 {
-    bool keep = n->op_type[0] == 'G' || nt_node_int(n, "keepdims", 1);
+    const reduction *r = reduction_of(n);
+    bool keep = r->planes || nt_node_int(n, "keepdims", 1);
     int64_t axis[NT_MAX_RANK];
     char list[NT_JIT_LIST], line[512];
     nt_status s = NT_OK;
@@ -76,7 +76,7 @@ nt_status nt_jit_reduce(nt_jit *j, const nt_node *n, nt_err *e)
     if (count == 0)
         NT_TRY(nt_fail(e, NT_EUNSUPPORTED, "no axes have no form in TorchScript"));
     nt_jit_list(list, axis, count);
-    for (const char *t = text_of(n); *t; t++)
+    for (const char *t = r->text; *t; t++)
         at += (size_t)snprintf(line + at, sizeof line - at,
                                *t == '#' || *t == '!' ? "%s" : "%.1s",
                                *t == '#'   ? list

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What works element by element, in the form that its inputs have. */
 #include "base/alloc.h"
-#include "export/c_emit.h"
+#include "export/plain.h"
 #include "export/tfl_writers.h"
 
 #include <math.h>
@@ -69,8 +69,8 @@ done:
 
 /* ---- bounds */
 
-/* y = max(x, lo), or min(x, hi) */
-static nt_status bound(nt_tfl *l, nt_tfl_code code, int x, float v, int y, nt_err *e)
+/* y = op(x, v) */
+static nt_status with_number(nt_tfl *l, nt_tfl_code code, int x, float v, int y, nt_err *e)
 {
     nt_status s = NT_OK;
     int in[2] = {x};
@@ -83,7 +83,7 @@ done:
 }
 
 /* x cut to [lo, hi] into y, which v is. */
-static nt_status cut(nt_tfl *l, const nt_value *v, int x, int y, nt_c_range r, nt_err *e)
+static nt_status cut(nt_tfl *l, const nt_value *v, int x, int y, nt_plain_range r, nt_err *e)
 {
     bool both = r.lo > -INFINITY && r.hi < INFINITY;
     nt_status s = NT_OK;
@@ -96,9 +96,9 @@ static nt_status cut(nt_tfl *l, const nt_value *v, int x, int y, nt_c_range r, n
         NT_TRY(nt_tfl_temp(&low, l, v, "low", &shape, e));
     }
     if (r.lo > -INFINITY)
-        NT_TRY(bound(l, NT_TFL_MAXIMUM, x, r.lo, low, e));
+        NT_TRY(with_number(l, NT_TFL_MAXIMUM, x, r.lo, low, e));
     if (r.hi < INFINITY)
-        NT_TRY(bound(l, NT_TFL_MINIMUM, both ? low : x, r.hi, y, e));
+        NT_TRY(with_number(l, NT_TFL_MINIMUM, both ? low : x, r.hi, y, e));
 done:
     return s;
 }
@@ -110,10 +110,10 @@ nt_status nt_tfl_clip(nt_tfl *l, const nt_node *n, nt_err *e)
     nt_status s = NT_OK;
     nt_tfl_act act;
     nt_tfl_op *o;
-    nt_c_range r;
+    nt_plain_range r;
     int x, y;
 
-    if (!nt_c_is_bounds(&r, n))
+    if (!nt_plain_is_bounds(&r, n))
         return nt_tfl_refuse(e, "bounds that are no constants, or in no order, have");
     if (r.lo == -INFINITY && r.hi == INFINITY)
         return nt_tfl_identity(l, n, e);
@@ -122,19 +122,6 @@ nt_status nt_tfl_clip(nt_tfl *l, const nt_node *n, nt_err *e)
     NT_TRY(nt_tfl_in(&x, l, n->in[0], form, e));
     NT_TRY(nt_tfl_out(&y, l, n->out[0], form, e));
     NT_TRY(cut(l, n->out[0], x, y, r, e));
-done:
-    return s;
-}
-
-/* y = op(x, v) */
-static nt_status with_number(nt_tfl *l, nt_tfl_code code, int x, float v, int y, nt_err *e)
-{
-    nt_status s = NT_OK;
-    int in[2] = {x};
-    nt_tfl_op *o;
-
-    NT_TRY(nt_tfl_scalar(&in[1], l, v, e));
-    NT_TRY(nt_tfl_op1(&o, l, (nt_tfl_from){code, in, 2}, y, e));
 done:
     return s;
 }
@@ -153,7 +140,7 @@ nt_status nt_tfl_hard_sigmoid(nt_tfl *l, const nt_node *n, nt_err *e)
     NT_TRY(nt_tfl_out(&y, l, n->out[0], form, e));
     NT_TRY(with_number(l, NT_TFL_MUL, x, nt_node_float(n, "alpha", 0.2F), times, e));
     NT_TRY(with_number(l, NT_TFL_ADD, times, nt_node_float(n, "beta", 0.5F), plus, e));
-    NT_TRY(cut(l, n->out[0], plus, y, (nt_c_range){0, 1}, e));
+    NT_TRY(cut(l, n->out[0], plus, y, (nt_plain_range){0, 1}, e));
 done:
     return s;
 }
@@ -234,26 +221,6 @@ done:
 
 /* ---- normalisation that stands alone */
 
-static bool is_row(const nt_value *v, int64_t k)
-{
-    return v->data && v->data->dtype == NT_F32 && nt_tensor_count(v->data) == k;
-}
-
-/* x * a + b of each channel. */
-static void factors(float *a, float *b, const nt_node *n, int64_t k)
-{
-    const float *gamma = n->in[1]->data->data, *beta = n->in[2]->data->data;
-    const float *mean = n->in[3]->data->data, *var = n->in[4]->data->data;
-    float eps = nt_node_float(n, "epsilon", 1e-5F);
-
-    for (int64_t i = 0; i < k; i++) {
-        double f = gamma[i] / sqrt((double)var[i] + eps);
-
-        a[i] = (float)f;
-        b[i] = (float)(beta[i] - mean[i] * f);
-    }
-}
-
 static nt_status write_factors(nt_tfl *l, const nt_node *n, const float *a, const float *b,
                                nt_err *e)
 {
@@ -278,15 +245,14 @@ nt_status nt_tfl_batchnorm(nt_tfl *l, const nt_node *n, nt_err *e)
 {
     int64_t k = n->in[0]->rank > 1 ? n->in[0]->dims[1].value : 0;
     float *a = nt_tfl_floats(l, k), *b = nt_tfl_floats(l, k);
+    nt_status s = nt_plain_norm_check(n, k, e);
 
-    for (int i = 1; i < 5; i++) {
-        if (!is_row(n->in[i], k))
-            return nt_fail(e, NT_EUNSUPPORTED, "input %d is no constant row of channels", i);
-    }
+    if (s != NT_OK)
+        return s;
     if (nt_node_int(n, "training_mode", 0) || n->in[0]->rank > 4)
         return nt_tfl_refuse(e, "training_mode, or more than 4 axes, have");
     if (!a || !b)
         return nt_fail_nomem(e);
-    factors(a, b, n, k);
+    nt_plain_norm_factors(a, b, n, k);
     return write_factors(l, n, a, b, e);
 }

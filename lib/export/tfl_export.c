@@ -3,32 +3,13 @@
 
 #include "base/alloc.h"
 #include "base/outfile.h"
-#include "export/onnx_export.h"
+#include "export/plain.h"
 #include "export/tfl_code.h"
 #include "export/tfl_lower.h"
-#include "graph/pass.h"
-#include "graph/pass_fuse_bn.h"
 
 #include <string.h>
 
 /* ---- the graph */
-
-static nt_status prepare(nt_graph **out, const nt_graph *g, const nt_tfl_opts *o, nt_err *e)
-{
-    nt_onnx_export fixed = {.fixed = true, .h = o->h, .w = o->w};
-    nt_status s = NT_OK;
-    nt_graph *c = NULL;
-
-    NT_TRY(nt_onnx_export_graph(&c, g, &fixed, e));
-    NT_TRY(nt_pass_fuse_bn(c, NULL, NULL, e));
-    NT_TRY(nt_pass_infer(c, e));
-    NT_TRY(nt_pass_dead(c, NULL, e));
-    *out = c;
-    c = NULL;
-done:
-    nt_graph_free(c);
-    return s;
-}
 
 static nt_status init(nt_tfl *l, const nt_graph *g, bool fp16, nt_err *e)
 {
@@ -215,7 +196,7 @@ nt_status nt_tfl_bytes(uint8_t **out, size_t *n, const nt_graph *g, const nt_tfl
     nt_graph *copy = NULL;
     nt_tfl l = {0};
 
-    NT_TRY(prepare(&copy, g, o, e));
+    NT_TRY(nt_plain_graph(&copy, g, o->h, o->w, e));
     NT_TRY(init(&l, copy, o->fp16, e));
     NT_TRY(nt_tfl_plan_codes(&l, e));
     NT_TRY(add_inputs(&l, o->nchw, e));

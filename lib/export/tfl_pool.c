@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows' maxima and means, reductions over axes, and Softmax. */
 #include "base/alloc.h"
-#include "export/c_emit.h"
+#include "export/plain.h"
 #include "export/tfl_window.h"
 #include "export/tfl_writers.h"
 #include "facet/arg.h"
@@ -49,9 +49,9 @@ done:
 /* Is nothing of it below 0? Then zeros do no harm to a maximum. */
 static bool is_positive(const nt_value *v)
 {
-    nt_c_range r;
+    nt_plain_range r;
 
-    return v->producer && nt_c_is_bounds(&r, v->producer) && r.lo >= 0;
+    return v->producer && nt_plain_is_bounds(&r, v->producer) && r.lo >= 0;
 }
 
 nt_status nt_tfl_max_pool(nt_tfl *l, const nt_node *n, nt_err *e)

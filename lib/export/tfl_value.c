@@ -541,10 +541,10 @@ const nt_value *nt_tfl_fuse(nt_tfl_act *act, nt_tfl *l, const nt_node *n)
 {
     const nt_value *y = n->out[0];
     const nt_node *next = y->n_uses == 1 && !y->is_output ? y->uses[0].node : NULL;
-    nt_c_range r;
+    nt_plain_range r;
 
     *act = NT_TFL_NO_ACT;
-    if (!next || y->uses[0].index != 0 || !nt_c_is_bounds(&r, next) ||
+    if (!next || y->uses[0].index != 0 || !nt_plain_is_bounds(&r, next) ||
         !nt_tfl_act_of(act, r.lo, r.hi))
         return y;
     l->merged[next->id] = true;
